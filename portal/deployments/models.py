@@ -1,0 +1,302 @@
+"""What customers asked for: endpoints, their replicas at sites, and the orders behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from portal.catalog.models import CatalogModel, Offering
+from portal.fleet.models import Site
+
+if TYPE_CHECKING:
+    from tenants.actors import Actor
+
+
+class EndpointKind(models.TextChoices):
+    SHARED = "shared"
+    DEDICATED = "dedicated"
+
+
+class PlacementState(models.TextChoices):
+    WANTED = "wanted"
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+# The arrows of a placement. What is not here cannot happen.
+PLACEMENT_ARROWS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("wanted", "starting"),
+        ("wanted", "ready"),
+        ("wanted", "failed"),
+        ("wanted", "stopping"),
+        ("wanted", "stopped"),
+        ("starting", "ready"),
+        ("starting", "failed"),
+        ("starting", "stopping"),
+        ("ready", "starting"),
+        ("ready", "failed"),
+        ("ready", "stopping"),
+        ("failed", "starting"),
+        ("failed", "ready"),
+        ("failed", "stopping"),
+        ("stopping", "stopped"),
+    }
+)
+
+
+class OrderState(models.TextChoices):
+    PLACED = "placed"
+    FULFILLED = "fulfilled"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ORDER_ARROWS: frozenset[tuple[str, str]] = frozenset(
+    {("placed", "fulfilled"), ("placed", "failed"), ("placed", "cancelled")}
+)
+
+
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    def visible_to(self, actor: Actor) -> EndpointQuerySet:
+        """The organization's own endpoints and those that the operator shares."""
+        if actor.can("operator.read"):
+            return self.all()
+        return self.filter(
+            Q(organization=actor.organization) | Q(kind=EndpointKind.SHARED)
+        )
+
+    def running(self) -> EndpointQuerySet:
+        """Endpoints whose replicas are wanted now."""
+        return self.filter(stopped_at=None, funding_hold=False, operator_hold=False)
+
+
+class Endpoint(models.Model):
+    """What a customer calls. Shared: the operator's, per token. Dedicated: per card-hour."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    project = models.ForeignKey(
+        "tenants.Project", models.PROTECT, related_name="+", null=True
+    )
+    kind = models.CharField(max_length=16)
+    name = models.CharField(max_length=64)
+    model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="endpoints")
+    generation = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=120)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    stopped_because = models.CharField(max_length=200, blank=True)
+    funding_hold = models.BooleanField(default=False)
+    operator_hold = models.BooleanField(default=False)
+
+    objects = EndpointQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "id"], name="endpoint_org_id"
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=Q(stopped_at=None),
+                name="endpoint_name_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="shared", project=None)
+                | Q(kind="dedicated", project__isnull=False),
+                name="endpoint_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Revision(models.Model):
+    """An endpoint's wanted form at one time. A new wish is a new row."""
+
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="revisions")
+    number = models.PositiveIntegerField()
+    offering = models.ForeignKey(Offering, models.PROTECT, related_name="+", null=True)
+    replicas = models.PositiveSmallIntegerField()
+    regions = models.JSONField(default=list)
+    because = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=120)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["endpoint", "number"], name="revision_number_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} r{self.number}"
+
+
+class PlacementQuerySet(models.QuerySet["Placement"]):
+    def visible_to(self, actor: Actor) -> PlacementQuerySet:
+        """Placements of endpoints that the actor may see."""
+        if actor.can("operator.read"):
+            return self.all()
+        return self.filter(
+            Q(organization=actor.organization) | Q(endpoint__kind=EndpointKind.SHARED)
+        )
+
+    def living(self) -> PlacementQuerySet:
+        """Not yet stopped."""
+        return self.exclude(state=PlacementState.STOPPED)
+
+
+class Placement(models.Model):
+    """An endpoint's replica at one site."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="placements")
+    site = models.ForeignKey(Site, models.PROTECT, related_name="placements")
+    offering = models.ForeignKey(Offering, models.PROTECT, related_name="placements")
+    cards = models.PositiveSmallIntegerField()
+    epoch = models.PositiveIntegerField(default=1)
+    wanted = models.BooleanField(default=True)
+    state = models.CharField(max_length=16, default=PlacementState.WANTED)
+    because = models.CharField(max_length=300, blank=True)
+    sealed_credential = models.TextField()
+    url = models.CharField(max_length=200, blank=True)
+    card_refs = models.JSONField(default=list)
+    model_digest = models.CharField(max_length=71, blank=True)
+    restarts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    state_since = models.DateTimeField()
+    accrued_until = models.DateTimeField(
+        null=True, help_text="Card time is recorded up to here."
+    )
+
+    objects = PlacementQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["site__code", "created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "id"], name="placement_org_id"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=PlacementState.values), name="placement_state"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["site"], condition=~Q(state="stopped"), name="placement_living"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class PlacementMove(models.Model):
+    """Why a placement changed its state. History, outbox and debugger at once."""
+
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    placement = models.ForeignKey(Placement, models.PROTECT, related_name="moves")
+    from_state = models.CharField(max_length=16)
+    to_state = models.CharField(max_length=16)
+    because = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.from_state} → {self.to_state}"
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def visible_to(self, actor: Actor) -> OrderQuerySet:
+        """Orders of the actor's organization."""
+        return self.filter(organization=actor.organization)
+
+
+class Order(models.Model):
+    """A priced, idempotent request for a change that costs money."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    project = models.ForeignKey("tenants.Project", models.PROTECT, related_name="+")
+    endpoint = models.ForeignKey(
+        Endpoint, models.PROTECT, related_name="orders", null=True
+    )
+    idempotency_key = models.CharField(max_length=80)
+    request_digest = models.CharField(max_length=64)
+    name = models.CharField(max_length=64)
+    model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="+")
+    region = models.CharField(max_length=24)
+    replicas = models.PositiveSmallIntegerField()
+    chip = models.CharField(max_length=24)
+    cards = models.PositiveSmallIntegerField()
+    price_version = models.CharField(max_length=24)
+    won_per_card_hour = models.DecimalField(max_digits=18, decimal_places=6)
+    won_per_hour = models.BigIntegerField()
+    won_per_month = models.BigIntegerField()
+    committed_micro = models.BigIntegerField(
+        help_text="Set aside for the rest of this month."
+    )
+    month = models.CharField(max_length=7)
+    state = models.CharField(max_length=16, default=OrderState.PLACED)
+    placed_at = models.DateTimeField()
+    placed_by = models.CharField(max_length=120)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-placed_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="order_org_id"),
+            models.UniqueConstraint(
+                fields=["organization", "idempotency_key"], name="order_idempotency"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=OrderState.values), name="order_state"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class OrderMove(models.Model):
+    """Why an order changed its state."""
+
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    order = models.ForeignKey(Order, models.PROTECT, related_name="moves")
+    from_state = models.CharField(max_length=16)
+    to_state = models.CharField(max_length=16)
+    because = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.from_state} → {self.to_state}"

@@ -1,0 +1,117 @@
+"""Enrolling sites and writing down what was seen of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db import transaction
+
+from portal.catalog.models import Chip, Region
+from portal.fleet.drivers.contract import SiteReport
+from portal.fleet.models import Card, Site
+from portal.lib.sealing import seal
+
+
+class UnknownRegion(Exception):
+    """No region has this code. Add the region first."""
+
+
+class LeaseLost(Exception):
+    """Another worker took the site over; what was seen is thrown away."""
+
+
+@transaction.atomic
+def enrol(
+    *,
+    code: str,
+    region: str,
+    driver: str,
+    control_url: str,
+    token: str,
+    simulated: bool,
+    name_ko: str,
+    name_en: str,
+    now: datetime,
+) -> Site:
+    """Make a site known, or renew how it is reached. Idempotent by its code."""
+    place = Region.objects.filter(code=region).first()
+    if place is None:
+        raise UnknownRegion(region)
+    site, _ = Site.objects.update_or_create(
+        code=code,
+        defaults={
+            "region": place,
+            "driver": driver,
+            "control_url": control_url,
+            "sealed_token": seal(token, settings.DURE_SEAL_KEYS),
+            "simulated": simulated,
+            "name_ko": name_ko,
+            "name_en": name_en,
+        },
+        create_defaults={
+            "region": place,
+            "driver": driver,
+            "control_url": control_url,
+            "sealed_token": seal(token, settings.DURE_SEAL_KEYS),
+            "simulated": simulated,
+            "name_ko": name_ko,
+            "name_en": name_en,
+            "enrolled_at": now,
+        },
+    )
+    return site
+
+
+@transaction.atomic
+def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime) -> None:
+    """Keep the full report and the cards in it. ``LeaseLost`` if the lease is no longer ours."""
+    kept = Site.objects.filter(pk=site.pk, lease_token=token).update(
+        observed_at=now, report=msgspec.to_builtins(report), trouble="", trouble_since=None
+    )
+    if not kept:
+        raise LeaseLost(site.code)
+    chips = {chip.code: chip for chip in Chip.objects.all()}
+    known = [card for card in report.cards if card.chip in chips]
+    Card.objects.bulk_create(
+        [
+            Card(
+                site=site,
+                ref=card.id,
+                chip=chips[card.chip],
+                state=card.state,
+                placement=card.placement or "",
+                simulated=card.simulated,
+                seen_at=now,
+            )
+            for card in known
+        ],
+        update_conflicts=True,
+        unique_fields=["site", "ref"],
+        update_fields=["chip", "state", "placement", "simulated", "seen_at"],
+    )
+    site.observed_at = now
+
+
+def record_trouble(*, site: Site, reason: str, token: UUID, now: datetime) -> None:
+    """The site could not be asked. Its last report stays; silence deletes nothing."""
+    changes: dict[str, object] = {"trouble": reason[:300]}
+    if not site.trouble:
+        changes["trouble_since"] = now
+    Site.objects.filter(pk=site.pk, lease_token=token).update(**changes)
+
+
+def next_generation(*, site: Site, digest: str, token: UUID) -> int:
+    """The number of the wanted state with this digest: the present one, or one more."""
+    if site.wanted_digest == digest:
+        return site.generation
+    kept = Site.objects.filter(pk=site.pk, lease_token=token).update(
+        generation=site.generation + 1, wanted_digest=digest
+    )
+    if not kept:
+        raise LeaseLost(site.code)
+    site.generation += 1
+    site.wanted_digest = digest
+    return site.generation

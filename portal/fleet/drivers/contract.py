@@ -1,0 +1,117 @@
+"""What every kind of site must be able to do. No Django, no vendor words outside a driver.
+
+Every call may be repeated without harm. Anything that goes wrong on the way is
+``SiteUnavailable``: nothing is known to have changed; observe again later.
+"""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+EngineKind = Literal["chat", "embedding"]
+ReplicaState = Literal["starting", "ready", "failed", "stopping"]
+
+
+class PlacementSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One wanted replica."""
+
+    id: str  # public id of the placement
+    epoch: int  # grows when the placement is handed to another owner; a site refuses older ones
+    endpoint: str
+    engine: EngineKind
+    model: str  # catalogue id, also the name the engine answers to
+    model_digest: str
+    chip: str
+    cards: int
+    context_tokens: int
+    parallel: int  # requests answered at the same time
+    credential: str  # bearer token that the engine asks for
+
+
+class SiteSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole wanted state of one site. What is not in it must stop."""
+
+    site: str
+    generation: int
+    placements: tuple[PlacementSpec, ...] = ()
+
+
+class CardReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One accelerator as the site sees it."""
+
+    id: str
+    chip: str
+    state: Literal["free", "used", "failed"]
+    placement: str | None = None
+    simulated: bool = False
+
+
+class ReplicaReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica as the site sees it. ``since_ms`` is Unix milliseconds of the present state."""
+
+    placement: str
+    epoch: int
+    state: ReplicaState
+    url: str | None = None
+    cards: tuple[str, ...] = ()
+    model_digest: str = ""
+    restarts: int = 0
+    since_ms: int = 0
+    because: str = ""
+
+
+class PowerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Watts and degrees Celsius; a place for what the exporters of a site say."""
+
+    it_watts: float
+    facility_watts: float
+    inlet_celsius: float
+
+
+class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The truth about a site; everything else is a wish. ``at_ms`` is Unix milliseconds."""
+
+    site: str
+    at_ms: int
+    generation: int  # last generation that the site accepted
+    simulated: bool
+    cards: tuple[CardReport, ...] = ()
+    replicas: tuple[ReplicaReport, ...] = ()
+    power: PowerReport | None = None
+    version: str = ""
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an engine's log."""
+
+    number: int
+    at_ms: int
+    text: str
+
+
+class LogPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines after ``since``; ask again with ``next``."""
+
+    lines: tuple[LogLine, ...]
+    next: int
+
+
+class SiteUnavailable(Exception):
+    """The site could not be asked, or made no sense. Nothing is known to have changed."""
+
+
+class WishRefused(Exception):
+    """The site has accepted a newer generation or epoch than the one sent."""
+
+
+class Driver(Protocol):
+    """One site. Made by ``registry.driver_for``."""
+
+    def apply(self, wanted: SiteSpec) -> None:
+        """Tell the whole wanted state. ``WishRefused`` if it is older than what the site has."""
+
+    def observe(self) -> SiteReport:
+        """Ask for the full state."""
+
+    def logs(self, placement: str, since: int) -> LogPage:
+        """Log lines of one placement with a number above ``since``; kept after it stopped."""

@@ -1,0 +1,100 @@
+"""The sites that can run what customers ordered. No tenant owns a site; all may see it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import msgspec
+from django.db import models
+
+from portal.catalog.models import Chip, Named, Region
+from portal.fleet.drivers.contract import SiteReport
+
+SILENT_AFTER = timedelta(
+    seconds=15
+)  # a site that said nothing for so long counts as out
+
+
+def all_data_classes() -> list[str]:
+    """Sites in Korea with no restriction of their own take every class."""
+    return ["open", "sensitive", "confidential", "medical"]
+
+
+class SiteQuerySet(models.QuerySet["Site"]):
+    def active(self) -> SiteQuerySet:
+        """Sites that take work."""
+        return self.filter(drained_at=None)
+
+
+class Site(Named):
+    """One micro data center, reached through a driver."""
+
+    code = models.SlugField(max_length=32, unique=True)
+    region = models.ForeignKey(Region, models.PROTECT, related_name="sites")
+    driver = models.CharField(max_length=24)
+    control_url = models.URLField(max_length=200)
+    sealed_token = models.TextField()
+    simulated = models.BooleanField()
+    data_classes = models.JSONField(default=all_data_classes)
+    enrolled_at = models.DateTimeField()
+    drained_at = models.DateTimeField(null=True, blank=True)
+    # What is wanted here grows a number each time that it changes; the site refuses older ones.
+    generation = models.PositiveBigIntegerField(default=0)
+    wanted_digest = models.CharField(max_length=64, blank=True)
+    # What was last seen. The report is the whole truth of that moment.
+    observed_at = models.DateTimeField(null=True, blank=True)
+    report = models.JSONField(null=True, blank=True)
+    trouble = models.CharField(max_length=300, blank=True)
+    trouble_since = models.DateTimeField(null=True, blank=True)
+    # One worker at a time tells a site what is wanted.
+    lease_owner = models.CharField(max_length=80, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    objects = SiteQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["code"]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def last_report(self) -> SiteReport | None:
+        """The last full report, or ``None`` if the site never answered."""
+        return None if self.report is None else msgspec.convert(self.report, SiteReport)
+
+    def state_at(self, now: datetime) -> str:
+        """``waiting`` (never seen), ``healthy``, ``silent`` or ``drained``."""
+        if self.drained_at is not None and self.drained_at <= now:
+            return "drained"
+        if self.observed_at is None:
+            return "waiting"
+        return "silent" if now - self.observed_at > SILENT_AFTER else "healthy"
+
+
+class Card(models.Model):
+    """One accelerator, as the site last reported it."""
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="cards")
+    ref = models.CharField(max_length=64)
+    chip = models.ForeignKey(Chip, models.PROTECT, related_name="cards")
+    state = models.CharField(max_length=16)
+    placement = models.CharField(
+        max_length=24, blank=True, help_text="Public id, as reported."
+    )
+    simulated = models.BooleanField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["site", "ref"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "ref"], name="card_once_per_site"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["free", "used", "failed"]),
+                name="card_state",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id}/{self.ref}"

@@ -1,0 +1,161 @@
+"""Make one site's observed state equal what is wanted: lease → load → tell → observe → record.
+
+Every step may be repeated. A worker that dies loses its lease; the next one starts over.
+The site is never called inside a transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from portal.deployments.models import Endpoint, Placement
+from portal.deployments.states import NoSuchMove, move_placement
+from portal.fleet import actions as fleet
+from portal.fleet import leases
+from portal.fleet.drivers.contract import (
+    Driver,
+    PlacementSpec,
+    SiteReport,
+    SiteSpec,
+    SiteUnavailable,
+    WishRefused,
+)
+from portal.fleet.drivers.registry import driver_for
+from portal.fleet.models import Site
+from portal.lib.sealing import unseal
+from portal.provisioning.plan import Move, Wish, plan
+from tenants import rls
+
+log = structlog.get_logger()
+
+
+def reconcile(site_code: str, *, now: datetime) -> bool:
+    """One round for one site. False if another worker holds it or it does not exist."""
+    with rls.everyone(because="reconcile: a site serves many organizations"):
+        site = Site.objects.filter(code=site_code).first()
+        token = site and leases.take(site, owner=socket.gethostname(), now=now)
+    if site is None or token is None:
+        return False
+    try:
+        _round(site, token, now)
+    except fleet.LeaseLost:
+        log.warning("reconcile.lease_lost", site=site_code)
+    finally:
+        with rls.everyone(because="reconcile: end of lease"):
+            leases.give_back(site, token)
+    return True
+
+
+def _round(site: Site, token: UUID, now: datetime) -> None:
+    driver = driver_for(
+        site.driver,
+        control_url=site.control_url,
+        token=unseal(site.sealed_token, settings.DURE_SEAL_KEYS),
+    )
+    with rls.everyone(because="reconcile: load what is wanted"):
+        placements = _living(site)
+        wanted = _spec(site, placements, token)
+    try:
+        report = _observe(driver, wanted, placements)
+    except SiteUnavailable as error:
+        with rls.everyone(because="reconcile: the site is silent"):
+            fleet.record_trouble(site=site, reason=str(error), token=token, now=now)
+        return
+    seen_at = timezone.now()  # the site was asked just now; states count from its answer
+    with rls.everyone(because="reconcile: record what was seen"):
+        fleet.record_report(site=site, report=report, token=token, now=seen_at)
+        result = plan(_wishes(placements), report, generation=wanted.generation)
+        by_id = {placement.public_id: placement for placement in placements}
+        for move in result.moves:
+            _record(by_id[move.placement], move, seen_at)
+        _refresh(by_id, report)
+
+
+def _living(site: Site) -> list[Placement]:
+    return list(
+        Placement.objects.filter(site=site)
+        .living()
+        .select_related("endpoint", "offering__version__model", "offering__chip")
+        .order_by("pk")
+    )
+
+
+def _wanted(placement: Placement) -> bool:
+    endpoint: Endpoint = placement.endpoint
+    held = endpoint.funding_hold or endpoint.operator_hold or endpoint.stopped_at is not None
+    return placement.wanted and not held
+
+
+def _wishes(placements: list[Placement]) -> list[Wish]:
+    return [Wish(one.public_id, one.epoch, _wanted(one), one.state) for one in placements]
+
+
+def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
+    """The whole wanted state with its generation, which grows when the content changed."""
+    specs = tuple(
+        PlacementSpec(
+            id=one.public_id,
+            epoch=one.epoch,
+            endpoint=one.endpoint.public_id,
+            engine="embedding" if one.offering.version.model.kind == "embedding" else "chat",
+            model=one.offering.version.model.slug,
+            model_digest=one.offering.version.digest,
+            chip=one.offering.chip.code,
+            cards=one.cards,
+            context_tokens=one.offering.context_tokens,
+            parallel=one.offering.parallel,
+            credential=unseal(one.sealed_credential, settings.DURE_SEAL_KEYS),
+        )
+        for one in placements
+        if _wanted(one)
+    )
+    digest = hashlib.sha256(msgspec.json.encode(specs)).hexdigest()
+    generation = fleet.next_generation(site=site, digest=digest, token=token)
+    return SiteSpec(site=site.code, generation=generation, placements=specs)
+
+
+def _observe(driver: Driver, wanted: SiteSpec, placements: list[Placement]) -> SiteReport:
+    """Look first; tell only if the site does not have this wish; then look again."""
+    report = driver.observe()
+    if not plan(_wishes(placements), report, generation=wanted.generation).tell:
+        return report
+    try:
+        driver.apply(wanted)
+    except WishRefused as error:
+        log.error("reconcile.wish_refused", site=wanted.site, generation=wanted.generation)
+        raise SiteUnavailable(f"The site has a newer wish than ours: {error}") from error
+    return driver.observe()
+
+
+def _record(placement: Placement, move: Move, now: datetime) -> None:
+    seen: dict[str, object] = {}
+    if move.replica is not None:
+        seen = {
+            "url": move.replica.url or "",
+            "card_refs": list(move.replica.cards),
+            "model_digest": move.replica.model_digest,
+            "restarts": move.replica.restarts,
+        }
+    try:
+        move_placement(placement, move.to_state, because=move.because, now=now, **seen)
+    except NoSuchMove as error:
+        log.error("reconcile.no_such_move", placement=placement.public_id, move=str(error))
+
+
+def _refresh(placements: dict[str, Placement], report: SiteReport) -> None:
+    """A replica may come back on another port without changing its state between two looks."""
+    for replica in report.replicas:
+        placement = placements.get(replica.placement)
+        if placement is None or replica.state != "ready" or placement.epoch != replica.epoch:
+            continue
+        Placement.objects.filter(pk=placement.pk).exclude(
+            url=replica.url or "", restarts=replica.restarts
+        ).update(url=replica.url or "", restarts=replica.restarts, card_refs=list(replica.cards))

@@ -1,0 +1,31 @@
+"""Contract 4 with the gateway: what is in flight. Pure, frozen, written each second."""
+
+import msgspec
+
+
+class TargetDemand(msgspec.Struct, frozen=True):
+    """One target as one gateway saw it during the last second."""
+
+    target: str
+    in_flight: int
+    started: int
+    failed: int
+    first_byte_ms: tuple[int, ...] = ()
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """One gateway's second. ``at_ms`` is Unix milliseconds."""
+
+    gateway: str
+    at_ms: int
+    targets: tuple[TargetDemand, ...] = ()
+
+
+def encode(demand: Demand) -> bytes:
+    """Bytes as written to Valkey."""
+    return msgspec.msgpack.encode(demand)
+
+
+def decode(raw: bytes) -> Demand:
+    """``msgspec.ValidationError`` if it is not a Demand."""
+    return msgspec.msgpack.decode(raw, type=Demand)

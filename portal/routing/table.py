@@ -1,0 +1,87 @@
+"""Contract 1 with the gateway: where a request may go. Pure, frozen, no Django.
+
+The table is divided per endpoint, so that a gateway decodes only what changed. Every part
+carries PostgreSQL's number; an older number is refused. Times are Unix milliseconds.
+"""
+
+from typing import Literal
+
+import msgspec
+
+TargetState = Literal["healthy", "degraded", "out"]
+
+
+class Target(
+    msgspec.Struct, frozen=True, array_like=False, forbid_unknown_fields=False
+):
+    """One place that may answer now: one ready replica of one placement."""
+
+    id: str  # public id of the placement
+    site: str  # site code such as "daegu-1"
+    region: str
+    chip: str
+    model_digest: str
+    url: str  # http://host:port, without a path
+    credential: str  # sealed with DURE_SEAL_KEYS; sent as a bearer token
+    engine_model: str  # the name that the engine knows the model by
+    weight: int = 1
+    state: TargetState = "healthy"
+    simulated: bool = False
+
+
+class EndpointRoutes(msgspec.Struct, frozen=True):
+    """All targets of one endpoint."""
+
+    endpoint: str  # public id
+    number: int
+    model: str  # catalogue id
+    kind: Literal["chat", "embedding"]
+    context_tokens: int  # largest prompt + answer of one request
+    default_max_tokens: int  # used, and told in a header, when the client names none
+    template_tokens: (
+        int  # measured overhead of the chat template per message, upper bound
+    )
+    targets: tuple[Target, ...] = ()
+
+
+class SiteInfo(msgspec.Struct, frozen=True):
+    """A site as the gateway sees it."""
+
+    site: str
+    region: str
+    state: TargetState
+    simulated: bool = False
+
+
+class TableIndex(msgspec.Struct, frozen=True):
+    """What a gateway polls: the number of the whole table and of each part."""
+
+    number: int
+    published_at_ms: int
+    parts: dict[str, int]  # endpoint public id → number of its EndpointRoutes
+    sites: tuple[SiteInfo, ...] = ()
+    fences: dict[
+        str, tuple[str, int]
+    ] = {}  # cell ("c17") → (server run_id, epoch) it is valid for
+
+
+class RouteTable(msgspec.Struct, frozen=True):
+    """The whole table as a gateway holds it in memory."""
+
+    index: TableIndex
+    endpoints: dict[str, EndpointRoutes]
+
+
+def encode(part: EndpointRoutes | TableIndex) -> bytes:
+    """Bytes as published."""
+    return msgspec.msgpack.encode(part)
+
+
+def decode_index(raw: bytes) -> TableIndex:
+    """``msgspec.ValidationError`` if it is not an index."""
+    return msgspec.msgpack.decode(raw, type=TableIndex)
+
+
+def decode_routes(raw: bytes) -> EndpointRoutes:
+    """``msgspec.ValidationError`` if it is not a part of a table."""
+    return msgspec.msgpack.decode(raw, type=EndpointRoutes)

@@ -1,0 +1,316 @@
+"""Everything from the environment, in one file. A missing name stops the start, with all of them.
+
+``deploy/local`` writes these names for the embedded stack; ``.env.example`` explains each.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+_REQUIRED = (
+    "DATABASE_URL",
+    "VALKEY_URL",
+    "CELERY_BROKER_URL",
+    "SECRET_KEY",
+    "DURE_SEAL_KEYS",
+)
+if missing := [name for name in _REQUIRED if not env.str(name, default="")]:
+    raise ImproperlyConfigured(
+        f"Missing in the environment: {', '.join(missing)}. `make up` sets them for the embedded "
+        "stack; for your own servers see .env.example."
+    )
+
+DEBUG = env.bool("DURE_DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+DURE_SEAL_KEYS = env.str("DURE_SEAL_KEYS")
+
+DURE_WEB_ORIGIN = env.str("DURE_WEB_ORIGIN", default="http://127.0.0.1:8000")
+DURE_GATEWAY_URL = env.str("DURE_GATEWAY_URL", default="http://127.0.0.1:8080")
+DURE_DATA_DIR = Path(env.str("DURE_DATA_DIR", default=str(BASE_DIR / ".dure")))
+DURE_SITES_FILE = env.str("DURE_SITES_FILE", default="")
+DURE_EMBEDDED = env.bool("DURE_EMBEDDED", default=False)  # the embedded stack runs us
+VALKEY_URL = env.str("VALKEY_URL")
+
+# The seller on invoices. The defaults are made up, say so, and suit only a demonstration.
+DURE_SELLER_NAME = env.str("DURE_SELLER_NAME", default="두레 운영 (예시)")
+DURE_SELLER_NUMBER = env.str("DURE_SELLER_NUMBER", default="1234567891")
+DURE_SELLER_ADDRESS = env.str("DURE_SELLER_ADDRESS", default="대구광역시 (예시 주소)")
+DURE_SELLER_REPRESENTATIVE = env.str(
+    "DURE_SELLER_REPRESENTATIVE", default="대표자 (예시)"
+)
+
+_origin = urlsplit(DURE_WEB_ORIGIN)
+_secure = _origin.scheme == "https"
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS", default=[_origin.hostname or "127.0.0.1", "localhost"]
+)
+CSRF_TRUSTED_ORIGINS = [DURE_WEB_ORIGIN]
+
+INSTALLED_APPS = [
+    "tenants",
+    "billing",
+    "portal.catalog",
+    "portal.fleet",
+    "portal.usage",
+    "portal.deployments",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.admin",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "tenants.rls.TenantTransaction",
+]
+
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.web.context.page",
+            ],
+            "libraries": {"dure": "portal.web.templatetags.dure"},
+        },
+    }
+]
+FORM_RENDERER = "portal.web.components.DureFormRenderer"
+
+# Two roles: the programs use one that owns nothing; `manage.py migrate --database owner` the other.
+_database = env.db_url("DATABASE_URL")
+_database |= {
+    "ATOMIC_REQUESTS": False,
+    "CONN_MAX_AGE": env.int("DURE_DB_CONN_MAX_AGE", default=60),
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {
+        "connect_timeout": 5,
+        "options": "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000",
+    },
+}
+DATABASES = {"default": _database}
+if env.str("DATABASE_OWNER_URL", default=""):
+    DATABASES["owner"] = env.db_url("DATABASE_OWNER_URL") | {
+        "TEST": {"MIRROR": "default"}
+    }
+
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+
+LANGUAGE_CODE = "ko"
+LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "Asia/Seoul"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    },
+}
+SERVESTATIC_USE_MANIFEST = True
+
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "manifest-src": [CSP.SELF],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
+SESSION_COOKIE_NAME = "__Host-dure" if _secure else f"dure_{_origin.port or 80}"
+CSRF_COOKIE_NAME = "__Host-dure-csrf" if _secure else f"dure_csrf_{_origin.port or 80}"
+LANGUAGE_COOKIE_NAME = "dure_language"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_SSL_REDIRECT = _secure
+SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _secure
+if env.bool("DURE_BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DURE_MAIL_FROM", default="Dure <no-reply@dure.example>")
+DURE_OUTBOX_DIR = env.str("DURE_OUTBOX_DIR", default="")
+if DURE_OUTBOX_DIR:
+    MAILERS = {
+        "default": {
+            "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "OPTIONS": {"file_path": DURE_OUTBOX_DIR},
+        }
+    }
+else:
+    MAILERS = {
+        "default": {
+            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "OPTIONS": {
+                "host": env.str("DURE_SMTP_HOST", default="localhost"),
+                "port": env.int("DURE_SMTP_PORT", default=25),
+                "username": env.str("DURE_SMTP_USER", default=""),
+                "password": env.str("DURE_SMTP_PASSWORD", default=""),
+                "use_tls": env.bool("DURE_SMTP_TLS", default=False),
+                "timeout": 10,
+            },
+        }
+    }
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.str("DURE_CACHE_URL", default=env.str("CELERY_BROKER_URL")),
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = False  # a lost nudge is found by the next sweep
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 100
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "max_retries": 1,
+}
+CELERY_TIMEZONE = "Asia/Seoul"
+CELERY_BEAT_SCHEDULE = {
+    "sweep-sites": {
+        "task": "portal.provisioning.tasks.sweep",
+        "schedule": 2.0,
+        "options": {"expires": 2},
+    },
+    "accrue-card-time": {
+        "task": "portal.deployments.tasks.accrue",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "repair-commitments": {
+        "task": "portal.deployments.tasks.repair_commitments",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "close-month": {
+        "task": "portal.deployments.tasks.close_last_month",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.ActorAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.api.authentication.HasActor"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "portal.api.problems.problem",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Dure control API",
+    "DESCRIPTION": "Organizations, projects, keys, models, sites, endpoints, usage, budgets and "
+    "invoices. Calls need `Authorization: Bearer dure_…` or a signed-in session.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "httpx2": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
+        "django.server": {"level": "WARNING"},
+    },
+}
+
+# Sign-up and sign-in (django-allauth)
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
+ACCOUNT_SIGNUP_FORM_CLASS = "tenants.forms.SignupForm"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.bool("DURE_BEHIND_PROXY", default=False) else 0

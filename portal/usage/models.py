@@ -1,0 +1,194 @@
+"""What was consumed: append-only ledgers. Names are kept as text: a row outlives its noun."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import (
+    DateTimeRangeField,
+    RangeBoundary,
+    RangeOperators,
+)
+from django.db import models
+from django.db.models.functions import Now
+
+if TYPE_CHECKING:
+    from tenants.actors import Actor
+
+
+class TenantRows(models.QuerySet["models.Model"]):
+    def visible_to(self, actor: Actor) -> TenantRows:
+        """Rows of the actor's organization."""
+        return self.filter(organization=actor.organization)
+
+
+class TsTzRange(models.Func):
+    function = "TSTZRANGE"
+    output_field = DateTimeRangeField()
+
+
+class LedgerEntry(models.Model):
+    """One answered request, for ever. The key is (day in UTC of the request id, request id)."""
+
+    pk = models.CompositePrimaryKey("day", "request_id")
+    day = models.DateField()
+    request_id = models.UUIDField()
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    project = models.CharField(max_length=24)
+    key = models.CharField(max_length=24)
+    endpoint = models.CharField(max_length=24)
+    route = models.CharField(max_length=40)
+    model = models.CharField(max_length=64)
+    model_digest = models.CharField(max_length=71)
+    site = models.CharField(max_length=32)
+    chip = models.CharField(max_length=24)
+    placement = models.CharField(max_length=24)
+    tokens_in = models.BigIntegerField()
+    tokens_cached = models.BigIntegerField()
+    tokens_out = models.BigIntegerField()
+    counted = models.CharField(max_length=10)
+    outcome = models.CharField(max_length=16)
+    admitted_at = models.DateTimeField()
+    first_byte_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField()
+    price_version = models.CharField(max_length=24)
+    hold_micro = models.BigIntegerField()
+    cost_micro = models.BigIntegerField()
+    settled_micro = models.BigIntegerField()
+    written_off_micro = models.BigIntegerField()
+    late = models.BooleanField()
+    stream = models.BooleanField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    objects = TenantRows.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["organization", "admitted_at"], name="ledger_org_time"
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(counted__in=["reported", "counted", "none"]),
+                name="ledger_counted",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    tokens_in__gte=0, tokens_cached__gte=0, tokens_out__gte=0
+                ),
+                name="ledger_tokens_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    cost_micro=models.F("settled_micro") + models.F("written_off_micro")
+                ),
+                name="ledger_cost_is_settled_or_written_off",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.request_id)
+
+
+class CardTime(models.Model):
+    """Card-seconds of one placement, never across a full hour and never one second twice."""
+
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    project = models.CharField(max_length=24)
+    endpoint = models.CharField(max_length=24)
+    endpoint_name = models.CharField(max_length=64)
+    placement = models.CharField(max_length=24)
+    site = models.CharField(max_length=32)
+    chip = models.CharField(max_length=24)
+    cards = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    price_version = models.CharField(max_length=24)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    objects = TenantRows.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "started_at"], name="card_time_org"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(ended_at__gt=models.F("started_at")),
+                name="card_time_forward",
+            ),
+            ExclusionConstraint(
+                name="card_time_no_second_twice",
+                expressions=[
+                    ("placement", RangeOperators.EQUAL),
+                    (
+                        TsTzRange("started_at", "ended_at", RangeBoundary()),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.placement} {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def card_seconds(self) -> int:
+        """Whole seconds × cards."""
+        return int((self.ended_at - self.started_at).total_seconds()) * self.cards
+
+
+class OrphanedEvent(models.Model):
+    """A hold whose lease ran out: nothing charged. Kept apart from the ledger until resolved."""
+
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+"
+    )
+    request_id = models.UUIDField(unique=True)
+    cell = models.PositiveSmallIntegerField()
+    hold_micro = models.BigIntegerField()
+    seen_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+
+    objects = TenantRows.as_manager()
+
+    def __str__(self) -> str:
+        return str(self.request_id)
+
+
+class PoisonRecord(models.Model):
+    """A record of a stream that could not be read, with its bytes. For the operator only."""
+
+    cell = models.PositiveSmallIntegerField()
+    stream_id = models.CharField(max_length=40)
+    raw = models.BinaryField()
+    reason = models.CharField(max_length=300)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cell", "stream_id"], name="poison_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"c{self.cell} {self.stream_id}"
+
+
+class Watermark(models.Model):
+    """How far the intake has come in one cell, and who owns the cell."""
+
+    cell = models.PositiveSmallIntegerField(primary_key=True)
+    stream_id = models.CharField(max_length=40, default="0-0")
+    lease_owner = models.CharField(max_length=80, blank=True)
+    lease_token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"c{self.cell} {self.stream_id}"
