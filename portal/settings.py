@@ -68,7 +68,6 @@ INSTALLED_APPS = [
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    "django.contrib.admin",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -195,7 +194,6 @@ if env.bool("DURE_BEHIND_PROXY", default=False):
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
-EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DURE_MAIL_FROM", default="Dure <no-reply@dure.example>")
 DURE_OUTBOX_DIR = env.str("DURE_OUTBOX_DIR", default="")
 if DURE_OUTBOX_DIR:

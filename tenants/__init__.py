@@ -1,0 +1,1 @@
+"""Who: users, organizations, members, projects, API keys, and the wall between tenants."""

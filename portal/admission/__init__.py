@@ -1,0 +1,1 @@
+"""Holds, settlements and limits in Valkey (contract 3). No Django. See docs/admission.md."""

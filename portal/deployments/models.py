@@ -67,9 +67,7 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
         """The organization's own endpoints and those that the operator shares."""
         if actor.can("operator.read"):
             return self.all()
-        return self.filter(
-            Q(organization=actor.organization) | Q(kind=EndpointKind.SHARED)
-        )
+        return self.filter(Q(organization=actor.organization) | Q(kind=EndpointKind.SHARED))
 
     def running(self) -> EndpointQuerySet:
         """Endpoints whose replicas are wanted now."""
@@ -80,12 +78,8 @@ class Endpoint(models.Model):
     """What a customer calls. Shared: the operator's, per token. Dedicated: per card-hour."""
 
     public_id = models.CharField(max_length=24, unique=True)
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
-    project = models.ForeignKey(
-        "tenants.Project", models.PROTECT, related_name="+", null=True
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
+    project = models.ForeignKey("tenants.Project", models.PROTECT, related_name="+", null=True)
     kind = models.CharField(max_length=16)
     name = models.CharField(max_length=64)
     model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="endpoints")
@@ -102,9 +96,7 @@ class Endpoint(models.Model):
     class Meta:
         ordering: ClassVar = ["-created_at"]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["organization", "id"], name="endpoint_org_id"
-            ),
+            models.UniqueConstraint(fields=["organization", "id"], name="endpoint_org_id"),
             models.UniqueConstraint(
                 fields=["organization", "name"],
                 condition=Q(stopped_at=None),
@@ -124,9 +116,7 @@ class Endpoint(models.Model):
 class Revision(models.Model):
     """An endpoint's wanted form at one time. A new wish is a new row."""
 
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="revisions")
     number = models.PositiveIntegerField()
     offering = models.ForeignKey(Offering, models.PROTECT, related_name="+", null=True)
@@ -138,9 +128,7 @@ class Revision(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["endpoint", "number"], name="revision_number_once"
-            )
+            models.UniqueConstraint(fields=["endpoint", "number"], name="revision_number_once")
         ]
 
     def __str__(self) -> str:
@@ -165,9 +153,7 @@ class Placement(models.Model):
     """An endpoint's replica at one site."""
 
     public_id = models.CharField(max_length=24, unique=True)
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="placements")
     site = models.ForeignKey(Site, models.PROTECT, related_name="placements")
     offering = models.ForeignKey(Offering, models.PROTECT, related_name="placements")
@@ -183,26 +169,20 @@ class Placement(models.Model):
     restarts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     state_since = models.DateTimeField()
-    accrued_until = models.DateTimeField(
-        null=True, help_text="Card time is recorded up to here."
-    )
+    accrued_until = models.DateTimeField(null=True, help_text="Card time is recorded up to here.")
 
     objects = PlacementQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["site__code", "created_at"]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["organization", "id"], name="placement_org_id"
-            ),
+            models.UniqueConstraint(fields=["organization", "id"], name="placement_org_id"),
             models.CheckConstraint(
                 condition=Q(state__in=PlacementState.values), name="placement_state"
             ),
         ]
         indexes: ClassVar = [
-            models.Index(
-                fields=["site"], condition=~Q(state="stopped"), name="placement_living"
-            )
+            models.Index(fields=["site"], condition=~Q(state="stopped"), name="placement_living")
         ]
 
     def __str__(self) -> str:
@@ -212,9 +192,7 @@ class Placement(models.Model):
 class PlacementMove(models.Model):
     """Why a placement changed its state. History, outbox and debugger at once."""
 
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     placement = models.ForeignKey(Placement, models.PROTECT, related_name="moves")
     from_state = models.CharField(max_length=16)
     to_state = models.CharField(max_length=16)
@@ -238,13 +216,9 @@ class Order(models.Model):
     """A priced, idempotent request for a change that costs money."""
 
     public_id = models.CharField(max_length=24, unique=True)
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     project = models.ForeignKey("tenants.Project", models.PROTECT, related_name="+")
-    endpoint = models.ForeignKey(
-        Endpoint, models.PROTECT, related_name="orders", null=True
-    )
+    endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="orders", null=True)
     idempotency_key = models.CharField(max_length=80)
     request_digest = models.CharField(max_length=64)
     name = models.CharField(max_length=64)
@@ -257,9 +231,7 @@ class Order(models.Model):
     won_per_card_hour = models.DecimalField(max_digits=18, decimal_places=6)
     won_per_hour = models.BigIntegerField()
     won_per_month = models.BigIntegerField()
-    committed_micro = models.BigIntegerField(
-        help_text="Set aside for the rest of this month."
-    )
+    committed_micro = models.BigIntegerField(help_text="Set aside for the rest of this month.")
     month = models.CharField(max_length=7)
     state = models.CharField(max_length=16, default=OrderState.PLACED)
     placed_at = models.DateTimeField()
@@ -274,9 +246,7 @@ class Order(models.Model):
             models.UniqueConstraint(
                 fields=["organization", "idempotency_key"], name="order_idempotency"
             ),
-            models.CheckConstraint(
-                condition=Q(state__in=OrderState.values), name="order_state"
-            ),
+            models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state"),
         ]
 
     def __str__(self) -> str:
@@ -286,9 +256,7 @@ class Order(models.Model):
 class OrderMove(models.Model):
     """Why an order changed its state."""
 
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     order = models.ForeignKey(Order, models.PROTECT, related_name="moves")
     from_state = models.CharField(max_length=16)
     to_state = models.CharField(max_length=16)

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-WhyNot = Literal[
-    "other_region", "no_offering", "no_card_free", "silent", "drained", "data_class"
-]
+WhyNot = Literal["other_region", "no_offering", "no_card_free", "silent", "drained", "data_class"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +73,19 @@ def choose(
         if why is None:
             open_rooms.append(room)
         else:
-            rejected.append(
-                Rejection(room.site, why, room.cards_free, room.cards_per_replica)
-            )
+            rejected.append(Rejection(room.site, why, room.cards_free, room.cards_per_replica))
     free = {room.site: room.cards_free for room in open_rooms}
     load = {room.site: 0 for room in open_rooms}
     chosen: list[str] = []
     for _ in range(replicas):
-        fitting = [
-            room for room in open_rooms if free[room.site] >= room.cards_per_replica
-        ]
+        fitting = [room for room in open_rooms if free[room.site] >= room.cards_per_replica]
         if not fitting:
             rejected += [
-                Rejection(
-                    room.site, "no_card_free", room.cards_free, room.cards_per_replica
-                )
+                Rejection(room.site, "no_card_free", room.cards_free, room.cards_per_replica)
                 for room in open_rooms
             ]
             return Choice((), tuple(rejected))
-        best = min(
-            fitting, key=lambda room: (load[room.site], -free[room.site], room.site)
-        )
+        best = min(fitting, key=lambda room: (load[room.site], -free[room.site], room.site))
         chosen.append(best.site)
         free[best.site] -= best.cards_per_replica
         load[best.site] += 1

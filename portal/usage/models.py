@@ -34,9 +34,7 @@ class LedgerEntry(models.Model):
     pk = models.CompositePrimaryKey("day", "request_id")
     day = models.DateField()
     request_id = models.UUIDField()
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     project = models.CharField(max_length=24)
     key = models.CharField(max_length=24)
     endpoint = models.CharField(max_length=24)
@@ -68,9 +66,7 @@ class LedgerEntry(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(
-                fields=["organization", "admitted_at"], name="ledger_org_time"
-            ),
+            models.Index(fields=["organization", "admitted_at"], name="ledger_org_time"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -78,9 +74,7 @@ class LedgerEntry(models.Model):
                 name="ledger_counted",
             ),
             models.CheckConstraint(
-                condition=models.Q(
-                    tokens_in__gte=0, tokens_cached__gte=0, tokens_out__gte=0
-                ),
+                condition=models.Q(tokens_in__gte=0, tokens_cached__gte=0, tokens_out__gte=0),
                 name="ledger_tokens_positive",
             ),
             models.CheckConstraint(
@@ -98,9 +92,7 @@ class LedgerEntry(models.Model):
 class CardTime(models.Model):
     """Card-seconds of one placement, never across a full hour and never one second twice."""
 
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     project = models.CharField(max_length=24)
     endpoint = models.CharField(max_length=24)
     endpoint_name = models.CharField(max_length=64)
@@ -148,9 +140,7 @@ class CardTime(models.Model):
 class OrphanedEvent(models.Model):
     """A hold whose lease ran out: nothing charged. Kept apart from the ledger until resolved."""
 
-    organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     request_id = models.UUIDField(unique=True)
     cell = models.PositiveSmallIntegerField()
     hold_micro = models.BigIntegerField()

@@ -1,0 +1,228 @@
+"""The calls of the admission protocol, without any socket: arguments out, answers in.
+
+Both clients use it: ``sync`` (Django's programs) and ``pipelined`` (the gateway).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from portal.admission.grants import Grant, encode
+from portal.admission.keys import tag
+
+Command = tuple[str | bytes | int, ...]
+
+
+class AdmissionUnavailable(Exception):
+    """Valkey could not be asked, or answered with an error. The call may have been executed."""
+
+
+class Refused(Exception):
+    """Admission said no. ``left`` and ``limit`` are micro-won or counts, by ``reason``."""
+
+    def __init__(
+        self, reason: str, name: str = "", left: int = 0, limit: int = 0, retry_ms: int = 0
+    ) -> None:
+        super().__init__(f"{reason} {name}".strip())
+        self.reason = reason
+        self.name = name
+        self.left = left
+        self.limit = limit
+        self.retry_ms = retry_ms
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """A hold. Amounts in micro-won, times in milliseconds."""
+
+    hold_micro: int
+    month: str
+    price_version: str
+    endpoint: str
+    rpm_limit: int
+    rpm_left: int
+    rpm_reset_ms: int
+    left_micro: int | None  # of the tightest hard budget after this hold; None: no hard budget
+    grant_number: int
+    at_ms: int
+    grant: bytes | None  # packed, when the caller's was older
+
+
+class BudgetStanding(msgspec.Struct, frozen=True):
+    """One budget in one month, in micro-won."""
+
+    limit: int
+    hard: bool
+    spent: int
+    committed: int
+    held: int
+
+    @property
+    def left(self) -> int:
+        return self.limit - self.spent - self.committed - self.held
+
+
+def _call(function: str, cell: int, *arguments: str | bytes | int) -> Command:
+    return ("FCALL", function, 1, tag(cell), *arguments)
+
+
+def admit(
+    cell: int,
+    *,
+    epoch: int,
+    sha256: str,
+    request_id: str,
+    model: str,
+    tokens_in: int,
+    tokens_out: int,
+    grant_number: int,
+    kind: str,
+) -> Command:
+    """Check everything and hold the worst case, in one round trip."""
+    return _call(
+        "admit_1", cell, epoch, sha256, request_id, model, tokens_in, tokens_out, grant_number, kind
+    )
+
+
+def read_admitted(reply: Any) -> Admitted:
+    """``Refused`` if the answer is no."""
+    if reply[0] == b"no":
+        raise _refused(reply)
+    return Admitted(
+        hold_micro=int(reply[1]),
+        month=reply[2].decode(),
+        price_version=reply[3].decode(),
+        endpoint=reply[4].decode(),
+        rpm_limit=int(reply[5]),
+        rpm_left=int(reply[6]),
+        rpm_reset_ms=int(reply[7]),
+        left_micro=int(reply[8]) if reply[8] else None,
+        grant_number=int(reply[9]),
+        at_ms=int(reply[10]),
+        grant=reply[11] if len(reply) > 11 else None,
+    )
+
+
+def _refused(reply: Any) -> Refused:
+    return Refused(
+        reply[1].decode(), reply[2].decode(), int(reply[3]), int(reply[4]), int(reply[5])
+    )
+
+
+def renew(cell: int, request_ids: Sequence[str]) -> Command:
+    """Longer leases. The reply lists the ids that were refused: end those streams."""
+    return _call("renew_1", cell, *request_ids)
+
+
+def settle(cell: int, *, request_id: str, cost_micro: int, event: bytes) -> Command:
+    """Release the hold, add the cost, append the event. Harmless when repeated."""
+    return _call("settle_1", cell, request_id, cost_micro, event)
+
+
+def release(cell: int, request_id: str) -> Command:
+    """Free the hold of a request that reached no site; leaves a tombstone."""
+    return _call("release_1", cell, request_id)
+
+
+def expire(cell: int) -> Command:
+    """End at most 100 leases that ran out; the reply is their number."""
+    return _call("expire_1", cell)
+
+
+def charge_late(
+    cell: int, *, request_id: str, cost_micro: int, month: str, subjects: Sequence[str]
+) -> Command:
+    """Charge an event that no hold is known for, as far as there is room; once."""
+    return _call("charge_late_1", cell, request_id, cost_micro, month, ",".join(subjects))
+
+
+def reserve(
+    cell: int, *, reference: str, month: str, amount_micro: int, subjects: Sequence[str]
+) -> Command:
+    """Hold an order's worst case in a month."""
+    return _call("reserve_1", cell, reference, month, amount_micro, ",".join(subjects))
+
+
+def read_reserved(reply: Any) -> None:
+    """``Refused`` if a budget of the chain has no room."""
+    if reply[0] == b"no":
+        raise _refused(reply)
+
+
+def commit(
+    cell: int, *, reference: str, month: str, amount_micro: int, subjects: Sequence[str]
+) -> Command:
+    """The order's row is kept: held becomes committed, with this amount."""
+    return _call("commit_1", cell, reference, month, amount_micro, ",".join(subjects))
+
+
+def unreserve(cell: int, *, reference: str, month: str) -> Command:
+    """The order's row was not kept: what was held is free again."""
+    return _call("unreserve_1", cell, reference, month)
+
+
+def set_limit(cell: int, *, subject: str, limit_micro: int, hard: bool, number: int) -> Command:
+    """Publish a budget's limit."""
+    return _call("set_limit_1", cell, subject, limit_micro, int(hard), number)
+
+
+def read_limit(reply: Any) -> None:
+    """``Refused`` with what is used in ``left`` when the limit lies below it."""
+    if reply[0] == b"no":
+        raise Refused(reply[1].decode(), "", int(reply[2]))
+
+
+def read_budget(cell: int, *, subject: str, month: str) -> Command:
+    """Ask how a budget stands."""
+    return _call("read_budget_1", cell, subject, month)
+
+
+def read_standing(reply: Any) -> BudgetStanding | None:
+    """``None`` if the budget was never published."""
+    if not reply:
+        return None
+    return BudgetStanding(
+        int(reply[0]), reply[1] == b"1", int(reply[2]), int(reply[3]), int(reply[4])
+    )
+
+
+def restore(
+    cell: int, *, subject: str, month: str, spent_micro: int, committed_micro: int
+) -> Command:
+    """Set counters from the ledger; refused while the cell is open."""
+    return _call("restore_1", cell, subject, month, spent_micro, committed_micro)
+
+
+def publish_grant(cell: int, *, sha256: str, grant: Grant, revoked: bool = False) -> Command:
+    """Publish what a key may do, or its tombstone. An older number is refused."""
+    prices: list[str | bytes] = []
+    if not revoked:
+        for name, model in grant.models.items():
+            prices += [name, msgspec.json.encode(model)]
+    return _call(
+        "publish_grant_1",
+        cell,
+        sha256,
+        grant.number,
+        int(revoked),
+        grant.expires_at_ms,
+        grant.rpm,
+        grant.concurrency,
+        grant.key,
+        grant.organization,
+        ",".join(grant.budgets),
+        encode(grant),
+        *prices,
+    )
+
+
+def open_cell(cell: int, epoch: int) -> Command:
+    """Open a cell for admission."""
+    return _call("open_cell_1", cell, epoch)
+
+
+def close_cell(cell: int) -> Command:
+    """Close a cell: every admit is refused until it is opened again."""
+    return _call("close_cell_1", cell)

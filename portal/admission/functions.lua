@@ -1,0 +1,388 @@
+#!lua name=dure_admission_1
+
+-- The admission protocol: holds, settlements, limits. See docs/admission.md.
+-- Rules kept by every function here:
+--   * all checks come before the first write, because an error keeps earlier writes;
+--   * amounts are integers of micro-won below 2^53, and numbers are written with %d:
+--     tostring() would write 1e+15 and lose digits;
+--   * the server's TIME is the only clock;
+--   * every key begins with the cell's hash tag, given as KEYS[1].
+
+local MAX = 9007199254740991 -- 2^53 - 1
+local LEASE_MS = 60000
+local SKEW_MS = 5000
+local KEEP_S = 600           -- settled and released records answer repetitions for ten minutes
+local KEEP_EXPIRED_S = 86400 -- a late settlement finds its expired hold for a day
+local SCALE = 1000000        -- prices are in 10^-6 micro-won per token
+local KST_MS = 9 * 3600000
+
+local function int(text) return tonumber(text) or 0 end
+local function str(number) return string.format('%d', number) end
+
+local function now_ms()
+  local time = server.call('TIME')
+  return int(time[1]) * 1000 + math.floor(int(time[2]) / 1000)
+end
+
+-- Year and month in Korea, from days since 1970 (Howard Hinnant's civil_from_days).
+local function civil(ms)
+  local z = math.floor((ms + KST_MS) / 86400000) + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local month = mp < 10 and mp + 3 or mp - 9
+  return yoe + era * 400 + (month <= 2 and 1 or 0), month
+end
+
+local function days_of(year, month)
+  local y = month <= 2 and year - 1 or year
+  local era = math.floor(y / 400)
+  local yoe = y - era * 400
+  local mp = month > 2 and month - 3 or month + 9
+  local doy = math.floor((153 * mp + 2) / 5)
+  local doe = yoe * 365 + math.floor(yoe / 4) - math.floor(yoe / 100) + doy
+  return era * 146097 + doe - 719468
+end
+
+local function month_of(ms)
+  local year, month = civil(ms)
+  return string.format('%04d-%02d', year, month)
+end
+
+local function until_next_month(ms)
+  local year, month = civil(ms)
+  if month == 12 then year, month = year + 1, 1 else month = month + 1 end
+  return days_of(year, month) * 86400000 - KST_MS - ms
+end
+
+-- ceil((tokens_in * price_in + tokens_out * price_out) / SCALE) without passing 2^53:
+-- prices are split into whole micro-won and the rest.
+local function worst_case(tokens_in, price_in, tokens_out, price_out)
+  local high = tokens_in * math.floor(price_in / SCALE) + tokens_out * math.floor(price_out / SCALE)
+  local low = tokens_in * (price_in % SCALE) + tokens_out * (price_out % SCALE)
+  return high + math.ceil(low / SCALE)
+end
+
+local function split(text)
+  local parts = {}
+  for part in string.gmatch(text or '', '[^,]+') do parts[#parts + 1] = part end
+  return parts
+end
+
+local function budget_key(tag, subject) return tag .. ':budget:' .. subject end
+
+-- limit, hard, used, of one budget in one month; nil if nobody published it
+local function standing(tag, subject, month)
+  local row = server.call('HMGET', budget_key(tag, subject), 'limit', 'hard', 's:' .. month, 'c:' .. month, 'h:' .. month)
+  if not row[1] then return nil end
+  return { limit = int(row[1]), hard = row[2] == '1', spent = int(row[3]), committed = int(row[4]), held = int(row[5]) }
+end
+
+local function left(budget) return budget.limit - budget.spent - budget.committed - budget.held end
+
+local function add(tag, subject, field, month, amount)
+  if amount ~= 0 then
+    server.call('HINCRBY', budget_key(tag, subject), field .. ':' .. month, str(amount))
+  end
+end
+
+-- The first hard budget of the chain without room for `amount`, or the least that is left.
+local function find_room(tag, subjects, month, amount)
+  local least = nil
+  for _, subject in ipairs(subjects) do
+    local budget = standing(tag, subject, month)
+    if not budget then return { 'budget_unknown', subject, '0', '0' } end
+    if budget.hard then
+      local room = left(budget)
+      if room < amount then return { 'budget_exceeded', subject, str(room), str(budget.limit) } end
+      if not least or room < least then least = room end
+    end
+  end
+  return nil, least
+end
+
+-- What still fits into every hard budget, at most `amount`, never below zero.
+local function fitting(tag, subjects, month, amount)
+  for _, subject in ipairs(subjects) do
+    local budget = standing(tag, subject, month)
+    if budget and budget.hard then amount = math.min(amount, math.max(0, left(budget))) end
+  end
+  return amount
+end
+
+local function hold_key(tag, id) return tag .. ':hold:' .. id end
+
+local function read_hold(tag, id)
+  local row = server.call('HMGET', hold_key(tag, id), 'state', 'worst', 'month', 'budgets', 'key', 'sha', 'org')
+  if not row[1] then return nil end
+  return { state = row[1], worst = int(row[2]), month = row[3], budgets = split(row[4]), key = row[5], sha = row[6], org = row[7] }
+end
+
+local function not_busy(tag, key)
+  if server.call('HINCRBY', tag .. ':busy', key, -1) <= 0 then server.call('HDEL', tag .. ':busy', key) end
+end
+
+-- An open hold ends: what was held is free again, and the record keeps its last state.
+local function close_hold(tag, id, hold, state, keep)
+  for _, subject in ipairs(hold.budgets) do add(tag, subject, 'h', hold.month, -hold.worst) end
+  not_busy(tag, hold.key)
+  server.call('ZREM', tag .. ':leases', id)
+  server.call('HSET', hold_key(tag, id), 'state', state)
+  server.call('EXPIRE', hold_key(tag, id), keep)
+end
+
+local function no(reason, name, room, limit, retry_ms)
+  return { 'no', reason, name or '', room or '0', limit or '0', str(retry_ms or 0) }
+end
+
+-- ARGV: epoch, sha, request id, model, tokens in, tokens out, number of the caller's grant, scope
+local function admit(keys, argv)
+  local tag = keys[1]
+  local epoch, sha, id, model = argv[1], argv[2], argv[3], argv[4]
+  local tokens_in, tokens_out = int(argv[5]), int(argv[6])
+  local ms = now_ms()
+  if server.call('GET', tag .. ':epoch') ~= epoch then return no('closed', '', '0', '0', 1000) end
+  local grant = server.call('HMGET', tag .. ':grant:' .. sha, 'number', 'revoked', 'expires', 'rpm', 'concurrency', 'key', 'budgets', 'm:' .. model, 'org')
+  if not grant[1] or grant[2] == '1' then return no('key_unknown') end
+  if int(grant[3]) > 0 and int(grant[3]) <= ms then return no('key_expired') end
+  if not grant[8] then return no('model_unknown', model) end
+  local price = cjson.decode(grant[8])
+  if price.kind ~= argv[8] then return no('wrong_kind', model) end
+
+  local before = server.call('HMGET', hold_key(tag, id), 'state', 'answer')
+  if before[1] == 'open' then return cjson.decode(before[2]) end
+  if before[1] then return no('request_id_used') end
+  local born = tonumber(string.sub(string.gsub(id, '-', ''), 1, 12), 16)
+  if not born or math.abs(born - ms) > SKEW_MS then return no('clock_skew') end
+
+  local minute = math.floor(ms / 60000)
+  local rate_key = tag .. ':rate:' .. grant[6] .. ':' .. str(minute)
+  local used, rpm = int(server.call('GET', rate_key)), int(grant[4])
+  local reset = (minute + 1) * 60000 - ms
+  if used >= rpm then return no('rate', grant[6], '0', str(rpm), reset) end
+  local busy, most = int(server.call('HGET', tag .. ':busy', grant[6])), int(grant[5])
+  if busy >= most then return no('concurrency', grant[6], '0', str(most), 1000) end
+
+  local worst = worst_case(tokens_in, price.price_in, tokens_out, price.price_out)
+  if worst > MAX then return no('too_large') end
+  local month, subjects = month_of(ms), split(grant[7])
+  local full, least = find_room(tag, subjects, month, worst)
+  if full then return no(full[1], full[2], full[3], full[4], until_next_month(ms)) end
+
+  for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, worst) end
+  server.call('INCR', rate_key)
+  server.call('PEXPIRE', rate_key, str(reset + 60000))
+  server.call('HINCRBY', tag .. ':busy', grant[6], 1)
+  server.call('ZADD', tag .. ':leases', str(ms + LEASE_MS), id)
+  local answer = { 'ok', str(worst), month, price.price_version, price.endpoint, str(rpm), str(rpm - used - 1), str(reset), least and str(least - worst) or '', grant[1], str(ms) }
+  server.call('HSET', hold_key(tag, id), 'state', 'open', 'worst', str(worst), 'month', month, 'budgets', grant[7], 'key', grant[6], 'sha', sha, 'org', grant[9], 'answer', cjson.encode(answer))
+  if int(grant[1]) > int(argv[7]) then answer[12] = server.call('HGET', tag .. ':grant:' .. sha, 'blob') end
+  return answer
+end
+
+-- ARGV: request ids. Returns those that were refused: their streams must end.
+local function renew(keys, argv)
+  local tag, ms, refused = keys[1], now_ms(), {}
+  for _, id in ipairs(argv) do
+    local hold = read_hold(tag, id)
+    local live = hold and hold.state == 'open'
+    if live then
+      local grant = server.call('HMGET', tag .. ':grant:' .. hold.sha, 'revoked', 'expires')
+      live = grant[1] == '0' and (int(grant[2]) == 0 or int(grant[2]) > ms)
+    end
+    if live then
+      server.call('ZADD', tag .. ':leases', 'XX', str(ms + LEASE_MS), id)
+    else
+      refused[#refused + 1] = id
+    end
+  end
+  return refused
+end
+
+-- ARGV: request id, cost, event. Harmless when repeated.
+local function settle(keys, argv)
+  local tag, id, cost = keys[1], argv[1], int(argv[2])
+  local hold = read_hold(tag, id)
+  local charged, late = 0, '0'
+  if hold and (hold.state == 'settled') then
+    return { 'repeated', server.call('HGET', hold_key(tag, id), 'charged') or '0' }
+  elseif hold and hold.state == 'open' then
+    charged = math.min(cost, hold.worst)
+    close_hold(tag, id, hold, 'settled', KEEP_S)
+  elseif hold and hold.state == 'expired' then
+    charged = fitting(tag, hold.budgets, hold.month, cost)
+    server.call('HSET', hold_key(tag, id), 'state', 'settled')
+  else
+    late = '1' -- nobody here knows it: the counters stay, intake decides
+    server.call('HSET', hold_key(tag, id), 'state', 'settled', 'late', '1')
+    server.call('EXPIRE', hold_key(tag, id), KEEP_S)
+  end
+  if late == '0' then
+    for _, subject in ipairs(hold.budgets) do add(tag, subject, 's', hold.month, charged) end
+  end
+  server.call('HSET', hold_key(tag, id), 'charged', str(charged))
+  server.call('XADD', tag .. ':events', '*', 'event', argv[3], 'settled_micro', str(charged), 'written_off_micro', str(cost - charged), 'late', late)
+  return { late == '1' and 'late' or 'settled', str(charged) }
+end
+
+-- ARGV: request id, cost, month, subjects. For events that settle found unknown: charged once,
+-- as far as there is room.
+local function charge_late(keys, argv)
+  local tag, id, cost, month = keys[1], argv[1], int(argv[2]), argv[3]
+  local marker = tag .. ':late:' .. id
+  local before = server.call('GET', marker)
+  if before then return before end
+  local subjects = {}
+  for _, subject in ipairs(split(argv[4])) do
+    if standing(tag, subject, month) then subjects[#subjects + 1] = subject end
+  end
+  local charged = fitting(tag, subjects, month, cost)
+  for _, subject in ipairs(subjects) do add(tag, subject, 's', month, charged) end
+  server.call('SET', marker, str(charged), 'EX', KEEP_EXPIRED_S)
+  return str(charged)
+end
+
+-- ARGV: request id. For a request that reached no site; also for one whose admit timed out and
+-- may yet be executed: the tombstone refuses it then.
+local function release(keys, argv)
+  local tag, id = keys[1], argv[1]
+  local hold = read_hold(tag, id)
+  if not hold then
+    server.call('HSET', hold_key(tag, id), 'state', 'released')
+    server.call('EXPIRE', hold_key(tag, id), KEEP_S)
+    return 'unknown'
+  end
+  if hold.state ~= 'open' then return hold.state end
+  close_hold(tag, id, hold, 'released', KEEP_S)
+  return 'released'
+end
+
+-- At most 100 leases that ran out. Nothing is charged; an orphan is reported.
+local function expire(keys)
+  local tag = keys[1]
+  local ids = server.call('ZRANGE', tag .. ':leases', '-inf', str(now_ms()), 'BYSCORE', 'LIMIT', '0', '100')
+  for _, id in ipairs(ids) do
+    local hold = read_hold(tag, id)
+    if hold and hold.state == 'open' then
+      close_hold(tag, id, hold, 'expired', KEEP_EXPIRED_S)
+      server.call('XADD', tag .. ':orphans', '*', 'request_id', id, 'organization', hold.org, 'hold_micro', str(hold.worst))
+    else
+      server.call('ZREM', tag .. ':leases', id)
+    end
+  end
+  return #ids
+end
+
+local function order_key(tag, ref, month) return tag .. ':order:' .. ref .. ':' .. month end
+
+-- ARGV: reference, month, amount, subjects. An order's worst case is held until its row is kept.
+local function reserve(keys, argv)
+  local tag, ref, month, amount = keys[1], argv[1], argv[2], int(argv[3])
+  local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount')
+  if before[1] then return { 'ok', before[1], before[2] } end
+  local subjects = split(argv[4])
+  local full, least = find_room(tag, subjects, month, amount)
+  if full then return { 'no', full[1], full[2], full[3], full[4], '0' } end
+  for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, amount) end
+  server.call('HSET', order_key(tag, ref, month), 'state', 'held', 'amount', str(amount), 'budgets', argv[4])
+  return { 'ok', 'held', str(amount) }
+end
+
+-- ARGV: reference, month, amount, subjects. Held or committed becomes committed with `amount`;
+-- unknown is committed as well, because its row in PostgreSQL says so.
+local function commit(keys, argv)
+  local tag, ref, month, amount = keys[1], argv[1], argv[2], int(argv[3])
+  local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount')
+  local field = before[1] == 'committed' and 'c' or 'h'
+  for _, subject in ipairs(split(argv[4])) do
+    if before[1] then add(tag, subject, field, month, -int(before[2])) end
+    add(tag, subject, 'c', month, amount)
+  end
+  server.call('HSET', order_key(tag, ref, month), 'state', 'committed', 'amount', str(amount), 'budgets', argv[4])
+  return 'committed'
+end
+
+-- ARGV: reference, month. For an order whose row was not kept.
+local function unreserve(keys, argv)
+  local tag, ref, month = keys[1], argv[1], argv[2]
+  local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount', 'budgets')
+  if before[1] ~= 'held' then return before[1] or 'unknown' end
+  for _, subject in ipairs(split(before[3])) do add(tag, subject, 'h', month, -int(before[2])) end
+  server.call('DEL', order_key(tag, ref, month))
+  return 'released'
+end
+
+-- ARGV: subject, limit, hard, number. A hard limit is never lowered below what is used.
+local function set_limit(keys, argv)
+  local tag, subject, limit = keys[1], argv[1], int(argv[2])
+  local month = month_of(now_ms())
+  local budget = standing(tag, subject, month)
+  local used = budget and budget.spent + budget.committed + budget.held or 0
+  if int(server.call('HGET', budget_key(tag, subject), 'number') or '0') > int(argv[4]) then
+    return { 'no', 'older_number', str(used) }
+  end
+  if argv[3] == '1' and limit < used then return { 'no', 'below_used', str(used) } end
+  server.call('HSET', budget_key(tag, subject), 'limit', str(limit), 'hard', argv[3], 'number', argv[4])
+  return { 'ok', 'set', str(used) }
+end
+
+-- ARGV: subject, month. Returns limit, hard, spent, committed, held, or nothing.
+local function read_budget(keys, argv)
+  local budget = standing(keys[1], argv[1], argv[2])
+  if not budget then return {} end
+  return { str(budget.limit), budget.hard and '1' or '0', str(budget.spent), str(budget.committed), str(budget.held) }
+end
+
+-- ARGV: subject, month, spent, committed. Only while the cell is closed: from the ledger.
+local function restore(keys, argv)
+  local tag = keys[1]
+  if server.call('EXISTS', tag .. ':epoch') == 1 then return 'open' end
+  server.call('HSET', budget_key(tag, argv[1]), 's:' .. argv[2], argv[3], 'c:' .. argv[2], argv[4])
+  return 'restored'
+end
+
+-- ARGV: sha, number, revoked, expires, rpm, concurrency, key, org, budgets, blob, then pairs of
+-- model name and its price as JSON. An older number is refused.
+local function publish_grant(keys, argv)
+  local name = keys[1] .. ':grant:' .. argv[1]
+  if int(server.call('HGET', name, 'number') or '0') > int(argv[2]) then return 'older' end
+  local row = { 'number', argv[2], 'revoked', argv[3], 'expires', argv[4], 'rpm', argv[5], 'concurrency', argv[6], 'key', argv[7], 'org', argv[8], 'budgets', argv[9], 'blob', argv[10] }
+  for i = 11, #argv, 2 do
+    row[#row + 1] = 'm:' .. argv[i]
+    row[#row + 1] = argv[i + 1]
+  end
+  server.call('DEL', name)
+  server.call('HSET', name, unpack(row))
+  return 'published'
+end
+
+-- ARGV: epoch. Opens the cell for admission; an older epoch is refused.
+local function open_cell(keys, argv)
+  local name = keys[1] .. ':epoch'
+  if int(server.call('GET', name) or '0') > int(argv[1]) then return 'older' end
+  server.call('SET', name, argv[1])
+  return 'open'
+end
+
+local function close_cell(keys)
+  server.call('DEL', keys[1] .. ':epoch')
+  return 'closed'
+end
+
+server.register_function('admit_1', admit)
+server.register_function('renew_1', renew)
+server.register_function{ function_name = 'settle_1', callback = settle, flags = { 'allow-oom' } }
+server.register_function{ function_name = 'charge_late_1', callback = charge_late, flags = { 'allow-oom' } }
+server.register_function{ function_name = 'release_1', callback = release, flags = { 'allow-oom' } }
+server.register_function{ function_name = 'expire_1', callback = expire, flags = { 'allow-oom' } }
+server.register_function('reserve_1', reserve)
+server.register_function{ function_name = 'commit_1', callback = commit, flags = { 'allow-oom' } }
+server.register_function{ function_name = 'unreserve_1', callback = unreserve, flags = { 'allow-oom' } }
+server.register_function('set_limit_1', set_limit)
+server.register_function{ function_name = 'read_budget_1', callback = read_budget, flags = { 'no-writes' } }
+server.register_function('restore_1', restore)
+server.register_function('publish_grant_1', publish_grant)
+server.register_function('open_cell_1', open_cell)
+server.register_function('close_cell_1', close_cell)

@@ -1,0 +1,44 @@
+"""Names of everything in the admission Valkey.
+
+All names of a cell share a hash tag, so one function call may touch them and a cluster may
+spread the cells.
+"""
+
+from portal.lib.ids import CELLS, cell_of
+
+
+def tag(cell: int) -> str:
+    """``{c17}``: the hash tag of a cell; every key of the cell begins with it."""
+    if not 0 <= cell < CELLS:
+        raise ValueError(f"no cell {cell}")
+    return f"{{c{cell}}}"
+
+
+def tag_of(org_code: str) -> str:
+    """The hash tag of the cell that an organization lives in."""
+    return tag(cell_of(org_code))
+
+
+def events(cell: int) -> str:
+    """Stream of settled usage, read by intake."""
+    return f"{tag(cell)}:events"
+
+
+def orphans(cell: int) -> str:
+    """Stream of holds whose lease ran out."""
+    return f"{tag(cell)}:orphans"
+
+
+def epoch(cell: int) -> str:
+    """The cell's epoch; missing means closed."""
+    return f"{tag(cell)}:epoch"
+
+
+def budget(org_code: str, subject: str) -> str:
+    """Hash of one budget; ``subject`` is the public id of organization, project or key."""
+    return f"{tag_of(org_code)}:budget:{subject}"
+
+
+ROUTE_INDEX = "routes:index"
+ROUTE_PARTS = "routes:parts"
+DEMAND = "demand"

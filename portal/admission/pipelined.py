@@ -1,0 +1,166 @@
+"""The gateway's connection to Valkey: one socket, many callers, one write per turn of the loop.
+
+redis-py costs about 110 µs of CPU for two calls; this costs a few (docs/admission.md). It never
+repeats a call by itself: a call that timed out may have been executed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import hiredis
+
+from portal.admission.calls import AdmissionUnavailable, Command
+
+TIMEOUT_SECONDS = 0.3
+
+
+def pack(command: Command) -> bytes:
+    """RESP2 bytes of one command."""
+    parts = [b"*%d\r\n" % len(command)]
+    for item in command:
+        raw = item if isinstance(item, bytes) else str(item).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
+    return b"".join(parts)
+
+
+class _Wire(asyncio.Protocol):
+    """Bytes in, replies to the oldest waiter."""
+
+    def __init__(self, lost: asyncio.Future[None]) -> None:
+        self.reader = hiredis.Reader()
+        self.waiting: deque[asyncio.Future[Any]] = deque()
+        self.out: list[bytes] = []
+        self.transport: asyncio.Transport | None = None
+        self.loop = asyncio.get_running_loop()
+        self.lost = lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.reader.feed(data)
+        while True:
+            reply = self.reader.gets()
+            if reply is False:
+                return
+            future = self.waiting.popleft()
+            if future.done():
+                continue  # its caller gave up waiting
+            if isinstance(reply, hiredis.ReplyError):
+                future.set_exception(AdmissionUnavailable(str(reply)))
+            else:
+                future.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for future in self.waiting:
+            if not future.done():
+                future.set_exception(AdmissionUnavailable("The connection to Valkey was lost."))
+        self.waiting.clear()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def send(self, raw: bytes) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self.loop.create_future()
+        self.waiting.append(future)
+        if not self.out:
+            self.loop.call_soon(self._flush)
+        self.out.append(raw)
+        return future
+
+    def _flush(self) -> None:
+        raw, self.out = b"".join(self.out), []
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(raw)
+
+
+class Connection:
+    """Connects again by itself, with growing pauses; calls fail at once meanwhile.
+
+    Use ``start`` and ``stop`` from the program's lifespan. ``run_id`` is the server's, noted at
+    each connect; it changes when the server was restarted.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.host = parts.hostname or "127.0.0.1"
+        self.port = parts.port or 6379
+        self.password = unquote(parts.password or "")
+        self.user = unquote(parts.username or "")
+        self.database = parts.path.strip("/") or "0"
+        self.run_id = ""
+        self.on_connect: list[Command] = []
+        self._wire: _Wire | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once."""
+        self._keeper = asyncio.create_task(self._keep(), name="valkey")
+
+    async def stop(self) -> None:
+        """Close the socket."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._wire is not None and self._wire.transport is not None:
+            self._wire.transport.close()
+
+    @property
+    def connected(self) -> bool:
+        return self._wire is not None
+
+    async def ask(self, command: Command, timeout: float = TIMEOUT_SECONDS) -> Any:  # noqa: ASYNC109
+        """The reply, or ``AdmissionUnavailable`` after at most ``timeout`` seconds."""
+        wire = self._wire
+        if wire is None:
+            raise AdmissionUnavailable("Valkey is not connected.")
+        future = wire.send(pack(command))
+        try:
+            return await asyncio.wait_for(future, timeout)
+        except TimeoutError:
+            raise AdmissionUnavailable("Valkey did not answer in time.") from None
+
+    async def _keep(self) -> None:
+        pause = 0.05
+        while True:
+            try:
+                lost = await self._connect()
+            except (OSError, AdmissionUnavailable, TimeoutError):
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+                continue
+            pause = 0.05
+            await lost
+            self._wire = None
+
+    async def _connect(self) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[None] = loop.create_future()
+        async with asyncio.timeout(2.0):
+            transport, wire = await loop.create_connection(
+                lambda: _Wire(lost), self.host, self.port
+            )
+            try:
+                await self._greet(wire)
+            except BaseException:
+                transport.abort()
+                raise
+        self._wire = wire
+        return lost
+
+    async def _greet(self, wire: _Wire) -> None:
+        if self.password:
+            who = (self.user,) if self.user else ()
+            await wire.send(pack(("AUTH", *who, self.password)))
+        if self.database != "0":
+            await wire.send(pack(("SELECT", self.database)))
+        server = (await wire.send(pack(("INFO", "server")))).decode()
+        for line in server.splitlines():
+            if line.startswith("run_id:"):
+                self.run_id = line.removeprefix("run_id:").strip()
+        for command in self.on_connect:
+            await wire.send(pack(command))

@@ -1,0 +1,164 @@
+"""The admission client of Django's programs: redis-py, with no automatic retry.
+
+A retry that nobody asked for executes a call twice; every call here may be repeated by its
+caller, who knows the id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from portal.admission import calls, keys, library
+from portal.admission.calls import AdmissionUnavailable, BudgetStanding, Command
+from portal.admission.grants import Grant
+from portal.lib.ids import CELLS, cell_of
+
+
+def connect(url: str, *, timeout_seconds: float = 1.0) -> redis.Redis:
+    """A connection pool without retries, with a timeout on everything."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+    )
+
+
+class Admission:
+    """Calls by organization code. Everything that goes wrong is ``AdmissionUnavailable``."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+
+    def _ask(self, command: Command) -> Any:
+        try:
+            return self.client.execute_command(*command)
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+
+    def load_functions(self) -> None:
+        """Make this release's functions known to the server."""
+        self._ask(library.load_command())
+
+    def run_id(self) -> str:
+        """The server's run id: another one after each start."""
+        try:
+            return str(self.client.info("server")["run_id"])
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+
+    def publish_grants(self, grants: Iterable[tuple[str, Grant, bool]]) -> None:
+        """(sha256, grant, revoked), many in one round trip."""
+        self._many(
+            calls.publish_grant(cell_of(grant.org_code), sha256=sha, grant=grant, revoked=revoked)
+            for sha, grant, revoked in grants
+        )
+
+    def _many(self, commands: Iterable[Command]) -> list[Any]:
+        pipe = self.client.pipeline(transaction=False)
+        for command in commands:
+            pipe.execute_command(*command)
+        try:
+            return list(pipe.execute())
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+
+    def set_limit(
+        self, org_code: str, *, subject: str, limit_micro: int, hard: bool, number: int
+    ) -> None:
+        """``Refused`` (below_used, what is used in ``left``) if it cannot be so low."""
+        calls.read_limit(
+            self._ask(
+                calls.set_limit(
+                    cell_of(org_code),
+                    subject=subject,
+                    limit_micro=limit_micro,
+                    hard=hard,
+                    number=number,
+                )
+            )
+        )
+
+    def standing(self, org_code: str, *, subject: str, month: str) -> BudgetStanding | None:
+        """How a budget stands now; ``None`` if it was never published."""
+        reply = self._ask(calls.read_budget(cell_of(org_code), subject=subject, month=month))
+        return calls.read_standing(reply)
+
+    def reserve(
+        self, org_code: str, *, reference: str, month: str, amount_micro: int, subjects: list[str]
+    ) -> None:
+        """``Refused`` if a hard budget has no room for it."""
+        calls.read_reserved(
+            self._ask(
+                calls.reserve(
+                    cell_of(org_code),
+                    reference=reference,
+                    month=month,
+                    amount_micro=amount_micro,
+                    subjects=subjects,
+                )
+            )
+        )
+
+    def commit(
+        self, org_code: str, *, reference: str, month: str, amount_micro: int, subjects: list[str]
+    ) -> None:
+        """Committed with this amount, whatever was known of it."""
+        self._ask(
+            calls.commit(
+                cell_of(org_code),
+                reference=reference,
+                month=month,
+                amount_micro=amount_micro,
+                subjects=subjects,
+            )
+        )
+
+    def unreserve(self, org_code: str, *, reference: str, month: str) -> None:
+        """Free what an order that was not kept had held."""
+        self._ask(calls.unreserve(cell_of(org_code), reference=reference, month=month))
+
+    def charge_late(
+        self, cell: int, *, request_id: str, cost_micro: int, month: str, subjects: list[str]
+    ) -> int:
+        """What was charged of a late event, in micro-won."""
+        command = calls.charge_late(
+            cell, request_id=request_id, cost_micro=cost_micro, month=month, subjects=subjects
+        )
+        return int(self._ask(command))
+
+    def restore(
+        self, org_code: str, *, subject: str, month: str, spent_micro: int, committed_micro: int
+    ) -> None:
+        """Counters from the ledger, while the cell is closed."""
+        self._ask(
+            calls.restore(
+                cell_of(org_code),
+                subject=subject,
+                month=month,
+                spent_micro=spent_micro,
+                committed_micro=committed_micro,
+            )
+        )
+
+    def epochs(self) -> list[int]:
+        """The epoch of each cell; 0 where it is closed."""
+        try:
+            found = self.client.mget([keys.epoch(cell) for cell in range(CELLS)])
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+        return [int(one or 0) for one in found]
+
+    def open_cells(self, epoch: int) -> None:
+        """Open all cells at this epoch."""
+        self._many(calls.open_cell(cell, epoch) for cell in range(CELLS))
+
+    def close_cells(self) -> None:
+        """Close all cells."""
+        self._many(calls.close_cell(cell) for cell in range(CELLS))

@@ -1,0 +1,101 @@
+"""What doors ask about endpoints. Every query begins with what the actor may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Prefetch, QuerySet
+
+from portal.deployments.models import Endpoint, EndpointKind, Order, Placement, PlacementMove
+from tenants.actors import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Derived, never stored. ``code`` is one of the keys of ``portal.web``'s status table."""
+
+    code: str  # stopped, funding_hold, operator_hold, failing, waiting, deploying, ready, degraded
+    ready: int
+    wanted: int
+
+
+def status_of(endpoint: Endpoint, placements: Iterable[Placement]) -> Status:
+    """Count what is ready against what is wanted."""
+    living = [one for one in placements if one.state != "stopped"]
+    wanted = [one for one in living if one.wanted]
+    ready = sum(one.state == "ready" for one in wanted)
+    if endpoint.stopped_at is not None:
+        code = "stopping" if living else "stopped"
+    elif endpoint.funding_hold:
+        code = "funding_hold"
+    elif endpoint.operator_hold:
+        code = "operator_hold"
+    elif wanted and ready == len(wanted):
+        code = "ready"
+    elif ready:
+        code = "degraded"
+    elif any(one.state == "failed" for one in wanted):
+        code = "failing"
+    elif any(one.state == "starting" for one in wanted):
+        code = "deploying"
+    else:
+        code = "waiting"
+    return Status(code, ready, len(wanted))
+
+
+def endpoints(actor: Actor) -> QuerySet[Endpoint]:
+    """Own and shared endpoints with their living placements, newest first."""
+    living = Placement.objects.visible_to(actor).living().select_related("site__region", "offering")
+    return (
+        Endpoint.objects.visible_to(actor)
+        .select_related("model", "project", "organization")
+        .prefetch_related(Prefetch("placements", queryset=living))
+    )
+
+
+def own_endpoints(actor: Actor) -> QuerySet[Endpoint]:
+    """Only the organization's own, dedicated endpoints."""
+    return endpoints(actor).filter(organization=actor.organization, kind=EndpointKind.DEDICATED)
+
+
+def moves_of(endpoint: Endpoint, *, since: int = 0, limit: int = 200) -> list[PlacementMove]:
+    """What happened to the endpoint's replicas, oldest first, with numbers above ``since``."""
+    rows = (
+        PlacementMove.objects.filter(placement__endpoint=endpoint, pk__gt=since)
+        .select_related("placement__site")
+        .order_by("-at", "-pk")[:limit]
+    )
+    return list(rows)[::-1]
+
+
+def order_of(endpoint: Endpoint) -> Order | None:
+    """The order behind a dedicated endpoint."""
+    return endpoint.orders.order_by("placed_at").first()
+
+
+def steps_of(endpoint: Endpoint, now: datetime) -> list[tuple[str, str]]:
+    """Five steps of a deployment with their state: done, current, bad or waiting."""
+    placements = [one for one in endpoint.placements.all() if one.wanted]
+    states = {one.state for one in placements}
+    placed = bool(placements)
+    assigned = bool(states & {"starting", "ready", "failed"})
+    started = bool(states) and states <= {"ready"}
+    bad = "failed" in states
+    marks = [
+        ("order", "done"),
+        ("placement", "done" if placed else "current"),
+        ("cards", "done" if assigned else ("current" if placed else "waiting")),
+        ("engine", _engine_mark(started=started, bad=bad, assigned=assigned)),
+        ("connect", "done" if started else "waiting"),
+    ]
+    return marks
+
+
+def _engine_mark(*, started: bool, bad: bool, assigned: bool) -> str:
+    if started:
+        return "done"
+    if bad:
+        return "bad"
+    return "current" if assigned else "waiting"

@@ -1,0 +1,125 @@
+"""What doors ask about use: sums over the ledger, by month in Korea and by a chosen noun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncDate
+
+from portal.lib.periods import SEOUL, Period
+from portal.usage.models import CardTime, LedgerEntry
+from tenants.actors import Actor
+
+GROUPS = ("model", "endpoint", "key", "site", "project")
+
+
+class UnknownGroup(Exception):
+    """Usage can be grouped by model, endpoint, key, site or project."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Sums of one group. Amounts are micro-won as charged to budgets."""
+
+    name: str
+    requests: int
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    settled_micro: int
+    written_off_micro: int
+    first_byte_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """One business day in Korea."""
+
+    day: date
+    requests: int
+    tokens: int
+    settled_micro: int
+
+
+def entries(actor: Actor, period: Period) -> QuerySet[LedgerEntry]:
+    """Ledger entries admitted within the period."""
+    return LedgerEntry.objects.visible_to(actor).filter(
+        admitted_at__gte=period.start, admitted_at__lt=period.end
+    )
+
+
+_SUMS = {
+    "requests": Count("request_id"),
+    "sum_in": Coalesce(Sum("tokens_in"), 0),
+    "sum_cached": Coalesce(Sum("tokens_cached"), 0),
+    "sum_out": Coalesce(Sum("tokens_out"), 0),
+    "sum_settled": Coalesce(Sum("settled_micro"), 0),
+    "sum_off": Coalesce(Sum("written_off_micro"), 0),
+    "wait": Avg(
+        ExpressionWrapper(F("first_byte_at") - F("admitted_at"), output_field=DurationField())
+    ),
+}
+
+
+def _row(name: str, sums: dict[str, object]) -> UsageRow:
+    wait = sums["wait"]
+    return UsageRow(
+        name=name,
+        requests=int(str(sums["requests"])),
+        tokens_in=int(str(sums["sum_in"])),
+        tokens_cached=int(str(sums["sum_cached"])),
+        tokens_out=int(str(sums["sum_out"])),
+        settled_micro=int(str(sums["sum_settled"])),
+        written_off_micro=int(str(sums["sum_off"])),
+        first_byte_seconds=wait.total_seconds() if hasattr(wait, "total_seconds") else None,
+    )
+
+
+def totals(actor: Actor, period: Period) -> UsageRow:
+    """All of the organization's use in the period."""
+    return _row("", entries(actor, period).aggregate(**_SUMS))
+
+
+def by(actor: Actor, period: Period, group: str) -> list[UsageRow]:
+    """Use by one of ``GROUPS``, the dearest first. ``UnknownGroup`` for anything else."""
+    if group not in GROUPS:
+        raise UnknownGroup(group)
+    rows = entries(actor, period).values(group).annotate(**_SUMS).order_by("-sum_settled", group)
+    return [_row(row[group], row) for row in rows]
+
+
+def by_day(actor: Actor, period: Period) -> list[DayRow]:
+    """Use by business day; days without requests are left out."""
+    rows = (
+        entries(actor, period)
+        .annotate(on=TruncDate("admitted_at", tzinfo=SEOUL))
+        .values("on")
+        .annotate(
+            requests=Count("request_id"),
+            tokens=Sum(F("tokens_in") + F("tokens_out")),
+            settled=Sum("settled_micro"),
+        )
+        .order_by("on")
+    )
+    return [DayRow(row["on"], row["requests"], row["tokens"], row["settled"]) for row in rows]
+
+
+def card_time(actor: Actor, period: Period) -> QuerySet[CardTime]:
+    """Card time that began within the period."""
+    return CardTime.objects.visible_to(actor).filter(
+        started_at__gte=period.start, started_at__lt=period.end
+    )
+
+
+def last_use_of_keys(actor: Actor, since: datetime) -> dict[str, tuple[datetime, int]]:
+    """key public id → (last admitted, requests) since a moment."""
+    rows = (
+        LedgerEntry.objects.visible_to(actor)
+        .filter(admitted_at__gte=since)
+        .order_by()
+        .values("key")
+        .annotate(requests=Count("request_id"), last=Max("admitted_at"))
+    )
+    return {row["key"]: (row["last"], row["requests"]) for row in rows}

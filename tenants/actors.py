@@ -1,0 +1,161 @@
+"""Who asks: built once at the door, from a session or an API key."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.lib import ids
+from tenants import rls
+from tenants.models import ApiKey, Membership, Organization, User
+from tenants.roles import verbs_of
+
+SESSION_ORGANIZATION = "organization"
+
+# What a key may do at the control API. It cannot make keys, change budgets or members.
+KEY_VERBS = frozenset(
+    {
+        "organization.read",
+        "projects.read",
+        "keys.read",
+        "endpoints.read",
+        "endpoints.change",
+        "orders.create",
+        "usage.read",
+        "budgets.read",
+        "invoices.read",
+    }
+)
+
+
+class NotAllowed(PermissionDenied):
+    """The actor's role does not have this verb."""
+
+    def __init__(self, verb: str) -> None:
+        super().__init__(verb)
+        self.verb = verb
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person or key in one organization, with what it may do."""
+
+    organization: Organization
+    verbs: frozenset[str]
+    kind: str  # user, key, system
+    label: str
+    ref: str = ""
+    role: str = ""
+    user: User | None = None
+    key: ApiKey | None = field(default=None, compare=False)
+
+    def can(self, verb: str) -> bool:
+        return verb in self.verbs
+
+    def require(self, verb: str) -> None:
+        """``NotAllowed`` unless the actor has the verb."""
+        if verb not in self.verbs:
+            raise NotAllowed(verb)
+
+
+def of_membership(membership: Membership) -> Actor:
+    """The actor that a member is."""
+    organization, user = membership.organization, membership.user
+    return Actor(
+        organization=organization,
+        verbs=verbs_of(membership.role, operator=organization.is_operator),
+        kind="user",
+        label=user.label,
+        ref=user.email,
+        role=membership.role,
+        user=user,
+    )
+
+
+def of_key(text: str, *, now: datetime) -> Actor | None:
+    """The actor behind a live API key, else ``None``. One look, by the key's hash."""
+    parts = ids.parse_api_key(text)
+    if parts is None:
+        return None
+    with rls.everyone(because="a key says which organization it belongs to"):
+        key = (
+            ApiKey.objects.select_related("organization", "project")
+            .filter(sha256=parts.sha256)
+            .first()
+        )
+    if key is None or key.state_at(now) != "live" or key.project.archived_at is not None:
+        return None
+    return Actor(
+        organization=key.organization,
+        verbs=KEY_VERBS,
+        kind="key",
+        label=key.name,
+        ref=key.public_id,
+        key=key,
+    )
+
+
+def system(organization: Organization, label: str) -> Actor:
+    """A worker that acts for an organization. It may everything that an owner may."""
+    from tenants.roles import ROLES, Role
+
+    return Actor(
+        organization=organization, verbs=ROLES[Role.OWNER], kind="system", label=label, ref=label
+    )
+
+
+def _of_session(request: HttpRequest) -> Actor | None:
+    if not request.user.is_authenticated:
+        return None
+    with rls.user(request.user.pk):
+        memberships = list(
+            Membership.objects.filter(user=request.user)
+            .select_related("organization", "user")
+            .order_by("joined_at", "pk")
+        )
+    chosen = request.session.get(SESSION_ORGANIZATION)
+    for membership in memberships:
+        if membership.organization.public_id == chosen:
+            return of_membership(membership)
+    return of_membership(memberships[0]) if memberships else None
+
+
+def find(request: HttpRequest) -> Actor | None:
+    """The actor of a request: a key where one is sent to the API, else the session's member."""
+    header = request.headers.get("Authorization", "")
+    if request.path.startswith("/api/") and header:
+        scheme, _, secret = header.partition(" ")
+        return of_key(secret, now=timezone.now()) if scheme == "Bearer" else None
+    if request.path.startswith("/static/"):
+        return None
+    return _of_session(request)
+
+
+def scope_of(request: HttpRequest) -> AbstractContextManager[None] | None:
+    """The transaction that the request's rows are read and written in."""
+    actor: Actor | None = getattr(request, "actor", None)
+    if actor is None:
+        if request.user.is_authenticated:
+            return rls.user(request.user.pk)
+        return None
+    return scope_for(actor)
+
+
+def scope_for(actor: Actor) -> AbstractContextManager[None]:
+    """The rows that an actor may touch."""
+    if actor.can("operator.read"):
+        return rls.everyone(because="the operator's staff see all organizations")
+    return rls.tenant(actor.organization.pk, user_id=actor.user.pk if actor.user else None)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The request's actor. ``PermissionDenied`` without one: doors ask signed-in people only."""
+    actor: Actor | None = getattr(request, "actor", None)
+    if actor is None:
+        raise PermissionDenied
+    return actor

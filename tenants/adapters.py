@@ -1,0 +1,20 @@
+"""Where allauth meets us: addresses in lower case, and where people land after signing in."""
+
+from __future__ import annotations
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def clean_email(self, email: str) -> str:
+        """One rule for every spelling of an address."""
+        return str(super().clean_email(email)).strip().lower()
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Home, which sends people without an organization on to make one."""
+        return reverse("home")
+
+    def get_signup_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("home")

@@ -1,0 +1,77 @@
+"""Migration operations that build the wall between tenants. Used by migrations only.
+
+They read no models, so that a migration keeps its meaning when the code moves on.
+"""
+
+from __future__ import annotations
+
+from django.db.migrations.operations.special import RunSQL
+
+_MINE = (
+    "organization_id = NULLIF(current_setting('app.org', true), '')::bigint "
+    "OR current_setting('app.everyone', true) = 'on'"
+)
+
+
+class TenantTable(RunSQL):
+    """Force row-level security: rows of the organization set for the transaction, or none.
+
+    ``also_readable`` is one more SQL condition under which rows may be read, not written.
+    """
+
+    def __init__(self, table: str, *, mine: str = _MINE, also_readable: str = "") -> None:
+        forward = [
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+            f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",
+        ]
+        backward = [
+            f"DROP POLICY tenant ON {table}",
+            f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
+            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+        ]
+        if also_readable:
+            forward.append(f"CREATE POLICY readable ON {table} FOR SELECT USING ({also_readable})")
+            backward.insert(0, f"DROP POLICY readable ON {table}")
+        super().__init__(forward, backward)
+
+
+class TenantForeignKey(RunSQL):
+    """A foreign key that includes the organization: a row cannot point into another tenant.
+
+    ``parent`` needs a unique constraint on (organization_id, id).
+    """
+
+    def __init__(self, table: str, column: str, parent: str) -> None:
+        name = f"{table}_{column}_same_org"[:63]
+        super().__init__(
+            f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (organization_id, {column}) "
+            f"REFERENCES {parent} (organization_id, id) DEFERRABLE INITIALLY DEFERRED",
+            f"ALTER TABLE {table} DROP CONSTRAINT {name}",
+        )
+
+
+class AppendOnly(RunSQL):
+    """Rows of ``table`` are never changed or removed: the database itself refuses it.
+
+    ``unless`` is an SQL condition on OLD under which a row may still be changed or removed.
+    """
+
+    def __init__(self, table: str, *, unless: str = "") -> None:
+        guard = f"WHEN (NOT ({unless}))" if unless else ""
+        super().__init__(
+            [
+                f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$ BEGIN RAISE EXCEPTION '{table} is append-only' "
+                "USING ERRCODE = 'restrict_violation'; END $$",
+                f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} "
+                f"FOR EACH ROW {guard} EXECUTE FUNCTION {table}_append_only()",
+                f"CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON {table} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
+            ],
+            [
+                f"DROP TRIGGER append_only_truncate ON {table}",
+                f"DROP TRIGGER append_only ON {table}",
+                f"DROP FUNCTION {table}_append_only()",
+            ],
+        )

@@ -1,0 +1,28 @@
+"""Names that people give to things: one normal form, nothing invisible. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from django.utils.translation import gettext as _
+
+_HIDDEN = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
+
+
+class BadName(ValueError):
+    """The sentence says what is wrong with the name."""
+
+
+def normalized(text: str, *, longest: int) -> str:
+    """NFC, single blanks, 1 to ``longest`` characters; control and direction marks are refused."""
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not name:
+        raise BadName(_("Give a name."))
+    if len(name) > longest:
+        raise BadName(
+            _("The name has %(count)d characters; %(longest)d are possible. Shorten it.")
+            % {"count": len(name), "longest": longest}
+        )
+    if any(unicodedata.category(character) in _HIDDEN for character in name):
+        raise BadName(_("The name has an invisible character. Type it again instead of pasting."))
+    return name

@@ -1,0 +1,111 @@
+"""The tenant's transaction: which rows PostgreSQL lets through.
+
+Three settings live as long as a transaction: ``app.org``, ``app.user`` and ``app.everyone``.
+Without them there are no rows. Each block restores what was set before it, so blocks nest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+
+_NAMES = ("app.org", "app.user", "app.everyone")
+
+
+def _current() -> tuple[str, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT "
+            + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in _NAMES)
+        )
+        row = cursor.fetchone()
+    return tuple(row or ("", "", ""))
+
+
+def _set(values: tuple[str, ...]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT " + ", ".join(f"set_config('{name}', %s, true)" for name in _NAMES), values
+        )
+
+
+@contextmanager
+def _scope(org: str, user: str, everyone: str) -> Iterator[None]:
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        before = _current() if nested else ("", "", "")
+        _set((org, user, everyone))
+        yield
+        # After an error, PostgreSQL itself takes the settings back with the savepoint.
+        _set(before)
+
+
+@contextmanager
+def tenant(organization_id: int, *, user_id: int | None = None) -> Iterator[None]:
+    """Only rows of one organization."""
+    with _scope(str(organization_id), "" if user_id is None else str(user_id), ""):
+        yield
+
+
+@contextmanager
+def user(user_id: int) -> Iterator[None]:
+    """Only the memberships and organizations of one person."""
+    with _scope("", str(user_id), ""):
+        yield
+
+
+@contextmanager
+def everyone(*, because: str) -> Iterator[None]:
+    """All rows, for work of the platform. ``because`` is for the reader of the code."""
+    if not because:
+        raise ValueError("say why all tenants' rows are needed")
+    with _scope("", "", "on"):
+        yield
+
+
+def own_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a view that opens its own short blocks, because it calls outside or streams."""
+    view.own_transactions = True  # type: ignore[attr-defined]
+    return view
+
+
+class TenantTransaction:
+    """Opens one transaction around an ordinary request, for the actor's organization.
+
+    The actor is found once, here, from a session or an API key (``request.actor``); pages and
+    API share every rule below that.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., HttpResponse],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> HttpResponse | None:
+        """Find the actor; run the view inside the tenant's transaction."""
+        from tenants import actors
+
+        request.actor = actors.find(request)  # type: ignore[attr-defined]
+        scope = actors.scope_of(request)
+        if scope is None or getattr(view, "own_transactions", False):
+            return None
+        if request.path.startswith("/accounts/"):
+            return None  # allauth's own paths touch no tenant table
+        with scope:
+            response = view(request, *args, **kwargs)
+            if hasattr(response, "render") and callable(response.render):
+                response = response.render()
+            if response.status_code >= 500:
+                transaction.set_rollback(True)
+        return response
