@@ -1,9 +1,9 @@
 """Translations without gettext's binaries: collect, check, compile.
 
-    python -m deploy.messages collect    write what the code says into locale/*/django.po
-    python -m deploy.messages check      fail if collect would change something, or a text is
-                                         missing, fuzzy or has other placeholders than the English
-    python -m deploy.messages compile    write the .mo files that Django reads
+python -m deploy.messages collect    write what the code says into locale/*/django.po
+python -m deploy.messages check      fail if collect would change something, or a text is
+                                     missing, fuzzy or has other placeholders than the English
+python -m deploy.messages compile    write the .mo files that Django reads
 """
 
 from __future__ import annotations

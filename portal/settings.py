@@ -43,15 +43,11 @@ VALKEY_URL = env.str("VALKEY_URL")
 DURE_SELLER_NAME = env.str("DURE_SELLER_NAME", default="두레 운영 (예시)")
 DURE_SELLER_NUMBER = env.str("DURE_SELLER_NUMBER", default="1234567891")
 DURE_SELLER_ADDRESS = env.str("DURE_SELLER_ADDRESS", default="대구광역시 (예시 주소)")
-DURE_SELLER_REPRESENTATIVE = env.str(
-    "DURE_SELLER_REPRESENTATIVE", default="대표자 (예시)"
-)
+DURE_SELLER_REPRESENTATIVE = env.str("DURE_SELLER_REPRESENTATIVE", default="대표자 (예시)")
 
 _origin = urlsplit(DURE_WEB_ORIGIN)
 _secure = _origin.scheme == "https"
-ALLOWED_HOSTS = env.list(
-    "ALLOWED_HOSTS", default=[_origin.hostname or "127.0.0.1", "localhost"]
-)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_origin.hostname or "127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = [DURE_WEB_ORIGIN]
 
 INSTALLED_APPS = [
@@ -126,17 +122,13 @@ _database |= {
 }
 DATABASES = {"default": _database}
 if env.str("DATABASE_OWNER_URL", default=""):
-    DATABASES["owner"] = env.db_url("DATABASE_OWNER_URL") | {
-        "TEST": {"MIRROR": "default"}
-    }
+    DATABASES["owner"] = env.db_url("DATABASE_OWNER_URL") | {"TEST": {"MIRROR": "default"}}
 
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {
-        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"
-    },
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 10},
@@ -159,9 +151,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
 SERVESTATIC_USE_MANIFEST = True
 
@@ -287,9 +277,7 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
-    },
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {

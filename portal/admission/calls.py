@@ -12,6 +12,7 @@ import msgspec
 
 from portal.admission.grants import Grant, encode
 from portal.admission.keys import tag
+from portal.lib.money import MAX_MICRO_WON
 
 Command = tuple[str | bytes | int, ...]
 
@@ -141,7 +142,7 @@ def charge_late(
 def reserve(
     cell: int, *, reference: str, month: str, amount_micro: int, subjects: Sequence[str]
 ) -> Command:
-    """Hold an order's worst case in a month."""
+    """Hold an order's worst case in a month. Harmless when repeated, also after ``commit``."""
     return _call("reserve_1", cell, reference, month, amount_micro, ",".join(subjects))
 
 
@@ -154,7 +155,8 @@ def read_reserved(reply: Any) -> None:
 def commit(
     cell: int, *, reference: str, month: str, amount_micro: int, subjects: Sequence[str]
 ) -> Command:
-    """The order's row is kept: held becomes committed, with this amount."""
+    """The order's row is kept: held becomes committed, with this amount. Never refused: the row
+    says so. Harmless when repeated; with another amount or chain, the new one counts."""
     return _call("commit_1", cell, reference, month, amount_micro, ",".join(subjects))
 
 
@@ -163,13 +165,23 @@ def unreserve(cell: int, *, reference: str, month: str) -> Command:
     return _call("unreserve_1", cell, reference, month)
 
 
+def stale_orders(cell: int, *, older_ms: int) -> Command:
+    """Ask for at most 100 orders held for longer, neither committed nor freed."""
+    return _call("stale_orders_1", cell, older_ms)
+
+
+def read_stale_orders(reply: Any) -> list[tuple[str, str]]:
+    """(reference, month): look for the row, then ``commit`` or ``unreserve``."""
+    return [(item[8:], item[:7]) for item in (raw.decode() for raw in reply)]
+
+
 def set_limit(cell: int, *, subject: str, limit_micro: int, hard: bool, number: int) -> Command:
-    """Publish a budget's limit."""
+    """Publish a budget's limit, for every month; ``number`` grows with each change."""
     return _call("set_limit_1", cell, subject, limit_micro, int(hard), number)
 
 
 def read_limit(reply: Any) -> None:
-    """``Refused`` with what is used in ``left`` when the limit lies below it."""
+    """``Refused``: ``below_used`` with what is used in ``left``, or ``older_number``."""
     if reply[0] == b"no":
         raise Refused(reply[1].decode(), "", int(reply[2]))
 
@@ -189,14 +201,36 @@ def read_standing(reply: Any) -> BudgetStanding | None:
 
 
 def restore(
-    cell: int, *, subject: str, month: str, spent_micro: int, committed_micro: int
+    cell: int,
+    *,
+    subject: str,
+    month: str,
+    spent_micro: int,
+    committed_micro: int | None,
+    last_event: str = "",
 ) -> Command:
-    """Set counters from the ledger; refused while the cell is open."""
-    return _call("restore_1", cell, subject, month, spent_micro, committed_micro)
+    """Set counters from the ledger; refused while the cell is open.
+
+    ``committed_micro`` ``None`` leaves that counter to ``commit``, repeated for each order.
+    ``last_event`` is the last stream id that the ledger has; if the stream went on since, the
+    call is refused, because it would overwrite what was settled meanwhile.
+    """
+    committed = "" if committed_micro is None else committed_micro
+    return _call("restore_1", cell, subject, month, spent_micro, committed, last_event)
+
+
+def read_restored(reply: Any) -> None:
+    """``Refused``: ``open`` (close the cell first) or ``moved`` (drain the stream again)."""
+    if reply != b"restored":
+        raise Refused(reply.decode())
 
 
 def publish_grant(cell: int, *, sha256: str, grant: Grant, revoked: bool = False) -> Command:
-    """Publish what a key may do, or its tombstone. An older number is refused."""
+    """Publish what a key may do, or its tombstone. An older number is refused.
+
+    ``ValueError`` if the chain names a budget twice, or a price cannot be exact in Valkey.
+    """
+    _check(grant)
     prices: list[str | bytes] = []
     if not revoked:
         for name, model in grant.models.items():
@@ -218,9 +252,24 @@ def publish_grant(cell: int, *, sha256: str, grant: Grant, revoked: bool = False
     )
 
 
+def _check(grant: Grant) -> None:
+    chain = grant.budgets
+    if len(set(chain)) < len(chain) or any("," in subject or not subject for subject in chain):
+        raise ValueError(f"budgets of {grant.key} must be different names without commas: {chain}")
+    for name, model in grant.models.items():
+        if not all(0 <= price <= MAX_MICRO_WON for price in (model.price_in, model.price_out)):
+            raise ValueError(f"a price of {name} is not between 0 and 2^53 - 1")
+
+
 def open_cell(cell: int, epoch: int) -> Command:
-    """Open a cell for admission."""
+    """Open a cell for admission. An epoch older than the cell's last is refused."""
     return _call("open_cell_1", cell, epoch)
+
+
+def read_opened(reply: Any) -> None:
+    """``Refused``: ``older`` epoch; another publisher opened a newer one."""
+    if reply != b"open":
+        raise Refused(reply.decode())
 
 
 def close_cell(cell: int) -> Command:

@@ -13,10 +13,28 @@ local LEASE_MS = 60000
 local SKEW_MS = 5000
 local KEEP_S = 600           -- settled and released records answer repetitions for ten minutes
 local KEEP_EXPIRED_S = 86400 -- a late settlement finds its expired hold for a day
+local KEEP_ORDER_S = 131 * 86400 -- a committed order answers repetitions 100 days past its month
+local MOST_TOKENS = 4294967296 -- 2^32: with more, worst_case() would not be exact
 local SCALE = 1000000        -- prices are in 10^-6 micro-won per token
 local KST_MS = 9 * 3600000
 
 local function int(text) return tonumber(text) or 0 end
+
+-- A whole number between 0 and 2^53 - 1 from a caller; anything else ends the call unwritten.
+local function amount_of(text)
+  local number = tonumber(text)
+  if not number or number < 0 or number > MAX or number % 1 ~= 0 then
+    error({ err = 'ERR not an amount: ' .. tostring(text) })
+  end
+  return number
+end
+
+local function month_from(text)
+  local year, month = string.match(text or '', '^(%d%d%d%d)%-(%d%d)$')
+  if not year or int(month) < 1 or int(month) > 12 then error({ err = 'ERR not a month: ' .. tostring(text) }) end
+  return text, int(year), int(month)
+end
+
 local function str(number) return string.format('%d', number) end
 
 local function now_ms()
@@ -80,7 +98,11 @@ local function standing(tag, subject, month)
   return { limit = int(row[1]), hard = row[2] == '1', spent = int(row[3]), committed = int(row[4]), held = int(row[5]) }
 end
 
-local function left(budget) return budget.limit - budget.spent - budget.committed - budget.held end
+-- A soft budget ends where integers do: above, sums would not be exact and HINCRBY could fail
+-- between two writes.
+local function left(budget)
+  return (budget.hard and budget.limit or MAX) - budget.spent - budget.committed - budget.held
+end
 
 local function add(tag, subject, field, month, amount)
   if amount ~= 0 then
@@ -88,26 +110,31 @@ local function add(tag, subject, field, month, amount)
   end
 end
 
--- The first hard budget of the chain without room for `amount`, or the least that is left.
-local function find_room(tag, subjects, month, amount)
+local function no(reason, name, room, limit, retry_ms)
+  return { 'no', reason, name or '', room or '0', limit or '0', str(retry_ms or 0) }
+end
+
+-- The refusal of the first budget without room for `amount`, or nil and the least that is left
+-- of the hard ones. An unknown budget is about to be published: come back soon.
+local function find_room(tag, subjects, month, amount, ms)
   local least = nil
   for _, subject in ipairs(subjects) do
     local budget = standing(tag, subject, month)
-    if not budget then return { 'budget_unknown', subject, '0', '0' } end
-    if budget.hard then
-      local room = left(budget)
-      if room < amount then return { 'budget_exceeded', subject, str(room), str(budget.limit) } end
-      if not least or room < least then least = room end
+    if not budget then return no('budget_unknown', subject, '0', '0', 1000) end
+    local room = left(budget)
+    if room < amount then
+      return no('budget_exceeded', subject, str(room), str(budget.limit), ms and until_next_month(ms))
     end
+    if budget.hard and (not least or room < least) then least = room end
   end
   return nil, least
 end
 
--- What still fits into every hard budget, at most `amount`, never below zero.
+-- What still fits into every budget, at most `amount`, never below zero.
 local function fitting(tag, subjects, month, amount)
   for _, subject in ipairs(subjects) do
     local budget = standing(tag, subject, month)
-    if budget and budget.hard then amount = math.min(amount, math.max(0, left(budget))) end
+    if budget then amount = math.min(amount, math.max(0, left(budget))) end
   end
   return amount
 end
@@ -124,24 +151,36 @@ local function not_busy(tag, key)
   if server.call('HINCRBY', tag .. ':busy', key, -1) <= 0 then server.call('HDEL', tag .. ':busy', key) end
 end
 
--- An open hold ends: what was held is free again, and the record keeps its last state.
-local function close_hold(tag, id, hold, state, keep)
+-- An open hold ends: what was held is free again.
+local function free_hold(tag, id, hold)
   for _, subject in ipairs(hold.budgets) do add(tag, subject, 'h', hold.month, -hold.worst) end
   not_busy(tag, hold.key)
   server.call('ZREM', tag .. ':leases', id)
-  server.call('HSET', hold_key(tag, id), 'state', state)
-  server.call('EXPIRE', hold_key(tag, id), keep)
 end
 
-local function no(reason, name, room, limit, retry_ms)
-  return { 'no', reason, name or '', room or '0', limit or '0', str(retry_ms or 0) }
+-- What is kept of a request that ended: as little as answers a repetition.
+local function keep_end(tag, id, state, charged)
+  local name = hold_key(tag, id)
+  server.call('DEL', name)
+  server.call('HSET', name, 'state', state, 'charged', str(charged))
+  server.call('EXPIRE', name, KEEP_S)
 end
 
--- ARGV: epoch, sha, request id, model, tokens in, tokens out, number of the caller's grant, scope
+-- The answer to an admit, and once more to its repetition: out of the record. With the grant if
+-- the caller's is older.
+local function admitted(tag, id, callers_number)
+  local answer = server.call('HMGET', hold_key(tag, id), 'worst', 'month', 'price', 'endpoint', 'rpm', 'rpm_left', 'reset', 'left', 'grant', 'at', 'sha')
+  local sha = table.remove(answer)
+  table.insert(answer, 1, 'ok')
+  if int(answer[10]) > callers_number then answer[12] = server.call('HGET', tag .. ':grant:' .. sha, 'blob') end
+  return answer
+end
+
+-- ARGV: epoch, sha, request id, model, tokens in, tokens out, number of the caller's grant, kind
 local function admit(keys, argv)
   local tag = keys[1]
   local epoch, sha, id, model = argv[1], argv[2], argv[3], argv[4]
-  local tokens_in, tokens_out = int(argv[5]), int(argv[6])
+  local tokens_in, tokens_out, callers_number = amount_of(argv[5]), amount_of(argv[6]), amount_of(argv[7])
   local ms = now_ms()
   if server.call('GET', tag .. ':epoch') ~= epoch then return no('closed', '', '0', '0', 1000) end
   local grant = server.call('HMGET', tag .. ':grant:' .. sha, 'number', 'revoked', 'expires', 'rpm', 'concurrency', 'key', 'budgets', 'm:' .. model, 'org')
@@ -150,9 +189,10 @@ local function admit(keys, argv)
   if not grant[8] then return no('model_unknown', model) end
   local price = cjson.decode(grant[8])
   if price.kind ~= argv[8] then return no('wrong_kind', model) end
+  if not price.endpoint or not price.price_version then error({ err = 'ERR not a price of ' .. model }) end
 
-  local before = server.call('HMGET', hold_key(tag, id), 'state', 'answer')
-  if before[1] == 'open' then return cjson.decode(before[2]) end
+  local before = server.call('HMGET', hold_key(tag, id), 'state', 'sha')
+  if before[1] == 'open' and before[2] == sha then return admitted(tag, id, callers_number) end
   if before[1] then return no('request_id_used') end
   local born = tonumber(string.sub(string.gsub(id, '-', ''), 1, 12), 16)
   if not born or math.abs(born - ms) > SKEW_MS then return no('clock_skew') end
@@ -165,20 +205,23 @@ local function admit(keys, argv)
   local busy, most = int(server.call('HGET', tag .. ':busy', grant[6])), int(grant[5])
   if busy >= most then return no('concurrency', grant[6], '0', str(most), 1000) end
 
-  local worst = worst_case(tokens_in, price.price_in, tokens_out, price.price_out)
+  if tokens_in > MOST_TOKENS or tokens_out > MOST_TOKENS then return no('too_large') end
+  local worst = worst_case(tokens_in, amount_of(price.price_in), tokens_out, amount_of(price.price_out))
   if worst > MAX then return no('too_large') end
   local month, subjects = month_of(ms), split(grant[7])
-  local full, least = find_room(tag, subjects, month, worst)
-  if full then return no(full[1], full[2], full[3], full[4], until_next_month(ms)) end
+  local full, least = find_room(tag, subjects, month, worst, ms)
+  if full then return full end
 
   for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, worst) end
   server.call('INCR', rate_key)
-  server.call('PEXPIRE', rate_key, str(reset + 60000))
+  if used == 0 then server.call('PEXPIRE', rate_key, str(reset + 60000)) end
   server.call('HINCRBY', tag .. ':busy', grant[6], 1)
   server.call('ZADD', tag .. ':leases', str(ms + LEASE_MS), id)
-  local answer = { 'ok', str(worst), month, price.price_version, price.endpoint, str(rpm), str(rpm - used - 1), str(reset), least and str(least - worst) or '', grant[1], str(ms) }
-  server.call('HSET', hold_key(tag, id), 'state', 'open', 'worst', str(worst), 'month', month, 'budgets', grant[7], 'key', grant[6], 'sha', sha, 'org', grant[9], 'answer', cjson.encode(answer))
-  if int(grant[1]) > int(argv[7]) then answer[12] = server.call('HGET', tag .. ':grant:' .. sha, 'blob') end
+  local at, rpm_left, room = str(ms), str(rpm - used - 1), least and str(least - worst) or ''
+  -- Values of at most 64 bytes keep the record a listpack: a third of a hash table's memory.
+  server.call('HSET', hold_key(tag, id), 'state', 'open', 'worst', str(worst), 'month', month, 'budgets', grant[7], 'key', grant[6], 'sha', sha, 'org', grant[9], 'price', price.price_version, 'endpoint', price.endpoint, 'rpm', str(rpm), 'rpm_left', rpm_left, 'reset', str(reset), 'left', room, 'grant', grant[1], 'at', at)
+  local answer = { 'ok', str(worst), month, price.price_version, price.endpoint, str(rpm), rpm_left, str(reset), room, grant[1], at }
+  if int(grant[1]) > callers_number then answer[12] = server.call('HGET', tag .. ':grant:' .. sha, 'blob') end
   return answer
 end
 
@@ -201,36 +244,35 @@ local function renew(keys, argv)
   return refused
 end
 
--- ARGV: request id, cost, event. Harmless when repeated.
+-- ARGV: request id, cost, event. Harmless when repeated. An unknown or released request leaves
+-- the counters alone: its event is marked late and intake decides.
 local function settle(keys, argv)
-  local tag, id, cost = keys[1], argv[1], int(argv[2])
+  local tag, id, cost, event = keys[1], argv[1], amount_of(argv[2]), argv[3]
+  if not event then error({ err = 'ERR no event' }) end
   local hold = read_hold(tag, id)
-  local charged, late = 0, '0'
-  if hold and (hold.state == 'settled') then
+  local state, charged, late = hold and hold.state, 0, '0'
+  if state == 'settled' then
     return { 'repeated', server.call('HGET', hold_key(tag, id), 'charged') or '0' }
-  elseif hold and hold.state == 'open' then
+  elseif state == 'open' then
     charged = math.min(cost, hold.worst)
-    close_hold(tag, id, hold, 'settled', KEEP_S)
-  elseif hold and hold.state == 'expired' then
+    free_hold(tag, id, hold)
+  elseif state == 'expired' then
     charged = fitting(tag, hold.budgets, hold.month, cost)
-    server.call('HSET', hold_key(tag, id), 'state', 'settled')
   else
-    late = '1' -- nobody here knows it: the counters stay, intake decides
-    server.call('HSET', hold_key(tag, id), 'state', 'settled', 'late', '1')
-    server.call('EXPIRE', hold_key(tag, id), KEEP_S)
+    late = '1'
   end
   if late == '0' then
     for _, subject in ipairs(hold.budgets) do add(tag, subject, 's', hold.month, charged) end
   end
-  server.call('HSET', hold_key(tag, id), 'charged', str(charged))
-  server.call('XADD', tag .. ':events', '*', 'event', argv[3], 'settled_micro', str(charged), 'written_off_micro', str(cost - charged), 'late', late)
+  keep_end(tag, id, 'settled', charged)
+  server.call('XADD', tag .. ':events', '*', 'event', event, 'settled_micro', str(charged), 'written_off_micro', str(cost - charged), 'late', late)
   return { late == '1' and 'late' or 'settled', str(charged) }
 end
 
 -- ARGV: request id, cost, month, subjects. For events that settle found unknown: charged once,
 -- as far as there is room.
 local function charge_late(keys, argv)
-  local tag, id, cost, month = keys[1], argv[1], int(argv[2]), argv[3]
+  local tag, id, cost, month = keys[1], argv[1], amount_of(argv[2]), month_from(argv[3])
   local marker = tag .. ':late:' .. id
   local before = server.call('GET', marker)
   if before then return before end
@@ -249,14 +291,10 @@ end
 local function release(keys, argv)
   local tag, id = keys[1], argv[1]
   local hold = read_hold(tag, id)
-  if not hold then
-    server.call('HSET', hold_key(tag, id), 'state', 'released')
-    server.call('EXPIRE', hold_key(tag, id), KEEP_S)
-    return 'unknown'
-  end
-  if hold.state ~= 'open' then return hold.state end
-  close_hold(tag, id, hold, 'released', KEEP_S)
-  return 'released'
+  if hold and hold.state ~= 'open' then return hold.state end
+  if hold then free_hold(tag, id, hold) end
+  keep_end(tag, id, 'released', 0)
+  return hold and 'released' or 'unknown'
 end
 
 -- At most 100 leases that ran out. Nothing is charged; an orphan is reported.
@@ -266,7 +304,9 @@ local function expire(keys)
   for _, id in ipairs(ids) do
     local hold = read_hold(tag, id)
     if hold and hold.state == 'open' then
-      close_hold(tag, id, hold, 'expired', KEEP_EXPIRED_S)
+      free_hold(tag, id, hold)
+      server.call('HSET', hold_key(tag, id), 'state', 'expired')
+      server.call('EXPIRE', hold_key(tag, id), KEEP_EXPIRED_S)
       server.call('XADD', tag .. ':orphans', '*', 'request_id', id, 'organization', hold.org, 'hold_micro', str(hold.worst))
     else
       server.call('ZREM', tag .. ':leases', id)
@@ -277,54 +317,80 @@ end
 
 local function order_key(tag, ref, month) return tag .. ':order:' .. ref .. ':' .. month end
 
+-- Orders whose reservation is neither committed nor freed yet, by the time of the reservation.
+local function reserved_key(tag) return tag .. ':reserved' end
+
 -- ARGV: reference, month, amount, subjects. An order's worst case is held until its row is kept.
 local function reserve(keys, argv)
-  local tag, ref, month, amount = keys[1], argv[1], argv[2], int(argv[3])
+  local tag, ref, month, amount = keys[1], argv[1], month_from(argv[2]), amount_of(argv[3])
   local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount')
   if before[1] then return { 'ok', before[1], before[2] } end
   local subjects = split(argv[4])
-  local full, least = find_room(tag, subjects, month, amount)
-  if full then return { 'no', full[1], full[2], full[3], full[4], '0' } end
+  local full = find_room(tag, subjects, month, amount)
+  if full then return full end
   for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, amount) end
   server.call('HSET', order_key(tag, ref, month), 'state', 'held', 'amount', str(amount), 'budgets', argv[4])
+  server.call('ZADD', reserved_key(tag), str(now_ms()), month .. ':' .. ref)
   return { 'ok', 'held', str(amount) }
 end
 
 -- ARGV: reference, month, amount, subjects. Held or committed becomes committed with `amount`;
 -- unknown is committed as well, because its row in PostgreSQL says so.
 local function commit(keys, argv)
-  local tag, ref, month, amount = keys[1], argv[1], argv[2], int(argv[3])
-  local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount')
+  local tag, ref, amount = keys[1], argv[1], amount_of(argv[3])
+  local month, year, number = month_from(argv[2])
+  local name = order_key(tag, ref, month)
+  local before = server.call('HMGET', name, 'state', 'amount', 'budgets')
   local field = before[1] == 'committed' and 'c' or 'h'
-  for _, subject in ipairs(split(argv[4])) do
-    if before[1] then add(tag, subject, field, month, -int(before[2])) end
-    add(tag, subject, 'c', month, amount)
-  end
-  server.call('HSET', order_key(tag, ref, month), 'state', 'committed', 'amount', str(amount), 'budgets', argv[4])
+  for _, subject in ipairs(split(before[3] or '')) do add(tag, subject, field, month, -int(before[2])) end
+  for _, subject in ipairs(split(argv[4])) do add(tag, subject, 'c', month, amount) end
+  server.call('HSET', name, 'state', 'committed', 'amount', str(amount), 'budgets', argv[4])
+  local keep_until = math.max(days_of(year, number) * 86400 + KEEP_ORDER_S, math.floor(now_ms() / 1000) + KEEP_EXPIRED_S)
+  server.call('EXPIREAT', name, str(keep_until))
+  server.call('ZREM', reserved_key(tag), month .. ':' .. ref)
   return 'committed'
 end
 
 -- ARGV: reference, month. For an order whose row was not kept.
 local function unreserve(keys, argv)
-  local tag, ref, month = keys[1], argv[1], argv[2]
+  local tag, ref, month = keys[1], argv[1], month_from(argv[2])
   local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount', 'budgets')
   if before[1] ~= 'held' then return before[1] or 'unknown' end
   for _, subject in ipairs(split(before[3])) do add(tag, subject, 'h', month, -int(before[2])) end
   server.call('DEL', order_key(tag, ref, month))
+  server.call('ZREM', reserved_key(tag), month .. ':' .. ref)
   return 'released'
 end
 
--- ARGV: subject, limit, hard, number. A hard limit is never lowered below what is used.
+-- ARGV: age in ms. At most 100 orders (month:reference) that have been held for longer: the
+-- sweep looks for their rows and commits or frees them.
+local function stale_orders(keys, argv)
+  return server.call('ZRANGE', reserved_key(keys[1]), '-inf', str(now_ms() - amount_of(argv[1])), 'BYSCORE', 'LIMIT', '0', '100')
+end
+
+-- The most that is used of a budget in this month or a later one.
+local function most_used(tag, subject, month)
+  local row, used, most = server.call('HGETALL', budget_key(tag, subject)), {}, 0
+  for i = 1, #row, 2 do
+    local field, of = string.match(row[i], '^([sch]):(.+)$')
+    if field and of >= month then
+      used[of] = (used[of] or 0) + int(row[i + 1])
+      most = math.max(most, used[of])
+    end
+  end
+  return most
+end
+
+-- ARGV: subject, limit, hard, number. A hard limit is never lowered below what is used, in this
+-- month or committed in a later one.
 local function set_limit(keys, argv)
-  local tag, subject, limit = keys[1], argv[1], int(argv[2])
-  local month = month_of(now_ms())
-  local budget = standing(tag, subject, month)
-  local used = budget and budget.spent + budget.committed + budget.held or 0
-  if int(server.call('HGET', budget_key(tag, subject), 'number') or '0') > int(argv[4]) then
+  local tag, subject, limit, hard, number = keys[1], argv[1], amount_of(argv[2]), argv[3], amount_of(argv[4])
+  local used = most_used(tag, subject, month_of(now_ms()))
+  if int(server.call('HGET', budget_key(tag, subject), 'number')) > number then
     return { 'no', 'older_number', str(used) }
   end
-  if argv[3] == '1' and limit < used then return { 'no', 'below_used', str(used) } end
-  server.call('HSET', budget_key(tag, subject), 'limit', str(limit), 'hard', argv[3], 'number', argv[4])
+  if hard == '1' and limit < used then return { 'no', 'below_used', str(used) } end
+  server.call('HSET', budget_key(tag, subject), 'limit', str(limit), 'hard', hard, 'number', str(number))
   return { 'ok', 'set', str(used) }
 end
 
@@ -335,34 +401,54 @@ local function read_budget(keys, argv)
   return { str(budget.limit), budget.hard and '1' or '0', str(budget.spent), str(budget.committed), str(budget.held) }
 end
 
--- ARGV: subject, month, spent, committed. Only while the cell is closed: from the ledger.
+-- The id of the newest event that the cell's stream ever had.
+local function last_event(tag)
+  local name = tag .. ':events'
+  if server.call('EXISTS', name) == 0 then return '0-0' end
+  local about = server.call('XINFO', 'STREAM', name)
+  for i = 1, #about, 2 do
+    if about[i] == 'last-generated-id' then return about[i + 1] end
+  end
+end
+
+-- ARGV: subject, month, spent, committed or '', id of the last event that the ledger has or ''.
+-- Only while the cell is closed, and only if no settlement came since the ledger was summed:
+-- otherwise its charge would be overwritten.
 local function restore(keys, argv)
-  local tag = keys[1]
+  local tag, month, row = keys[1], month_from(argv[2]), {}
+  row[1], row[2] = 's:' .. month, str(amount_of(argv[3]))
+  if argv[4] ~= '' then row[3], row[4] = 'c:' .. month, str(amount_of(argv[4])) end
   if server.call('EXISTS', tag .. ':epoch') == 1 then return 'open' end
-  server.call('HSET', budget_key(tag, argv[1]), 's:' .. argv[2], argv[3], 'c:' .. argv[2], argv[4])
+  if argv[5] and argv[5] ~= '' and argv[5] ~= last_event(tag) then return 'moved' end
+  server.call('HSET', budget_key(tag, argv[1]), unpack(row))
   return 'restored'
 end
 
 -- ARGV: sha, number, revoked, expires, rpm, concurrency, key, org, budgets, blob, then pairs of
--- model name and its price as JSON. An older number is refused.
+-- model name and its price as JSON. An older number is refused; a revoked grant comes back only
+-- with a newer one.
 local function publish_grant(keys, argv)
-  local name = keys[1] .. ':grant:' .. argv[1]
-  if int(server.call('HGET', name, 'number') or '0') > int(argv[2]) then return 'older' end
-  local row = { 'number', argv[2], 'revoked', argv[3], 'expires', argv[4], 'rpm', argv[5], 'concurrency', argv[6], 'key', argv[7], 'org', argv[8], 'budgets', argv[9], 'blob', argv[10] }
+  local name, number = keys[1] .. ':grant:' .. argv[1], amount_of(argv[2])
+  local before = server.call('HMGET', name, 'number', 'revoked')
+  if int(before[1]) > number then return 'older' end
+  if int(before[1]) == number and before[2] == '1' and argv[3] ~= '1' then return 'older' end
+  local row = { 'number', str(number), 'revoked', argv[3], 'expires', argv[4], 'rpm', argv[5], 'concurrency', argv[6], 'key', argv[7], 'org', argv[8], 'budgets', argv[9], 'blob', argv[10] }
   for i = 11, #argv, 2 do
     row[#row + 1] = 'm:' .. argv[i]
     row[#row + 1] = argv[i + 1]
   end
   server.call('DEL', name)
-  server.call('HSET', name, unpack(row))
+  for i = 1, #row, 100 do server.call('HSET', name, unpack(row, i, math.min(i + 99, #row))) end
   return 'published'
 end
 
--- ARGV: epoch. Opens the cell for admission; an older epoch is refused.
+-- ARGV: epoch. Opens the cell for admission; an epoch older than the last is refused, also after
+-- the cell was closed.
 local function open_cell(keys, argv)
-  local name = keys[1] .. ':epoch'
-  if int(server.call('GET', name) or '0') > int(argv[1]) then return 'older' end
-  server.call('SET', name, argv[1])
+  local epoch, last = amount_of(argv[1]), keys[1] .. ':last_epoch'
+  if int(server.call('GET', last)) > epoch then return 'older' end
+  server.call('SET', last, str(epoch))
+  server.call('SET', keys[1] .. ':epoch', str(epoch))
   return 'open'
 end
 
@@ -371,18 +457,25 @@ local function close_cell(keys)
   return 'closed'
 end
 
-server.register_function('admit_1', admit)
-server.register_function('renew_1', renew)
-server.register_function{ function_name = 'settle_1', callback = settle, flags = { 'allow-oom' } }
-server.register_function{ function_name = 'charge_late_1', callback = charge_late, flags = { 'allow-oom' } }
-server.register_function{ function_name = 'release_1', callback = release, flags = { 'allow-oom' } }
-server.register_function{ function_name = 'expire_1', callback = expire, flags = { 'allow-oom' } }
-server.register_function('reserve_1', reserve)
-server.register_function{ function_name = 'commit_1', callback = commit, flags = { 'allow-oom' } }
-server.register_function{ function_name = 'unreserve_1', callback = unreserve, flags = { 'allow-oom' } }
-server.register_function('set_limit_1', set_limit)
-server.register_function{ function_name = 'read_budget_1', callback = read_budget, flags = { 'no-writes' } }
-server.register_function('restore_1', restore)
-server.register_function('publish_grant_1', publish_grant)
-server.register_function('open_cell_1', open_cell)
-server.register_function('close_cell_1', close_cell)
+-- A full server refuses what would need more of it (admit, reserve) and does everything else:
+-- running answers settle, holds end, keys are revoked, cells are closed and restored.
+local function register(name, callback, flags)
+  server.register_function{ function_name = name, callback = callback, flags = flags }
+end
+
+register('admit_1', admit, {})
+register('reserve_1', reserve, {})
+register('renew_1', renew, { 'allow-oom' })
+register('settle_1', settle, { 'allow-oom' })
+register('charge_late_1', charge_late, { 'allow-oom' })
+register('release_1', release, { 'allow-oom' })
+register('expire_1', expire, { 'allow-oom' })
+register('commit_1', commit, { 'allow-oom' })
+register('unreserve_1', unreserve, { 'allow-oom' })
+register('stale_orders_1', stale_orders, { 'no-writes' })
+register('set_limit_1', set_limit, { 'allow-oom' })
+register('read_budget_1', read_budget, { 'no-writes' })
+register('restore_1', restore, { 'allow-oom' })
+register('publish_grant_1', publish_grant, { 'allow-oom' })
+register('open_cell_1', open_cell, { 'allow-oom' })
+register('close_cell_1', close_cell, { 'allow-oom' })

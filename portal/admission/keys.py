@@ -34,6 +34,11 @@ def epoch(cell: int) -> str:
     return f"{tag(cell)}:epoch"
 
 
+def last_epoch(cell: int) -> str:
+    """The newest epoch that the cell was ever open at."""
+    return f"{tag(cell)}:last_epoch"
+
+
 def budget(org_code: str, subject: str) -> str:
     """Hash of one budget; ``subject`` is the public id of organization, project or key."""
     return f"{tag_of(org_code)}:budget:{subject}"

@@ -16,3 +16,9 @@ def load_command() -> tuple[str, ...]:
     """Load or renew the library. Its functions carry their version in their names, so that a
     program of an older release goes on with the functions that it knows."""
     return ("FUNCTION", "LOAD", "REPLACE", source())
+
+
+def is_needless(error: str) -> bool:
+    """Whether a failed load may be passed over: a full server takes no functions, but it may
+    have them, and then running answers must be able to settle."""
+    return error.startswith(("OOM", "command not allowed when used memory"))

@@ -13,16 +13,21 @@ from urllib.parse import unquote, urlsplit
 
 import hiredis
 
+from portal.admission import library
 from portal.admission.calls import AdmissionUnavailable, Command
 
 TIMEOUT_SECONDS = 0.3
+STALL_SECONDS = 5.0  # nothing came for so long while calls wait: connect anew
+MOST_WAITING = 10_000  # calls in flight, given up ones included; more are refused at once
+_TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 
 
 def pack(command: Command) -> bytes:
     """RESP2 bytes of one command."""
     parts = [b"*%d\r\n" % len(command)]
     for item in command:
-        raw = item if isinstance(item, bytes) else str(item).encode()
+        # a lone surrogate of a client's JSON becomes "?": no name that anybody published
+        raw = item if isinstance(item, bytes) else str(item).encode(errors="replace")
         parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
     return b"".join(parts)
 
@@ -37,12 +42,14 @@ class _Wire(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.loop = asyncio.get_running_loop()
         self.lost = lost
+        self.heard_at = self.loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = self.loop.time()
         self.reader.feed(data)
         while True:
             reply = self.reader.gets()
@@ -65,12 +72,22 @@ class _Wire(asyncio.Protocol):
             self.lost.set_result(None)
 
     def send(self, raw: bytes) -> asyncio.Future[Any]:
+        if self.lost.done():
+            raise AdmissionUnavailable("The connection to Valkey was lost.")
+        if len(self.waiting) >= MOST_WAITING:
+            raise AdmissionUnavailable("Too many calls wait for Valkey.")
         future: asyncio.Future[Any] = self.loop.create_future()
+        if not self.waiting:
+            self.heard_at = self.loop.time()  # from here on it owes an answer
         self.waiting.append(future)
         if not self.out:
             self.loop.call_soon(self._flush)
         self.out.append(raw)
         return future
+
+    def is_stalled(self) -> bool:
+        """Whether the server owes answers and has been silent for long."""
+        return bool(self.waiting) and self.loop.time() - self.heard_at > STALL_SECONDS
 
     def _flush(self) -> None:
         raw, self.out = b"".join(self.out), []
@@ -87,6 +104,9 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
+        if parts.scheme not in _TLS:
+            raise ValueError(f"{parts.scheme}:// is not one of {', '.join(_TLS)}")
+        self.tls = _TLS[parts.scheme]
         self.host = parts.hostname or "127.0.0.1"
         self.port = parts.port or 6379
         self.password = unquote(parts.password or "")
@@ -134,15 +154,25 @@ class Connection:
                 pause = min(pause * 2, 2.0)
                 continue
             pause = 0.05
-            await lost
-            self._wire = None
+            await self._watch(lost)
+
+    async def _watch(self, lost: asyncio.Future[None]) -> None:
+        """Until the connection is lost; one that stalls is given up. A host that vanished says
+        nothing, and its socket would stay open for a quarter of an hour."""
+        wire = self._wire
+        assert wire is not None and wire.transport is not None
+        while not lost.done():
+            await asyncio.wait({lost}, timeout=1.0)
+            if wire.is_stalled():
+                wire.transport.abort()
+        self._wire = None
 
     async def _connect(self) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         lost: asyncio.Future[None] = loop.create_future()
         async with asyncio.timeout(2.0):
             transport, wire = await loop.create_connection(
-                lambda: _Wire(lost), self.host, self.port
+                lambda: _Wire(lost), self.host, self.port, ssl=self.tls or None
             )
             try:
                 await self._greet(wire)
@@ -163,4 +193,8 @@ class Connection:
             if line.startswith("run_id:"):
                 self.run_id = line.removeprefix("run_id:").strip()
         for command in self.on_connect:
-            await wire.send(pack(command))
+            try:
+                await wire.send(pack(command))
+            except AdmissionUnavailable as error:
+                if not library.is_needless(str(error)):
+                    raise

@@ -7,6 +7,7 @@ caller, who knows the id.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import batched
 from typing import Any
 
 import redis
@@ -17,6 +18,8 @@ from portal.admission import calls, keys, library
 from portal.admission.calls import AdmissionUnavailable, BudgetStanding, Command
 from portal.admission.grants import Grant
 from portal.lib.ids import CELLS, cell_of
+
+PIPELINE_CALLS = 200  # at most, so that one round trip stays far below the timeout
 
 
 def connect(url: str, *, timeout_seconds: float = 1.0) -> redis.Redis:
@@ -44,7 +47,11 @@ class Admission:
 
     def load_functions(self) -> None:
         """Make this release's functions known to the server."""
-        self._ask(library.load_command())
+        try:
+            self._ask(library.load_command())
+        except AdmissionUnavailable as error:
+            if not library.is_needless(str(error)):
+                raise
 
     def run_id(self) -> str:
         """The server's run id: another one after each start."""
@@ -54,25 +61,28 @@ class Admission:
             raise AdmissionUnavailable(str(error)) from error
 
     def publish_grants(self, grants: Iterable[tuple[str, Grant, bool]]) -> None:
-        """(sha256, grant, revoked), many in one round trip."""
+        """(sha256, grant, revoked), many in one round trip; older numbers change nothing."""
         self._many(
             calls.publish_grant(cell_of(grant.org_code), sha256=sha, grant=grant, revoked=revoked)
             for sha, grant, revoked in grants
         )
 
     def _many(self, commands: Iterable[Command]) -> list[Any]:
-        pipe = self.client.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
-        try:
-            return list(pipe.execute())
-        except redis.RedisError as error:
-            raise AdmissionUnavailable(str(error)) from error
+        replies: list[Any] = []
+        for some in batched(commands, PIPELINE_CALLS):
+            pipe = self.client.pipeline(transaction=False)
+            for command in some:
+                pipe.execute_command(*command)
+            try:
+                replies += pipe.execute()
+            except redis.RedisError as error:
+                raise AdmissionUnavailable(str(error)) from error
+        return replies
 
     def set_limit(
         self, org_code: str, *, subject: str, limit_micro: int, hard: bool, number: int
     ) -> None:
-        """``Refused`` (below_used, what is used in ``left``) if it cannot be so low."""
+        """``Refused``: ``below_used``, with what is used in ``left``, or ``older_number``."""
         calls.read_limit(
             self._ask(
                 calls.set_limit(
@@ -124,6 +134,11 @@ class Admission:
         """Free what an order that was not kept had held."""
         self._ask(calls.unreserve(cell_of(org_code), reference=reference, month=month))
 
+    def stale_orders(self, cell: int, *, older_ms: int) -> list[tuple[str, str]]:
+        """At most 100 (reference, month) held for longer: commit those that have a row, free
+        the others."""
+        return calls.read_stale_orders(self._ask(calls.stale_orders(cell, older_ms=older_ms)))
+
     def charge_late(
         self, cell: int, *, request_id: str, cost_micro: int, month: str, subjects: list[str]
     ) -> int:
@@ -134,18 +149,25 @@ class Admission:
         return int(self._ask(command))
 
     def restore(
-        self, org_code: str, *, subject: str, month: str, spent_micro: int, committed_micro: int
+        self,
+        org_code: str,
+        *,
+        subject: str,
+        month: str,
+        spent_micro: int,
+        committed_micro: int | None,
+        last_event: str = "",
     ) -> None:
-        """Counters from the ledger, while the cell is closed."""
-        self._ask(
-            calls.restore(
-                cell_of(org_code),
-                subject=subject,
-                month=month,
-                spent_micro=spent_micro,
-                committed_micro=committed_micro,
-            )
+        """Counters from the ledger. ``Refused``: ``open`` or ``moved``; see ``calls.restore``."""
+        command = calls.restore(
+            cell_of(org_code),
+            subject=subject,
+            month=month,
+            spent_micro=spent_micro,
+            committed_micro=committed_micro,
+            last_event=last_event,
         )
+        calls.read_restored(self._ask(command))
 
     def epochs(self) -> list[int]:
         """The epoch of each cell; 0 where it is closed."""
@@ -156,8 +178,9 @@ class Admission:
         return [int(one or 0) for one in found]
 
     def open_cells(self, epoch: int) -> None:
-        """Open all cells at this epoch."""
-        self._many(calls.open_cell(cell, epoch) for cell in range(CELLS))
+        """Open all cells at this epoch. ``Refused`` (older) if one had a newer epoch."""
+        for reply in self._many(calls.open_cell(cell, epoch) for cell in range(CELLS)):
+            calls.read_opened(reply)
 
     def close_cells(self) -> None:
         """Close all cells."""

@@ -106,9 +106,7 @@ class Version(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["model", "digest"], name="version_digest_once"
-            ),
+            models.UniqueConstraint(fields=["model", "digest"], name="version_digest_once"),
             models.UniqueConstraint(
                 fields=["model"],
                 condition=models.Q(current=True),
@@ -124,9 +122,7 @@ class Evidence(models.TextChoices):
     MEASURED = "measured"
     CLAIMED = "claimed"
     FAILING = "failing"
-    SIMULATED = (
-        "simulated"  # really ran, but on a simulated site: says nothing about the chip
-    )
+    SIMULATED = "simulated"  # really ran, but on a simulated site: says nothing about the chip
 
 
 class Offering(models.Model):
@@ -138,18 +134,14 @@ class Offering(models.Model):
     cards = models.PositiveSmallIntegerField()
     sdk = models.CharField(max_length=40)
     evidence = models.CharField(max_length=16)
-    parallel = models.PositiveSmallIntegerField(
-        help_text="Requests answered at the same time."
-    )
+    parallel = models.PositiveSmallIntegerField(help_text="Requests answered at the same time.")
     context_tokens = models.PositiveIntegerField()
     note_ko = models.CharField(max_length=200, blank=True)
     note_en = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["version", "chip", "sdk"], name="offering_once"
-            ),
+            models.UniqueConstraint(fields=["version", "chip", "sdk"], name="offering_once"),
             models.CheckConstraint(
                 condition=models.Q(evidence__in=Evidence.values),
                 name="offering_evidence",

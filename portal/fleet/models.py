@@ -11,9 +11,7 @@ from django.db import models
 from portal.catalog.models import Chip, Named, Region
 from portal.fleet.drivers.contract import SiteReport
 
-SILENT_AFTER = timedelta(
-    seconds=15
-)  # a site that said nothing for so long counts as out
+SILENT_AFTER = timedelta(seconds=15)  # a site that said nothing for so long counts as out
 
 
 def all_data_classes() -> list[str]:
@@ -80,9 +78,7 @@ class Card(models.Model):
     ref = models.CharField(max_length=64)
     chip = models.ForeignKey(Chip, models.PROTECT, related_name="cards")
     state = models.CharField(max_length=16)
-    placement = models.CharField(
-        max_length=24, blank=True, help_text="Public id, as reported."
-    )
+    placement = models.CharField(max_length=24, blank=True, help_text="Public id, as reported.")
     simulated = models.BooleanField()
     seen_at = models.DateTimeField()
 

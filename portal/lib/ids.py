@@ -88,11 +88,7 @@ def cell_of(org_code: str) -> int:
 def mint_request_id(now_ms: int | None = None) -> str:
     """A UUIDv7 in hex with dashes; ``now_ms`` is Unix time in milliseconds."""
     ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    value = (
-        (ms & (1 << 48) - 1) << 80
-        | 7 << 76
-        | int.from_bytes(os.urandom(10)) & (1 << 76) - 1
-    )
+    value = (ms & (1 << 48) - 1) << 80 | 7 << 76 | int.from_bytes(os.urandom(10)) & (1 << 76) - 1
     value = value & ~(0b11 << 62) | 0b10 << 62
     return str(UUID(int=value))
 

@@ -18,11 +18,7 @@ class Period:
     end: datetime
 
     def __post_init__(self) -> None:
-        if (
-            self.start.tzinfo is None
-            or self.end.tzinfo is None
-            or self.end < self.start
-        ):
+        if self.start.tzinfo is None or self.end.tzinfo is None or self.end < self.start:
             raise ValueError(f"not a period: {self.start} – {self.end}")
 
     def __contains__(self, moment: datetime) -> bool:

@@ -47,9 +47,7 @@ _REPLICA_TO_STATE = {
 }
 
 
-def _of_wanted(
-    wish: Wish, replica: ReplicaReport | None, *, heard: bool
-) -> Move | None:
+def _of_wanted(wish: Wish, replica: ReplicaReport | None, *, heard: bool) -> Move | None:
     if replica is None:
         if heard and wish.state in {"ready", "starting"}:
             return Move(wish.id, "failed", "The site does not run it; asked again.")
@@ -59,22 +57,16 @@ def _of_wanted(
     state = _REPLICA_TO_STATE[replica.state]
     if state == wish.state:
         return None
-    return Move(
-        wish.id, state, replica.because or f"The site reports {state}.", replica
-    )
+    return Move(wish.id, state, replica.because or f"The site reports {state}.", replica)
 
 
-def _of_unwanted(
-    wish: Wish, replica: ReplicaReport | None, *, heard: bool
-) -> Move | None:
+def _of_unwanted(wish: Wish, replica: ReplicaReport | None, *, heard: bool) -> Move | None:
     if wish.state == "stopped":
         return None
     if replica is not None:
         if wish.state == "stopping":
             return None
-        return Move(
-            wish.id, "stopping", "No longer wanted; the site is stopping it.", replica
-        )
+        return Move(wish.id, "stopping", "No longer wanted; the site is stopping it.", replica)
     if not heard:
         return None
     if wish.state in {"wanted", "stopping"}:

@@ -11,9 +11,7 @@ import msgspec
 TargetState = Literal["healthy", "degraded", "out"]
 
 
-class Target(
-    msgspec.Struct, frozen=True, array_like=False, forbid_unknown_fields=False
-):
+class Target(msgspec.Struct, frozen=True, array_like=False, forbid_unknown_fields=False):
     """One place that may answer now: one ready replica of one placement."""
 
     id: str  # public id of the placement
@@ -38,9 +36,7 @@ class EndpointRoutes(msgspec.Struct, frozen=True):
     kind: Literal["chat", "embedding"]
     context_tokens: int  # largest prompt + answer of one request
     default_max_tokens: int  # used, and told in a header, when the client names none
-    template_tokens: (
-        int  # measured overhead of the chat template per message, upper bound
-    )
+    template_tokens: int  # measured overhead of the chat template per message, upper bound
     targets: tuple[Target, ...] = ()
 
 
@@ -60,9 +56,7 @@ class TableIndex(msgspec.Struct, frozen=True):
     published_at_ms: int
     parts: dict[str, int]  # endpoint public id → number of its EndpointRoutes
     sites: tuple[SiteInfo, ...] = ()
-    fences: dict[
-        str, tuple[str, int]
-    ] = {}  # cell ("c17") → (server run_id, epoch) it is valid for
+    fences: dict[str, tuple[str, int]] = {}  # cell ("c17") → (server run_id, epoch) it is valid for
 
 
 class RouteTable(msgspec.Struct, frozen=True):

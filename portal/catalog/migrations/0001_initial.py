@@ -6,106 +6,179 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Chip',
+            name="Chip",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_ko', models.CharField(max_length=80)),
-                ('name_en', models.CharField(max_length=80)),
-                ('code', models.SlugField(max_length=24, unique=True)),
-                ('vendor', models.CharField(max_length=40)),
-                ('memory_gib', models.PositiveSmallIntegerField()),
-                ('tdp_watts', models.PositiveSmallIntegerField()),
-                ('order', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name_ko", models.CharField(max_length=80)),
+                ("name_en", models.CharField(max_length=80)),
+                ("code", models.SlugField(max_length=24, unique=True)),
+                ("vendor", models.CharField(max_length=40)),
+                ("memory_gib", models.PositiveSmallIntegerField()),
+                ("tdp_watts", models.PositiveSmallIntegerField()),
+                ("order", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ['order', 'code'],
+                "ordering": ["order", "code"],
             },
         ),
         migrations.CreateModel(
-            name='Region',
+            name="Region",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_ko', models.CharField(max_length=80)),
-                ('name_en', models.CharField(max_length=80)),
-                ('code', models.SlugField(max_length=24, unique=True)),
-                ('order', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name_ko", models.CharField(max_length=80)),
+                ("name_en", models.CharField(max_length=80)),
+                ("code", models.SlugField(max_length=24, unique=True)),
+                ("order", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ['order', 'code'],
+                "ordering": ["order", "code"],
             },
         ),
         migrations.CreateModel(
-            name='CatalogModel',
+            name="CatalogModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_ko', models.CharField(max_length=80)),
-                ('name_en', models.CharField(max_length=80)),
-                ('slug', models.SlugField(max_length=64, unique=True)),
-                ('kind', models.CharField(max_length=16)),
-                ('description_ko', models.TextField()),
-                ('description_en', models.TextField()),
-                ('publisher', models.CharField(max_length=80)),
-                ('licence', models.CharField(max_length=80)),
-                ('parameters_millions', models.PositiveIntegerField()),
-                ('answers_korean', models.BooleanField()),
-                ('context_tokens', models.PositiveIntegerField()),
-                ('default_max_tokens', models.PositiveIntegerField()),
-                ('template_tokens', models.PositiveSmallIntegerField(help_text='Upper bound of what the chat template adds to one message, in tokens.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name_ko", models.CharField(max_length=80)),
+                ("name_en", models.CharField(max_length=80)),
+                ("slug", models.SlugField(max_length=64, unique=True)),
+                ("kind", models.CharField(max_length=16)),
+                ("description_ko", models.TextField()),
+                ("description_en", models.TextField()),
+                ("publisher", models.CharField(max_length=80)),
+                ("licence", models.CharField(max_length=80)),
+                ("parameters_millions", models.PositiveIntegerField()),
+                ("answers_korean", models.BooleanField()),
+                ("context_tokens", models.PositiveIntegerField()),
+                ("default_max_tokens", models.PositiveIntegerField()),
+                (
+                    "template_tokens",
+                    models.PositiveSmallIntegerField(
+                        help_text="Upper bound of what the chat template adds to one message, in tokens."
+                    ),
+                ),
             ],
             options={
-                'ordering': ['slug'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['chat', 'embedding'])), name='catalog_model_kind')],
+                "ordering": ["slug"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["chat", "embedding"])),
+                        name="catalog_model_kind",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Version',
+            name="Version",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(max_length=40)),
-                ('digest', models.CharField(help_text='sha256: and 64 hex digits', max_length=71)),
-                ('current', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='catalog.catalogmodel')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("label", models.CharField(max_length=40)),
+                ("digest", models.CharField(help_text="sha256: and 64 hex digits", max_length=71)),
+                ("current", models.BooleanField(default=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="catalog.catalogmodel",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Offering',
+            name="Offering",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=24, unique=True)),
-                ('cards', models.PositiveSmallIntegerField()),
-                ('sdk', models.CharField(max_length=40)),
-                ('evidence', models.CharField(max_length=16)),
-                ('parallel', models.PositiveSmallIntegerField(help_text='Requests answered at the same time.')),
-                ('context_tokens', models.PositiveIntegerField()),
-                ('note_ko', models.CharField(blank=True, max_length=200)),
-                ('note_en', models.CharField(blank=True, max_length=200)),
-                ('chip', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='offerings', to='catalog.chip')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='offerings', to='catalog.version')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.CharField(max_length=24, unique=True)),
+                ("cards", models.PositiveSmallIntegerField()),
+                ("sdk", models.CharField(max_length=40)),
+                ("evidence", models.CharField(max_length=16)),
+                (
+                    "parallel",
+                    models.PositiveSmallIntegerField(
+                        help_text="Requests answered at the same time."
+                    ),
+                ),
+                ("context_tokens", models.PositiveIntegerField()),
+                ("note_ko", models.CharField(blank=True, max_length=200)),
+                ("note_en", models.CharField(blank=True, max_length=200)),
+                (
+                    "chip",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offerings",
+                        to="catalog.chip",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offerings",
+                        to="catalog.version",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='version',
-            constraint=models.UniqueConstraint(fields=('model', 'digest'), name='version_digest_once'),
+            model_name="version",
+            constraint=models.UniqueConstraint(
+                fields=("model", "digest"), name="version_digest_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='version',
-            constraint=models.UniqueConstraint(condition=models.Q(('current', True)), fields=('model',), name='version_one_current'),
+            model_name="version",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("current", True)), fields=("model",), name="version_one_current"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offering',
-            constraint=models.UniqueConstraint(fields=('version', 'chip', 'sdk'), name='offering_once'),
+            model_name="offering",
+            constraint=models.UniqueConstraint(
+                fields=("version", "chip", "sdk"), name="offering_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offering',
-            constraint=models.CheckConstraint(condition=models.Q(('evidence__in', ['measured', 'claimed', 'failing', 'simulated'])), name='offering_evidence'),
+            model_name="offering",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("evidence__in", ["measured", "claimed", "failing", "simulated"])
+                ),
+                name="offering_evidence",
+            ),
         ),
     ]

@@ -5,119 +5,161 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalog', '0001_initial'),
+        ("catalog", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=24, unique=True)),
-                ('idempotency_key', models.CharField(max_length=80)),
-                ('request_digest', models.CharField(max_length=64)),
-                ('name', models.CharField(max_length=64)),
-                ('region', models.CharField(max_length=24)),
-                ('replicas', models.PositiveSmallIntegerField()),
-                ('chip', models.CharField(max_length=24)),
-                ('cards', models.PositiveSmallIntegerField()),
-                ('price_version', models.CharField(max_length=24)),
-                ('won_per_card_hour', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('won_per_hour', models.BigIntegerField()),
-                ('won_per_month', models.BigIntegerField()),
-                ('committed_micro', models.BigIntegerField(help_text='Set aside for the rest of this month.')),
-                ('month', models.CharField(max_length=7)),
-                ('state', models.CharField(default='placed', max_length=16)),
-                ('placed_at', models.DateTimeField()),
-                ('placed_by', models.CharField(max_length=120)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.CharField(max_length=24, unique=True)),
+                ("idempotency_key", models.CharField(max_length=80)),
+                ("request_digest", models.CharField(max_length=64)),
+                ("name", models.CharField(max_length=64)),
+                ("region", models.CharField(max_length=24)),
+                ("replicas", models.PositiveSmallIntegerField()),
+                ("chip", models.CharField(max_length=24)),
+                ("cards", models.PositiveSmallIntegerField()),
+                ("price_version", models.CharField(max_length=24)),
+                ("won_per_card_hour", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("won_per_hour", models.BigIntegerField()),
+                ("won_per_month", models.BigIntegerField()),
+                (
+                    "committed_micro",
+                    models.BigIntegerField(help_text="Set aside for the rest of this month."),
+                ),
+                ("month", models.CharField(max_length=7)),
+                ("state", models.CharField(default="placed", max_length=16)),
+                ("placed_at", models.DateTimeField()),
+                ("placed_by", models.CharField(max_length=120)),
             ],
             options={
-                'ordering': ['-placed_at'],
+                "ordering": ["-placed_at"],
             },
         ),
         migrations.CreateModel(
-            name='OrderMove',
+            name="OrderMove",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_state', models.CharField(max_length=16)),
-                ('to_state', models.CharField(max_length=16)),
-                ('because', models.CharField(max_length=300)),
-                ('at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_state", models.CharField(max_length=16)),
+                ("to_state", models.CharField(max_length=16)),
+                ("because", models.CharField(max_length=300)),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Placement',
+            name="Placement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=24, unique=True)),
-                ('cards', models.PositiveSmallIntegerField()),
-                ('epoch', models.PositiveIntegerField(default=1)),
-                ('wanted', models.BooleanField(default=True)),
-                ('state', models.CharField(default='wanted', max_length=16)),
-                ('because', models.CharField(blank=True, max_length=300)),
-                ('sealed_credential', models.TextField()),
-                ('url', models.CharField(blank=True, max_length=200)),
-                ('card_refs', models.JSONField(default=list)),
-                ('model_digest', models.CharField(blank=True, max_length=71)),
-                ('restarts', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('state_since', models.DateTimeField()),
-                ('accrued_until', models.DateTimeField(help_text='Card time is recorded up to here.', null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.CharField(max_length=24, unique=True)),
+                ("cards", models.PositiveSmallIntegerField()),
+                ("epoch", models.PositiveIntegerField(default=1)),
+                ("wanted", models.BooleanField(default=True)),
+                ("state", models.CharField(default="wanted", max_length=16)),
+                ("because", models.CharField(blank=True, max_length=300)),
+                ("sealed_credential", models.TextField()),
+                ("url", models.CharField(blank=True, max_length=200)),
+                ("card_refs", models.JSONField(default=list)),
+                ("model_digest", models.CharField(blank=True, max_length=71)),
+                ("restarts", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("state_since", models.DateTimeField()),
+                (
+                    "accrued_until",
+                    models.DateTimeField(help_text="Card time is recorded up to here.", null=True),
+                ),
             ],
             options={
-                'ordering': ['site__code', 'created_at'],
+                "ordering": ["site__code", "created_at"],
             },
         ),
         migrations.CreateModel(
-            name='PlacementMove',
+            name="PlacementMove",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_state', models.CharField(max_length=16)),
-                ('to_state', models.CharField(max_length=16)),
-                ('because', models.CharField(max_length=300)),
-                ('at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_state", models.CharField(max_length=16)),
+                ("to_state", models.CharField(max_length=16)),
+                ("because", models.CharField(max_length=300)),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('replicas', models.PositiveSmallIntegerField()),
-                ('regions', models.JSONField(default=list)),
-                ('because', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(max_length=120)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("replicas", models.PositiveSmallIntegerField()),
+                ("regions", models.JSONField(default=list)),
+                ("because", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(max_length=120)),
             ],
         ),
         migrations.CreateModel(
-            name='Endpoint',
+            name="Endpoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=24, unique=True)),
-                ('kind', models.CharField(max_length=16)),
-                ('name', models.CharField(max_length=64)),
-                ('generation', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(max_length=120)),
-                ('stopped_at', models.DateTimeField(blank=True, null=True)),
-                ('stopped_because', models.CharField(blank=True, max_length=200)),
-                ('funding_hold', models.BooleanField(default=False)),
-                ('operator_hold', models.BooleanField(default=False)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='endpoints', to='catalog.catalogmodel')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.CharField(max_length=24, unique=True)),
+                ("kind", models.CharField(max_length=16)),
+                ("name", models.CharField(max_length=64)),
+                ("generation", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(max_length=120)),
+                ("stopped_at", models.DateTimeField(blank=True, null=True)),
+                ("stopped_because", models.CharField(blank=True, max_length=200)),
+                ("funding_hold", models.BooleanField(default=False)),
+                ("operator_hold", models.BooleanField(default=False)),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="endpoints",
+                        to="catalog.catalogmodel",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
     ]

@@ -5,140 +5,239 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalog', '0001_initial'),
-        ('deployments', '0001_initial'),
-        ('fleet', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("catalog", "0001_initial"),
+        ("deployments", "0001_initial"),
+        ("fleet", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='endpoint',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization'),
+            model_name="endpoint",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='endpoint',
-            name='project',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.project'),
+            model_name="endpoint",
+            name="project",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.project",
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='endpoint',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='deployments.endpoint'),
+            model_name="order",
+            name="endpoint",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="orders",
+                to="deployments.endpoint",
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='model',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.catalogmodel'),
+            model_name="order",
+            name="model",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="catalog.catalogmodel",
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization'),
+            model_name="order",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.project'),
+            model_name="order",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.project"
+            ),
         ),
         migrations.AddField(
-            model_name='ordermove',
-            name='order',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='moves', to='deployments.order'),
+            model_name="ordermove",
+            name="order",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="moves",
+                to="deployments.order",
+            ),
         ),
         migrations.AddField(
-            model_name='ordermove',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization'),
+            model_name="ordermove",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='placement',
-            name='endpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='placements', to='deployments.endpoint'),
+            model_name="placement",
+            name="endpoint",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="placements",
+                to="deployments.endpoint",
+            ),
         ),
         migrations.AddField(
-            model_name='placement',
-            name='offering',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='placements', to='catalog.offering'),
+            model_name="placement",
+            name="offering",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="placements",
+                to="catalog.offering",
+            ),
         ),
         migrations.AddField(
-            model_name='placement',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization'),
+            model_name="placement",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='placement',
-            name='site',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='placements', to='fleet.site'),
+            model_name="placement",
+            name="site",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="placements",
+                to="fleet.site",
+            ),
         ),
         migrations.AddField(
-            model_name='placementmove',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization'),
+            model_name="placementmove",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='placementmove',
-            name='placement',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='moves', to='deployments.placement'),
+            model_name="placementmove",
+            name="placement",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="moves",
+                to="deployments.placement",
+            ),
         ),
         migrations.AddField(
-            model_name='revision',
-            name='endpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='deployments.endpoint'),
+            model_name="revision",
+            name="endpoint",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="revisions",
+                to="deployments.endpoint",
+            ),
         ),
         migrations.AddField(
-            model_name='revision',
-            name='offering',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.offering'),
+            model_name="revision",
+            name="offering",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="catalog.offering",
+            ),
         ),
         migrations.AddField(
-            model_name='revision',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization'),
+            model_name="revision",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.organization",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='endpoint',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='endpoint_org_id'),
+            model_name="endpoint",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "id"), name="endpoint_org_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='endpoint',
-            constraint=models.UniqueConstraint(condition=models.Q(('stopped_at', None)), fields=('organization', 'name'), name='endpoint_name_once'),
+            model_name="endpoint",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("stopped_at", None)),
+                fields=("organization", "name"),
+                name="endpoint_name_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='endpoint',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'shared'), ('project', None)), models.Q(('kind', 'dedicated'), ('project__isnull', False)), _connector='OR'), name='endpoint_kind'),
+            model_name="endpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "shared"), ("project", None)),
+                    models.Q(("kind", "dedicated"), ("project__isnull", False)),
+                    _connector="OR",
+                ),
+                name="endpoint_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='order_org_id'),
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="order_org_id"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('organization', 'idempotency_key'), name='order_idempotency'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "idempotency_key"), name="order_idempotency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['placed', 'fulfilled', 'failed', 'cancelled'])), name='order_state'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["placed", "fulfilled", "failed", "cancelled"])),
+                name="order_state",
+            ),
         ),
         migrations.AddIndex(
-            model_name='placement',
-            index=models.Index(condition=models.Q(('state', 'stopped'), _negated=True), fields=['site'], name='placement_living'),
+            model_name="placement",
+            index=models.Index(
+                condition=models.Q(("state", "stopped"), _negated=True),
+                fields=["site"],
+                name="placement_living",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='placement',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='placement_org_id'),
+            model_name="placement",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "id"), name="placement_org_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='placement',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['wanted', 'starting', 'ready', 'failed', 'stopping', 'stopped'])), name='placement_state'),
+            model_name="placement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["wanted", "starting", "ready", "failed", "stopping", "stopped"])
+                ),
+                name="placement_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('endpoint', 'number'), name='revision_number_once'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(
+                fields=("endpoint", "number"), name="revision_number_once"
+            ),
         ),
     ]

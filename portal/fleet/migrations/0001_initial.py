@@ -6,58 +6,99 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalog', '0001_initial'),
+        ("catalog", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Site',
+            name="Site",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_ko', models.CharField(max_length=80)),
-                ('name_en', models.CharField(max_length=80)),
-                ('code', models.SlugField(max_length=32, unique=True)),
-                ('driver', models.CharField(max_length=24)),
-                ('control_url', models.URLField()),
-                ('sealed_token', models.TextField()),
-                ('simulated', models.BooleanField()),
-                ('data_classes', models.JSONField(default=portal.fleet.models.all_data_classes)),
-                ('enrolled_at', models.DateTimeField()),
-                ('drained_at', models.DateTimeField(blank=True, null=True)),
-                ('generation', models.PositiveBigIntegerField(default=0)),
-                ('wanted_digest', models.CharField(blank=True, max_length=64)),
-                ('observed_at', models.DateTimeField(blank=True, null=True)),
-                ('report', models.JSONField(blank=True, null=True)),
-                ('trouble', models.CharField(blank=True, max_length=300)),
-                ('trouble_since', models.DateTimeField(blank=True, null=True)),
-                ('lease_owner', models.CharField(blank=True, max_length=80)),
-                ('lease_token', models.UUIDField(blank=True, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('region', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sites', to='catalog.region')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name_ko", models.CharField(max_length=80)),
+                ("name_en", models.CharField(max_length=80)),
+                ("code", models.SlugField(max_length=32, unique=True)),
+                ("driver", models.CharField(max_length=24)),
+                ("control_url", models.URLField()),
+                ("sealed_token", models.TextField()),
+                ("simulated", models.BooleanField()),
+                ("data_classes", models.JSONField(default=portal.fleet.models.all_data_classes)),
+                ("enrolled_at", models.DateTimeField()),
+                ("drained_at", models.DateTimeField(blank=True, null=True)),
+                ("generation", models.PositiveBigIntegerField(default=0)),
+                ("wanted_digest", models.CharField(blank=True, max_length=64)),
+                ("observed_at", models.DateTimeField(blank=True, null=True)),
+                ("report", models.JSONField(blank=True, null=True)),
+                ("trouble", models.CharField(blank=True, max_length=300)),
+                ("trouble_since", models.DateTimeField(blank=True, null=True)),
+                ("lease_owner", models.CharField(blank=True, max_length=80)),
+                ("lease_token", models.UUIDField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "region",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sites",
+                        to="catalog.region",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['code'],
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Card',
+            name="Card",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ref', models.CharField(max_length=64)),
-                ('state', models.CharField(max_length=16)),
-                ('placement', models.CharField(blank=True, help_text='Public id, as reported.', max_length=24)),
-                ('simulated', models.BooleanField()),
-                ('seen_at', models.DateTimeField()),
-                ('chip', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cards', to='catalog.chip')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cards', to='fleet.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("ref", models.CharField(max_length=64)),
+                ("state", models.CharField(max_length=16)),
+                (
+                    "placement",
+                    models.CharField(
+                        blank=True, help_text="Public id, as reported.", max_length=24
+                    ),
+                ),
+                ("simulated", models.BooleanField()),
+                ("seen_at", models.DateTimeField()),
+                (
+                    "chip",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cards",
+                        to="catalog.chip",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="cards",
+                        to="fleet.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['site', 'ref'],
-                'constraints': [models.UniqueConstraint(fields=('site', 'ref'), name='card_once_per_site'), models.CheckConstraint(condition=models.Q(('state__in', ['free', 'used', 'failed'])), name='card_state')],
+                "ordering": ["site", "ref"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("site", "ref"), name="card_once_per_site"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["free", "used", "failed"])),
+                        name="card_state",
+                    ),
+                ],
             },
         ),
     ]

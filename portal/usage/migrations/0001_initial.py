@@ -10,109 +10,207 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Watermark',
+            name="Watermark",
             fields=[
-                ('cell', models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
-                ('stream_id', models.CharField(default='0-0', max_length=40)),
-                ('lease_owner', models.CharField(blank=True, max_length=80)),
-                ('lease_token', models.UUIDField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
+                ("cell", models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
+                ("stream_id", models.CharField(default="0-0", max_length=40)),
+                ("lease_owner", models.CharField(blank=True, max_length=80)),
+                ("lease_token", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='OrphanedEvent',
+            name="OrphanedEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('request_id', models.UUIDField(unique=True)),
-                ('cell', models.PositiveSmallIntegerField()),
-                ('hold_micro', models.BigIntegerField()),
-                ('seen_at', models.DateTimeField()),
-                ('resolved_at', models.DateTimeField(null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("request_id", models.UUIDField(unique=True)),
+                ("cell", models.PositiveSmallIntegerField()),
+                ("hold_micro", models.BigIntegerField()),
+                ("seen_at", models.DateTimeField()),
+                ("resolved_at", models.DateTimeField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PoisonRecord',
+            name="PoisonRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cell', models.PositiveSmallIntegerField()),
-                ('stream_id', models.CharField(max_length=40)),
-                ('raw', models.BinaryField()),
-                ('reason', models.CharField(max_length=300)),
-                ('seen_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("cell", models.PositiveSmallIntegerField()),
+                ("stream_id", models.CharField(max_length=40)),
+                ("raw", models.BinaryField()),
+                ("reason", models.CharField(max_length=300)),
+                ("seen_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('cell', 'stream_id'), name='poison_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("cell", "stream_id"), name="poison_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CardTime',
+            name="CardTime",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('project', models.CharField(max_length=24)),
-                ('endpoint', models.CharField(max_length=24)),
-                ('endpoint_name', models.CharField(max_length=64)),
-                ('placement', models.CharField(max_length=24)),
-                ('site', models.CharField(max_length=32)),
-                ('chip', models.CharField(max_length=24)),
-                ('cards', models.PositiveSmallIntegerField()),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField()),
-                ('price_version', models.CharField(max_length=24)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("project", models.CharField(max_length=24)),
+                ("endpoint", models.CharField(max_length=24)),
+                ("endpoint_name", models.CharField(max_length=64)),
+                ("placement", models.CharField(max_length=24)),
+                ("site", models.CharField(max_length=32)),
+                ("chip", models.CharField(max_length=24)),
+                ("cards", models.PositiveSmallIntegerField()),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField()),
+                ("price_version", models.CharField(max_length=24)),
+                (
+                    "recorded_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', 'started_at'], name='card_time_org')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('ended_at__gt', models.F('started_at'))), name='card_time_forward'), django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('placement', '='), (portal.usage.models.TsTzRange('started_at', 'ended_at', django.contrib.postgres.fields.ranges.RangeBoundary()), '&&')], name='card_time_no_second_twice')],
+                "indexes": [
+                    models.Index(fields=["organization", "started_at"], name="card_time_org")
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("ended_at__gt", models.F("started_at"))),
+                        name="card_time_forward",
+                    ),
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[
+                            ("placement", "="),
+                            (
+                                portal.usage.models.TsTzRange(
+                                    "started_at",
+                                    "ended_at",
+                                    django.contrib.postgres.fields.ranges.RangeBoundary(),
+                                ),
+                                "&&",
+                            ),
+                        ],
+                        name="card_time_no_second_twice",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('pk', models.CompositePrimaryKey('day', 'request_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('day', models.DateField()),
-                ('request_id', models.UUIDField()),
-                ('project', models.CharField(max_length=24)),
-                ('key', models.CharField(max_length=24)),
-                ('endpoint', models.CharField(max_length=24)),
-                ('route', models.CharField(max_length=40)),
-                ('model', models.CharField(max_length=64)),
-                ('model_digest', models.CharField(max_length=71)),
-                ('site', models.CharField(max_length=32)),
-                ('chip', models.CharField(max_length=24)),
-                ('placement', models.CharField(max_length=24)),
-                ('tokens_in', models.BigIntegerField()),
-                ('tokens_cached', models.BigIntegerField()),
-                ('tokens_out', models.BigIntegerField()),
-                ('counted', models.CharField(max_length=10)),
-                ('outcome', models.CharField(max_length=16)),
-                ('admitted_at', models.DateTimeField()),
-                ('first_byte_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField()),
-                ('attempts', models.PositiveSmallIntegerField()),
-                ('price_version', models.CharField(max_length=24)),
-                ('hold_micro', models.BigIntegerField()),
-                ('cost_micro', models.BigIntegerField()),
-                ('settled_micro', models.BigIntegerField()),
-                ('written_off_micro', models.BigIntegerField()),
-                ('late', models.BooleanField()),
-                ('stream', models.BooleanField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "day",
+                        "request_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("request_id", models.UUIDField()),
+                ("project", models.CharField(max_length=24)),
+                ("key", models.CharField(max_length=24)),
+                ("endpoint", models.CharField(max_length=24)),
+                ("route", models.CharField(max_length=40)),
+                ("model", models.CharField(max_length=64)),
+                ("model_digest", models.CharField(max_length=71)),
+                ("site", models.CharField(max_length=32)),
+                ("chip", models.CharField(max_length=24)),
+                ("placement", models.CharField(max_length=24)),
+                ("tokens_in", models.BigIntegerField()),
+                ("tokens_cached", models.BigIntegerField()),
+                ("tokens_out", models.BigIntegerField()),
+                ("counted", models.CharField(max_length=10)),
+                ("outcome", models.CharField(max_length=16)),
+                ("admitted_at", models.DateTimeField()),
+                ("first_byte_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField()),
+                ("attempts", models.PositiveSmallIntegerField()),
+                ("price_version", models.CharField(max_length=24)),
+                ("hold_micro", models.BigIntegerField()),
+                ("cost_micro", models.BigIntegerField()),
+                ("settled_micro", models.BigIntegerField()),
+                ("written_off_micro", models.BigIntegerField()),
+                ("late", models.BooleanField()),
+                ("stream", models.BooleanField()),
+                (
+                    "recorded_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', 'admitted_at'], name='ledger_org_time')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('counted__in', ['reported', 'counted', 'none'])), name='ledger_counted'), models.CheckConstraint(condition=models.Q(('tokens_cached__gte', 0), ('tokens_in__gte', 0), ('tokens_out__gte', 0)), name='ledger_tokens_positive'), models.CheckConstraint(condition=models.Q(('cost_micro', django.db.models.expressions.CombinedExpression(models.F('settled_micro'), '+', models.F('written_off_micro')))), name='ledger_cost_is_settled_or_written_off')],
+                "indexes": [
+                    models.Index(fields=["organization", "admitted_at"], name="ledger_org_time")
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("counted__in", ["reported", "counted", "none"])),
+                        name="ledger_counted",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("tokens_cached__gte", 0), ("tokens_in__gte", 0), ("tokens_out__gte", 0)
+                        ),
+                        name="ledger_tokens_positive",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "cost_micro",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("settled_micro"), "+", models.F("written_off_micro")
+                                ),
+                            )
+                        ),
+                        name="ledger_cost_is_settled_or_written_off",
+                    ),
+                ],
             },
         ),
     ]

@@ -11,7 +11,7 @@ OF_SHARED = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deployments", "0001_initial"), ("tenants", "0002_wall")]
+    dependencies = [("deployments", "0002_initial"), ("tenants", "0002_wall")]
 
     operations = [
         TenantTable("deployments_endpoint", also_readable="kind = 'shared'"),

@@ -1,0 +1,100 @@
+"""What every page needs besides its own content: navigation, organization, display settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from tenants import rls
+from tenants.actors import Actor
+from tenants.models import Membership
+
+MODES = ("light", "contrast", "system")
+TEXT_SIZES = ("normal", "large", "xlarge")
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """Context of base.html. Navigation shows only what the actor may open."""
+    actor: Actor | None = getattr(request, "actor", None)
+    context: dict[str, Any] = {
+        "actor": actor,
+        "display": display(request),
+        "embedded": settings.DURE_EMBEDDED,
+        "outbox": bool(settings.DURE_EMBEDDED and settings.DURE_OUTBOX_DIR),
+        "gateway_url": settings.DURE_GATEWAY_URL,
+        "simulated_sites": settings.DURE_EMBEDDED,
+    }
+    if actor is not None:
+        match = request.resolver_match
+        context["navigation"] = navigation(actor, match.url_name if match else "")
+    return context
+
+
+def display(request: HttpRequest) -> dict[str, str]:
+    """Mode and text size from their cookies, so that the server renders them without a flash."""
+    mode = request.COOKIES.get("dure_mode", "light")
+    text = request.COOKIES.get("dure_text", "normal")
+    return {
+        "mode": mode if mode in MODES else "light",
+        "text": text if text in TEXT_SIZES else "normal",
+    }
+
+
+def organizations_of(request: HttpRequest) -> list[Membership]:
+    """The memberships to switch between."""
+    if not request.user.is_authenticated:
+        return []
+    with rls.user(request.user.pk):
+        rows = Membership.objects.filter(user=request.user).select_related("organization")
+        return list(rows.order_by("joined_at", "pk"))
+
+
+def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
+    """Groups of links; ``current`` marks the page group that is open."""
+    groups = [
+        ("", [("home", _("Home"), "home", "organization.read")]),
+        (
+            _("Use"),
+            [
+                ("models", _("Models"), "model", "endpoints.read"),
+                ("endpoints", _("Endpoints"), "endpoint", "endpoints.read"),
+                ("keys", _("API keys"), "key", "keys.read"),
+            ],
+        ),
+        (
+            _("Cost"),
+            [
+                ("usage", _("Usage"), "usage", "usage.read"),
+                ("budget", _("Budget"), "budget", "budgets.read"),
+                ("invoices", _("Invoices"), "invoice", "invoices.read"),
+            ],
+        ),
+        (_("Infrastructure"), [("sites", _("Sites"), "site", "endpoints.read")]),
+        (
+            _("Organization"),
+            [
+                ("members", _("Members"), "users", "members.read"),
+                ("audit", _("Audit log"), "audit", "audit.read"),
+            ],
+        ),
+        (_("Operator"), [("operator", _("Overview"), "gear", "operator.read")]),
+    ]
+    result = []
+    for title, links in groups:
+        items = [
+            {
+                "title": label,
+                "url": reverse(name),
+                "icon": icon,
+                "current": current == name or current.startswith(name.rstrip("s") + "_"),
+            }
+            for name, label, icon, verb in links
+            if actor.can(verb)
+        ]
+        if items:
+            result.append({"title": title, "items": items})
+    return result

@@ -1,0 +1,88 @@
+"""Real PostgreSQL and Valkey for every test, as the application's own role.
+
+``tests.plugin`` has started the servers. Nothing but loopback can be reached.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.plugin import WORKER
+from tests.stack import TEMPLATE
+
+pytest_plugins = ["tests.cast"]
+
+
+def pytest_runtest_setup() -> None:
+    import pytest_socket
+
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+
+
+def _copy_template() -> None:
+    """A fresh database of this worker. The application's role still owns nothing in it."""
+    import psycopg
+
+    with psycopg.connect(os.environ["DURE_TEST_SUPERUSER_URL"], autocommit=True) as server:
+        server.execute(f"DROP DATABASE IF EXISTS dure_{WORKER} WITH (FORCE)")
+        server.execute(f"CREATE DATABASE dure_{WORKER} TEMPLATE {TEMPLATE} OWNER dure_owner")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> None:
+    from django.test import TransactionTestCase
+
+    _copy_template()
+
+    def renew(self: TransactionTestCase) -> None:
+        # The application's role may not truncate, and ledgers refuse it: copy the template again.
+        from django.db import connections
+
+        connections.close_all()
+        _copy_template()
+
+    TransactionTestCase._fixture_teardown = renew  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _quick_settings(settings: object) -> None:
+    """No manifest of static files, and a password hash that costs nothing."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+    settings.STORAGES = {  # type: ignore[attr-defined]
+        "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture
+def valkey_url() -> Iterator[str]:
+    """The worker's own Valkey database, empty, with the functions loaded."""
+    import redis
+
+    from portal.admission import library
+
+    url = os.environ["VALKEY_URL"]
+    client = redis.Redis.from_url(url)
+    client.flushdb()
+    client.execute_command(*library.load_command())
+    yield url
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture
+def valkey(valkey_url: str) -> Iterator[object]:
+    """A client of the worker's Valkey database."""
+    import redis
+
+    client = redis.Redis.from_url(valkey_url)
+    yield client
+    client.close()
+
+
+def loopback_port(url: str) -> int:
+    return urlsplit(url).port or 0
