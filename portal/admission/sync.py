@@ -41,7 +41,7 @@ class Admission:
 
     def _ask(self, command: Command) -> Any:
         try:
-            return self.client.execute_command(*command)
+            return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
 
@@ -72,7 +72,7 @@ class Admission:
         for some in batched(commands, PIPELINE_CALLS):
             pipe = self.client.pipeline(transaction=False)
             for command in some:
-                pipe.execute_command(*command)
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
             try:
                 replies += pipe.execute()
             except redis.RedisError as error:

@@ -1,0 +1,37 @@
+# Each target sets up what it needs by itself and is one line that calls a script or a module.
+SETUP = python3 deploy/local/setup.py
+VENV = $(or $(DURE_VENV),.venv)
+PY = $(VENV)/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup up down reset status tour seed test check bench pins messages shell logs
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+setup: ## environment, hashed pins, translations
+	@$(SETUP) local
+up: setup ## start everything on this machine, take the tour, stay until Ctrl-C
+	@$(PY) -m deploy.local up
+down: setup ## stop a stack that runs in the background
+	@$(PY) -m deploy.local down
+reset: setup ## stop and drop the data folder
+	@$(PY) -m deploy.local reset
+status: setup ## what runs
+	@$(PY) -m deploy.local status
+tour: setup ## do the main job once over the product's own pages and APIs
+	@$(PY) -m deploy.local run manage.py tour
+seed: setup ## three believable organizations with a past month and an invoice
+	@$(PY) -m deploy.local run manage.py seed_demo
+shell: setup ## Django's shell in the running stack
+	@$(PY) -m deploy.local run manage.py shell
+logs: ## follow the logs of all programs
+	@tail -n 5 -F $(or $(DURE_DATA_DIR),.dure)/logs/*.log
+test: ## all tests, on real PostgreSQL and Valkey
+	@$(SETUP) dev && $(PY) -m pytest -n 2
+check: ## format, lint, types, imports, templates, migrations, translations
+	@$(SETUP) dev && .ci/check
+bench: ## benchmarks; prints lines `figure <name> <value> <unit>`
+	@$(SETUP) dev && $(PY) -m bench.gateway
+pins: ## hashed pins out of pyproject.toml
+	@$(SETUP) dev && $(PY) -m deploy.local.pins
+messages: ## collect the texts to translate and compile them
+	@$(SETUP) dev && $(PY) -m deploy.messages collect

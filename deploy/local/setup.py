@@ -1,0 +1,154 @@
+"""Make the environment: find a Python that really runs, install hashed pins, compile translations.
+
+Runs on any Python from 3.9 with nothing installed: ``python3 deploy/local/setup.py [local|dev]``.
+A second run that finds nothing changed takes a fraction of a second.
+"""
+
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+VENV = os.environ.get("DURE_VENV", os.path.join(ROOT, ".venv"))
+TOOLS = VENV + "-uv"
+UV = "uv==0.13.9"
+OLDEST = (3, 12)
+
+
+def version_of(python):
+    """(major, minor) of an interpreter that really runs, else None: shims may exist and fail."""
+    try:
+        done = subprocess.run(
+            [
+                python,
+                "-c",
+                "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1])",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        major, minor = done.stdout.split()
+        return (int(major), int(minor)) if done.returncode == 0 else None
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+
+
+def candidates():
+    """Interpreters to try, the preferred ones first."""
+    for name in ("python3.13", "python3.12", "python3.14", "python3"):
+        path = shutil.which(name)
+        if path:
+            yield path
+    root = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
+    found = glob.glob(os.path.join(root, "versions", "3.*", "bin", "python3"))
+
+    def newest(path):
+        parts = path.split(os.sep)[-3].split(".")
+        return tuple(int(part) if part.isdigit() else 0 for part in parts)
+
+    for path in sorted(found, key=newest, reverse=True):
+        yield path
+    yield sys.executable
+
+
+def find_python():
+    """The first candidate that is new enough, or a sentence and the end."""
+    for python in candidates():
+        version = version_of(python)
+        if version and version >= OLDEST:
+            return python
+    sys.exit(
+        "Dure needs Python 3.12 or newer, and none was found. Install one (Debian 13: "
+        "apt install python3.13 python3.13-venv; or pyenv install 3.13) and run this again."
+    )
+
+
+def run(command, what):
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()[-15:]
+        sys.exit("%s failed:\n%s" % (what, "\n".join(lines)))
+
+
+def digest(paths):
+    total = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            total.update(file.read())
+    return total.hexdigest()
+
+
+def install(level):
+    requirements = os.path.join(ROOT, "requirements", level + ".txt")
+    python = os.path.join(VENV, "bin", "python")
+    stamp = os.path.join(VENV, ".dure-" + level)
+    wanted = digest([requirements])
+    if os.path.exists(stamp) and open(stamp).read() == wanted and version_of(python):
+        return
+    if not version_of(python):
+        run([find_python(), "-m", "venv", "--clear", VENV], "Making the environment")
+    if not os.path.exists(os.path.join(TOOLS, "bin", "uv")):
+        run([python, "-m", "venv", TOOLS], "Making the environment of the installer")
+        run(
+            [
+                os.path.join(TOOLS, "bin", "python"),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                UV,
+            ],
+            "Fetching the installer",
+        )
+    print("Installing what requirements/%s.txt names …" % level, flush=True)
+    run(
+        [
+            os.path.join(TOOLS, "bin", "uv"),
+            "pip",
+            "sync",
+            "--quiet",
+            "--python",
+            python,
+            "--require-hashes",
+            requirements,
+        ],
+        "Installing",
+    )
+    for other in glob.glob(os.path.join(VENV, ".dure-*")):
+        os.remove(other)
+    with open(stamp, "w") as file:
+        file.write(wanted)
+
+
+def compile_messages():
+    sources = sorted(glob.glob(os.path.join(ROOT, "locale", "*", "LC_MESSAGES", "django.po")))
+    if any(
+        not os.path.exists(path[:-2] + "mo")
+        or os.path.getmtime(path[:-2] + "mo") < os.path.getmtime(path)
+        for path in sources
+    ):
+        run(
+            [os.path.join(VENV, "bin", "python"), "-m", "deploy.messages", "compile"],
+            "Compiling translations",
+        )
+
+
+def main():
+    """``local`` is enough to run; ``dev`` adds the tools and contains ``local``."""
+    level = sys.argv[1] if len(sys.argv) > 1 else "local"
+    if level not in ("local", "dev"):
+        sys.exit("usage: setup.py [local|dev]")
+    if level == "local" and os.path.exists(os.path.join(VENV, ".dure-dev")):
+        level = "dev"
+    install(level)
+    compile_messages()
+
+
+if __name__ == "__main__":
+    main()

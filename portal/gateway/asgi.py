@@ -1,0 +1,108 @@
+"""What the gateway needs of ASGI: types, and small functions to read and to answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from portal.gateway.config import Config
+from portal.gateway.errors import Header, Problem
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+JSON: Header = (b"content-type", b"application/json")
+
+
+class ClientLeft(Exception):
+    """The client closed its connection; nobody is there to be answered."""
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first value of a header; names are lower case in ASGI."""
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
+def headers(scope: Scope, name: bytes) -> list[bytes]:
+    """All values of a header."""
+    return [value for key, value in scope["headers"] if key == name]
+
+
+async def answer(
+    send: Send, status: int, content: bytes, more: Iterable[Header] = (), kind: Header = JSON
+) -> None:
+    """One whole answer."""
+    length: Header = (b"content-length", b"%d" % len(content))
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [kind, length, *more]}
+    )
+    await send({"type": "http.response.body", "body": content})
+
+
+async def read_body(scope: Scope, receive: Receive, config: Config) -> bytes:
+    """The whole body. Too large: 413; too slow: 408."""
+    length = header(scope, b"content-length")
+    if length is not None and (not length.isdigit() or int(length) > config.body_bytes):
+        raise _too_large(config.body_bytes)
+    message = await _first(receive, config)
+    if not message.get("more_body", False):
+        content: bytes = message.get("body", b"")
+        if len(content) > config.body_bytes:
+            raise _too_large(config.body_bytes)
+        return content
+    return await _rest(message, receive, config)
+
+
+async def _first(receive: Receive, config: Config) -> Message:
+    try:
+        async with asyncio.timeout(config.body_seconds):
+            message = await receive()
+    except TimeoutError:
+        raise _too_slow(config.body_seconds) from None
+    if message["type"] == "http.disconnect":
+        raise ClientLeft
+    return message
+
+
+async def _rest(message: Message, receive: Receive, config: Config) -> bytes:
+    parts = [message.get("body", b"")]
+    size = len(parts[0])
+    try:
+        async with asyncio.timeout(config.body_seconds):
+            while message.get("more_body", False):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientLeft
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > config.body_bytes:
+                    raise _too_large(config.body_bytes)
+    except TimeoutError:
+        raise _too_slow(config.body_seconds) from None
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "request_too_large",
+        f"The request is larger than {limit} bytes. Send less text, or several requests.",
+        more={"limit": limit},
+        headers=((b"connection", b"close"),),
+    )
+
+
+def _too_slow(seconds: float) -> Problem:
+    return Problem(
+        408,
+        "request_timeout",
+        f"The request did not arrive completely within {seconds:g} s.",
+        headers=((b"connection", b"close"),),
+    )

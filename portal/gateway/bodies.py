@@ -1,0 +1,165 @@
+"""Requests, read strictly: known fields only, in their ranges; everything else is refused by name.
+
+The body that goes to a site is made again from what was read, so that no two parsers can disagree
+about it. Duplicate keys, odd numbers and unknown fields never reach a site.
+
+Ranges follow OpenAI's API reference; where a site could be harmed by more, ours are narrower.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from portal.gateway.asgi import Scope, headers
+from portal.gateway.errors import Problem, invalid
+
+NESTING = 64
+_T = TypeVar("_T")
+_PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
+_FIELD = re.compile(r"(unknown|required) field `(?P<field>[^`]*)`")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What every route knows of a request, before and after admission."""
+
+    model: str
+    kind: str  # "chat" or "embedding": what the model must be
+    stream: bool
+    include_usage: bool  # the client of a stream asked for the usage chunk
+    prompt_bytes: int  # upper bound of prompt tokens, without the template
+    messages: int  # how many times the template's overhead is counted, less one
+    max_tokens: int | None  # of the answer; None: the endpoint's default; 0: no tokens come out
+
+    def encoded(self, engine_model: str, max_tokens: int) -> bytes:
+        """The body for a site."""
+        raise NotImplementedError
+
+
+def check_headers(scope: Scope) -> None:
+    """JSON, not compressed."""
+    kinds = headers(scope, b"content-type")
+    kind = kinds[0].split(b";")[0].strip().lower() if len(kinds) == 1 else b""
+    if kind != b"application/json":
+        raise Problem(
+            415, "unsupported_media_type", "Send the request as 'Content-Type: application/json'."
+        )
+    if any(value.lower() != b"identity" for value in headers(scope, b"content-encoding")):
+        raise Problem(
+            415, "unsupported_media_type", "Compressed requests are not accepted. Send plain JSON."
+        )
+
+
+def decode(content: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
+    """The request, or a 400 that names the field."""
+    try:
+        return decoder.decode(content)
+    except msgspec.ValidationError as error:
+        raise _wrong_field(str(error)) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise invalid(
+            "The request is not well-formed JSON in UTF-8.", None, "malformed_json"
+        ) from None
+    except RecursionError:
+        raise too_deep(None) from None
+
+
+def too_deep(param: str | None) -> Problem:
+    """Nested more than any real request is."""
+    return invalid(f"The request is nested more than {NESTING} levels deep.", param)
+
+
+def _wrong_field(text: str) -> Problem:
+    place = _PLACE.search(text)
+    sentence = text[: place.start()] if place else text
+    param = place["place"] if place else ""
+    field = _FIELD.search(sentence)
+    if field:
+        param = f"{param}.{field['field']}" if param else field["field"]
+    param = param[:128]
+    if field and field[1] == "unknown":
+        return invalid(
+            f"Unknown field: '{param}'. The documentation lists the fields that are known.",
+            param,
+            "unknown_parameter",
+        )
+    if field:
+        return invalid(f"The field '{param}' is missing.", param, "missing_required_parameter")
+    return invalid(f"'{param}': {sentence}." if param else f"{sentence}.", param or None)
+
+
+def text_bytes(text: str) -> int:
+    """Bytes of a text in UTF-8: no tokenizer with byte fallback makes more tokens of it."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def check_nesting(value: Any, param: str) -> None:
+    """400 if a free-form value is nested too deep."""
+    level = [value]
+    for _ in range(NESTING):
+        level = [
+            child
+            for one in level
+            if isinstance(one, dict | list)
+            for child in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise too_deep(param)
+
+
+def check_schema(schema: Mapping[str, Any], param: str) -> None:
+    """A JSON schema for a grammar: not too deep, and its references end.
+
+    Engines expand references; one that leads to itself fills their memory (GHSA-hf3c).
+    """
+    check_nesting(schema, param)
+    pointers: dict[str, set[str]] = {}
+    for place in ("$defs", "definitions"):
+        named = schema.get(place)
+        for name, part in named.items() if isinstance(named, dict) else ():
+            pointers[f"#/{place}/{name}"] = _references(part)
+    named_parts = ("$defs", "definitions")
+    pointers["#"] = _references({key: schema[key] for key in schema if key not in named_parts})
+    _refuse_cycles(pointers, param)
+
+
+def _references(value: Any) -> set[str]:
+    found: set[str] = set()
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            target = one.get("$ref")
+            if isinstance(target, str):
+                found.add(target)
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return found
+
+
+def _refuse_cycles(pointers: dict[str, set[str]], param: str) -> None:
+    done: set[str] = set()
+    trail: list[tuple[str, list[str]]] = [("#", sorted(pointers["#"]))]
+    open_now = ["#"]
+    while trail:
+        name, waiting = trail[-1]
+        if not waiting:
+            trail.pop()
+            open_now.pop()
+            done.add(name)
+            continue
+        target = waiting.pop()
+        if target in open_now:
+            raise invalid("The schema refers to itself. Unroll it to the depth you need.", param)
+        if target not in pointers:
+            raise invalid("The schema may refer only to its own $defs.", param)
+        if target not in done:
+            trail.append((target, sorted(pointers[target])))
+            open_now.append(target)

@@ -1,0 +1,271 @@
+"""``POST /v1/chat/completions``: the fields that are known, and what a site is sent of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from portal.gateway import bodies
+from portal.gateway.errors import invalid
+
+MOST_MESSAGES = 2048
+MOST_TOOLS = 128
+SCHEMA_BYTES = 65536
+
+_Name = Annotated[str, Meta(min_length=1, max_length=64)]
+_FunctionName = Annotated[str, Meta(pattern=r"\A[a-zA-Z0-9_-]{1,64}\Z")]
+_Tokens = Annotated[int, Meta(ge=1, le=10_000_000)]
+_Penalty = Annotated[float, Meta(ge=-2, le=2)]
+_Stop = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class _Part(Struct, forbid_unknown_fields=True, tag_field="type", omit_defaults=True):
+    """A piece of a message's content."""
+
+
+class TextPart(_Part, tag="text"):
+    text: str
+
+
+class ImagePart(_Part, tag="image_url"):
+    image_url: Any  # refused with its own sentence; never fetched
+
+
+class AudioPart(_Part, tag="input_audio"):
+    input_audio: Any
+
+
+class FilePart(_Part, tag="file"):
+    file: Any
+
+
+_Content = str | Annotated[list[TextPart | ImagePart | AudioPart | FilePart], Meta(min_length=1)]
+
+
+class FunctionCall(Struct, forbid_unknown_fields=True):
+    name: _FunctionName
+    arguments: str
+
+
+class ToolCall(Struct, forbid_unknown_fields=True):
+    id: _Name
+    function: FunctionCall
+    type: Literal["function"] = "function"
+
+
+class _Message(Struct, forbid_unknown_fields=True, tag_field="role", omit_defaults=True):
+    """One message; its role decides its fields."""
+
+
+class System(_Message, tag="system"):
+    content: _Content
+    name: _Name | None = None
+
+
+class Developer(_Message, tag="developer"):
+    content: _Content
+    name: _Name | None = None
+
+
+class User(_Message, tag="user"):
+    content: _Content
+    name: _Name | None = None
+
+
+class Assistant(_Message, tag="assistant"):
+    content: _Content | None | UnsetType = UNSET
+    name: _Name | None = None
+    tool_calls: Annotated[list[ToolCall], Meta(min_length=1, max_length=128)] | None = None
+    refusal: str | None = None
+
+
+class Tool(_Message, tag="tool"):
+    content: _Content
+    tool_call_id: _Name
+
+
+Message = System | Developer | User | Assistant | Tool
+
+
+class FunctionTool(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    name: _FunctionName
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolOffer(Struct, forbid_unknown_fields=True):
+    type: Literal["function"]
+    function: FunctionTool
+
+
+class NamedFunction(Struct, forbid_unknown_fields=True):
+    name: _FunctionName
+
+
+class ToolChoice(Struct, forbid_unknown_fields=True):
+    type: Literal["function"]
+    function: NamedFunction
+
+
+class JsonSchema(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    name: _FunctionName
+    schema: dict[str, Any]
+    description: str | None = None
+    strict: bool | None = None
+
+
+class ResponseFormat(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+
+class StreamOptions(Struct, forbid_unknown_fields=True):
+    include_usage: bool = False
+
+
+class ChatRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The known fields. ``user`` is read and not passed on: a site has no use for it."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=256)]
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=MOST_MESSAGES)]
+    max_tokens: _Tokens | None = None
+    max_completion_tokens: _Tokens | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    stop: _Stop | Annotated[list[_Stop], Meta(max_length=4)] | None = None
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
+    logit_bias: (
+        Annotated[dict[str, Annotated[float, Meta(ge=-100, le=100)]], Meta(max_length=300)] | None
+    ) = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    user: Annotated[str, Meta(max_length=64)] | None = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[ToolOffer], Meta(max_length=MOST_TOOLS)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+
+
+_decoder = msgspec.json.Decoder(ChatRequest)
+_ALWAYS_USAGE = StreamOptions(include_usage=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedChat(bodies.Asked):
+    """A chat request that was read."""
+
+    body: ChatRequest
+
+    def encoded(self, engine_model: str, max_tokens: int) -> bytes:
+        """What a site gets. Usage is always asked of it, so that it need not be guessed."""
+        body = msgspec.structs.replace(
+            self.body,
+            model=engine_model,
+            messages=[_for_engine(message) for message in self.body.messages],
+            max_tokens=max_tokens,
+            max_completion_tokens=None,
+            n=None,
+            user=None,
+            stream=True if self.stream else None,
+            stream_options=_ALWAYS_USAGE if self.stream else None,
+        )
+        return msgspec.json.encode(body)
+
+
+def _for_engine(message: Message) -> Message:
+    """``developer`` is OpenAI's newer word for ``system``; templates of open models know that."""
+    if isinstance(message, Developer):
+        return System(message.content, message.name)
+    return message
+
+
+def read(content: bytes) -> AskedChat:
+    """The request, or a 400 that names the field."""
+    body = bodies.decode(content, _decoder)
+    _check_together(body)
+    for index, message in enumerate(body.messages):
+        _check_message(message, f"messages[{index}]")
+    _check_schemas(body)
+    options = body.stream_options
+    return AskedChat(
+        model=body.model,
+        kind="chat",
+        stream=bool(body.stream),
+        include_usage=options is not None and options.include_usage,
+        prompt_bytes=_prompt_bytes(body),
+        messages=len(body.messages),
+        max_tokens=body.max_tokens or body.max_completion_tokens,
+        body=body,
+    )
+
+
+def _check_together(body: ChatRequest) -> None:
+    if body.max_tokens is not None and body.max_completion_tokens is not None:
+        raise invalid("Send max_tokens or max_completion_tokens, not both.", "max_tokens")
+    if body.n is not None and body.n > 1:
+        raise invalid("Only one answer per request is offered: leave n out or send 1.", "n")
+    if body.stream_options is not None and not body.stream:
+        raise invalid("stream_options is only allowed when stream is true.", "stream_options")
+    if body.top_logprobs is not None and not body.logprobs:
+        raise invalid("top_logprobs is only allowed when logprobs is true.", "top_logprobs")
+    if body.tool_choice is not None and not body.tools:
+        raise invalid("tool_choice is only allowed when tools are given.", "tool_choice")
+
+
+def _check_message(message: Message, param: str) -> None:
+    if isinstance(message, Assistant) and not message.content and not message.tool_calls:
+        raise invalid("An assistant's message needs content or tool_calls.", f"{param}.content")
+    if isinstance(message.content, list):
+        for index, part in enumerate(message.content):
+            if not isinstance(part, TextPart):
+                raise invalid(
+                    "Only text is offered: images, audio and files are neither read nor fetched.",
+                    f"{param}.content[{index}]",
+                )
+
+
+def _check_schemas(body: ChatRequest) -> None:
+    for index, tool in enumerate(body.tools or ()):
+        if tool.function.parameters is not None:
+            param = f"tools[{index}].function.parameters"
+            bodies.check_schema(tool.function.parameters, param)
+    wanted = body.response_format
+    if wanted is None:
+        return
+    if (wanted.type == "json_schema") != (wanted.json_schema is not None):
+        raise invalid(
+            "json_schema is needed with the type json_schema, and only there.", "response_format"
+        )
+    if wanted.json_schema is not None:
+        param = "response_format.json_schema.schema"
+        bodies.check_schema(wanted.json_schema.schema, param)
+        if len(msgspec.json.encode(wanted.json_schema.schema)) > SCHEMA_BYTES:
+            raise invalid(f"The schema is larger than {SCHEMA_BYTES} bytes.", param)
+
+
+def _prompt_bytes(body: ChatRequest) -> int:
+    total = 0
+    for message in body.messages:
+        content = message.content
+        if isinstance(content, str):
+            total += bodies.text_bytes(content)
+        elif content:
+            total += sum(bodies.text_bytes(p.text) for p in content if isinstance(p, TextPart))
+        if not isinstance(message, Tool) and message.name:
+            total += bodies.text_bytes(message.name)
+        if isinstance(message, Assistant) and message.tool_calls:
+            total += len(msgspec.json.encode(message.tool_calls))
+    if body.tools:
+        total += len(msgspec.json.encode(body.tools))
+    if body.response_format:
+        total += len(msgspec.json.encode(body.response_format))
+    return total

@@ -1,0 +1,74 @@
+"""The gateway's few settings, all from the environment. Fails naming everything that is missing."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ConfigMissing(Exception):
+    """Settings without which the gateway cannot start. Set the named variables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Times in seconds, sizes in bytes."""
+
+    valkey_url: str
+    seal_keys: str
+    journal_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    gateway_id: str = "gateway"
+    public_url: str = ""
+    body_bytes: int = 1 << 20
+    body_seconds: float = 30.0
+    answer_bytes: int = 16 << 20  # of one answer that is not streamed
+    admission_seconds: float = 0.28  # refused within 300 ms when Valkey is silent
+    connect_seconds: float = 2.0
+    first_byte_seconds: float = 60.0
+    between_seconds: float = 30.0
+    whole_seconds: float = 600.0
+    stuck_seconds: float = 60.0  # a client that takes no bytes for so long is cut off
+    attempts: int = 3
+    most_open: int = 2000  # requests open at once; more are refused early and cheaply
+    drain_seconds: int = 30
+    journal_keep_seconds: int = 86400
+    replay_seconds: int = 3600  # settlements told again to a Valkey that was restarted
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
+    """``ConfigMissing`` names all that is missing or malformed at once."""
+    wanted = ("VALKEY_URL", "DURE_SEAL_KEYS", "DURE_JOURNAL_DIR")
+    missing = [name for name in wanted if not environment.get(name)]
+    if missing:
+        raise ConfigMissing(f"Set {', '.join(missing)} in the environment of the gateway.")
+    host = environment.get("DURE_GATEWAY_HOST", "127.0.0.1")
+    port = _number(environment, "DURE_GATEWAY_PORT", 8080)
+    return Config(
+        valkey_url=environment["VALKEY_URL"],
+        seal_keys=environment["DURE_SEAL_KEYS"],
+        journal_dir=Path(environment["DURE_JOURNAL_DIR"]),
+        host=host,
+        port=port,
+        gateway_id=environment.get("DURE_GATEWAY_ID") or f"{socket.gethostname()}-{port}",
+        public_url=environment.get("DURE_GATEWAY_URL", f"http://{host}:{port}").rstrip("/"),
+        body_bytes=_number(environment, "DURE_GATEWAY_BODY_BYTES", 1 << 20),
+        first_byte_seconds=_number(environment, "DURE_GATEWAY_FIRST_BYTE_SECONDS", 60),
+        between_seconds=_number(environment, "DURE_GATEWAY_BETWEEN_SECONDS", 30),
+        whole_seconds=_number(environment, "DURE_GATEWAY_WHOLE_SECONDS", 600),
+        most_open=_number(environment, "DURE_GATEWAY_MOST_OPEN", 2000),
+        drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal():
+        raise ConfigMissing(f"{name} must be a whole number, not {text!r}.")
+    return int(text)
