@@ -1,0 +1,1 @@
+"""Money: prices, budgets, invoices. Exact, append-only where it counts."""

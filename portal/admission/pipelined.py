@@ -131,7 +131,7 @@ class Connection:
 
     @property
     def connected(self) -> bool:
-        return self._wire is not None
+        return self._wire is not None and not self._wire.lost.done()
 
     async def ask(self, command: Command, timeout: float = TIMEOUT_SECONDS) -> Any:  # noqa: ASYNC109
         """The reply, or ``AdmissionUnavailable`` after at most ``timeout`` seconds."""

@@ -40,9 +40,7 @@ async def answer(
 ) -> None:
     """One whole answer."""
     length: Header = (b"content-length", b"%d" % len(content))
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [kind, length, *more]}
-    )
+    await send({"type": "http.response.start", "status": status, "headers": [kind, length, *more]})
     await send({"type": "http.response.body", "body": content})
 
 

@@ -102,7 +102,10 @@ def model_not_found(model: str) -> Problem:
 def wrong_kind(model: str, wanted: str) -> Problem:
     """The model is there, but not for this route."""
     return Problem(
-        400, "wrong_kind_of_model", f"The model '{model[:128]}' is no {wanted} model.", param="model"
+        400,
+        "wrong_kind_of_model",
+        f"The model '{model[:128]}' is no {wanted} model.",
+        param="model",
     )
 
 

@@ -5,8 +5,11 @@ Prices are one micro-won per token, so that a worst case of 300 tokens holds 300
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import redis
@@ -14,6 +17,7 @@ import redis
 from portal.admission import calls, keys, sync
 from portal.admission.calls import Admitted, BudgetStanding
 from portal.admission.grants import Grant, ModelGrant
+from portal.admission.pipelined import Connection
 from portal.lib import ids
 
 ORG_CODE = "acme0000"
@@ -47,8 +51,6 @@ GRANT = Grant(
     concurrency=100_000,
     budgets=("org_acme", "prj_one"),
 )
-
-__all__ = ["CELL", "EPOCH", "GRANT", "MODEL", "ONE_MICRO", "SHA", "TAG", "WON", "Cell"]
 
 
 def change(grant: Grant, **changes: Any) -> Grant:
@@ -92,9 +94,7 @@ class Cell:
         return self.client.execute_command(*command)
 
     def publish(self, grant: Grant, *, sha: str = SHA, revoked: bool = False) -> bytes:
-        reply: bytes = self.ask(
-            calls.publish_grant(CELL, sha256=sha, grant=grant, revoked=revoked)
-        )
+        reply: bytes = self.ask(calls.publish_grant(CELL, sha256=sha, grant=grant, revoked=revoked))
         return reply
 
     def limit(self, subject: str, micro: int, *, hard: bool = True, number: int = 1) -> None:
@@ -113,9 +113,7 @@ class Cell:
 
     def settle(self, request_id: str, cost: int, event: bytes = b"event") -> tuple[str, int]:
         """(settled, late or repeated; what was charged)."""
-        reply = self.ask(
-            calls.settle(CELL, request_id=request_id, cost_micro=cost, event=event)
-        )
+        reply = self.ask(calls.settle(CELL, request_id=request_id, cost_micro=cost, event=event))
         return reply[0].decode(), int(reply[1])
 
     def release(self, request_id: str) -> str:
@@ -204,9 +202,16 @@ class Cell:
         self.client.close()
 
 
-def month_in_seoul(ms: int) -> str:
-    from datetime import UTC, datetime, timedelta
-    from zoneinfo import ZoneInfo
+async def connected(connection: Connection, *, start: bool = True) -> Connection:
+    """Started, and connected within ten seconds."""
+    if start:
+        await connection.start()
+    async with asyncio.timeout(10):
+        while not connection.connected:  # noqa: ASYNC110 - seen from outside, as a gateway sees it
+            await asyncio.sleep(0.01)
+    return connection
 
+
+def month_in_seoul(ms: int) -> str:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
     return moment.astimezone(ZoneInfo("Asia/Seoul")).strftime("%Y-%m")

@@ -1,0 +1,68 @@
+"""Quantities × prices → money, exact and unrounded. Pure.
+
+Replaying it over the same ledger and tariffs gives the same amounts. A line is rounded once,
+half up, to whole won (``portal.lib.money.line_amount``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from portal.lib.money import TOKENS_PER_PRICE
+
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What one invoice line is about. Two quantities of the same item are added."""
+
+    usage_month: str  # 2026-11
+    kind: str  # token_in, token_cached, token_out, card_seconds, correction
+    subject: str  # model slug, or endpoint public id
+    price_version: str
+    label: str = ""  # name of the endpoint, chip and site for card time
+
+    def key(self) -> str:
+        """As kept on invoice lines."""
+        return "|".join((self.usage_month, self.kind, self.subject, self.price_version, self.label))
+
+
+def token_amount(tokens: int, won_per_million: Decimal) -> Fraction:
+    """Exact won."""
+    return Fraction(tokens) * Fraction(won_per_million) / TOKENS_PER_PRICE
+
+
+def card_amount(card_seconds: int, won_per_hour: Decimal) -> Fraction:
+    """Exact won."""
+    return Fraction(card_seconds) * Fraction(won_per_hour) / SECONDS_PER_HOUR
+
+
+def amount(item: Item, quantity: int, unit_price: Decimal) -> Fraction:
+    """Exact won of a quantity; ``correction`` quantities are micro-won by themselves."""
+    if item.kind == "correction":
+        return Fraction(quantity, 1_000_000)
+    if item.kind == "card_seconds":
+        return card_amount(quantity, unit_price)
+    return token_amount(quantity, unit_price)
+
+
+def rounded(exact: Fraction) -> int:
+    """Whole won, half up; the one rounding of a line. Negative amounts mirror positive ones."""
+    sign = -1 if exact < 0 else 1
+    return sign * ((abs(exact) * 2 + 1) // 2).__floor__()
+
+
+def rest(used: dict[Item, int], billed: Iterable[tuple[str, int]]) -> list[tuple[Item, int]]:
+    """What was used and is not yet on an issued invoice, in a stable order."""
+    done: dict[str, int] = {}
+    for key, quantity in billed:
+        done[key] = done.get(key, 0) + quantity
+    left = [(item, quantity - done.get(item.key(), 0)) for item, quantity in used.items()]
+    return sorted(
+        ((item, quantity) for item, quantity in left if quantity),
+        key=lambda pair: (pair[0].usage_month, pair[0].kind != "card_seconds", pair[0].key()),
+    )

@@ -1,0 +1,306 @@
+"""Ordering a dedicated endpoint: priced beforehand, once, within the budget, or not at all.
+
+The worst case of the running month is held in Valkey before the rows are written, and becomes
+committed after they are kept. A crash in between leaves a hold that the sweep
+(``commitments.repair``) takes back. Valkey is never called inside a transaction, so the door
+must not open one around this action (``rls.own_transactions``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from django.db import IntegrityError
+from django.utils.translation import gettext as _
+
+from billing import budgets, tariffs
+from portal.catalog.models import CatalogModel, Offering
+from portal.deployments import capacity, placement
+from portal.deployments.actions import placements
+from portal.deployments.models import (
+    Endpoint,
+    EndpointKind,
+    Order,
+    OrderMove,
+    OrderState,
+    Revision,
+)
+from portal.deployments.placement import Choice, Rejection
+from portal.deployments.states import move_order
+from portal.fleet.models import Site
+from portal.lib import ids
+from portal.lib.money import ceil_won
+from portal.lib.periods import Month
+from tenants import actors, audit, names, rls
+from tenants.actors import Actor
+from tenants.models import Project
+
+MAX_REPLICAS = 8
+HOURS_PER_MONTH = 744  # 31 days: the dearest month, so that the estimate is never too low
+
+
+class NoCardFree(Exception):
+    """No allowed site has room. ``rejected`` says why, site by site."""
+
+    def __init__(self, rejected: tuple[Rejection, ...]) -> None:
+        super().__init__()
+        self.rejected = rejected
+
+    def __str__(self) -> str:
+        return _("No site there has enough free cards. Choose another region or fewer replicas.")
+
+
+class NameTaken(Exception):
+    def __str__(self) -> str:
+        return _("Another endpoint has this name. Choose a different one.")
+
+
+class NotForSale(Exception):
+    def __str__(self) -> str:
+        return _("This model cannot be ordered as an endpoint of your own yet.")
+
+
+class IdempotencyMismatch(Exception):
+    def __str__(self) -> str:
+        return _("This Idempotency-Key was used for another order. Send a new key.")
+
+
+class BadReplicas(Exception):
+    def __str__(self) -> str:
+        return _("Choose 1 to 8 replicas.")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a customer chose."""
+
+    name: str
+    model: str  # slug
+    region: str  # code; empty means any
+    replicas: int
+
+    def digest(self) -> str:
+        return hashlib.sha256(
+            msgspec.json.encode([self.name, self.model, self.region, self.replicas])
+        ).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The price before the button. Whole won are rounded up; VAT is not in them."""
+
+    chip: str
+    cards: int
+    price_version: str
+    won_per_card_hour: Decimal
+    won_per_hour: int
+    won_per_month: int
+    rest_of_month_micro: int
+    month: Month
+    choice: Choice
+
+
+def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
+    """What the wish would cost and where it would run. ``NoCardFree``, ``NotForSale``."""
+    if not 1 <= wish.replicas <= MAX_REPLICAS:
+        raise BadReplicas
+    model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
+    if model is None:
+        raise NotForSale
+    return _quote(wish, model, project, list(_sites()), now)
+
+
+def _sites() -> list[Site]:
+    return list(Site.objects.active().select_related("region").order_by("pk"))
+
+
+def _quote(
+    wish: Wish, model: CatalogModel, project: Project, sites: list[Site], now: datetime
+) -> Quote:
+    with rls.everyone(because="cards are shared by all tenants; only counts are read"):
+        rooms = capacity.rooms(model, sites=sites, now=now)
+    regions = [wish.region] if wish.region else list(project.regions)
+    choice = placement.choose(
+        rooms, regions=regions, replicas=wish.replicas, data_class=project.data_class
+    )
+    if not choice.sites:
+        raise NoCardFree(choice.rejected)
+    chosen = {room.site: room for room in rooms}[choice.sites[0]]
+    tariff = tariffs.card_tariff_at(chosen.chip, now)
+    if tariff is None:
+        raise NotForSale
+    cards = chosen.cards_per_replica * wish.replicas
+    month = Month.of(now)
+    rest_seconds = int((month.period.end - now).total_seconds()) + 1
+    rest = tariff.won_per_hour * cards * rest_seconds / 3600
+    return Quote(
+        chip=chosen.chip,
+        cards=cards,
+        price_version=tariff.public_id,
+        won_per_card_hour=tariff.won_per_hour,
+        won_per_hour=ceil_won(tariff.won_per_hour * cards),
+        won_per_month=ceil_won(tariff.won_per_hour * cards * HOURS_PER_MONTH),
+        rest_of_month_micro=ceil_won(rest) * 1_000_000,
+        month=month,
+        choice=choice,
+    )
+
+
+def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime) -> Order:
+    """Order an endpoint. The same key again gives the same order; nothing is ordered twice.
+
+    ``NoCardFree``, ``NameTaken``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``.
+    """
+    by.require("orders.create")
+    wish = _normal(wish)
+    with actors.scope_for(by):
+        before = _before(by, idempotency_key, wish)
+        if before is not None:
+            return before
+        _refuse_name(by, wish.name)
+        priced = quote(wish=wish, project=project, now=now)
+    reference = ids.mint("ord")
+    budgets.reserve(
+        organization=by.organization,
+        project=project,
+        reference=reference,
+        month=priced.month,
+        amount_micro=priced.rest_of_month_micro,
+    )
+    try:
+        with actors.scope_for(by):
+            order = _write(reference, wish, project, idempotency_key, by, now)
+    except IntegrityError as error:
+        budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
+        return _lost_race(by, idempotency_key, wish, error)
+    except Exception:
+        budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
+        raise
+    budgets.commit(reference=reference, month=priced.month, organization=by.organization)
+    return order
+
+
+def _normal(wish: Wish) -> Wish:
+    return Wish(names.normalized(wish.name, longest=60), wish.model, wish.region, wish.replicas)
+
+
+def _before(by: Actor, idempotency_key: str, wish: Wish) -> Order | None:
+    found = (
+        Order.objects.visible_to(by)
+        .filter(idempotency_key=idempotency_key)
+        .select_related("endpoint")
+        .first()
+    )
+    if found is not None and found.request_digest != wish.digest():
+        raise IdempotencyMismatch
+    return found
+
+
+def _lost_race(by: Actor, idempotency_key: str, wish: Wish, error: IntegrityError) -> Order:
+    """Two equal requests at once: the second gets the first one's order."""
+    with actors.scope_for(by):
+        found = _before(by, idempotency_key, wish)
+    if found is None:
+        raise NameTaken from error
+    return found
+
+
+def _refuse_name(by: Actor, name: str) -> None:
+    taken = Endpoint.objects.filter(organization=by.organization, name=name, stopped_at=None)
+    if taken.exists() or CatalogModel.objects.filter(slug=name).exists():
+        raise NameTaken
+
+
+def _write(
+    reference: str, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime
+) -> Order:
+    """All rows of the order, with the sites locked so that no card is promised twice."""
+    sites = list(
+        Site.objects.active().select_for_update(of=["self"]).select_related("region").order_by("pk")
+    )
+    model = CatalogModel.objects.get(slug=wish.model)
+    priced = _quote(wish, model, project, sites, now)
+    endpoint = Endpoint.objects.create(
+        public_id=ids.mint("ep"),
+        organization=by.organization,
+        project=project,
+        kind=EndpointKind.DEDICATED,
+        name=wish.name,
+        model=model,
+        created_at=now,
+        created_by=by.label,
+    )
+    order = Order.objects.create(
+        public_id=reference,
+        organization=by.organization,
+        project=project,
+        endpoint=endpoint,
+        idempotency_key=idempotency_key,
+        request_digest=wish.digest(),
+        name=wish.name,
+        model=model,
+        region=wish.region,
+        replicas=wish.replicas,
+        chip=priced.chip,
+        cards=priced.cards,
+        price_version=priced.price_version,
+        won_per_card_hour=priced.won_per_card_hour,
+        won_per_hour=priced.won_per_hour,
+        won_per_month=priced.won_per_month,
+        committed_micro=priced.rest_of_month_micro,
+        month=str(priced.month),
+        placed_at=now,
+        placed_by=by.label,
+    )
+    OrderMove.objects.create(
+        organization=by.organization,
+        order=order,
+        from_state="",
+        to_state=OrderState.PLACED,
+        because="Placed within the budget.",
+        at=now,
+    )
+    _place_replicas(endpoint, wish, priced, sites, by, now)
+    budgets.record_commitment(
+        organization=by.organization,
+        project=project,
+        reference=reference,
+        endpoint=endpoint.public_id,
+        month=priced.month,
+        amount_micro=priced.rest_of_month_micro,
+    )
+    move_order(order, OrderState.FULFILLED, because="Replicas are asked for.", now=now)
+    audit.record(
+        "order.place",
+        by=by,
+        now=now,
+        subject=order.public_id,
+        changes={"endpoint": endpoint.public_id, "name": wish.name, "cards": priced.cards},
+    )
+    return order
+
+
+def _place_replicas(
+    endpoint: Endpoint, wish: Wish, priced: Quote, sites: list[Site], by: Actor, now: datetime
+) -> None:
+    offering = Offering.objects.get(
+        version__model=endpoint.model, version__current=True, chip__code=priced.chip
+    )
+    Revision.objects.create(
+        organization=by.organization,
+        endpoint=endpoint,
+        number=1,
+        offering=offering,
+        replicas=wish.replicas,
+        regions=[wish.region] if wish.region else [],
+        because=_("Ordered."),
+        created_at=now,
+        created_by=by.label,
+    )
+    by_code = {site.code: site for site in sites}
+    for code in priced.choice.sites:
+        placements.want(endpoint=endpoint, site=by_code[code], offering=offering, now=now)

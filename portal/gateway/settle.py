@@ -1,0 +1,213 @@
+"""What a request cost: once, whatever happened.
+
+A settlement stands in the journal before the last byte leaves; then it is told to Valkey, not
+waited for, and repeated until it is acknowledged. A request of which nothing came is released.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+
+from portal.admission import calls
+from portal.admission.calls import AdmissionUnavailable, Command
+from portal.admission.grants import ModelGrant
+from portal.admission.pipelined import Connection
+from portal.gateway.call import Call
+from portal.gateway.errors import Problem
+from portal.gateway.journal import Journal
+from portal.gateway.meter import Counts
+from portal.gateway.metrics import Metrics
+from portal.gateway.segment import Settlement
+from portal.lib.money import ceil_micro, token_cost_micro
+from portal.usage.events import Outcome, UsageEvent, encode
+
+BATCH = 256
+SHORTEST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+RELEASE_SECONDS = 75.0  # then the lease has ended anyway
+
+_log = structlog.get_logger()
+
+
+def cost_micro(counts: Counts, prices: ModelGrant) -> int:
+    """Micro-won, rounded up once."""
+    return ceil_micro(
+        token_cost_micro(counts.tokens_in - counts.tokens_cached, prices.price_in)
+        + token_cost_micro(counts.tokens_cached, prices.price_cached)
+        + token_cost_micro(counts.tokens_out, prices.price_out)
+    )
+
+
+def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settlement:
+    """The settlement of a request that a target answered, in whole or in part."""
+    target = call.target
+    assert target is not None
+    cost = cost_micro(counts, call.model)
+    event = UsageEvent(
+        request_id=call.request_id,
+        organization=call.grant.organization,
+        project=call.grant.project,
+        key=call.grant.key,
+        endpoint=call.model.endpoint,
+        route=call.route,
+        model=call.routes.model,
+        model_digest=target.model_digest,
+        site=target.site,
+        chip=target.chip,
+        placement=target.id,
+        tokens_in=counts.tokens_in,
+        tokens_cached=counts.tokens_cached,
+        tokens_out=counts.tokens_out,
+        counted=counts.counted,
+        outcome=outcome,
+        admitted_at_ms=call.admitted.at_ms,
+        first_byte_at_ms=call.first_byte_at_ms,
+        ended_at_ms=now_ms,
+        attempts=call.attempts,
+        price_version=call.admitted.price_version,
+        hold_micro=call.admitted.hold_micro,
+        cost_micro=cost,
+        stream=call.asked.stream,
+    )
+    return Settlement(call.request_id, call.cell, cost, encode(event))
+
+
+@dataclass(slots=True)
+class _Waiting:
+    command: Command
+    request_id: str  # of a settlement; empty for a release
+    until: float  # of the loop's clock; a settlement has no end
+
+
+class Settler:
+    """Tells Valkey what was settled and released, until it has heard."""
+
+    def __init__(self, valkey: Connection, journal: Journal, metrics: Metrics) -> None:
+        self.valkey = valkey
+        self.journal = journal
+        self.metrics = metrics
+        self._queue: deque[_Waiting] = deque()
+        self._some = asyncio.Event()
+        self._busy = False
+
+    async def secure(self, call: Call, counts: Counts, outcome: Outcome) -> int:
+        """Journal it, before the last byte leaves. The cost in micro-won.
+
+        With a journal that cannot be written Valkey must have it first; with neither, the
+        answer is not finished: ``Problem``.
+        """
+        settlement = account(call, counts, outcome, time.time_ns() // 1_000_000)
+        call.counts, call.outcome = counts, outcome
+        try:
+            self.journal.append(settlement)
+        except OSError as error:
+            _log.error("journal.unwritable", because=str(error))
+            await self._settle_unjournalled(settlement)
+        call.settlement = settlement
+        return settlement.cost_micro
+
+    async def _settle_unjournalled(self, settlement: Settlement) -> None:
+        try:
+            await self.valkey.ask(_command(settlement))
+        except AdmissionUnavailable:
+            raise Problem(
+                503,
+                "settlement_unavailable",
+                "The answer cannot be accounted for at the moment. Try again shortly.",
+                kind="server_error",
+            ) from None
+
+    def let_go(self, call: Call, *, client_left: bool) -> None:
+        """The end of every call, cancelled ones too: nothing here waits."""
+        if call.settlement is None and call.produced and not call.released:
+            counts = call.meter.counts(call.asked.prompt_bytes)
+            outcome: Outcome = "client_left" if client_left else "cut_short"
+            call.counts, call.outcome = counts, outcome
+            call.settlement = account(call, counts, outcome, time.time_ns() // 1_000_000)
+            try:
+                self.journal.append(call.settlement)
+            except OSError as error:
+                _log.error("journal.unwritable", because=str(error))
+        if call.settlement is not None:
+            self.later(call.settlement)
+        else:
+            self.release(call.cell, call.request_id)
+
+    def later(self, settlement: Settlement) -> None:
+        """Tell Valkey as soon as it listens."""
+        self._put(_Waiting(_command(settlement), settlement.request_id, float("inf")))
+
+    def release(self, cell: int, request_id: str) -> None:
+        """Free a hold; also after an admit that timed out, which may yet be executed."""
+        until = asyncio.get_running_loop().time() + RELEASE_SECONDS
+        self._put(_Waiting(calls.release(cell, request_id), "", until))
+
+    def _put(self, waiting: _Waiting) -> None:
+        self._queue.append(waiting)
+        self._some.set()
+
+    async def keep_settling(self) -> None:
+        """Until cancelled. One batch at a time; longer pauses while Valkey does not listen."""
+        pause = SHORTEST_PAUSE
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            if await self._tell_all():
+                pause = SHORTEST_PAUSE
+                continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _tell_all(self) -> bool:
+        """Whether everything that waited was heard."""
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            self._busy = True
+            try:
+                heard = await asyncio.gather(*(self._tell(one) for one in batch))
+            finally:
+                self._busy = False
+            missed = [one for one, was_heard in zip(batch, heard, strict=True) if not was_heard]
+            if missed:
+                now = asyncio.get_running_loop().time()
+                for one in missed:
+                    if one.until > now:
+                        self._put(one)
+                self.metrics.add("dure_settle_repeats_total", len(missed))
+                return False
+        return True
+
+    async def _tell(self, waiting: _Waiting) -> bool:
+        try:
+            await self.valkey.ask(waiting.command, 1.0)
+        except AdmissionUnavailable:
+            return False
+        if waiting.request_id:
+            self.journal.acknowledge(waiting.request_id)
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """How many are not heard yet."""
+        return len(self._queue) + int(self._busy)
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until all was heard, at most so long."""
+        end = asyncio.get_running_loop().time() + seconds
+        while self.waiting and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.01)
+        return not self.waiting
+
+
+def _command(settlement: Settlement) -> Command:
+    return calls.settle(
+        settlement.cell,
+        request_id=settlement.request_id,
+        cost_micro=settlement.cost_micro,
+        event=settlement.event,
+    )
