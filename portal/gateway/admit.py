@@ -6,13 +6,15 @@ of a key costs a second round trip, because its worst case depends on the endpoi
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from portal.admission import calls
-from portal.admission.calls import AdmissionUnavailable, Admitted, Refused
+from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
 from portal.gateway import errors
 from portal.gateway.asgi import Scope, header, headers
@@ -44,17 +46,15 @@ def key_of(scope: Scope) -> ApiKeyParts:
     return parts
 
 
-async def grant_of(gateway: Gateway, key: ApiKeyParts, *, fresh: bool) -> Grant:
-    """The key's grant. ``Problem`` 401 if it is not live, 503 if nobody can tell."""
+async def grant_of(gateway: Gateway, key: ApiKeyParts, *, fresh: bool, until: float) -> Grant:
+    """The key's grant, by a moment of the loop's clock. ``Problem`` 401 if it is not live, 503 if
+    nobody can tell."""
     copy = None if fresh else gateway.grants.get(key.sha256)
     if copy is None:
+        cell, now_ms = cell_of(key.org_code), time.time_ns() // 1_000_000
+        seconds = max(0.001, until - asyncio.get_running_loop().time())
         try:
-            copy = await gateway.grants.fetch(
-                cell_of(key.org_code),
-                key.sha256,
-                gateway.config.admission_seconds / 2,
-                time.time_ns() // 1_000_000,
-            )
+            copy = await gateway.grants.fetch(cell, key.sha256, seconds, now_ms)
         except AdmissionUnavailable as error:
             _log.warning("admission.unavailable", because=str(error))
             raise errors.admission_unavailable("the counters do not answer.") from None
@@ -66,29 +66,55 @@ async def grant_of(gateway: Gateway, key: ApiKeyParts, *, fresh: bool) -> Grant:
 def check_belonging(scope: Scope, grant: Grant) -> None:
     """Clients may name their organization and project as they do with OpenAI; then it must be
     the key's."""
-    for name, own in ((b"openai-organization", grant.organization), (b"openai-project", grant.project)):
-        named = header(scope, name)
-        if named is not None and named != own.encode():
-            raise errors.other_organization("-".join(p.capitalize() for p in name.decode().split("-")))
+    organization, project = header(scope, b"openai-organization"), header(scope, b"openai-project")
+    if organization is not None and organization != grant.organization.encode():
+        raise errors.other_organization("OpenAI-Organization")
+    if project is not None and project != grant.project.encode():
+        raise errors.other_organization("OpenAI-Project")
 
 
-async def admit(gateway: Gateway, scope: Scope, key: ApiKeyParts, asked: Asked, route: str) -> Call:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What is known before admission; ``until`` is a moment of the loop's clock."""
+
+    key: ApiKeyParts
+    cell: int
+    epoch: int
+    asked: Asked
+    route: str
+    request_id: str
+    until: float
+
+
+async def admit(
+    gateway: Gateway, scope: Scope, key: ApiKeyParts, asked: Asked, request_id: str
+) -> Call:
     """A hold for the worst case, or a ``Problem`` that says which rule refused."""
     cell = cell_of(key.org_code)
     epoch = gateway.table.epoch(cell)
     if epoch is None:
         raise errors.admission_unavailable(gateway.closed_because())
+    until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
-        grant = await grant_of(gateway, key, fresh=turn > 0)
+        grant = await grant_of(gateway, key, fresh=turn > 0, until=until)
         check_belonging(scope, grant)
         if asked.model not in grant.models:
-            grant = await grant_of(gateway, key, fresh=True)
+            grant = await grant_of(gateway, key, fresh=True, until=until)
         model = _model(grant, asked)
         routes = gateway.table.routes(model.endpoint)
         if routes is None:
-            await grant_of(gateway, key, fresh=True)  # a revoked key learns nothing
+            await grant_of(gateway, key, fresh=True, until=until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
-        call = await _hold(gateway, key, cell, epoch, asked, grant, model, routes, route)
+        wish = _Wish(
+            key=key,
+            cell=cell,
+            epoch=epoch,
+            asked=asked,
+            route=scope["path"],
+            request_id=request_id if turn == 0 else mint_request_id(),
+            until=until,
+        )
+        call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
             return call
     raise errors.admission_unavailable("the key is being changed.")
@@ -121,65 +147,60 @@ def bounds(asked: Asked, routes: EndpointRoutes) -> tuple[int, int]:
 
 
 async def _hold(
-    gateway: Gateway,
-    key: ApiKeyParts,
-    cell: int,
-    epoch: int,
-    asked: Asked,
-    grant: Grant,
-    model: ModelGrant,
-    routes: EndpointRoutes,
-    route: str,
+    gateway: Gateway, wish: _Wish, grant: Grant, model: ModelGrant, routes: EndpointRoutes
 ) -> Call | None:
     """``None`` if the grant turned out to be another one: nothing is held then."""
-    tokens_in, tokens_out = bounds(asked, routes)
-    request_id = mint_request_id()
+    tokens_in, tokens_out = bounds(wish.asked, routes)
     command = calls.admit(
-        cell,
-        epoch=epoch,
-        sha256=key.sha256,
-        request_id=request_id,
-        model=asked.model,
+        wish.cell,
+        epoch=wish.epoch,
+        sha256=wish.key.sha256,
+        request_id=wish.request_id,
+        model=wish.asked.model,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         grant_number=grant.number,
-        kind=asked.kind,
+        kind=wish.asked.kind,
     )
-    admitted = await _ask(gateway, command, cell, request_id, asked.model)
+    admitted = await _ask(gateway, command, wish)
     if admitted.grant is not None:
-        grant = gateway.grants.put(key.sha256, admitted.grant)
-        if grant.models.get(asked.model, model).endpoint != model.endpoint:
-            gateway.settler.release(cell, request_id)
-            return None
-        model = grant.models.get(asked.model, model)
-    if admitted.grant_number != grant.number:
-        gateway.grants.forget(key.sha256)
-        gateway.settler.release(cell, request_id)
+        grant = gateway.grants.put(wish.key.sha256, admitted.grant)
+    current = grant.models.get(wish.asked.model)
+    if (
+        admitted.grant_number != grant.number
+        or current is None
+        or current.endpoint != model.endpoint
+    ):
+        gateway.grants.forget(wish.key.sha256)
+        gateway.settler.release(wish.cell, wish.request_id)
         return None
     return Call(
-        request_id=request_id,
-        cell=cell,
-        route=route,
-        asked=asked,
+        request_id=wish.request_id,
+        cell=wish.cell,
+        route=wish.route,
+        asked=wish.asked,
         grant=grant,
-        model=model,
+        model=current,
         routes=routes,
         admitted=admitted,
         max_tokens=tokens_out,
     )
 
 
-async def _ask(
-    gateway: Gateway, command: calls.Command, cell: int, request_id: str, model: str
-) -> Admitted:
+async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
+    seconds = max(0.001, wish.until - asyncio.get_running_loop().time())
     try:
-        reply = await gateway.valkey.ask(command, gateway.config.admission_seconds)
-        return calls.read_admitted(reply)
+        return calls.read_admitted(await gateway.valkey.ask(command, seconds))
+    except asyncio.CancelledError:
+        gateway.settler.release(wish.cell, wish.request_id)
+        raise
     except AdmissionUnavailable as error:
-        gateway.settler.release(cell, request_id)  # it may yet be executed
-        _log.warning("admission.unavailable", request_id=request_id, because=str(error))
+        gateway.settler.release(wish.cell, wish.request_id)  # it may yet be executed
+        _log.warning("admission.unavailable", request_id=wish.request_id, because=str(error))
         raise errors.admission_unavailable("the counters do not answer.") from None
     except Refused as refusal:
+        if refusal.reason in ("key_unknown", "key_expired"):
+            gateway.grants.forget(wish.key.sha256)
         if refusal.reason in ("closed", "clock_skew", "budget_unknown"):
-            _log.error("admission.refused", request_id=request_id, because=refusal.reason)
-        raise errors.of_refusal(refusal, model) from None
+            _log.error("admission.refused", request_id=wish.request_id, because=refusal.reason)
+        raise errors.of_refusal(refusal, wish.asked.model) from None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -19,7 +19,6 @@ from portal.gateway.asgi import Scope, headers
 from portal.gateway.errors import Problem, invalid
 
 NESTING = 64
-_T = TypeVar("_T")
 _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _FIELD = re.compile(r"(unknown|required) field `(?P<field>[^`]*)`")
 
@@ -55,7 +54,7 @@ def check_headers(scope: Scope) -> None:
         )
 
 
-def decode(content: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
+def decode[T](content: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """The request, or a 400 that names the field."""
     try:
         return decoder.decode(content)

@@ -37,7 +37,6 @@ class Call:
     outcome: Outcome = "cut_short"  # unless something better is known
     counts: Counts | None = None
     settlement: Settlement | None = None  # in the journal
-    released: bool = False
 
     def end(self, problem: Problem) -> None:
         """End it from outside; its client is told ``problem``."""
@@ -48,3 +47,7 @@ class Call:
     def produced(self) -> bool:
         """Something came of it that is charged."""
         return self.target is not None and (self.meter.pieces > 0 or self.meter.finished)
+
+    def restart_meter(self) -> None:
+        """Before another attempt: nothing of the last one reached the client."""
+        self.meter = StreamMeter()

@@ -76,7 +76,7 @@ class User(_Message, tag="user"):
 
 
 class Assistant(_Message, tag="assistant"):
-    content: _Content | None | UnsetType = UNSET
+    content: _Content | UnsetType | None = UNSET
     name: _Name | None = None
     tool_calls: Annotated[list[ToolCall], Meta(min_length=1, max_length=128)] | None = None
     refusal: str | None = None

@@ -58,11 +58,12 @@ def unframed(content: bytes) -> tuple[list[Record], int, int]:
             break
         body = content[place + _HEAD.size : end]
         place = end
+        if zlib.crc32(body) != checksum:
+            damaged += 1
+            continue
         try:
-            if zlib.crc32(body) != checksum:
-                raise ValueError
             records.append(_decoder.decode(body))
-        except (ValueError, msgspec.MsgspecError):
+        except msgspec.MsgspecError:
             damaged += 1
     return records, place, damaged
 

@@ -94,6 +94,8 @@ class Settler:
         self._queue: deque[_Waiting] = deque()
         self._some = asyncio.Event()
         self._busy = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def secure(self, call: Call, counts: Counts, outcome: Outcome) -> int:
         """Journal it, before the last byte leaves. The cost in micro-won.
@@ -124,7 +126,7 @@ class Settler:
 
     def let_go(self, call: Call, *, client_left: bool) -> None:
         """The end of every call, cancelled ones too: nothing here waits."""
-        if call.settlement is None and call.produced and not call.released:
+        if call.settlement is None and call.produced:
             counts = call.meter.counts(call.asked.prompt_bytes)
             outcome: Outcome = "client_left" if client_left else "cut_short"
             call.counts, call.outcome = counts, outcome
@@ -149,6 +151,7 @@ class Settler:
 
     def _put(self, waiting: _Waiting) -> None:
         self._queue.append(waiting)
+        self._idle.clear()
         self._some.set()
 
     async def keep_settling(self) -> None:
@@ -180,6 +183,7 @@ class Settler:
                         self._put(one)
                 self.metrics.add("dure_settle_repeats_total", len(missed))
                 return False
+        self._idle.set()
         return True
 
     async def _tell(self, waiting: _Waiting) -> bool:
@@ -198,10 +202,12 @@ class Settler:
 
     async def drain(self, seconds: float) -> bool:
         """Wait until all was heard, at most so long."""
-        end = asyncio.get_running_loop().time() + seconds
-        while self.waiting and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(0.01)
-        return not self.waiting
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 def _command(settlement: Settlement) -> Command:

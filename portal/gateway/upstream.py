@@ -200,9 +200,9 @@ class _Wire(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse("sent something that is no HTTP answer")
             return
-        if self.exchange is not None and not self.exchange.status:
-            if self._head_bytes > HEAD_BYTES:
-                self._refuse("sent headers without an end")
+        in_head = self.exchange is not None and not self.exchange.status
+        if in_head and self._head_bytes > HEAD_BYTES:
+            self._refuse("sent headers without an end")
 
     def _refuse(self, what: str) -> None:
         if self.exchange is not None:

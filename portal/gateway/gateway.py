@@ -1,0 +1,82 @@
+"""The running gateway: what its stages share, opened and closed by the lifespan of ``app``."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from portal.admission.pipelined import Connection
+from portal.gateway.call import Call
+from portal.gateway.client import Client
+from portal.gateway.config import Config
+from portal.gateway.demand import Traffic
+from portal.gateway.grants_view import GrantsView
+from portal.gateway.journal import Journal
+from portal.gateway.metrics import Metrics
+from portal.gateway.settle import Settler
+from portal.gateway.table_view import TableView
+from portal.gateway.upstream import Pool
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Gateway:
+    """No global clients: everything is here."""
+
+    config: Config
+    valkey: Connection
+    table: TableView
+    grants: GrantsView
+    journal: Journal
+    settler: Settler
+    pool: Pool
+    traffic: Traffic
+    metrics: Metrics
+    open: dict[str, Call] = field(default_factory=dict)  # admitted and not ended, by request id
+    clients: dict[asyncio.Task[object], Client] = field(default_factory=dict)  # being answered
+    turn: int = 0
+    draining: bool = False
+
+    def next_turn(self) -> int:
+        """Lets equal targets take turns."""
+        self.turn += 1
+        return self.turn
+
+    def count_failure(self, call: Call, kind: str) -> None:
+        """A target failed an attempt."""
+        assert call.target is not None
+        self.traffic.fail(call.target.id, asyncio.get_running_loop().time())
+        self.metrics.add("dure_site_failures_total", site=call.target.site, kind=kind)
+
+    def closed_because(self) -> str:
+        """Why nobody can be admitted, for the reader; empty if all is well."""
+        if self.draining:
+            return "this gateway is being stopped."
+        if not self.valkey.connected:
+            return "the counters cannot be reached."
+        if self.table.table is None:
+            return "no route table has been published yet."
+        if not any(run == self.valkey.run_id for run, _ in self.table.table.index.fences.values()):
+            return "the counters were restarted and are being checked."
+        if not self.journal.writable:
+            return "the journal cannot be written."
+        return ""
+
+
+def build(config: Config) -> Gateway:
+    """All parts, nothing started. ``OSError`` if the journal's folder cannot be written."""
+    valkey = Connection(config.valkey_url)
+    metrics = Metrics()
+    journal = Journal(
+        config.journal_dir, config.gateway_id, keep_seconds=config.journal_keep_seconds
+    )
+    return Gateway(
+        config=config,
+        valkey=valkey,
+        table=TableView(valkey, config.seal_keys),
+        grants=GrantsView(valkey),
+        journal=journal,
+        settler=Settler(valkey, journal, metrics),
+        pool=Pool(),
+        traffic=Traffic(config.gateway_id),
+        metrics=metrics,
+    )

@@ -1,0 +1,124 @@
+"""Leases: ours made longer, everybody's ended when they ran out. And what each second needs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import structlog
+
+from portal.admission import calls, keys, library
+from portal.admission.calls import AdmissionUnavailable
+from portal.gateway.errors import Problem
+from portal.lib.ids import CELLS
+from portal.routing import demand
+
+if TYPE_CHECKING:
+    from portal.gateway.gateway import Gateway
+
+RENEW_SECONDS = 20.0
+
+_log = structlog.get_logger()
+
+
+async def keep_renewing(gateway: Gateway) -> None:
+    """All open holds, many at once; until cancelled."""
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        await renew(gateway)
+
+
+async def renew(gateway: Gateway) -> None:
+    """A stream whose lease is refused is ended: its key was revoked, or its hold is gone."""
+    by_cell: dict[int, list[str]] = defaultdict(list)
+    for request_id, call in gateway.open.items():
+        by_cell[call.cell].append(request_id)
+    for cell, request_ids in by_cell.items():
+        try:
+            refused = await gateway.valkey.ask(calls.renew(cell, request_ids), 2.0)
+        except AdmissionUnavailable as error:
+            _log.warning("leases.not_renewed", holds=len(request_ids), because=str(error))
+            continue  # running answers finish; the lease has 40 s left
+        for raw in refused:
+            call = gateway.open.get(raw.decode())
+            if call is not None:
+                call.end(_ended())
+
+
+def _ended() -> Problem:
+    return Problem(
+        401,
+        "key_no_longer_valid",
+        "The answer ends here: the API key was revoked or has expired. What came is charged.",
+    )
+
+
+async def keep_beating(gateway: Gateway) -> None:
+    """Each second: demand told, leases that ran out ended, clients that are stuck cut off."""
+    while True:
+        await asyncio.sleep(1.0)
+        _cut_stuck(gateway)
+        try:
+            await _tell_demand(gateway)
+            await expire(gateway)
+        except AdmissionUnavailable:
+            pass  # /ready says so; the next second tries again
+
+
+async def _tell_demand(gateway: Gateway) -> None:
+    second = gateway.traffic.take(time.time_ns() // 1_000_000)
+    command = ("HSET", keys.DEMAND, gateway.config.gateway_id, demand.encode(second))
+    await gateway.valkey.ask(command, 1.0)
+
+
+async def expire(gateway: Gateway) -> None:
+    """At most 100 of each cell; whoever comes first does it."""
+    await asyncio.gather(
+        *(gateway.valkey.ask(calls.expire(cell), 1.0) for cell in range(CELLS)),
+        return_exceptions=True,
+    )
+
+
+def _cut_stuck(gateway: Gateway) -> None:
+    now = asyncio.get_running_loop().time()
+    for task, client in list(gateway.clients.items()):
+        if client.writing_since and now - client.writing_since > gateway.config.stuck_seconds:
+            client.left = True
+            task.cancel()
+
+
+async def keep_server_ready(gateway: Gateway) -> None:
+    """After each start of the server: its functions loaded, and told again what it may have lost.
+
+    ``settle`` is harmless when repeated, so all recent settlements are.
+    """
+    known = ""
+    while True:
+        run_id = gateway.valkey.run_id
+        if gateway.valkey.connected and run_id != known:
+            try:
+                await _load_functions(gateway)
+            except AdmissionUnavailable as error:
+                _log.error("admission.functions", because=str(error))
+            else:
+                if known:
+                    await _replay(gateway)
+                known = run_id
+        await asyncio.sleep(0.2)
+
+
+async def _load_functions(gateway: Gateway) -> None:
+    """Only where they are missing: another release may have loaded newer ones."""
+    listed = await gateway.valkey.ask(("FUNCTION", "LIST", "LIBRARYNAME", "dure_admission_*"), 2.0)
+    if not listed:
+        await gateway.valkey.ask(library.load_command(), 2.0)
+
+
+async def _replay(gateway: Gateway) -> None:
+    moment = time.time_ns() // 1_000_000 - int(gateway.config.replay_seconds * 1000)
+    found = await asyncio.to_thread(gateway.journal.since, moment)
+    for settlement in found:
+        gateway.settler.later(settlement)
+    _log.warning("admission.replayed", settlements=len(found))

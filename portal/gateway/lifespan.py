@@ -1,0 +1,91 @@
+"""Opens everything before the first request and closes it after the last.
+
+At the start: journals of dead gateways are adopted and settled before the first heartbeat. At the
+end: what is open is settled, told to Valkey as far as it listens, and put onto the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING
+
+import structlog
+
+from portal.gateway import leases
+from portal.gateway.asgi import Receive, Send
+from portal.gateway.gateway import Gateway, build
+
+if TYPE_CHECKING:
+    from portal.gateway.app import App
+
+ADOPT_SECONDS = 10.0
+END_SECONDS = 5.0
+
+_log = structlog.get_logger()
+
+
+async def live(app: App, receive: Receive, send: Send) -> None:
+    """ASGI's lifespan protocol."""
+    await receive()
+    try:
+        gateway = build(app.config)
+    except OSError as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    keepers = await _open(gateway)
+    app.gateway = gateway
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await _close(gateway, keepers)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _open(gateway: Gateway) -> list[asyncio.Task[None]]:
+    await gateway.valkey.start()
+    adopted = gateway.journal.adopt()
+    for settlement in adopted:
+        gateway.settler.later(settlement)
+    if adopted:
+        _log.warning("journal.adopted", settlements=len(adopted))
+    return [
+        _keeper("server", leases.keep_server_ready(gateway)),
+        _keeper("table", gateway.table.keep_fresh()),
+        _keeper("settle", gateway.settler.keep_settling()),
+        _keeper("journal", gateway.journal.keep_syncing()),
+        _keeper("renew", leases.keep_renewing(gateway)),
+        _keeper("beat", _beat(gateway)),
+    ]
+
+
+async def _beat(gateway: Gateway) -> None:
+    await gateway.settler.drain(ADOPT_SECONDS)
+    await leases.keep_beating(gateway)
+
+
+def _keeper(name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_ended)
+    return task
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """A keeper never ends by itself; a gateway without one would fail slowly and in silence."""
+    if not task.cancelled():
+        _log.critical("keeper.died", keeper=task.get_name(), exc_info=task.exception())
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def _close(gateway: Gateway, keepers: list[asyncio.Task[None]]) -> None:
+    gateway.draining = True
+    if gateway.clients:  # cancelled by the server: they end themselves
+        await asyncio.wait(gateway.clients, timeout=END_SECONDS)
+    if not await gateway.settler.drain(END_SECONDS):
+        _log.warning("settle.left_to_journal", settlements=gateway.journal.waiting)
+    for keeper in keepers:
+        keeper.cancel()
+    await asyncio.gather(*keepers, return_exceptions=True)
+    gateway.pool.close()
+    await gateway.valkey.stop()
+    gateway.journal.close()

