@@ -42,6 +42,7 @@ from tenants.models import Organization
 log = structlog.get_logger()
 
 DUE_DAYS = 30
+CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
 VAT_RULE = "truncate"  # below one won cut off, on the invoice's supply value
 
 
@@ -89,6 +90,7 @@ def _used_tokens(organization: Organization, until: datetime) -> dict[Item, int]
     """Tokens by item. What was written off is the operator's loss: taken back by a correction."""
     rows = (
         _entries(organization, until)
+        .exclude(price_version=CARD_PAID)
         .annotate(
             year=ExtractYear("admitted_at", tzinfo=SEOUL),
             month=ExtractMonth("admitted_at", tzinfo=SEOUL),

@@ -6,198 +6,363 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0002_wall'),
+        ("tenants", "0002_wall"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='InvoiceSeries',
+            name="InvoiceSeries",
             fields=[
-                ('month', models.CharField(max_length=7, primary_key=True, serialize=False)),
-                ('last', models.PositiveIntegerField(default=0)),
+                ("month", models.CharField(max_length=7, primary_key=True, serialize=False)),
+                ("last", models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Budget',
+            name="Budget",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=24, unique=True)),
-                ('scope', models.CharField(max_length=16)),
-                ('subject', models.CharField(help_text='Public id of what it is for.', max_length=24)),
-                ('limit_won', models.BigIntegerField()),
-                ('hard', models.BooleanField(default=True)),
-                ('number', models.PositiveBigIntegerField(default=1, help_text='Grows with each change.')),
-                ('created_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.CharField(max_length=24, unique=True)),
+                ("scope", models.CharField(max_length=16)),
+                (
+                    "subject",
+                    models.CharField(help_text="Public id of what it is for.", max_length=24),
+                ),
+                ("limit_won", models.BigIntegerField()),
+                ("hard", models.BooleanField(default=True)),
+                (
+                    "number",
+                    models.PositiveBigIntegerField(default=1, help_text="Grows with each change."),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['scope', 'pk'],
+                "ordering": ["scope", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='BudgetChange',
+            name="BudgetChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_won', models.BigIntegerField()),
-                ('to_won', models.BigIntegerField()),
-                ('because', models.CharField(blank=True, max_length=200)),
-                ('by', models.CharField(max_length=120)),
-                ('at', models.DateTimeField()),
-                ('budget', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='billing.budget')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_won", models.BigIntegerField()),
+                ("to_won", models.BigIntegerField()),
+                ("because", models.CharField(blank=True, max_length=200)),
+                ("by", models.CharField(max_length=120)),
+                ("at", models.DateTimeField()),
+                (
+                    "budget",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="billing.budget",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at', '-id'],
+                "ordering": ["-at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='CardTariff',
+            name="CardTariff",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=24, unique=True)),
-                ('chip', models.CharField(help_text='Code of the chip.', max_length=24)),
-                ('won_per_hour', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('starts_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.CharField(max_length=24, unique=True)),
+                ("chip", models.CharField(help_text="Code of the chip.", max_length=24)),
+                ("won_per_hour", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("starts_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['chip', '-starts_at'],
-                'constraints': [models.UniqueConstraint(fields=('chip', 'starts_at'), name='card_tariff_once'), models.CheckConstraint(condition=models.Q(('won_per_hour__gte', 0)), name='card_tariff_not_negative')],
+                "ordering": ["chip", "-starts_at"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("chip", "starts_at"), name="card_tariff_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("won_per_hour__gte", 0)),
+                        name="card_tariff_not_negative",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Commitment',
+            name="Commitment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('project', models.CharField(max_length=24)),
-                ('reference', models.CharField(help_text='Public id of the order.', max_length=24)),
-                ('endpoint', models.CharField(max_length=24)),
-                ('month', models.CharField(max_length=7)),
-                ('amount_micro', models.BigIntegerField()),
-                ('final', models.BooleanField(default=False, help_text='Nothing more will be used.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("project", models.CharField(max_length=24)),
+                ("reference", models.CharField(help_text="Public id of the order.", max_length=24)),
+                ("endpoint", models.CharField(max_length=24)),
+                ("month", models.CharField(max_length=7)),
+                ("amount_micro", models.BigIntegerField()),
+                (
+                    "final",
+                    models.BooleanField(default=False, help_text="Nothing more will be used."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=24, unique=True)),
-                ('number', models.CharField(max_length=16, unique=True)),
-                ('kind', models.CharField(max_length=16)),
-                ('month', models.CharField(max_length=7)),
-                ('period_start', models.DateTimeField()),
-                ('period_end', models.DateTimeField()),
-                ('issued_at', models.DateTimeField()),
-                ('issue_date', models.DateField()),
-                ('due_date', models.DateField()),
-                ('seller', models.JSONField()),
-                ('buyer', models.JSONField()),
-                ('supply_won', models.BigIntegerField()),
-                ('vat_won', models.BigIntegerField()),
-                ('total_won', models.BigIntegerField()),
-                ('vat_rule', models.CharField(max_length=24)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.CharField(max_length=24, unique=True)),
+                ("number", models.CharField(max_length=16, unique=True)),
+                ("kind", models.CharField(max_length=16)),
+                ("month", models.CharField(max_length=7)),
+                ("period_start", models.DateTimeField()),
+                ("period_end", models.DateTimeField()),
+                ("issued_at", models.DateTimeField()),
+                ("issue_date", models.DateField()),
+                ("due_date", models.DateField()),
+                ("seller", models.JSONField()),
+                ("buyer", models.JSONField()),
+                ("supply_won", models.BigIntegerField()),
+                ("vat_won", models.BigIntegerField()),
+                ("total_won", models.BigIntegerField()),
+                ("vat_rule", models.CharField(max_length=24)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-issued_at', '-number'],
+                "ordering": ["-issued_at", "-number"],
             },
         ),
         migrations.CreateModel(
-            name='InvoiceDocument',
+            name="InvoiceDocument",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pdf', models.BinaryField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('rendered_at', models.DateTimeField()),
-                ('invoice', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='document', to='billing.invoice')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("pdf", models.BinaryField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("rendered_at", models.DateTimeField()),
+                (
+                    "invoice",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="document",
+                        to="billing.invoice",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='InvoiceLine',
+            name="InvoiceLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('item', models.CharField(help_text='What it is; the same item is billed once.', max_length=200)),
-                ('usage_month', models.CharField(max_length=7)),
-                ('text_ko', models.CharField(max_length=200)),
-                ('text_en', models.CharField(max_length=200)),
-                ('unit', models.CharField(max_length=16)),
-                ('quantity', models.BigIntegerField()),
-                ('unit_price', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('price_version', models.CharField(max_length=24)),
-                ('exact_micro', models.DecimalField(decimal_places=6, max_digits=30)),
-                ('amount_won', models.BigIntegerField()),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='billing.invoice')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "item",
+                    models.CharField(
+                        help_text="What it is; the same item is billed once.", max_length=200
+                    ),
+                ),
+                ("usage_month", models.CharField(max_length=7)),
+                ("text_ko", models.CharField(max_length=200)),
+                ("text_en", models.CharField(max_length=200)),
+                ("unit", models.CharField(max_length=16)),
+                ("quantity", models.BigIntegerField()),
+                ("unit_price", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("price_version", models.CharField(max_length=24)),
+                ("exact_micro", models.DecimalField(decimal_places=6, max_digits=30)),
+                ("amount_won", models.BigIntegerField()),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="billing.invoice",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['invoice', 'position'],
+                "ordering": ["invoice", "position"],
             },
         ),
         migrations.CreateModel(
-            name='TokenTariff',
+            name="TokenTariff",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=24, unique=True)),
-                ('model', models.CharField(help_text='Slug of the catalogue model.', max_length=64)),
-                ('price_in', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('price_cached', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('price_out', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('starts_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.CharField(max_length=24, unique=True)),
+                (
+                    "model",
+                    models.CharField(help_text="Slug of the catalogue model.", max_length=64),
+                ),
+                ("price_in", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("price_cached", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("price_out", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("starts_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['model', '-starts_at'],
-                'constraints': [models.UniqueConstraint(fields=('model', 'starts_at'), name='token_tariff_once'), models.CheckConstraint(condition=models.Q(('price_cached__gte', 0), ('price_in__gte', 0), ('price_out__gte', 0)), name='token_tariff_not_negative')],
+                "ordering": ["model", "-starts_at"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("model", "starts_at"), name="token_tariff_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("price_cached__gte", 0), ("price_in__gte", 0), ("price_out__gte", 0)
+                        ),
+                        name="token_tariff_not_negative",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='budget_org_id'),
+            model_name="budget",
+            constraint=models.UniqueConstraint(fields=("organization", "id"), name="budget_org_id"),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(fields=('subject',), name='budget_once_per_subject'),
+            model_name="budget",
+            constraint=models.UniqueConstraint(fields=("subject",), name="budget_once_per_subject"),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.CheckConstraint(condition=models.Q(('scope__in', ['organization', 'project', 'key'])), name='budget_scope'),
+            model_name="budget",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("scope__in", ["organization", "project", "key"])),
+                name="budget_scope",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.CheckConstraint(condition=models.Q(('limit_won__gte', 0), ('limit_won__lte', 9000000000)), name='budget_limit_fits'),
+            model_name="budget",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("limit_won__gte", 0), ("limit_won__lte", 9000000000)),
+                name="budget_limit_fits",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='commitment',
-            constraint=models.UniqueConstraint(fields=('reference', 'month'), name='commitment_once'),
+            model_name="commitment",
+            constraint=models.UniqueConstraint(
+                fields=("reference", "month"), name="commitment_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='commitment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_micro__gte', 0)), name='commitment_not_negative'),
+            model_name="commitment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_micro__gte", 0)), name="commitment_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('organization', 'id'), name='invoice_org_id'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "id"), name="invoice_org_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'month')), fields=('organization', 'month'), name='invoice_one_per_month'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "month")),
+                fields=("organization", "month"),
+                name="invoice_one_per_month",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['interim', 'month'])), name='invoice_kind'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["interim", "month"])), name="invoice_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('total_won', django.db.models.expressions.CombinedExpression(models.F('supply_won'), '+', models.F('vat_won')))), name='invoice_total'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "total_won",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("supply_won"), "+", models.F("vat_won")
+                        ),
+                    )
+                ),
+                name="invoice_total",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.UniqueConstraint(fields=('invoice', 'position'), name='invoice_line_once'),
+            model_name="invoiceline",
+            constraint=models.UniqueConstraint(
+                fields=("invoice", "position"), name="invoice_line_once"
+            ),
         ),
     ]

@@ -37,7 +37,7 @@ def programs(config: Config) -> list[Program]:
         Program("valkey-admission", config.admission().command(), priority=10),
         Program("valkey-celery", config.broker().command(), priority=10),
         *_sites(config),
-        Program("publisher", [*manage, "publish"], "ready", env),
+        Program("publisher", [py, "-m", "portal.routing"], "ready", env),
         Program("intake", [*manage, "intake"], "ready", env),
         Program(
             "worker",

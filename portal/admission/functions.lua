@@ -31,7 +31,9 @@ end
 
 local function month_from(text)
   local year, month = string.match(text or '', '^(%d%d%d%d)%-(%d%d)$')
-  if not year or int(month) < 1 or int(month) > 12 then error({ err = 'ERR not a month: ' .. tostring(text) }) end
+  if not year or int(month) < 1 or int(month) > 12 then
+    error({ err = 'ERR not a month: ' .. tostring(text) })
+  end
   return text, int(year), int(month)
 end
 
@@ -47,7 +49,8 @@ local function civil(ms)
   local z = math.floor((ms + KST_MS) / 86400000) + 719468
   local era = math.floor(z / 146097)
   local doe = z - era * 146097
-  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local leap_days = math.floor(doe / 1460) - math.floor(doe / 36524) + math.floor(doe / 146096)
+  local yoe = math.floor((doe - leap_days) / 365)
   local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
   local mp = math.floor((5 * doy + 2) / 153)
   local month = mp < 10 and mp + 3 or mp - 9
@@ -93,9 +96,10 @@ local function budget_key(tag, subject) return tag .. ':budget:' .. subject end
 
 -- limit, hard, used, of one budget in one month; nil if nobody published it
 local function standing(tag, subject, month)
-  local row = server.call('HMGET', budget_key(tag, subject), 'limit', 'hard', 's:' .. month, 'c:' .. month, 'h:' .. month)
-  if not row[1] then return nil end
-  return { limit = int(row[1]), hard = row[2] == '1', spent = int(row[3]), committed = int(row[4]), held = int(row[5]) }
+  local limit, hard, spent, committed, held = unpack(server.call('HMGET', budget_key(tag, subject),
+    'limit', 'hard', 's:' .. month, 'c:' .. month, 'h:' .. month))
+  if not limit then return nil end
+  return { limit = int(limit), hard = hard == '1', spent = int(spent), committed = int(committed), held = int(held) }
 end
 
 -- A soft budget ends where integers do: above, sums would not be exact and HINCRBY could fail
@@ -142,9 +146,10 @@ end
 local function hold_key(tag, id) return tag .. ':hold:' .. id end
 
 local function read_hold(tag, id)
-  local row = server.call('HMGET', hold_key(tag, id), 'state', 'worst', 'month', 'budgets', 'key', 'sha', 'org')
-  if not row[1] then return nil end
-  return { state = row[1], worst = int(row[2]), month = row[3], budgets = split(row[4]), key = row[5], sha = row[6], org = row[7] }
+  local state, worst, month, budgets, key, sha, org = unpack(server.call('HMGET', hold_key(tag, id),
+    'state', 'worst', 'month', 'budgets', 'key', 'sha', 'org'))
+  if not state then return nil end
+  return { state = state, worst = int(worst), month = month, budgets = split(budgets), key = key, sha = sha, org = org }
 end
 
 local function not_busy(tag, key)
@@ -168,61 +173,65 @@ end
 
 -- The answer to an admit, and once more to its repetition: out of the record. With the grant if
 -- the caller's is older.
-local function admitted(tag, id, callers_number)
-  local answer = server.call('HMGET', hold_key(tag, id), 'worst', 'month', 'price', 'endpoint', 'rpm', 'rpm_left', 'reset', 'left', 'grant', 'at', 'sha')
-  local sha = table.remove(answer)
+local function admitted(tag, id, sha, callers_number)
+  local answer = server.call('HMGET', hold_key(tag, id), 'worst', 'month', 'price', 'endpoint',
+    'rpm', 'rpm_left', 'reset', 'left', 'grant', 'at')
   table.insert(answer, 1, 'ok')
-  if int(answer[10]) > callers_number then answer[12] = server.call('HGET', tag .. ':grant:' .. sha, 'blob') end
+  if int(answer[10]) > callers_number then
+    answer[12] = server.call('HGET', tag .. ':grant:' .. sha, 'blob')
+  end
   return answer
 end
 
 -- ARGV: epoch, sha, request id, model, tokens in, tokens out, number of the caller's grant, kind
 local function admit(keys, argv)
   local tag = keys[1]
-  local epoch, sha, id, model = argv[1], argv[2], argv[3], argv[4]
+  local epoch, sha, id, model, kind = argv[1], argv[2], argv[3], argv[4], argv[8]
   local tokens_in, tokens_out, callers_number = amount_of(argv[5]), amount_of(argv[6]), amount_of(argv[7])
   local ms = now_ms()
   if server.call('GET', tag .. ':epoch') ~= epoch then return no('closed', '', '0', '0', 1000) end
-  local grant = server.call('HMGET', tag .. ':grant:' .. sha, 'number', 'revoked', 'expires', 'rpm', 'concurrency', 'key', 'budgets', 'm:' .. model, 'org')
-  if not grant[1] or grant[2] == '1' then return no('key_unknown') end
-  if int(grant[3]) > 0 and int(grant[3]) <= ms then return no('key_expired') end
-  if not grant[8] then return no('model_unknown', model) end
-  local price = cjson.decode(grant[8])
-  if price.kind ~= argv[8] then return no('wrong_kind', model) end
+  local number, revoked, expires, rpm, concurrency, key, org, chain, price = unpack(
+    server.call('HMGET', tag .. ':grant:' .. sha, 'number', 'revoked', 'expires', 'rpm',
+      'concurrency', 'key', 'org', 'budgets', 'm:' .. model))
+  if not number or revoked == '1' then return no('key_unknown') end
+  if int(expires) > 0 and int(expires) <= ms then return no('key_expired') end
+  if not price then return no('model_unknown', model) end
+  price = cjson.decode(price)
+  if price.kind ~= kind then return no('wrong_kind', model) end
   if not price.endpoint or not price.price_version then error({ err = 'ERR not a price of ' .. model }) end
 
   local before = server.call('HMGET', hold_key(tag, id), 'state', 'sha')
-  if before[1] == 'open' and before[2] == sha then return admitted(tag, id, callers_number) end
+  if before[1] == 'open' and before[2] == sha then return admitted(tag, id, sha, callers_number) end
   if before[1] then return no('request_id_used') end
   local born = tonumber(string.sub(string.gsub(id, '-', ''), 1, 12), 16)
   if not born or math.abs(born - ms) > SKEW_MS then return no('clock_skew') end
 
   local minute = math.floor(ms / 60000)
-  local rate_key = tag .. ':rate:' .. grant[6] .. ':' .. str(minute)
-  local used, rpm = int(server.call('GET', rate_key)), int(grant[4])
-  local reset = (minute + 1) * 60000 - ms
-  if used >= rpm then return no('rate', grant[6], '0', str(rpm), reset) end
-  local busy, most = int(server.call('HGET', tag .. ':busy', grant[6])), int(grant[5])
-  if busy >= most then return no('concurrency', grant[6], '0', str(most), 1000) end
+  local rate_key = tag .. ':rate:' .. key .. ':' .. str(minute)
+  local used, reset = int(server.call('GET', rate_key)), (minute + 1) * 60000 - ms
+  if used >= int(rpm) then return no('rate', key, '0', rpm, reset) end
+  local busy = int(server.call('HGET', tag .. ':busy', key))
+  if busy >= int(concurrency) then return no('concurrency', key, '0', concurrency, 1000) end
 
   if tokens_in > MOST_TOKENS or tokens_out > MOST_TOKENS then return no('too_large') end
   local worst = worst_case(tokens_in, amount_of(price.price_in), tokens_out, amount_of(price.price_out))
   if worst > MAX then return no('too_large') end
-  local month, subjects = month_of(ms), split(grant[7])
+  local month, subjects = month_of(ms), split(chain)
   local full, least = find_room(tag, subjects, month, worst, ms)
   if full then return full end
 
   for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, worst) end
   server.call('INCR', rate_key)
   if used == 0 then server.call('PEXPIRE', rate_key, str(reset + 60000)) end
-  server.call('HINCRBY', tag .. ':busy', grant[6], 1)
+  server.call('HINCRBY', tag .. ':busy', key, 1)
   server.call('ZADD', tag .. ':leases', str(ms + LEASE_MS), id)
-  local at, rpm_left, room = str(ms), str(rpm - used - 1), least and str(least - worst) or ''
-  -- Values of at most 64 bytes keep the record a listpack: a third of a hash table's memory.
-  server.call('HSET', hold_key(tag, id), 'state', 'open', 'worst', str(worst), 'month', month, 'budgets', grant[7], 'key', grant[6], 'sha', sha, 'org', grant[9], 'price', price.price_version, 'endpoint', price.endpoint, 'rpm', str(rpm), 'rpm_left', rpm_left, 'reset', str(reset), 'left', room, 'grant', grant[1], 'at', at)
-  local answer = { 'ok', str(worst), month, price.price_version, price.endpoint, str(rpm), rpm_left, str(reset), room, grant[1], at }
-  if int(grant[1]) > callers_number then answer[12] = server.call('HGET', tag .. ':grant:' .. sha, 'blob') end
-  return answer
+  -- Values of at most 64 bytes keep the record a listpack: less than half of a hash table's memory.
+  server.call('HSET', hold_key(tag, id), 'state', 'open', 'worst', str(worst), 'month', month,
+    'budgets', chain, 'key', key, 'sha', sha, 'org', org,
+    'price', price.price_version, 'endpoint', price.endpoint,
+    'rpm', rpm, 'rpm_left', str(int(rpm) - used - 1), 'reset', str(reset),
+    'left', least and str(least - worst) or '', 'grant', number, 'at', str(ms))
+  return admitted(tag, id, sha, callers_number)
 end
 
 -- ARGV: request ids. Returns those that were refused: their streams must end.
@@ -265,7 +274,8 @@ local function settle(keys, argv)
     for _, subject in ipairs(hold.budgets) do add(tag, subject, 's', hold.month, charged) end
   end
   keep_end(tag, id, 'settled', charged)
-  server.call('XADD', tag .. ':events', '*', 'event', event, 'settled_micro', str(charged), 'written_off_micro', str(cost - charged), 'late', late)
+  server.call('XADD', tag .. ':events', '*', 'event', event, 'settled_micro', str(charged),
+    'written_off_micro', str(cost - charged), 'late', late)
   return { late == '1' and 'late' or 'settled', str(charged) }
 end
 
@@ -307,7 +317,8 @@ local function expire(keys)
       free_hold(tag, id, hold)
       server.call('HSET', hold_key(tag, id), 'state', 'expired')
       server.call('EXPIRE', hold_key(tag, id), KEEP_EXPIRED_S)
-      server.call('XADD', tag .. ':orphans', '*', 'request_id', id, 'organization', hold.org, 'hold_micro', str(hold.worst))
+      server.call('XADD', tag .. ':orphans', '*', 'request_id', id, 'organization', hold.org,
+        'hold_micro', str(hold.worst))
     else
       server.call('ZREM', tag .. ':leases', id)
     end
@@ -345,7 +356,8 @@ local function commit(keys, argv)
   for _, subject in ipairs(split(before[3] or '')) do add(tag, subject, field, month, -int(before[2])) end
   for _, subject in ipairs(split(argv[4])) do add(tag, subject, 'c', month, amount) end
   server.call('HSET', name, 'state', 'committed', 'amount', str(amount), 'budgets', argv[4])
-  local keep_until = math.max(days_of(year, number) * 86400 + KEEP_ORDER_S, math.floor(now_ms() / 1000) + KEEP_EXPIRED_S)
+  local tomorrow = math.floor(now_ms() / 1000) + KEEP_EXPIRED_S
+  local keep_until = math.max(days_of(year, number) * 86400 + KEEP_ORDER_S, tomorrow)
   server.call('EXPIREAT', name, str(keep_until))
   server.call('ZREM', reserved_key(tag), month .. ':' .. ref)
   return 'committed'
@@ -365,7 +377,8 @@ end
 -- ARGV: age in ms. At most 100 orders (month:reference) that have been held for longer: the
 -- sweep looks for their rows and commits or frees them.
 local function stale_orders(keys, argv)
-  return server.call('ZRANGE', reserved_key(keys[1]), '-inf', str(now_ms() - amount_of(argv[1])), 'BYSCORE', 'LIMIT', '0', '100')
+  local before = str(now_ms() - amount_of(argv[1]))
+  return server.call('ZRANGE', reserved_key(keys[1]), '-inf', before, 'BYSCORE', 'LIMIT', '0', '100')
 end
 
 -- The most that is used of a budget in this month or a later one.
@@ -398,7 +411,8 @@ end
 local function read_budget(keys, argv)
   local budget = standing(keys[1], argv[1], argv[2])
   if not budget then return {} end
-  return { str(budget.limit), budget.hard and '1' or '0', str(budget.spent), str(budget.committed), str(budget.held) }
+  local hard = budget.hard and '1' or '0'
+  return { str(budget.limit), hard, str(budget.spent), str(budget.committed), str(budget.held) }
 end
 
 -- The id of the newest event that the cell's stream ever had.
@@ -432,7 +446,8 @@ local function publish_grant(keys, argv)
   local before = server.call('HMGET', name, 'number', 'revoked')
   if int(before[1]) > number then return 'older' end
   if int(before[1]) == number and before[2] == '1' and argv[3] ~= '1' then return 'older' end
-  local row = { 'number', str(number), 'revoked', argv[3], 'expires', argv[4], 'rpm', argv[5], 'concurrency', argv[6], 'key', argv[7], 'org', argv[8], 'budgets', argv[9], 'blob', argv[10] }
+  local row = { 'number', str(number), 'revoked', argv[3], 'expires', argv[4], 'rpm', argv[5],
+    'concurrency', argv[6], 'key', argv[7], 'org', argv[8], 'budgets', argv[9], 'blob', argv[10] }
   for i = 11, #argv, 2 do
     row[#row + 1] = 'm:' .. argv[i]
     row[#row + 1] = argv[i + 1]

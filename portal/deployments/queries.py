@@ -83,14 +83,13 @@ def steps_of(endpoint: Endpoint, now: datetime) -> list[tuple[str, str]]:
     assigned = bool(states & {"starting", "ready", "failed"})
     started = bool(states) and states <= {"ready"}
     bad = "failed" in states
-    marks = [
+    return [
         ("order", "done"),
         ("placement", "done" if placed else "current"),
         ("cards", "done" if assigned else ("current" if placed else "waiting")),
         ("engine", _engine_mark(started=started, bad=bad, assigned=assigned)),
         ("connect", "done" if started else "waiting"),
     ]
-    return marks
 
 
 def _engine_mark(*, started: bool, bad: bool, assigned: bool) -> str:

@@ -42,9 +42,8 @@ async def renew(gateway: Gateway) -> None:
             _log.warning("leases.not_renewed", holds=len(request_ids), because=str(error))
             continue  # running answers finish; the lease has 40 s left
         for raw in refused:
-            call = gateway.open.get(raw.decode())
-            if call is not None:
-                call.end(_ended())
+            if ours := gateway.open.get(raw.decode()):
+                ours.end(_ended())
 
 
 def _ended() -> Problem:

@@ -309,7 +309,7 @@ class Pool:
             async with asyncio.timeout_at(min(loop.time() + deadlines.connect, deadlines.whole)):
                 _, wire = await loop.create_connection(
                     lambda: _Wire(idle, loop),
-                    parts.hostname,
+                    parts.hostname or "",
                     parts.port or (443 if secure else 80),
                     ssl=self._tls if secure else None,
                 )

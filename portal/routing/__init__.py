@@ -1,0 +1,1 @@
+"""What the gateway may do at this moment: route table, grants, limits."""

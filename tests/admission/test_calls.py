@@ -327,6 +327,21 @@ def test_commitment_of_an_unknown_order_counts_because_its_row_says_so(cell: Cel
     assert cell.used() == (0, 350, 0)
 
 
+def test_a_budget_that_commitments_overran_gives_nothing_and_takes_nothing_back(cell: Cell) -> None:
+    request = cell.hold(300)
+    cell.lapse(request)
+    cell.expire()
+    cell.commit("ord_1", 1200)
+
+    assert cell.settle(request, 250) == ("settled", 0)
+    assert cell.charge_late(ids.mint_request_id(), 250) == 0
+    with pytest.raises(Refused) as refusal:
+        cell.hold(0)
+
+    assert (refusal.value.reason, refusal.value.left) == ("budget_exceeded", -200)
+    assert cell.used() == (0, 1200, 0)
+
+
 def test_commitment_may_change_its_amount_and_its_chain(cell: Cell) -> None:
     cell.limit("prj_two", 1000)
     cell.reserve("ord_1", 400)

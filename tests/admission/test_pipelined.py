@@ -36,7 +36,7 @@ async def test_calls_of_one_turn_leave_in_one_write(connection: Connection) -> N
     wire = connection._wire
     assert wire is not None
     assert wire.transport is not None
-    written: list[bytes] = []
+    written: list[object] = []
     write = wire.transport.write
     wire.transport.write = lambda raw: (written.append(raw), write(raw))[1]  # type: ignore[method-assign,assignment,func-returns-value]
 

@@ -13,9 +13,12 @@ from portal.admission.calls import Refused
 from portal.lib import ids
 from tests.admission.cell import CELL, GRANT, MODEL, TAG, Cell, change
 
-NOW = lambda: time.time_ns() // 1_000_000  # noqa: E731
 USED_ID = ids.mint_request_id()
 NEXT_MONTH = 32 * 86_400_000
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def nothing(cell: Cell) -> None:
@@ -31,12 +34,12 @@ def revoke(cell: Cell) -> None:
 
 
 def end_key(cell: Cell) -> None:
-    cell.publish(change(GRANT, number=11, expires_at_ms=NOW() - 1))
+    cell.publish(change(GRANT, number=11, expires_at_ms=now_ms() - 1))
 
 
 def use_up_the_rate(cell: Cell) -> None:
     cell.publish(change(GRANT, number=11, rpm=5))
-    minute = NOW() // 60_000
+    minute = now_ms() // 60_000
     for one in (minute, minute + 1):  # the minute may turn meanwhile
         cell.client.set(f"{TAG}:rate:key_one:{one}", 5, ex=120)
 
@@ -152,7 +155,7 @@ def test_refuses_and_says_why(
     if "request_id" in asked and asked["request_id"] != "not hexadecimal":
         offset = asked["request_id"]
         asked["request_id"] = (
-            ids.mint_request_id(NOW() + offset) if isinstance(offset, int) else USED_ID
+            ids.mint_request_id(now_ms() + offset) if isinstance(offset, int) else USED_ID
         )
 
     with pytest.raises(Refused) as refusal:
@@ -166,7 +169,7 @@ def test_refuses_and_says_why(
 
 @pytest.mark.parametrize("offset", [-4000, 4000])
 def test_admits_ids_minted_by_a_clock_a_little_off(cell: Cell, offset: int) -> None:
-    assert cell.admit(request_id=ids.mint_request_id(NOW() + offset)).hold_micro == 300
+    assert cell.admit(request_id=ids.mint_request_id(now_ms() + offset)).hold_micro == 300
 
 
 def test_admits_exactly_what_fits(cell: Cell) -> None:
@@ -196,7 +199,7 @@ def test_a_chain_without_room_in_one_link_holds_in_none(cell: Cell) -> None:
 
 
 def test_tells_what_the_gateway_needs(cell: Cell) -> None:
-    before = NOW()
+    before = now_ms()
     admitted = cell.admit(grant_number=9)
 
     assert admitted.hold_micro == 300
@@ -205,7 +208,7 @@ def test_tells_what_the_gateway_needs(cell: Cell) -> None:
     assert (admitted.rpm_limit, admitted.rpm_left) == (100_000, 99_999)
     assert 0 < admitted.rpm_reset_ms <= 60_000
     assert admitted.left_micro == 700
-    assert before - 1000 <= admitted.at_ms <= NOW() + 1000
+    assert before - 1000 <= admitted.at_ms <= now_ms() + 1000
     assert admitted.grant_number == 10
 
 
@@ -223,7 +226,7 @@ def test_sends_the_grant_only_to_a_gateway_whose_copy_is_older(
 
 def test_each_minute_has_its_own_rate(cell: Cell) -> None:
     cell.publish(change(GRANT, number=11, rpm=5))
-    cell.client.set(f"{TAG}:rate:key_one:{NOW() // 60_000 - 1}", 5, ex=120)
+    cell.client.set(f"{TAG}:rate:key_one:{now_ms() // 60_000 - 1}", 5, ex=120)
 
     assert cell.admit().rpm_left == 4
 

@@ -18,6 +18,7 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from billing import budgets, tariffs
+from billing.models import Commitment
 from portal.catalog.models import CatalogModel, Offering
 from portal.deployments import capacity, placement
 from portal.deployments.actions import placements
@@ -29,7 +30,7 @@ from portal.deployments.models import (
     OrderState,
     Revision,
 )
-from portal.deployments.placement import Choice, Rejection
+from portal.deployments.placement import Choice, Rejection, SiteRoom
 from portal.deployments.states import move_order
 from portal.fleet.models import Site
 from portal.lib import ids
@@ -123,12 +124,7 @@ def _quote(
 ) -> Quote:
     with rls.everyone(because="cards are shared by all tenants; only counts are read"):
         rooms = capacity.rooms(model, sites=sites, now=now)
-    regions = [wish.region] if wish.region else list(project.regions)
-    choice = placement.choose(
-        rooms, regions=regions, replicas=wish.replicas, data_class=project.data_class
-    )
-    if not choice.sites:
-        raise NoCardFree(choice.rejected)
+    choice = _choose(rooms, wish, project)
     chosen = {room.site: room for room in rooms}[choice.sites[0]]
     tariff = tariffs.card_tariff_at(chosen.chip, now)
     if tariff is None:
@@ -150,6 +146,23 @@ def _quote(
     )
 
 
+def _choose(rooms: list[SiteRoom], wish: Wish, project: Project) -> Choice:
+    """All replicas on one kind of chip, so that an order has one price. The first that fits."""
+    regions = [wish.region] if wish.region else list(project.regions)
+    rejected: tuple[Rejection, ...] = ()
+    for chip in sorted({room.chip for room in rooms}):
+        choice = placement.choose(
+            [room for room in rooms if room.chip == chip],
+            regions=regions,
+            replicas=wish.replicas,
+            data_class=project.data_class,
+        )
+        if choice.sites:
+            return choice
+        rejected += choice.rejected
+    raise NoCardFree(rejected)
+
+
 def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime) -> Order:
     """Order an endpoint. The same key again gives the same order; nothing is ordered twice.
 
@@ -163,24 +176,25 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
             return before
         _refuse_name(by, wish.name)
         priced = quote(wish=wish, project=project, now=now)
+        subjects = budgets.subjects_of(by.organization, project)
     reference = ids.mint("ord")
     budgets.reserve(
         organization=by.organization,
-        project=project,
+        subjects=subjects,
         reference=reference,
         month=priced.month,
         amount_micro=priced.rest_of_month_micro,
     )
     try:
         with actors.scope_for(by):
-            order = _write(reference, wish, project, idempotency_key, by, now)
+            order, commitment = _write(reference, wish, project, idempotency_key, by, now)
     except IntegrityError as error:
         budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
         return _lost_race(by, idempotency_key, wish, error)
-    except Exception:
+    except BaseException:
         budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
         raise
-    budgets.commit(reference=reference, month=priced.month, organization=by.organization)
+    budgets.tell(commitment, by.organization, subjects)
     return order
 
 
@@ -217,7 +231,7 @@ def _refuse_name(by: Actor, name: str) -> None:
 
 def _write(
     reference: str, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime
-) -> Order:
+) -> tuple[Order, Commitment]:
     """All rows of the order, with the sites locked so that no card is promised twice."""
     sites = list(
         Site.objects.active().select_for_update(of=["self"]).select_related("region").order_by("pk")
@@ -265,7 +279,7 @@ def _write(
         at=now,
     )
     _place_replicas(endpoint, wish, priced, sites, by, now)
-    budgets.record_commitment(
+    commitment = budgets.record_commitment(
         organization=by.organization,
         project=project,
         reference=reference,
@@ -281,7 +295,7 @@ def _write(
         subject=order.public_id,
         changes={"endpoint": endpoint.public_id, "name": wish.name, "cards": priced.cards},
     )
-    return order
+    return order, commitment
 
 
 def _place_replicas(

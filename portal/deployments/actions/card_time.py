@@ -1,0 +1,85 @@
+"""Card time: out of the placements' moves into the append-only ledger, once per second."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from billing import tariffs
+from portal.deployments import ready_time
+from portal.deployments.models import EndpointKind, Placement
+from portal.usage.models import CardTime
+from tenants import rls
+from tenants.models import Organization
+
+
+def accrue_all(*, now: datetime) -> int:
+    """Full hours of what runs, and everything of what has stopped. New rows are counted."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    with rls.everyone(because="sweep: card time of all organizations"):
+        stopped = Q(state="stopped") & (
+            Q(accrued_until=None) | Q(accrued_until__lt=F("state_since"))
+        )
+        running = ~Q(state="stopped") & (Q(accrued_until=None) | Q(accrued_until__lt=hour))
+        due = list(_dedicated().filter(stopped | running).values_list("pk", "state"))
+    total = 0
+    for pk, state in due:
+        total += _accrue(pk, now if state == "stopped" else hour)
+    return total
+
+
+def accrue_organization(organization: Organization, *, now: datetime) -> int:
+    """Everything up to now, for an interim invoice. Whole seconds only."""
+    with rls.tenant(organization.pk):
+        due = list(_dedicated().filter(organization=organization).values_list("pk", flat=True))
+    until = now.replace(microsecond=0)
+    return sum(_accrue(pk, until) for pk in due)
+
+
+def _dedicated() -> QuerySet[Placement]:
+    return Placement.objects.filter(endpoint__kind=EndpointKind.DEDICATED, cards__gt=0)
+
+
+def _accrue(pk: int, until: datetime) -> int:
+    """One placement up to ``until``, under its lock; nothing is counted twice."""
+    with transaction.atomic(), rls.everyone(because="card time of one placement"):
+        placement = (
+            Placement.objects.select_for_update(of=["self"])
+            .select_related("endpoint__project", "site", "offering__chip")
+            .get(pk=pk)
+        )
+        moves = list(placement.moves.order_by("at", "id").values_list("at", "to_state"))
+        periods = ready_time.ready_periods(moves, until=until)
+        rows = [
+            _row(placement, start=piece.start, end=piece.end)
+            for piece in ready_time.pieces(periods, after=placement.accrued_until)
+        ]
+        CardTime.objects.bulk_create(rows)
+        reached = max(until, placement.accrued_until or until)
+        if placement.state == "stopped":
+            reached = max(reached, placement.state_since + timedelta(seconds=1))
+        Placement.objects.filter(pk=pk).update(accrued_until=reached)
+    return len(rows)
+
+
+def _row(placement: Placement, *, start: datetime, end: datetime) -> CardTime:
+    endpoint = placement.endpoint
+    chip = placement.offering.chip.code
+    tariff = tariffs.card_tariff_at(chip, start)
+    if tariff is None or endpoint.project is None:
+        raise LookupError(f"no price of {chip} at {start}")
+    return CardTime(
+        organization_id=placement.organization_id,
+        project=endpoint.project.public_id,
+        endpoint=endpoint.public_id,
+        endpoint_name=endpoint.name,
+        placement=placement.public_id,
+        site=placement.site.code,
+        chip=chip,
+        cards=placement.cards,
+        started_at=start,
+        ended_at=end,
+        price_version=tariff.public_id,
+    )

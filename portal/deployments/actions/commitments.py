@@ -1,0 +1,182 @@
+"""Money set aside for dedicated endpoints: a new month's share, and what an ended one really used.
+
+Sweeps over rows; a crash anywhere heals at the next turn. Valkey is called outside transactions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
+
+from billing import budgets, tariffs
+from billing.models import CardTariff, Commitment
+from billing.rating import card_amount
+from portal.deployments.models import Endpoint, EndpointKind, Order
+from portal.lib import wake
+from portal.lib.money import MICRO, ceil_won
+from portal.lib.periods import Month
+from portal.usage.models import CardTime
+from tenants import actors as actors_module
+from tenants import audit, rls
+from tenants.models import Organization, Project
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    endpoint: Endpoint
+    order: Order
+    organization: Organization
+    project: Project
+
+
+def _running() -> list[_Running]:
+    """Dedicated endpoints that are not stopped, with their orders."""
+    with rls.everyone(because="sweep: commitments of all organizations"):
+        orders = (
+            Order.objects.filter(
+                endpoint__kind=EndpointKind.DEDICATED, endpoint__stopped_at=None, state="fulfilled"
+            )
+            .select_related("endpoint", "organization", "project")
+            .order_by("pk")
+        )
+        return [
+            _Running(one.endpoint, one, one.organization, one.project)
+            for one in orders
+            if one.endpoint
+        ]
+
+
+def renew(*, now: datetime) -> None:
+    """Set aside this month's share of each running endpoint; hold those that do not fit."""
+    month = Month.of(now)
+    for one in _running():
+        with rls.everyone(because="sweep: has this month been set aside?"):
+            have = Commitment.objects.filter(
+                reference=one.order.public_id, month=str(month)
+            ).exists()
+        if not have:
+            _renew_one(one, month, now)
+
+
+def _renew_one(one: _Running, month: Month, now: datetime) -> None:
+    price = tariffs.card_tariff_at(one.order.chip, now)
+    if price is None:
+        log.error("commitment.no_tariff", order=one.order.public_id)
+        return
+    seconds = int((month.period.end - max(now, month.period.start)).total_seconds()) + 1
+    amount = ceil_won(price.won_per_hour * one.order.cards * seconds / 3600) * MICRO
+    with rls.tenant(one.organization.pk):
+        subjects = budgets.subjects_of(one.organization, one.project)
+    try:
+        budgets.reserve(
+            organization=one.organization,
+            subjects=subjects,
+            reference=one.order.public_id,
+            month=month,
+            amount_micro=amount,
+        )
+    except budgets.BudgetExceeded:
+        _hold(one, held=True, now=now)
+        return
+    except budgets.CountersUnavailable:
+        return
+    with rls.tenant(one.organization.pk):
+        row, _made = Commitment.objects.get_or_create(
+            reference=one.order.public_id,
+            month=str(month),
+            defaults={
+                "organization": one.organization,
+                "project": one.project.public_id,
+                "endpoint": one.endpoint.public_id,
+                "amount_micro": amount,
+            },
+        )
+    budgets.tell(row, one.organization, subjects)
+    _hold(one, held=False, now=now)
+
+
+def _hold(one: _Running, *, held: bool, now: datetime) -> None:
+    """Pause an endpoint for want of money, or let it go on. The reason stands on its page."""
+    if one.endpoint.funding_hold == held:
+        return
+    with rls.tenant(one.organization.pk), transaction.atomic():
+        Endpoint.objects.filter(pk=one.endpoint.pk, funding_hold=not held).update(funding_hold=held)
+        audit.record(
+            "endpoint.funding_hold" if held else "endpoint.funding_resume",
+            by=actors_module.system(one.organization, _("Budget check")),
+            now=now,
+            subject=one.endpoint.public_id,
+        )
+        for code in one.endpoint.placements.living().values_list("site__code", flat=True):
+            wake.wake("portal.provisioning.tasks.reconcile", site=code)
+
+
+def settle_ended(*, now: datetime) -> None:
+    """Lower the commitment of each ended endpoint to what its cards really cost."""
+    with rls.everyone(because="sweep: ended endpoints with money still set aside"):
+        rows = list(
+            Commitment.objects.filter(final=False).select_related("organization").order_by("pk")
+        )
+        ended = {
+            endpoint.public_id: endpoint
+            for endpoint in Endpoint.objects.filter(
+                public_id__in=[row.endpoint for row in rows]
+            ).exclude(stopped_at=None)
+            if not endpoint.placements.living().exists()
+        }
+    for row in rows:
+        endpoint = ended.get(row.endpoint)
+        if endpoint is not None and _is_accrued(endpoint):
+            _settle_one(row)
+
+
+def _is_accrued(endpoint: Endpoint) -> bool:
+    """Whether all its card time is in the ledger: the last move of each replica is behind it."""
+    with rls.everyone(because="sweep: is the card time complete?"):
+        behind = Q(accrued_until=None) | Q(accrued_until__lt=F("state_since"))
+        return not endpoint.placements.filter(behind).exists()
+
+
+def _settle_one(row: Commitment) -> None:
+    month = Month.parse(row.month)
+    with rls.tenant(row.organization_id):
+        prices = {one.public_id: one.won_per_hour for one in CardTariff.objects.all()}
+        times = CardTime.objects.filter(
+            endpoint=row.endpoint,
+            started_at__gte=month.period.start,
+            started_at__lt=month.period.end,
+        )
+        exact = sum(card_amount(one.card_seconds, prices[one.price_version]) for one in times)
+        budgets.lower(row, amount_micro=int(-(-exact * MICRO // 1)))
+        subjects = budgets.subjects_of(
+            row.organization, Project.objects.filter(public_id=row.project).first()
+        )
+    budgets.tell(row, row.organization, subjects)
+
+
+def retell(*, now: datetime) -> None:
+    """Tell Valkey this month's commitments again: a lost call is repaired here."""
+    month = str(Month.of(now))
+    with rls.everyone(because="sweep: repair Valkey's half of commitments"):
+        rows = list(
+            Commitment.objects.filter(month=month).select_related("organization").order_by("pk")
+        )
+        projects = {one.public_id: one for one in Project.objects.all()}
+    for row in rows:
+        with rls.tenant(row.organization_id):
+            subjects = budgets.subjects_of(row.organization, projects.get(row.project))
+        budgets.tell(row, row.organization, subjects)
+
+
+def repair(*, now: datetime) -> None:
+    """All of it, in order."""
+    renew(now=now)
+    settle_ended(now=now)
+    retell(now=now)

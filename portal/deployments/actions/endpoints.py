@@ -1,0 +1,81 @@
+"""Stopping endpoints, and the shared ones that the operator runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.catalog.models import CatalogModel, Offering
+from portal.deployments.actions import placements
+from portal.deployments.models import Endpoint, EndpointKind, Placement
+from portal.fleet.models import Site
+from portal.lib import ids
+from tenants import audit
+from tenants.actors import Actor
+from tenants.models import Organization
+
+
+class NotYours(Exception):
+    """Shared endpoints are the operator's."""
+
+    def __str__(self) -> str:
+        return _("This endpoint is shared and run by the operator. It cannot be stopped here.")
+
+
+@transaction.atomic
+def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
+    """Stop all replicas and the charging. Repeating it changes nothing."""
+    by.require("endpoints.change")
+    if endpoint.organization_id != by.organization.pk:
+        raise NotYours
+    endpoint = Endpoint.objects.select_for_update(of=["self"]).get(pk=endpoint.pk)
+    if endpoint.stopped_at is None:
+        endpoint.stopped_at = now
+        endpoint.generation += 1
+        endpoint.save(update_fields=["stopped_at", "generation"])
+        placements.unwant(endpoint=endpoint)
+        audit.record("endpoint.stop", by=by, now=now, subject=endpoint.public_id)
+    return endpoint
+
+
+@transaction.atomic
+def ensure_shared(
+    *, model: CatalogModel, sites: list[Site], operator: Organization, now: datetime
+) -> Endpoint:
+    """The operator's endpoint of a model, with one replica at each site that can run it."""
+    endpoint, _made = Endpoint.objects.get_or_create(
+        organization=operator,
+        name=model.slug,
+        kind=EndpointKind.SHARED,
+        stopped_at=None,
+        defaults={
+            "public_id": ids.mint("ep"),
+            "model": model,
+            "created_at": now,
+            "created_by": operator.name,
+        },
+    )
+    have = set(
+        Placement.objects.filter(endpoint=endpoint, wanted=True)
+        .living()
+        .values_list("site_id", flat=True)
+    )
+    for site, offering in _offers(model, sites):
+        if site.pk not in have:
+            placements.want(endpoint=endpoint, site=site, offering=offering, now=now)
+    return endpoint
+
+
+def _offers(model: CatalogModel, sites: list[Site]) -> list[tuple[Site, Offering]]:
+    """Sites with a chip that this model is offered on. A site's chip is what its cards are."""
+    found = []
+    for site in sites:
+        chips = site.cards.values_list("chip", flat=True).distinct()
+        offering = Offering.objects.filter(
+            version__model=model, version__current=True, chip__in=chips
+        ).first()
+        if offering is not None:
+            found.append((site, offering))
+    return found

@@ -1,0 +1,217 @@
+"""What PostgreSQL says now, as the gateway shall know it: routes, sites, grants, limits.
+
+Read in one transaction, so that a table and the grants beside it belong together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from billing import tariffs
+from billing.invoices import CARD_PAID
+from billing.models import Budget, TokenTariff
+from portal.admission.grants import Grant, ModelGrant
+from portal.deployments.models import Endpoint, EndpointKind, Placement
+from portal.fleet.models import Site
+from portal.lib.money import token_price_to_micro
+from portal.routing import health
+from portal.routing.demand import Demand, TargetDemand
+from portal.routing.table import EndpointRoutes, SiteInfo, Target, TargetState
+from tenants import rls
+from tenants.models import ApiKey, Organization
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One consistent look. ``number`` grows with each look; older ones are refused."""
+
+    number: int
+    routes: dict[str, EndpointRoutes]
+    sites: tuple[SiteInfo, ...]
+    grants: dict[str, tuple[Grant, bool]]  # sha256 → (grant, revoked)
+    budgets: tuple[tuple[str, Budget], ...]  # (organization code, budget)
+
+
+def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
+    """Read everything. The number comes first: what changes meanwhile gets a later one."""
+    with rls.everyone(because="publisher: the gateway serves all organizations"):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval('publication_number')")
+            (number,) = cursor.fetchone()
+        sites = list(Site.objects.select_related("region"))
+        samples = _samples(demands)
+        routes = _routes(number, now, sites, samples)
+        organizations = {one.pk: one for one in Organization.objects.all()}
+        budgets = list(Budget.objects.all())
+        return Snapshot(
+            number=number,
+            routes=routes,
+            sites=tuple(
+                SiteInfo(one.code, one.region.code, _site_state(one, now), one.simulated)
+                for one in sites
+            ),
+            grants=_Grants(number, now, sites, routes, organizations, budgets).all(),
+            budgets=tuple((organizations[one.organization_id].code, one) for one in budgets),
+        )
+
+
+def _site_state(site: Site, now: datetime) -> TargetState:
+    return "healthy" if site.state_at(now) == "healthy" else "out"
+
+
+def _samples(demands: list[Demand]) -> dict[str, list[TargetDemand]]:
+    found: dict[str, list[TargetDemand]] = defaultdict(list)
+    for demand in demands:
+        for target in demand.targets:
+            found[target.target].append(target)
+    return found
+
+
+def _routes(
+    number: int, now: datetime, sites: list[Site], samples: dict[str, list[TargetDemand]]
+) -> dict[str, EndpointRoutes]:
+    by_id = {site.pk: site for site in sites}
+    targets: dict[int, list[Target]] = defaultdict(list)
+    placements = (
+        Placement.objects.filter(wanted=True, state="ready")
+        .exclude(url="")
+        .select_related("offering__chip", "offering__version__model")
+        .order_by("pk")
+    )
+    for placement in placements:
+        site = by_id[placement.site_id]
+        targets[placement.endpoint_id].append(_target(placement, site, now, samples))
+    endpoints = Endpoint.objects.running().select_related("model").order_by("pk")
+    return {
+        endpoint.public_id: EndpointRoutes(
+            endpoint=endpoint.public_id,
+            number=number,
+            model=endpoint.model.slug,
+            kind="embedding" if endpoint.model.kind == "embedding" else "chat",
+            context_tokens=endpoint.model.context_tokens,
+            default_max_tokens=endpoint.model.default_max_tokens,
+            template_tokens=endpoint.model.template_tokens,
+            targets=tuple(targets[endpoint.pk]),
+        )
+        for endpoint in endpoints
+    }
+
+
+def _target(
+    placement: Placement, site: Site, now: datetime, samples: dict[str, list[TargetDemand]]
+) -> Target:
+    state = health.state_of(
+        site_state=site.state_at(now),
+        replica_state=placement.state,
+        sample=health.seen(samples.get(placement.public_id, [])),
+    )
+    return Target(
+        id=placement.public_id,
+        site=site.code,
+        region=site.region.code,
+        chip=placement.offering.chip.code,
+        model_digest=placement.model_digest,
+        url=placement.url,
+        credential=placement.sealed_credential,
+        engine_model=placement.offering.version.model.slug,
+        state=state,
+        simulated=site.simulated,
+    )
+
+
+class _Grants:
+    """Grants of all keys, with what they share read once."""
+
+    def __init__(
+        self,
+        number: int,
+        now: datetime,
+        sites: list[Site],
+        routes: dict[str, EndpointRoutes],
+        organizations: dict[int, Organization],
+        budgets: list[Budget],
+    ) -> None:
+        self.number = number
+        self.now = now
+        self.sites = sites
+        self.organizations = organizations
+        self.subjects = {budget.subject for budget in budgets}
+        self.prices = tariffs.token_tariffs_at(now)
+        self.shared: list[Endpoint] = []
+        self.dedicated: dict[int, list[Endpoint]] = defaultdict(list)
+        running = Endpoint.objects.running().filter(public_id__in=routes).select_related("model")
+        for endpoint in running:
+            if endpoint.kind == EndpointKind.SHARED:
+                self.shared.append(endpoint)
+            elif endpoint.project_id is not None:
+                self.dedicated[endpoint.project_id].append(endpoint)
+
+    def all(self) -> dict[str, tuple[Grant, bool]]:
+        keys = ApiKey.objects.select_related("project").order_by("pk")
+        return {key.sha256: (self._grant(key), self._is_over(key)) for key in keys}
+
+    def _is_over(self, key: ApiKey) -> bool:
+        # Expiry stands in the grant: Valkey's clock ends it, also with the publisher dead.
+        return key.revoked_at is not None or key.project.archived_at is not None
+
+    def _grant(self, key: ApiKey) -> Grant:
+        organization = self.organizations[key.organization_id]
+        chain = (organization.public_id, key.project.public_id, key.public_id)
+        return Grant(
+            number=self.number,
+            organization=organization.public_id,
+            org_code=organization.code,
+            project=key.project.public_id,
+            key=key.public_id,
+            mode="test" if key.mode == "test" else "live",
+            models=self._models(key),
+            sites=self._sites(key),
+            data_class=key.project.data_class,
+            rpm=key.rpm_limit,
+            concurrency=key.concurrency_limit,
+            budgets=tuple(subject for subject in chain if subject in self.subjects),
+            expires_at_ms=int(key.expires_at.timestamp() * 1000) if key.expires_at else 0,
+        )
+
+    def _sites(self, key: ApiKey) -> tuple[str, ...]:
+        """Sites that key, regions and data class allow, all by name: an empty list allows none."""
+        project = key.project
+        return tuple(
+            site.code
+            for site in self.sites
+            if (not key.allowed_sites or site.code in key.allowed_sites)
+            and (not project.regions or site.region.code in project.regions)
+            and project.data_class in site.data_classes
+        )
+
+    def _models(self, key: ApiKey) -> dict[str, ModelGrant]:
+        """Names that the key may call: shared models, and its project's own endpoints."""
+        found: dict[str, ModelGrant] = {}
+        for endpoint in self.shared:
+            price = self.prices.get(endpoint.model.slug)
+            if price is not None:  # a model without a price is not servable
+                found[endpoint.model.slug] = _model_grant(endpoint, price)
+        if key.mode == "live":
+            for endpoint in self.dedicated[key.project_id]:
+                granted = _model_grant(endpoint, None)
+                found[endpoint.public_id] = found[endpoint.name] = granted
+        if key.allowed_models:
+            return {name: one for name, one in found.items() if name in key.allowed_models}
+        return found
+
+
+def _model_grant(endpoint: Endpoint, price: TokenTariff | None) -> ModelGrant:
+    """Tokens of a dedicated endpoint cost nothing: its cards are paid by the hour."""
+    return ModelGrant(
+        endpoint=endpoint.public_id,
+        model=endpoint.model.slug,
+        kind="embedding" if endpoint.model.kind == "embedding" else "chat",
+        price_in=token_price_to_micro(price.price_in) if price else 0,
+        price_cached=token_price_to_micro(price.price_cached) if price else 0,
+        price_out=token_price_to_micro(price.price_out) if price else 0,
+        price_version=price.public_id if price else CARD_PAID,
+    )

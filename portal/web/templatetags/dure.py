@@ -1,0 +1,5 @@
+"""Formatting."""
+
+from django import template
+
+register = template.Library()

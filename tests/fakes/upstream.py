@@ -1,0 +1,298 @@
+"""A strict little engine that speaks OpenAI's chat and embeddings, well or badly.
+
+How it behaves is the name of the model that it is asked for, so that a route table decides:
+``ok``, ``slow``, ``hang`` (never answers), ``die`` (closes in mid-stream), ``drop`` (closes before
+the first byte), ``garbage``, ``lies`` (wrong content type), ``no-usage``, ``zero`` (usage of 0),
+``error-event``, ``500``, ``busy``, ``refuse`` (400 for its context), ``long`` (until told to stop).
+
+Run it in a thread (``Upstream``) or as a program: ``python -m tests.fakes.upstream --port 9000``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+WORDS = ("안녕", "하세요", ", ", "두레", "입니다", ".")
+PROMPT_TOKENS = 11
+
+
+@dataclass
+class Heard:
+    """One request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+class Refused(Exception):
+    """The request is not what a gateway may send."""
+
+
+@dataclass
+class Engine:
+    """What was heard, and how many connections are open."""
+
+    pause: float = 0.0
+    heard: list[Heard] = field(default_factory=list)
+    open: int = 0
+    stopped: int = 0  # streams whose client went away
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        self.writers.add(writer)
+        try:
+            while await self._one(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError, Refused):
+            pass
+        finally:
+            self.open -= 1
+            self.writers.discard(writer)
+            writer.close()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        try:
+            heard = await _read(reader)
+        except Refused as refusal:
+            await _send(writer, 400, {"error": {"message": str(refusal)}})
+            raise
+        if heard is None:
+            return False
+        self.heard.append(heard)
+        mood = str(heard.body.get("model"))
+        if mood == "hang":
+            await reader.read(1)  # until the gateway gives up
+            return False
+        if mood == "drop":
+            return False
+        if mood in _STATUS:
+            await _send(writer, *_STATUS[mood])
+            return True
+        if heard.path == "/v1/embeddings":
+            await _send(writer, 200, _embeddings(heard.body))
+            return True
+        if heard.body.get("stream"):
+            return await self._stream(reader, writer, heard.body, mood)
+        if mood in ("slow", "long"):
+            await asyncio.sleep(5)
+        await _send(writer, 200, _completion(heard.body, mood))
+        return mood != "die"
+
+    async def _stream(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        body: dict[str, Any],
+        mood: str,
+    ) -> bool:
+        kind = "text/html" if mood == "lies" else "text/event-stream"
+        writer.write(
+            f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+        )
+        gone = asyncio.ensure_future(reader.read(1))
+        try:
+            for number, event in enumerate(_events(body, mood)):
+                if mood == "die" and number == 4:
+                    await writer.drain()
+                    writer.transport.abort()
+                    return False
+                writer.write(b"%x\r\n%b\r\n" % (len(event), event))
+                pause = 0.05 if mood in ("slow", "long") else self.pause
+                if pause:
+                    done, _ = await asyncio.wait({gone}, timeout=pause)
+                    if done:
+                        self.stopped += 1
+                        return False
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+        finally:
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
+        return True
+
+
+_STATUS: dict[str, tuple[int, dict[str, Any]]] = {
+    "500": (500, {"error": {"message": "engine broke"}}),
+    "busy": (503, {"error": {"message": "no slot"}}),
+    "refuse": (
+        400,
+        {"error": {"message": "the request exceeds the available context size", "code": 400}},
+    ),
+}
+
+
+async def _read(reader: asyncio.StreamReader) -> Heard | None:
+    head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
+    if not head:
+        return None
+    first, *lines = head.decode("ascii").split("\r\n")[:-2]
+    method, path, version = first.split(" ")
+    pairs = [line.split(": ", 1) for line in lines]
+    headers = {name.lower(): value for name, value in pairs}
+    if len(headers) != len(pairs) or method != "POST" or version != "HTTP/1.1":
+        raise Refused("odd request")
+    if path not in ("/v1/chat/completions", "/v1/embeddings"):
+        raise Refused("odd path")
+    if headers.get("content-type") != "application/json" or "host" not in headers:
+        raise Refused("odd headers")
+    body = json.loads(await reader.readexactly(int(headers["content-length"])))
+    return Heard(path, headers, body)
+
+
+async def _send(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> None:
+    content = json.dumps(body, ensure_ascii=False).encode()
+    if body.get("garbage"):
+        content = b"<html>not an answer</html>"
+    writer.write(
+        b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+        % (status, len(content), content)
+    )
+    await writer.drain()
+
+
+def _usage(mood: str, out: int) -> dict[str, Any] | None:
+    if mood == "no-usage":
+        return None
+    if mood == "zero":
+        return {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    return {
+        "prompt_tokens": PROMPT_TOKENS,
+        "completion_tokens": out,
+        "total_tokens": PROMPT_TOKENS + out,
+        "prompt_tokens_details": {"cached_tokens": 4},
+    }
+
+
+def words(body: dict[str, Any], mood: str = "ok") -> list[str]:
+    """The words of an answer: as many as were asked for, at most six unless it goes on."""
+    most = body["max_tokens"]
+    count = most if mood in ("long", "bench") else min(most, len(WORDS))
+    return [WORDS[number % len(WORDS)] for number in range(count)]
+
+
+def _completion(body: dict[str, Any], mood: str) -> dict[str, Any]:
+    if mood == "garbage":
+        return {"garbage": True}
+    said = words(body, mood)
+    answer: dict[str, Any] = {
+        "id": "chatcmpl-fake",
+        "object": "chat.completion",
+        "created": 1,
+        "model": body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "".join(said)},
+                "finish_reason": "stop",
+            }
+        ],
+    }
+    usage = _usage(mood, len(said))
+    return answer if usage is None else answer | {"usage": usage}
+
+
+def _events(body: dict[str, Any], mood: str) -> Iterable[bytes]:
+    said = words(body, mood)
+    if mood == "garbage":
+        yield b"data: {not json\n\n"
+        return
+    yield _event(body, {"role": "assistant", "content": ""})
+    for number, word in enumerate(said):
+        if mood == "error-event" and number == 2:
+            yield b'data: {"error":{"message":"CUDA out of memory at 0x7f"}}\n\n'
+            return
+        yield _event(body, {"content": word})
+    yield _event(body, {}, "stop")
+    usage = _usage(mood, len(said))
+    if usage is not None and (body.get("stream_options") or {}).get("include_usage"):
+        last = {"object": "chat.completion.chunk", "choices": [], "usage": usage}
+        yield b"data: " + json.dumps(last).encode() + b"\n\n"
+    yield b"data: [DONE]\n\n"
+
+
+def _event(body: dict[str, Any], delta: dict[str, Any], finish: str | None = None) -> bytes:
+    chunk = {
+        "id": "chatcmpl-fake",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": body["model"],
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+    text = json.dumps(chunk, ensure_ascii=False, separators=(",", ":"))
+    return b"data: " + text.encode() + b"\n\n"
+
+
+def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
+    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    if body.get("encoding_format", "float") != "float":
+        return {"error": {"message": "only float"}}
+    rows = [
+        {"object": "embedding", "index": n, "embedding": [0.5, -0.25, float(len(text))]}
+        for n, text in enumerate(texts)
+    ]
+    return {
+        "object": "list",
+        "model": body["model"],
+        "data": rows,
+        "usage": {"prompt_tokens": 3 * len(rows), "total_tokens": 3 * len(rows)},
+    }
+
+
+class Upstream:
+    """An engine in a thread of its own; ``url`` is where it listens."""
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self.engine = Engine(pause)
+        self.url = ""
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def cut(self) -> None:
+        """As if the engine's machine had gone."""
+        for writer in list(self.engine.writers):
+            self._loop.call_soon_threadsafe(writer.transport.abort)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(
+            asyncio.start_server(self.engine.serve, "127.0.0.1", 0)
+        )
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
+
+
+async def _main(port: int) -> None:
+    server = await asyncio.start_server(Engine().serve, "127.0.0.1", port)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    asyncio.run(_main(parser.parse_args().port))
