@@ -219,10 +219,9 @@ def restore(
     return _call("restore_1", cell, subject, month, spent_micro, committed, last_event)
 
 
-def read_restored(reply: Any) -> None:
-    """``Refused``: ``open`` (close the cell first) or ``moved`` (drain the stream again)."""
-    if reply != b"restored":
-        raise Refused(reply.decode())
+def read_restored(reply: Any) -> bool:
+    """``False``: the cell is ``open`` (close it first) or has ``moved`` on (drain it again)."""
+    return bool(reply == b"restored")
 
 
 def publish_grant(cell: int, *, sha256: str, grant: Grant, revoked: bool = False) -> Command:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+NAME = "dure_admission_1"
+
 
 @cache
 def source() -> str:

@@ -157,8 +157,9 @@ class Admission:
         spent_micro: int,
         committed_micro: int | None,
         last_event: str = "",
-    ) -> None:
-        """Counters from the ledger. ``Refused``: ``open`` or ``moved``; see ``calls.restore``."""
+    ) -> bool:
+        """Counters from the ledger. ``False`` if the cell is open, or its stream went on after
+        ``last_event``: then nothing was set. See ``calls.restore``."""
         command = calls.restore(
             cell_of(org_code),
             subject=subject,
@@ -167,7 +168,7 @@ class Admission:
             committed_micro=committed_micro,
             last_event=last_event,
         )
-        calls.read_restored(self._ask(command))
+        return calls.read_restored(self._ask(command))
 
     def epochs(self) -> list[int]:
         """The epoch of each cell; 0 where it is closed."""
