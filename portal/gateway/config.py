@@ -37,6 +37,7 @@ class Config:
     most_open: int = 2000  # requests open at once; more are refused early and cheaply
     drain_seconds: int = 30
     journal_keep_seconds: int = 86400
+    renew_seconds: int = 20
     replay_seconds: int = 3600  # settlements told again to a Valkey that was restarted
 
 
@@ -61,6 +62,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         between_seconds=_number(environment, "DURE_GATEWAY_BETWEEN_SECONDS", 30),
         whole_seconds=_number(environment, "DURE_GATEWAY_WHOLE_SECONDS", 600),
         most_open=_number(environment, "DURE_GATEWAY_MOST_OPEN", 2000),
+        renew_seconds=_number(environment, "DURE_GATEWAY_RENEW_SECONDS", 20),
         drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
     )
 

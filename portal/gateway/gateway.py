@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from portal.admission.pipelined import Connection
 from portal.gateway.call import Call
 from portal.gateway.client import Client
 from portal.gateway.config import Config
@@ -15,7 +16,6 @@ from portal.gateway.metrics import Metrics
 from portal.gateway.settle import Settler
 from portal.gateway.table_view import TableView
 from portal.gateway.upstream import Pool
-from portal.gateway.valkey import Connection
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

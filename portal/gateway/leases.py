@@ -18,15 +18,13 @@ from portal.routing import demand
 if TYPE_CHECKING:
     from portal.gateway.gateway import Gateway
 
-RENEW_SECONDS = 20.0
-
 _log = structlog.get_logger()
 
 
 async def keep_renewing(gateway: Gateway) -> None:
     """All open holds, many at once; until cancelled."""
     while True:
-        await asyncio.sleep(RENEW_SECONDS)
+        await asyncio.sleep(gateway.config.renew_seconds)
         await renew(gateway)
 
 

@@ -123,3 +123,22 @@ def last_use_of_keys(actor: Actor, since: datetime) -> dict[str, tuple[datetime,
         .annotate(requests=Count("request_id"), last=Max("admitted_at"))
     )
     return {row["key"]: (row["last"], row["requests"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """Card time of one endpoint."""
+
+    endpoint: str
+    name: str
+    chip: str
+    card_seconds: int
+
+
+def card_time_by_endpoint(actor: Actor, period: Period) -> list[CardRow]:
+    """Card-seconds recorded in the period, by endpoint and chip."""
+    found: dict[tuple[str, str, str], int] = {}
+    for row in card_time(actor, period):
+        place = (row.endpoint, row.endpoint_name, row.chip)
+        found[place] = found.get(place, 0) + row.card_seconds
+    return [CardRow(*place, seconds) for place, seconds in sorted(found.items())]

@@ -15,6 +15,10 @@ from tenants.models import Membership
 
 MODES = ("light", "contrast", "system")
 TEXT_SIZES = ("normal", "large", "xlarge")
+CSS_PARTS = tuple(
+    f"dure/css/{name}.css"
+    for name in ("tokens", "base", "layout", "components", "pages", "widths", "modes")
+)
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -27,9 +31,11 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "outbox": bool(settings.DURE_EMBEDDED and settings.DURE_OUTBOX_DIR),
         "gateway_url": settings.DURE_GATEWAY_URL,
         "simulated_sites": settings.DURE_EMBEDDED,
+        "css_parts": CSS_PARTS,
     }
     if actor is not None:
         match = request.resolver_match
+        context["memberships"] = organizations_of(request)
         context["navigation"] = navigation(actor, match.url_name if match else "")
     return context
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 
@@ -118,6 +121,41 @@ def test_djangos_client_gives_up_in_bounded_time_without_trying_again(own_cell: 
 
     assert time.monotonic() - started < 1.0
     impatient.close()
+
+
+def test_djangos_client_asks_once() -> None:
+    """redis-py would try again by itself, and execute a call twice that nobody repeated."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+
+        def serve() -> None:
+            for _ in range(3):
+                with contextlib.suppress(OSError):
+                    peer, _ = server.accept()
+                    peer.settimeout(0.5)
+                    with peer, contextlib.suppress(TimeoutError):
+                        while raw := peer.recv(4096):
+                            heard.append(raw)
+                            if b"FCALL" in raw:
+                                break  # and close without an answer
+                            greeting = b"%1\r\n$5\r\nproto\r\n:3\r\n"
+                            peer.sendall(greeting if b"HELLO" in raw else b"")
+                            peer.sendall(b"+OK\r\n" * raw.count(b"\r\nCLIENT\r\n"))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        client = sync.connect(f"redis://127.0.0.1:{port}", timeout_seconds=0.5)
+        started = time.monotonic()
+        with pytest.raises(AdmissionUnavailable):
+            sync.Admission(client).unreserve(ORG_CODE, reference="ord_1", month="2026-11")
+        assert time.monotonic() - started < 2
+        client.close()
+        server.close()
+        thread.join(10)
+
+    assert b"".join(heard).count(b"FCALL") == 1
 
 
 @pytest.mark.parametrize(

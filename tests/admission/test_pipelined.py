@@ -195,6 +195,43 @@ async def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         await connection.stop()
 
 
+async def test_a_lost_connection_refuses_at_once(connection: Connection) -> None:
+    """Also in the turn before the keeper has noticed."""
+    wire = connection._wire
+    assert wire is not None
+    assert wire.transport is not None
+    wire.transport.abort()
+    async with asyncio.timeout(5):
+        await asyncio.shield(wire.lost)
+
+    with pytest.raises(AdmissionUnavailable, match="lost"):
+        wire.send(pack(("PING",)))
+
+    assert not connection.connected or connection._wire is not wire
+    await connected(connection, start=False)
+    assert await connection.ask(("PING",)) == b"PONG"
+
+
+async def test_a_call_after_a_long_rest_is_not_taken_for_a_stall(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipelined, "STALL_SECONDS", 0.5)
+    async with fake_server(silent) as url:
+        connection = await connected(Connection(url))
+        wire = connection._wire
+        assert wire is not None
+        await asyncio.sleep(0.6)
+
+        asking = asyncio.create_task(connection.ask(("PING",), timeout=0.8))
+        await asyncio.sleep(0.1)
+        assert not wire.is_stalled()
+        await asyncio.sleep(0.5)
+        assert wire.is_stalled()
+
+        await asyncio.gather(asking, return_exceptions=True)
+        await connection.stop()
+
+
 async def test_an_idle_connection_is_kept(
     monkeypatch: pytest.MonkeyPatch, connection: Connection
 ) -> None:

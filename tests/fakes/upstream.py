@@ -94,9 +94,8 @@ class Engine:
         mood: str,
     ) -> bool:
         kind = "text/html" if mood == "lies" else "text/event-stream"
-        writer.write(
-            f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
-        )
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n"
+        writer.write(head.encode())
         gone = asyncio.ensure_future(reader.read(1))
         try:
             for number, event in enumerate(_events(body, mood)):

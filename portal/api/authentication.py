@@ -1,0 +1,51 @@
+"""Who asks the control API: the actor that the tenant's transaction was opened for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.middleware.csrf import CsrfViewMiddleware
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from tenants.actors import Actor
+
+
+class _Csrf(CsrfViewMiddleware):
+    def _reject(self, request: Any, reason: str) -> str:  # type: ignore[override]
+        return reason
+
+
+class ActorAuthentication(BaseAuthentication):
+    """``request.auth`` is the Actor. A session needs a CSRF token for what changes something."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+        actor: Actor | None = getattr(request._request, "actor", None)
+        if actor is None:
+            return None
+        if actor.key is None:
+            check = _Csrf(lambda _: None)  # type: ignore[arg-type,return-value]
+            check.process_request(request._request)
+            if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]
+                raise exceptions.PermissionDenied(f"CSRF: {reason}")
+        return request._request.user, actor
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class HasActor(BasePermission):
+    """A live key or a signed-in member."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.auth, Actor)
+
+
+def actor_of(request: Request) -> Actor:
+    """The actor of an API request."""
+    actor = request.auth
+    assert isinstance(actor, Actor)
+    return actor

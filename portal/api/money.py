@@ -1,0 +1,138 @@
+"""Operations on usage, budgets and invoices."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing import budgets, documents
+from billing import queries as money
+from portal.api import shapes
+from portal.api.authentication import actor_of
+from portal.api.pages import listed
+from portal.api.problems import Refused
+from portal.deployments.actions import closing
+from portal.lib.periods import Month
+from portal.usage import queries
+from tenants import actors, rls
+
+MONTH = OpenApiParameter("month", str, description="such as 2026-11; this month if left out")
+GROUP = OpenApiParameter("group", str, enum=queries.GROUPS)
+
+
+class UsageView(APIView):
+    @extend_schema(parameters=[MONTH, GROUP], responses=shapes.UsageOut(many=True))
+    def get(self, request: Request) -> Response:
+        """A month's use by model, endpoint, key, site or project."""
+        actor = actor_of(request)
+        actor.require("usage.read")
+        try:
+            text = request.query_params.get("month")
+            month = Month.parse(text) if text else Month.of(timezone.now())
+            rows = queries.by(actor, month.period, request.query_params.get("group", "model"))
+        except ValueError as error:
+            raise Refused(str(error), code="month", field="month", status=400) from error
+        except queries.UnknownGroup as error:
+            raise Refused(
+                f"Group by one of {', '.join(queries.GROUPS)}.",
+                code="group",
+                field="group",
+                status=400,
+            ) from error
+        return Response(
+            {
+                "month": str(month),
+                "data": shapes.UsageOut(rows, many=True).data,
+                "total": shapes.UsageOut(queries.totals(actor, month.period)).data,
+            }
+        )
+
+
+class BudgetsView(APIView):
+    @extend_schema(responses=shapes.BudgetOut(many=True))
+    def get(self, request: Request) -> Response:
+        """Budgets and how they stand this month."""
+        actor = actor_of(request)
+        actor.require("budgets.read")
+        rows = [
+            {
+                "budget": one,
+                "standing": budgets.standing(one, actor.organization, now=timezone.now()),
+            }
+            for one in money.budgets(actor)
+        ]
+        data = shapes.BudgetOut(rows, many=True).data
+        return Response({"data": data, "next": None, "previous": None})
+
+
+class BudgetView(APIView):
+    @extend_schema(request=shapes.BudgetIn, responses=shapes.BudgetOut)
+    def patch(self, request: Request, public_id: str) -> Response:
+        """Change a limit. It cannot be set below what is used this month."""
+        actor = actor_of(request)
+        actor.require("budgets.change")
+        body = shapes.BudgetIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        with actors.scope_for(actor):
+            budget = get_object_or_404(money.budgets(actor), public_id=public_id)
+        try:
+            changed = budgets.change(
+                budget=budget, by=actor, now=timezone.now(), **body.validated_data
+            )
+        except (budgets.LimitTooLow, budgets.LimitOutOfRange) as error:
+            raise Refused(str(error), code="limit", field="limit_won") from error
+        except budgets.CountersUnavailable as error:
+            raise Refused(str(error), code="counters_unavailable", status=503) from error
+        with actors.scope_for(actor):
+            standing = budgets.standing(changed, actor.organization, now=timezone.now())
+        return Response(shapes.BudgetOut({"budget": changed, "standing": standing}).data)
+
+
+budget_view = rls.own_transactions(BudgetView.as_view())
+
+
+class InvoicesView(APIView):
+    @extend_schema(responses=shapes.InvoiceOut(many=True))
+    def get(self, request: Request) -> Response:
+        """Issued invoices, newest first."""
+        actor = actor_of(request)
+        actor.require("invoices.read")
+        return listed(request, money.invoices(actor), shapes.InvoiceOut)
+
+
+class InterimView(APIView):
+    @extend_schema(request=None, responses={201: shapes.InvoiceDetailOut, 204: None})
+    def post(self, request: Request) -> Response:
+        """Bill up to now. 204 if there is nothing to bill."""
+        actor = actor_of(request)
+        actor.require("invoices.issue")
+        invoice = closing.bill_up_to_now(by=actor, now=timezone.now())
+        if invoice is None:
+            return Response(status=204)
+        return Response(shapes.InvoiceDetailOut(invoice).data, status=201)
+
+
+class InvoiceView(APIView):
+    @extend_schema(responses=shapes.InvoiceDetailOut)
+    def get(self, request: Request, public_id: str) -> Response:
+        """One invoice with its lines."""
+        actor = actor_of(request)
+        actor.require("invoices.read")
+        invoice = get_object_or_404(money.invoices(actor), public_id=public_id)
+        return Response(shapes.InvoiceDetailOut(invoice).data)
+
+
+class InvoicePdfView(APIView):
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    def get(self, request: Request, public_id: str) -> HttpResponse:
+        """The invoice as a PDF."""
+        actor = actor_of(request)
+        actor.require("invoices.read")
+        invoice = get_object_or_404(money.invoices(actor), public_id=public_id)
+        pdf = documents.pdf_of(invoice, now=timezone.now())
+        return HttpResponse(pdf, content_type="application/pdf")

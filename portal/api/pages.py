@@ -1,0 +1,32 @@
+"""Cursor pages: stable while rows are added, and no count over a large table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+
+class Pages(CursorPagination):
+    """``{"data": […], "next": url or null, "previous": url or null}``; ``?limit=`` up to 200."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 200
+    ordering = "-pk"
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {"data": data, "next": self.get_next_link(), "previous": self.get_previous_link()}
+        )
+
+
+def listed(request: Request, rows: QuerySet[Any], shape: type[Serializer[Any]]) -> Response:
+    """One page of ``rows``."""
+    pages = Pages()
+    page = pages.paginate_queryset(rows, request)
+    return pages.get_paginated_response(shape(page, many=True).data)

@@ -1,0 +1,176 @@
+"""Operations on models, sites, endpoints and orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing import budgets
+from portal.api import shapes
+from portal.api.authentication import actor_of
+from portal.api.pages import listed
+from portal.api.problems import Refused
+from portal.api.tenancy import find_project
+from portal.catalog.models import CatalogModel
+from portal.deployments import queries
+from portal.deployments.actions import endpoints, orders
+from portal.deployments.models import Endpoint, Order
+from portal.fleet.models import Site
+from tenants import actors, names, rls
+
+IDEMPOTENCY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
+ESTIMATE = OpenApiParameter("estimate", bool, description="true: only the price, nothing ordered")
+
+
+class ModelsView(APIView):
+    @extend_schema(responses=shapes.ModelOut(many=True))
+    def get(self, request: Request) -> Response:
+        """The catalogue."""
+        actor_of(request).require("endpoints.read")
+        return listed(request, CatalogModel.objects.all(), shapes.ModelOut)
+
+
+class ModelView(APIView):
+    @extend_schema(responses=shapes.ModelOut)
+    def get(self, request: Request, slug: str) -> Response:
+        """One model."""
+        actor_of(request).require("endpoints.read")
+        return Response(shapes.ModelOut(get_object_or_404(CatalogModel, slug=slug)).data)
+
+
+def _site(site: Site) -> dict[str, Any]:
+    cards = list(site.cards.all())
+    return {
+        "site": site,
+        "code": site.state_at(timezone.now()),
+        "cards": len(cards),
+        "free": sum(card.state == "free" for card in cards),
+    }
+
+
+class SitesView(APIView):
+    @extend_schema(responses=shapes.SiteOut(many=True))
+    def get(self, request: Request) -> Response:
+        """All sites with their live state."""
+        actor_of(request).require("endpoints.read")
+        sites = Site.objects.select_related("region").prefetch_related("cards").order_by("pk")
+        rows = [shapes.SiteOut(_site(site)).data for site in sites]
+        return Response({"data": rows, "next": None, "previous": None})
+
+
+class SiteView(APIView):
+    @extend_schema(responses=shapes.SiteOut)
+    def get(self, request: Request, code: str) -> Response:
+        """One site."""
+        actor_of(request).require("endpoints.read")
+        site = get_object_or_404(Site.objects.select_related("region"), code=code)
+        return Response(shapes.SiteOut(_site(site)).data)
+
+
+def _shown(endpoint: Endpoint) -> dict[str, Any]:
+    endpoint.living = list(endpoint.placements.all())  # type: ignore[attr-defined]
+    endpoint.status_code = queries.status_of(endpoint, endpoint.living).code  # type: ignore[attr-defined]
+    return dict(shapes.EndpointOut(endpoint).data)
+
+
+class EndpointsView(APIView):
+    @extend_schema(responses=shapes.EndpointOut(many=True))
+    def get(self, request: Request) -> Response:
+        """Own and shared endpoints that are not stopped."""
+        actor = actor_of(request)
+        actor.require("endpoints.read")
+        rows = queries.endpoints(actor).filter(stopped_at=None)[:200]
+        return Response({"data": [_shown(one) for one in rows], "next": None, "previous": None})
+
+    @extend_schema(
+        request=shapes.EndpointIn,
+        parameters=[IDEMPOTENCY, ESTIMATE],
+        responses={200: shapes.QuoteOut, 201: shapes.OrderOut},
+    )
+    def post(self, request: Request) -> Response:
+        """Order a dedicated endpoint. The same Idempotency-Key again gives the same order."""
+        actor = actor_of(request)
+        actor.require("orders.create")
+        body = shapes.EndpointIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        sent = dict(body.validated_data)
+        with actors.scope_for(actor):
+            project = find_project(actor, sent.pop("project"))
+        wish = orders.Wish(**sent)
+        try:
+            if request.query_params.get("estimate") == "true":
+                with actors.scope_for(actor):
+                    found = orders.quote(wish=wish, project=project, now=timezone.now())
+                    return Response(shapes.QuoteOut(found).data)
+            return self._order(request, wish, project)
+        except (orders.NameTaken, names.BadName) as error:
+            raise Refused(str(error), code="name", field="name") from error
+        except orders.NoCardFree as error:
+            raise Refused(str(error), code="no_card_free", field="region", status=409) from error
+        except orders.NotForSale as error:
+            raise Refused(str(error), code="unknown_model", field="model") from error
+        except orders.IdempotencyMismatch as error:
+            raise Refused(str(error), code="idempotency_mismatch") from error
+        except budgets.BudgetExceeded as error:
+            raise Refused(str(error), code="budget_exceeded", status=409) from error
+        except budgets.CountersUnavailable as error:
+            raise Refused(str(error), code="counters_unavailable", status=503) from error
+
+    def _order(self, request: Request, wish: orders.Wish, project: Any) -> Response:
+        key = request.headers.get("Idempotency-Key", "")
+        if not 8 <= len(key) <= 80:
+            raise Refused(
+                "Send an Idempotency-Key of 8 to 80 characters, so that a repeated call orders once.",
+                code="idempotency_key",
+                status=400,
+            )
+        actor = actor_of(request)
+        order = orders.place(
+            wish=wish, project=project, idempotency_key=key, by=actor, now=timezone.now()
+        )
+        with actors.scope_for(actor):
+            return Response(shapes.OrderOut(order).data, status=201)
+
+
+endpoints_view = rls.own_transactions(EndpointsView.as_view())
+
+
+class EndpointView(APIView):
+    def _find(self, request: Request, public_id: str) -> Endpoint:
+        rows = queries.endpoints(actor_of(request))
+        found: Endpoint = get_object_or_404(rows, public_id=public_id)
+        return found
+
+    @extend_schema(responses=shapes.EndpointOut)
+    def get(self, request: Request, public_id: str) -> Response:
+        """One endpoint with its replicas."""
+        actor_of(request).require("endpoints.read")
+        return Response(_shown(self._find(request, public_id)))
+
+    @extend_schema(responses=shapes.EndpointOut)
+    def delete(self, request: Request, public_id: str) -> Response:
+        """Stop it for good. Repeating it changes nothing."""
+        actor = actor_of(request)
+        actor.require("endpoints.change")
+        endpoint = self._find(request, public_id)
+        try:
+            endpoints.stop(endpoint=endpoint, by=actor, now=timezone.now())
+        except endpoints.NotYours as error:
+            raise Refused(str(error), code="not_yours", status=403) from error
+        return Response(_shown(self._find(request, public_id)))
+
+
+class OrdersView(APIView):
+    @extend_schema(responses=shapes.OrderOut(many=True))
+    def get(self, request: Request) -> Response:
+        """Orders, newest first."""
+        actor = actor_of(request)
+        actor.require("endpoints.read")
+        rows = Order.objects.visible_to(actor).select_related("endpoint")
+        return listed(request, rows, shapes.OrderOut)

@@ -1,0 +1,203 @@
+"""What goes in and comes out. No models and no logic; unknown fields are refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tenants.models import DataClass, KeyMode
+
+
+class Strict(serializers.Serializer[Any]):
+    """Refuses what it does not know: a mistyped field must not be dropped in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+            raise serializers.ValidationError(dict.fromkeys(unknown, "Unknown field."))
+        return super().to_internal_value(data)
+
+
+class OrganizationOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="public_id")
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    business_number = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class ProjectIn(Strict):
+    name = serializers.CharField(max_length=60)
+    data_class = serializers.ChoiceField(choices=DataClass.values, default="open")
+    cost_centre = serializers.CharField(max_length=40, default="", allow_blank=True)
+
+
+class ProjectOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="public_id")
+    name = serializers.CharField()
+    data_class = serializers.CharField()
+    cost_centre = serializers.CharField()
+    regions = serializers.ListField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+
+
+class KeyIn(Strict):
+    name = serializers.CharField(max_length=60)
+    project = serializers.CharField(max_length=24)
+    mode = serializers.ChoiceField(choices=KeyMode.values, default="live")
+    rpm_limit = serializers.IntegerField(min_value=1, max_value=100_000, default=60)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    models = serializers.ListField(
+        child=serializers.CharField(max_length=64), default=list, max_length=100
+    )
+    sites = serializers.ListField(
+        child=serializers.CharField(max_length=32), default=list, max_length=100
+    )
+
+
+class KeyOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="public_id")
+    name = serializers.CharField()
+    project = serializers.CharField(source="project.public_id")
+    mode = serializers.CharField()
+    public_part = serializers.CharField()
+    rpm_limit = serializers.IntegerField()
+    models = serializers.ListField(source="allowed_models", child=serializers.CharField())
+    sites = serializers.ListField(source="allowed_sites", child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class KeyMadeOut(KeyOut):
+    secret = serializers.CharField(help_text="Shown this once.")
+
+
+class ModelOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="slug")
+    kind = serializers.CharField()
+    name_ko = serializers.CharField()
+    name_en = serializers.CharField()
+    licence = serializers.CharField()
+    context_tokens = serializers.IntegerField()
+    answers_korean = serializers.BooleanField()
+
+
+class SiteOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="site.code")
+    name_ko = serializers.CharField(source="site.name_ko")
+    name_en = serializers.CharField(source="site.name_en")
+    region = serializers.CharField(source="site.region.code")
+    simulated = serializers.BooleanField(source="site.simulated")
+    state = serializers.CharField(source="code")
+    cards = serializers.IntegerField()
+    cards_free = serializers.IntegerField(source="free")
+
+
+class ReplicaOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="public_id")
+    site = serializers.CharField(source="site.code")
+    state = serializers.CharField()
+    because = serializers.CharField()
+    cards = serializers.ListField(source="card_refs", child=serializers.CharField())
+    restarts = serializers.IntegerField()
+    since = serializers.DateTimeField(source="state_since")
+
+
+class EndpointIn(Strict):
+    name = serializers.CharField(max_length=60)
+    project = serializers.CharField(max_length=24)
+    model = serializers.CharField(max_length=64)
+    region = serializers.CharField(max_length=24, default="", allow_blank=True)
+    replicas = serializers.IntegerField(min_value=1, max_value=8, default=1)
+
+
+class EndpointOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="public_id")
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    model = serializers.CharField(source="model.slug")
+    status = serializers.CharField(source="status_code")
+    created_at = serializers.DateTimeField()
+    stopped_at = serializers.DateTimeField(allow_null=True)
+    replicas = ReplicaOut(many=True, source="living")
+
+
+class QuoteOut(serializers.Serializer[Any]):
+    chip = serializers.CharField()
+    cards = serializers.IntegerField()
+    sites = serializers.ListField(source="choice.sites", child=serializers.CharField())
+    won_per_card_hour = serializers.DecimalField(max_digits=18, decimal_places=6)
+    won_per_hour = serializers.IntegerField()
+    won_per_month = serializers.IntegerField()
+    set_aside_micro_won = serializers.IntegerField(source="rest_of_month_micro")
+
+
+class OrderOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="public_id")
+    endpoint = serializers.CharField(source="endpoint.public_id")
+    state = serializers.CharField()
+    name = serializers.CharField()
+    chip = serializers.CharField()
+    cards = serializers.IntegerField()
+    won_per_hour = serializers.IntegerField()
+    won_per_month = serializers.IntegerField()
+    set_aside_micro_won = serializers.IntegerField(source="committed_micro")
+    placed_at = serializers.DateTimeField()
+
+
+class UsageOut(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    requests = serializers.IntegerField()
+    tokens_in = serializers.IntegerField()
+    tokens_cached = serializers.IntegerField()
+    tokens_out = serializers.IntegerField()
+    cost_micro_won = serializers.IntegerField(source="settled_micro")
+    written_off_micro_won = serializers.IntegerField(source="written_off_micro")
+
+
+class BudgetIn(Strict):
+    limit_won = serializers.IntegerField(min_value=0, max_value=10**18)
+    because = serializers.CharField(max_length=200, default="", allow_blank=True)
+
+
+class BudgetOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="budget.public_id")
+    scope = serializers.CharField(source="budget.scope")
+    subject = serializers.CharField(source="budget.subject")
+    hard = serializers.BooleanField(source="budget.hard")
+    limit_won = serializers.IntegerField(source="budget.limit_won")
+    spent_won = serializers.DecimalField(source="standing.spent", max_digits=30, decimal_places=6)
+    committed_won = serializers.DecimalField(
+        source="standing.committed", max_digits=30, decimal_places=6
+    )
+    held_won = serializers.DecimalField(source="standing.held", max_digits=30, decimal_places=6)
+    left_won = serializers.DecimalField(source="standing.left", max_digits=30, decimal_places=6)
+    live = serializers.BooleanField(source="standing.live")
+
+
+class LineOut(serializers.Serializer[Any]):
+    month = serializers.CharField(source="usage_month")
+    text_ko = serializers.CharField()
+    text_en = serializers.CharField()
+    unit = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = serializers.DecimalField(max_digits=18, decimal_places=6)
+    amount_won = serializers.IntegerField()
+
+
+class InvoiceOut(serializers.Serializer[Any]):
+    id = serializers.CharField(source="public_id")
+    number = serializers.CharField()
+    kind = serializers.CharField()
+    month = serializers.CharField()
+    period_start = serializers.DateTimeField()
+    period_end = serializers.DateTimeField()
+    issue_date = serializers.DateField()
+    supply_won = serializers.IntegerField()
+    vat_won = serializers.IntegerField()
+    total_won = serializers.IntegerField()
+
+
+class InvoiceDetailOut(InvoiceOut):
+    lines = LineOut(many=True)

@@ -1,0 +1,65 @@
+"""Geometry of the charts: numbers in, percent of the drawing out. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from billing.budgets import Standing
+from portal.lib.periods import Month
+from portal.usage.queries import DayRow
+
+TOP, FLOOR = 10.0, 88.0  # percent of the height between the highest bar and the axis
+
+
+def gauge(standing: Standing) -> dict[str, Any]:
+    """Shares of the limit, in whole percent of the width; never over 100 together."""
+    if standing.limit <= 0:
+        return {"used": 100, "held": 0, "label": "100%"}
+    used = min(Decimal(100), standing.used * 100 / standing.limit)
+    held = min(100 - used, standing.held * 100 / standing.limit)
+    share = standing.used * 100 / standing.limit
+    return {"used": f"{used:.2f}", "held": f"{held:.2f}", "label": f"{share:.1f}%"}
+
+
+def nice_top(largest: Decimal) -> Decimal:
+    """The next round number (1, 2 or 5 times a power of ten) at or above ``largest``."""
+    if largest <= 0:
+        return Decimal(1)
+    power = Decimal(10) ** largest.adjusted()
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= largest)
+
+
+def bars(values: list[tuple[str, Decimal]], *, every: int = 1) -> dict[str, Any]:
+    """Bars over the whole width with two grid lines; every nth label is drawn."""
+    top = nice_top(max((value for _, value in values), default=Decimal(0)))
+    slot = 100.0 / max(1, len(values))
+    drawn = []
+    for number, (label, value) in enumerate(values):
+        height = float(value / top) * (FLOOR - TOP)
+        drawn.append(
+            {
+                "x": f"{number * slot + slot * 0.12:.2f}",
+                "width": f"{slot * 0.76:.2f}",
+                "y": f"{FLOOR - height:.2f}",
+                "height": f"{height:.2f}",
+                "label": label,
+                "value": f"₩{value:,.6f}".rstrip("0").rstrip("."),
+                "shown": number % every == 0,
+            }
+        )
+    lines = [
+        {
+            "y": f"{FLOOR - (FLOOR - TOP) * share:.2f}",
+            "label": f"₩{(top * Decimal(share)).normalize():,f}",
+        }
+        for share in (0.5, 1.0)
+    ]
+    return {"bars": drawn, "lines": lines}
+
+
+def days(rows: list[DayRow], month: Month) -> dict[str, Any]:
+    """Won per day of a month; days without requests are zero."""
+    by_day = {row.day.day: Decimal(row.settled_micro) / 1_000_000 for row in rows}
+    values = [(str(day), by_day.get(day, Decimal(0))) for day in range(1, month.days + 1)]
+    return bars(values, every=5) | {"empty": not rows}

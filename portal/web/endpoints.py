@@ -1,0 +1,305 @@
+"""Endpoints: list, order, live status, logs, stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from billing import budgets
+from portal.catalog.models import CatalogModel, Region
+from portal.deployments import queries
+from portal.deployments.actions import endpoints as actions
+from portal.deployments.actions import orders
+from portal.deployments.models import Endpoint
+from portal.deployments.placement import Rejection
+from portal.fleet.drivers.contract import SiteUnavailable
+from portal.fleet.drivers.registry import driver_for
+from portal.lib import ids
+from portal.lib.sealing import unseal
+from portal.web import doors, states
+from tenants import actors, rls
+from tenants.forms import clean_name
+from tenants.models import Project
+
+WHY_NOT = {
+    "other_region": gettext_lazy("in another region"),
+    "no_offering": gettext_lazy("the model is not offered on its chip"),
+    "no_card_free": gettext_lazy("not enough free cards"),
+    "silent": gettext_lazy("the site does not answer now"),
+    "drained": gettext_lazy("takes no new work"),
+    "data_class": gettext_lazy("not allowed for the project's data class"),
+}
+STEP_TITLES = {
+    "order": gettext_lazy("Order checked"),
+    "placement": gettext_lazy("Site chosen"),
+    "cards": gettext_lazy("Cards assigned"),
+    "engine": gettext_lazy("Engine starts"),
+    "connect": gettext_lazy("Connected"),
+}
+
+
+class OrderForm(forms.Form):
+    name = forms.CharField(
+        label=gettext_lazy("Name of the endpoint"),
+        max_length=60,
+        help_text=gettext_lazy("Programs use it as the model name."),
+    )
+    project = forms.ModelChoiceField(
+        label=gettext_lazy("Project"),
+        queryset=Project.objects.none(),
+        to_field_name="public_id",
+        empty_label=None,
+    )
+    model = forms.ModelChoiceField(
+        label=gettext_lazy("Model"),
+        queryset=CatalogModel.objects.filter(kind="chat"),
+        to_field_name="slug",
+        empty_label=None,
+    )
+    region = forms.ModelChoiceField(
+        label=gettext_lazy("Region"),
+        queryset=Region.objects.filter(sites__isnull=False).distinct(),
+        to_field_name="code",
+        empty_label=None,
+    )
+    replicas = forms.IntegerField(
+        label=gettext_lazy("Replicas"), min_value=1, max_value=orders.MAX_REPLICAS, initial=1
+    )
+    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)
+
+    def __init__(self, *args: Any, actor: actors.Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        projects = Project.objects.visible_to(actor).filter(archived_at=None)
+        self.fields["project"].queryset = projects  # type: ignore[attr-defined]
+
+    def clean_name(self) -> str:
+        return clean_name(self.cleaned_data["name"], 60)
+
+    def wish(self) -> orders.Wish:
+        """What was chosen, in the words of the domain."""
+        chosen = self.cleaned_data
+        return orders.Wish(
+            name=chosen.get("name") or "–",
+            model=chosen["model"].slug,
+            region=chosen["region"].code,
+            replicas=chosen["replicas"],
+        )
+
+
+@require_GET
+@doors.page_for("endpoints.read")
+def index(request: HttpRequest) -> HttpResponse:
+    """Own and shared endpoints; stopped ones with ``?stopped=1``."""
+    rows = queries.endpoints(doors.actor(request))
+    stopped = request.GET.get("stopped") == "1"
+    page = doors.page_of(request, rows if stopped else rows.filter(stopped_at=None))
+    shown = [
+        (one, states.ENDPOINT[queries.status_of(one, one.placements.all()).code]) for one in page
+    ]
+    return render(
+        request, "endpoints/index.html", {"rows": shown, "page": page, "stopped": stopped}
+    )
+
+
+@rls.own_transactions
+@require_http_methods(["GET", "POST"])
+@doors.page_for("orders.create")
+def new(request: HttpRequest) -> HttpResponse:
+    """Choose, see the price, order. The action opens its own transactions."""
+    actor = doors.actor(request)
+    with actors.scope_for(actor):
+        form = OrderForm(request.POST or None, actor=actor, initial=_initial(request))
+        valid = request.method == "POST" and form.is_valid()
+        if not valid:
+            return _order_page(request, form)
+        wish, project = form.wish(), form.cleaned_data["project"]
+    rejected: tuple[Rejection, ...] = ()
+    try:
+        order = orders.place(
+            wish=wish,
+            project=project,
+            idempotency_key=form.cleaned_data["idempotency_key"],
+            by=actor,
+            now=timezone.now(),
+        )
+    except orders.NameTaken as error:
+        form.add_error("name", str(error))
+    except orders.NoCardFree as error:
+        form.add_error("region", str(error))
+        rejected = error.rejected
+    except (orders.NotForSale, orders.IdempotencyMismatch) as error:
+        form.add_error("model", str(error))
+    except (budgets.BudgetExceeded, budgets.CountersUnavailable) as error:
+        form.add_error(None, str(error))
+    else:
+        with actors.scope_for(actor):
+            messages.success(request, _("Ordered. The steps below show how it comes up."))
+            return redirect("endpoint", order.endpoint.public_id if order.endpoint else "")
+    with actors.scope_for(actor):
+        return _order_page(request, form, rejected)
+
+
+def _initial(request: HttpRequest) -> dict[str, str]:
+    return {
+        "idempotency_key": ids.mint("idem"),
+        "model": request.GET.get("model", ""),
+        "region": request.GET.get("region", ""),
+    }
+
+
+def _order_page(
+    request: HttpRequest, form: OrderForm, rejected: tuple[Rejection, ...] = ()
+) -> HttpResponse:
+    status = 422 if form.errors else 200
+    context = {"form": form, "rejected": _reasons(rejected)} | _estimate(form, request)
+    return render(request, "endpoints/new.html", context, status=status)
+
+
+def _reasons(rejected: tuple[Rejection, ...]) -> list[dict[str, Any]]:
+    return [
+        {"site": one.site, "why": WHY_NOT[one.why], "free": one.free, "needed": one.needed}
+        for one in rejected
+    ]
+
+
+def _estimate(form: OrderForm, request: HttpRequest) -> dict[str, Any]:
+    """The price of what is chosen now, and where it would run; or why not."""
+    source = request.POST if request.method == "POST" else request.GET
+    actor = doors.actor(request)
+    project = Project.objects.visible_to(actor).filter(archived_at=None)
+    chosen = source.get("project")
+    project = project.filter(public_id=chosen) if chosen else project
+    region = source.get("region") or getattr(form.fields["region"].queryset.first(), "code", "")  # type: ignore[attr-defined]
+    model = source.get("model") or getattr(form.fields["model"].queryset.first(), "slug", "")  # type: ignore[attr-defined]
+    try:
+        replicas = int(source.get("replicas") or 1)
+        found = project.first()
+        if found is None:
+            return {}
+        wish = orders.Wish(name="–", model=model, region=region, replicas=replicas)
+        return {"quote": orders.quote(wish=wish, project=found, now=timezone.now())}
+    except orders.NoCardFree as error:
+        return {"no_quote": str(error), "why_not": _reasons(error.rejected)}
+    except (ValueError, orders.NotForSale, orders.BadReplicas) as error:
+        return {"no_quote": str(error)}
+
+
+@require_GET
+@doors.page_for("orders.create")
+def estimate(request: HttpRequest) -> HttpResponse:
+    """The estimate alone, as the fields change."""
+    form = OrderForm(actor=doors.actor(request))
+    return render(request, "endpoints/new.html#estimate", _estimate(form, request))
+
+
+def _find(request: HttpRequest, public_id: str) -> Endpoint:
+    found: Endpoint = get_object_or_404(
+        queries.endpoints(doors.actor(request)), public_id=public_id
+    )
+    return found
+
+
+def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
+    status = queries.status_of(endpoint, endpoint.placements.all())
+    own = endpoint.organization_id == doors.actor(request).organization.pk
+    return {
+        "endpoint": endpoint,
+        "own": own,
+        "state": states.ENDPOINT[status.code],
+        "status": status,
+        "settled": status.code in {"ready", "stopped"},
+        "steps": [
+            {"title": STEP_TITLES[name], "mark": mark, "note": ""}
+            for name, mark in queries.steps_of(endpoint, timezone.now())
+        ],
+        "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
+        "moves": queries.moves_of(endpoint, limit=40) if own else [],
+    }
+
+
+@require_GET
+@doors.page_for("endpoints.read")
+def detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Everything about one endpoint; its status renews itself until it is settled."""
+    endpoint = _find(request, public_id)
+    context = _live(request, endpoint) | {
+        "order": queries.order_of(endpoint),
+        "snippet": _snippet(endpoint),
+    }
+    return render(request, "endpoints/detail.html", context)
+
+
+def _snippet(endpoint: Endpoint) -> str:
+    """How to call it with the official client."""
+    return (
+        "from openai import OpenAI\n\n"
+        f'client = OpenAI(base_url="{settings.DURE_GATEWAY_URL}/v1", api_key="dure_live_…")\n'
+        "answer = client.chat.completions.create(\n"
+        f'    model="{endpoint.name}",\n'
+        '    messages=[{"role": "user", "content": "Hello"}],\n'
+        ")"
+    )
+
+
+@require_GET
+@doors.page_for("endpoints.read")
+def status(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The live part alone."""
+    return render(
+        request, "endpoints/detail.html#status", _live(request, _find(request, public_id))
+    )
+
+
+@rls.own_transactions
+@require_GET
+@doors.page_for("endpoints.read")
+def logs(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Engine logs of own replicas, asked of the sites now; a silent site says so."""
+    actor = doors.actor(request)
+    with actors.scope_for(actor):
+        endpoint = _find(request, public_id)
+        placements = list(endpoint.placements.filter(organization=actor.organization)[:8])
+        sites = {one.site_id: one.site for one in placements}
+    blocks = []
+    for placement in placements:
+        site = sites[placement.site_id]
+        driver = driver_for(
+            site.driver,
+            control_url=site.control_url,
+            token=unseal(site.sealed_token, settings.DURE_SEAL_KEYS),
+        )
+        try:
+            lines = [line.text for line in driver.logs(placement.public_id, 0).lines[-60:]]
+            blocks.append({"site": site.title, "lines": lines, "silent": False})
+        except SiteUnavailable:
+            blocks.append({"site": site.title, "lines": [], "silent": True})
+    with actors.scope_for(actor):
+        return render(request, "endpoints/detail.html#logs", {"blocks": blocks})
+
+
+@require_POST
+@doors.page_for("endpoints.change")
+def stop(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Stop for good, after the name was typed."""
+    endpoint = _find(request, public_id)
+    if request.POST.get("name", "").strip() != endpoint.name:
+        messages.error(request, _("Nothing was stopped: the name typed is another one."))
+        return redirect("endpoint", public_id)
+    try:
+        actions.stop(endpoint=endpoint, by=doors.actor(request), now=timezone.now())
+    except actions.NotYours as error:
+        messages.error(request, str(error))
+        return redirect("endpoint", public_id)
+    messages.success(
+        request, _("“%(name)s” is being stopped. Charging has ended.") % {"name": endpoint.name}
+    )
+    return redirect("endpoint", public_id)

@@ -1,0 +1,45 @@
+"""The catalogue: what can be called, at what price, on which chips, with which evidence."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from billing import tariffs
+from portal.catalog.models import CatalogModel, Offering
+from portal.web import doors, states
+
+
+@require_GET
+@doors.page_for("endpoints.read")
+def index(request: HttpRequest) -> HttpResponse:
+    """All models; ``?q=`` and ``?kind=`` narrow the list."""
+    models = CatalogModel.objects.all()
+    query, kind = request.GET.get("q", "").strip()[:60], request.GET.get("kind", "")
+    if query:
+        models = models.filter(slug__icontains=query) | models.filter(name_ko__icontains=query)
+    if kind in {"chat", "embedding"}:
+        models = models.filter(kind=kind)
+    prices = tariffs.token_tariffs_at(timezone.now())
+    rows = [(model, prices.get(model.slug)) for model in models]
+    return render(request, "models/index.html", {"rows": rows, "query": query, "kind": kind})
+
+
+@require_GET
+@doors.page_for("endpoints.read")
+def detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """One model with its offerings and how to call it."""
+    model = get_object_or_404(CatalogModel, slug=slug)
+    offerings = Offering.objects.filter(version__model=model).select_related("chip", "version")
+    return render(
+        request,
+        "models/detail.html",
+        {
+            "model": model,
+            "version": model.versions.filter(current=True).first(),
+            "price": tariffs.token_tariffs_at(timezone.now()).get(model.slug),
+            "offerings": [(one, states.EVIDENCE[one.evidence]) for one in offerings],
+        },
+    )

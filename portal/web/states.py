@@ -1,0 +1,58 @@
+"""Shape, word and tone of every state: one table for all pages."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class State(TypedDict):
+    """What ``components/state.html`` shows."""
+
+    tone: str
+    mark: str
+    text: str | Promise
+
+
+def _state(tone: str, mark: str, text: str | Promise) -> State:
+    return {"tone": tone, "mark": mark, "text": text}
+
+
+ENDPOINT = {
+    "ready": _state("ok", "ok", _("Ready")),
+    "degraded": _state("warn", "warn", _("Partly ready")),
+    "deploying": _state("info", "half", _("Being deployed")),
+    "waiting": _state("info", "wait", _("Waiting for the site")),
+    "failing": _state("bad", "bad", _("Failing")),
+    "stopping": _state("", "half", _("Being stopped")),
+    "stopped": _state("", "off", _("Stopped")),
+    "funding_hold": _state("warn", "pause", _("Paused: budget used up")),
+    "operator_hold": _state("warn", "pause", _("Paused by the operator")),
+}
+PLACEMENT = {
+    "wanted": _state("info", "wait", _("Waiting for the site")),
+    "starting": _state("info", "half", _("Engine is starting")),
+    "ready": _state("ok", "ok", _("Ready")),
+    "failed": _state("bad", "bad", _("Failed")),
+    "stopping": _state("", "half", _("Being stopped")),
+    "stopped": _state("", "off", _("Stopped")),
+}
+SITE = {
+    "healthy": _state("ok", "ok", _("Healthy")),
+    "silent": _state("bad", "bad", _("Silent")),
+    "drained": _state("", "pause", _("Drained")),
+    "waiting": _state("info", "wait", _("Not seen yet")),
+}
+KEY = {
+    "live": _state("ok", "ok", _("Live")),
+    "expired": _state("", "off", _("Expired")),
+    "revoked": _state("", "off", _("Revoked")),
+}
+EVIDENCE = {
+    "measured": _state("ok", "ok", _("Measured here")),
+    "claimed": _state("", "claim", _("Claimed by the vendor")),
+    "failing": _state("bad", "bad", _("Failing")),
+    "simulated": _state("", "mock", _("Ran on simulated hardware")),
+}
