@@ -126,7 +126,7 @@ class EndpointsView(APIView):
         key = request.headers.get("Idempotency-Key", "")
         if not 8 <= len(key) <= 80:
             raise Refused(
-                "Send an Idempotency-Key of 8 to 80 characters, so that a repeated call orders once.",
+                "Send an Idempotency-Key of 8 to 80 characters: a repeated call then orders once.",
                 code="idempotency_key",
                 status=400,
             )

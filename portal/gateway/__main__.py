@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 
@@ -24,7 +25,7 @@ def configure_logs() -> None:
     """JSON lines on standard output. Libraries are heard from warnings on, in the same form."""
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(),  # seconds since 1970: a date costs ten times as much
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
@@ -45,6 +46,8 @@ def configure_logs() -> None:
 
 def serve(config: Config) -> None:
     """Until SIGTERM; then what is open has ``drain_seconds`` to end."""
+    gc.freeze()  # modules live as long as the process: the collector need not look at them
+    gc.set_threshold(20_000, 50, 50)
     uvicorn.run(
         App(config),
         host=config.host,

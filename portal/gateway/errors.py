@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from portal.admission.calls import Refused
-from portal.lib.money import micro_to_won
+from portal.lib.money import MICRO
 
 Header = tuple[bytes, bytes]
 
@@ -241,5 +241,6 @@ def _no_budget(refusal: Refused) -> Problem:
 
 def won(micro: int) -> str:
     """Exact won without an exponent and without trailing zeros: ``0.0012``."""
-    text = f"{micro_to_won(micro):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    whole, part = divmod(abs(micro), MICRO)
+    text = f"{whole}.{part:06d}".rstrip("0").rstrip(".")
+    return f"-{text}" if micro < 0 else text
