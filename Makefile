@@ -18,7 +18,7 @@ reset: setup ## stop and drop the data folder
 status: setup ## what runs
 	@$(PY) -m deploy.local status
 tour: setup ## do the main job once over the product's own pages and APIs
-	@$(PY) -m deploy.local run manage.py tour
+	@$(PY) -m deploy.local run -m deploy.local.tour
 seed: setup ## three believable organizations with a past month and an invoice
 	@$(PY) -m deploy.local run manage.py seed_demo
 shell: setup ## Django's shell in the running stack

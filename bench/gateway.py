@@ -117,7 +117,7 @@ def start_nginx(stack: ExitStack, folder: Path, upstream: int) -> Measured | Non
 def start_gateway(stack: ExitStack, folder: Path, upstream: int) -> tuple[Measured, World]:
     from cryptography.fernet import Fernet
 
-    server = valkey.Server(folder / "valkey", free_port(), secrets.token_hex(8), always=True)
+    server = valkey.Server(folder / "valkey", free_port(), secrets.token_hex(8), always=False)
     spawn(stack, server.command(), 1)
     server.wait()
     world = World(server.url(), Fernet.generate_key().decode()).prepare()

@@ -229,7 +229,7 @@ def status() -> int:
 
 
 def run() -> int:
-    """``run COMMAND…``: one command with the environment of a running stack; starts it if needed."""
+    """``run COMMAND…``: one command in the running stack's environment; starts it if needed."""
     config = configuration.load()
     if config is None or running(config) is None:
         return _run_in_own_stack(sys.argv[2:])
@@ -238,8 +238,16 @@ def run() -> int:
 
 def _run(config: Config, words: list[str]) -> int:
     env = os.environ | config.program_env()
-    command = [python(), *words] if words and words[0].endswith(".py") else words
+    command = [python(), *words] if words and words[0].endswith((".py", "-m")) else words
     return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+
+
+def _all_up(config: Config) -> bool:
+    env = config.program_env()
+    if running(config) is None or not (config.folder / "ready").exists():
+        return False
+    web = f"{env['DURE_WEB_ORIGIN']}/readyz"
+    return _answers(f"{env['DURE_GATEWAY_URL']}/ready") and _answers(web)
 
 
 def _run_in_own_stack(words: list[str]) -> int:
@@ -250,9 +258,8 @@ def _run_in_own_stack(words: list[str]) -> int:
         end = time.monotonic() + ANSWER_SECONDS + 60
         while time.monotonic() < end and stack.poll() is None:
             config = configuration.load()
-            if config and running(config) and (config.folder / "ready").exists():
-                if _answers(f"{config.program_env()['DURE_GATEWAY_URL']}/ready"):
-                    return _run(config, words)
+            if config and _all_up(config):
+                return _run(config, words)
             time.sleep(0.3)
         return 1
     finally:

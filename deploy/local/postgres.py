@@ -145,7 +145,7 @@ class Server:
             server.execute("GRANT USAGE ON SCHEMA public TO dure_app")
             for grant in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE, SELECT ON SEQUENCES"):
                 server.execute(
-                    "ALTER DEFAULT PRIVILEGES FOR ROLE dure_owner IN SCHEMA public "  # noqa: S608
+                    "ALTER DEFAULT PRIVILEGES FOR ROLE dure_owner IN SCHEMA public "
                     f"GRANT {grant} TO dure_app"
                 )
 

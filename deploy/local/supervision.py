@@ -32,7 +32,7 @@ def programs(config: Config) -> list[Program]:
     web += ["--port", str(config.port("WEB")), "--no-access-log", "--lifespan", "off"]
     celery = [py, "-m", "celery", "-A", "portal"]
     beat = ["beat", "--schedule", str(config.folder / "beat"), "--pidfile", "", "-l", "WARNING"]
-    found = [
+    return [
         Program("postgres", config.postgres().command(), stop_signal="INT", priority=10),
         Program("valkey-admission", config.admission().command(), priority=10),
         Program("valkey-celery", config.broker().command(), priority=10),
@@ -49,7 +49,6 @@ def programs(config: Config) -> list[Program]:
         Program("gateway", [py, "-m", "portal.gateway"], "valkey", env, stop_seconds=35),
         Program("web", web, "ready", env),
     ]
-    return found
 
 
 def _sites(config: Config) -> list[Program]:

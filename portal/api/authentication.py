@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from tenants.actors import Actor
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # at run time this would be a circle
 
 
 class _Csrf(CsrfViewMiddleware):

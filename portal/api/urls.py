@@ -5,9 +5,11 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
 from portal.api import documentation as docs
-from portal.api import money, serving, tenancy
+from portal.api import money, schema, serving, tenancy
 
-schema = SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])
+__all__ = ["documentation", "schema", "urlpatterns"]  # schema registers itself
+
+openapi = SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])
 
 urlpatterns = [
     path("organization", tenancy.OrganizationView.as_view(), name="api_organization"),
@@ -29,7 +31,7 @@ urlpatterns = [
     path("invoices/interim", money.InterimView.as_view(), name="api_invoice_interim"),
     path("invoices/<slug:public_id>", money.InvoiceView.as_view(), name="api_invoice"),
     path("invoices/<slug:public_id>/pdf", money.InvoicePdfView.as_view(), name="api_invoice_pdf"),
-    path("openapi.json", schema, name="api_schema"),
+    path("openapi.json", openapi, name="api_schema"),
 ]
 
 documentation = [path("docs/", docs.documentation, name="api_docs")]

@@ -14,6 +14,8 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+DISCARDED_BYTES = 16 << 20
+
 JSON: Header = (b"content-type", b"application/json")
 
 
@@ -48,7 +50,7 @@ async def read_body(scope: Scope, receive: Receive, config: Config) -> bytes:
     """The whole body. Too large: 413; too slow: 408."""
     length = header(scope, b"content-length")
     if length is not None and (not length.isdigit() or int(length) > config.body_bytes):
-        raise _too_large(config.body_bytes)
+        raise _too_large(config.body_bytes, announced=int(length) if length.isdigit() else None)
     message = await _first(receive, config)
     if not message.get("more_body", False):
         content: bytes = message.get("body", b"")
@@ -87,13 +89,16 @@ async def _rest(message: Message, receive: Receive, config: Config) -> bytes:
     return b"".join(parts)
 
 
-def _too_large(limit: int) -> Problem:
+def _too_large(limit: int, announced: int | None = None) -> Problem:
+    # A connection that is closed while the client still sends is reset, and the answer with it:
+    # so what is not too much is read and thrown away instead.
+    stays = announced is not None and announced <= DISCARDED_BYTES
     return Problem(
         413,
         "request_too_large",
         f"The request is larger than {limit} bytes. Send less text, or several requests.",
         more={"limit": limit},
-        headers=((b"connection", b"close"),),
+        headers=() if stays else ((b"connection", b"close"),),
     )
 
 

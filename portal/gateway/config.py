@@ -62,6 +62,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         between_seconds=_number(environment, "DURE_GATEWAY_BETWEEN_SECONDS", 30),
         whole_seconds=_number(environment, "DURE_GATEWAY_WHOLE_SECONDS", 600),
         most_open=_number(environment, "DURE_GATEWAY_MOST_OPEN", 2000),
+        stuck_seconds=_number(environment, "DURE_GATEWAY_STUCK_SECONDS", 60),
         renew_seconds=_number(environment, "DURE_GATEWAY_RENEW_SECONDS", 20),
         drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
     )

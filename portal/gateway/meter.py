@@ -19,6 +19,7 @@ from portal.usage.events import Counted
 EVENT_BYTES = 1 << 20  # more without an end of event is garbage
 BYTES_PER_TOKEN = 4  # of a prompt that nobody counted: fewer tokens than any real tokenizer's
 
+_ABSENT = msgspec.Raw()
 _EMPTY = (b"", b"null", b'""', b"[]")
 _Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 
@@ -41,9 +42,9 @@ class Usage(msgspec.Struct):
 
 
 class _Delta(msgspec.Struct):
-    content: msgspec.Raw = msgspec.Raw()
-    reasoning_content: msgspec.Raw = msgspec.Raw()
-    tool_calls: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw = _ABSENT
+    reasoning_content: msgspec.Raw = _ABSENT
+    tool_calls: msgspec.Raw = _ABSENT
 
 
 class _Choice(msgspec.Struct):
@@ -53,8 +54,8 @@ class _Choice(msgspec.Struct):
 
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] = []
-    usage: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ _usage_decoder = msgspec.json.Decoder(Usage)
 
 def read_usage(raw: bytes | msgspec.Raw | None) -> Usage | None:
     """The usage object of an answer, or ``None`` if there is none that can be believed."""
-    if raw is None or bytes(raw) in _EMPTY:
+    if raw is None:
         return None
     try:
         return _usage_decoder.decode(raw)
@@ -140,11 +141,11 @@ class StreamMeter:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self.broken = "it sent something that is no chunk of an answer"
             return False
-        if bytes(chunk.error) not in _EMPTY:
+        if _says(chunk.error):
             self.broken = "it reported an error"
             return False
         self._count(chunk)
-        if not chunk.choices and self.usage is not None and bytes(chunk.usage) not in _EMPTY:
+        if not chunk.choices and self.usage is not None and _says(chunk.usage):
             self.usage_event = event
             return False
         if self.held or any(choice.finish_reason for choice in chunk.choices):
@@ -153,16 +154,19 @@ class StreamMeter:
         return True
 
     def _count(self, chunk: _Chunk) -> None:
-        if bytes(chunk.usage) not in _EMPTY:
+        if _says(chunk.usage):
             self.usage = read_usage(chunk.usage) or self.usage
         for choice in chunk.choices:
             delta = choice.delta
-            if delta is not None and not (
-                bytes(delta.content) in _EMPTY
-                and bytes(delta.reasoning_content) in _EMPTY
-                and bytes(delta.tool_calls) in _EMPTY
+            if delta is not None and (
+                _says(delta.content) or _says(delta.reasoning_content) or _says(delta.tool_calls)
             ):
                 self.pieces += 1
+
+
+def _says(raw: msgspec.Raw) -> bool:
+    """Whether a field is there and not empty."""
+    return raw is not _ABSENT and bytes(raw) not in _EMPTY
 
 
 def _end_of_event(buffer: bytes, start: int) -> int:

@@ -23,7 +23,7 @@ def main() -> None:
     from django.db import DatabaseError, close_old_connections
     from django.utils import timezone
 
-    from portal.admission.calls import AdmissionUnavailable
+    from portal.admission.calls import AdmissionUnavailable, Refused
     from portal.admission.sync import Admission, connect
     from portal.routing.publish import Publisher
 
@@ -42,7 +42,7 @@ def main() -> None:
         try:
             publisher.turn(now=timezone.now())
             pause = PERIOD_SECONDS
-        except (AdmissionUnavailable, DatabaseError) as error:
+        except (AdmissionUnavailable, Refused, DatabaseError) as error:
             log.warning("publisher.waiting", error=f"{type(error).__name__}: {error}"[:200])
             close_old_connections()
             pause = min(pause * 2, 5.0)

@@ -19,12 +19,14 @@ from portal.admission import keys
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.grants import Grant
 from portal.admission.sync import Admission
-from portal.lib.ids import CELLS
+from portal.deployments.actions import commitments
+from portal.lib.ids import CELLS, cell_of
 from portal.lib.periods import Month
 from portal.routing import demand, snapshot, table
 from portal.routing.demand import Demand
 from portal.routing.snapshot import Snapshot
 from portal.routing.table import EndpointRoutes, TableIndex
+from portal.usage.models import Watermark
 from tenants import rls
 
 log = structlog.get_logger()
@@ -109,21 +111,41 @@ class Publisher:
         return found
 
     def _rebuild(self, found: Snapshot, now: datetime) -> None:
-        """Counters from the ledger. Valkey accepts them only while the cell is closed."""
-        known = self.admission.epochs()
-        if all(known):  # restarted with its disk: the counters are the flushed ones
+        """Counters from the ledger (docs/admission.md, "After a loss").
+
+        Restarted with its disk, Valkey has the flushed counters and only changes its epoch. Where
+        a cell's epoch is missing, all are closed, spent is summed from the ledger up to the
+        intake's position, and every commitment is told again.
+        """
+        if all(self.admission.epochs()):
             return
+        self.admission.close_cells()
         month = Month.of(now)
         for code, budget in found.budgets:
             with rls.everyone(because="publisher: counters from the ledger"):
-                spent, committed = budgets.counters_from_ledger(budget, month)
-            self.admission.restore(
+                spent, _committed = budgets.counters_from_ledger(budget, month)
+            restored = self.admission.restore(
                 code,
                 subject=budget.subject,
                 month=str(month),
                 spent_micro=spent,
-                committed_micro=committed,
+                committed_micro=None,
+                last_event=self._booked_up_to(cell_of(code)),
             )
+            if not restored:
+                raise AdmissionUnavailable("The intake has not caught up; the cells stay closed.")
+        commitments.retell(now=now)
+
+    def _booked_up_to(self, cell: int) -> str:
+        """The intake's position, or nothing where the stream is new and empty."""
+        try:
+            if not self.admission.client.xlen(keys.events(cell)):
+                return ""
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+        with rls.everyone(because="publisher: how far the intake has come"):
+            position = Watermark.objects.filter(cell=cell).first()
+        return position.stream_id if position else "0-0"
 
     def _limits(self, found: Snapshot) -> None:
         for code, budget in found.budgets:

@@ -31,7 +31,7 @@ def landing(request: HttpRequest) -> HttpResponse:
         request,
         "landing.html",
         {
-            "sites": sites.rows(now),
+            "rows": sites.rows(now),
             "token_prices": token_prices(now),
             "card_prices": card_prices(now),
             "now": now,

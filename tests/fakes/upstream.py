@@ -104,6 +104,8 @@ class Engine:
                     writer.transport.abort()
                     return False
                 writer.write(b"%x\r\n%b\r\n" % (len(event), event))
+                if number % 64 == 0:
+                    await writer.drain()
                 pause = 0.05 if mood in ("slow", "long") else self.pause
                 if pause:
                     done, _ = await asyncio.wait({gone}, timeout=pause)

