@@ -218,7 +218,7 @@ def main() -> int:
         asked = 32 + 2000 // CONNECTIONS * CONNECTIONS  # warm-up
         whole = arguments.requests // CONNECTIONS * CONNECTIONS
         asked += arguments.rounds * (32 + whole + 2 * STREAMS)
-        settled = int(world.client.xlen(f"{{c{world_cell()}}}:events"))  # type: ignore[arg-type]
+        settled = int(world.client.xlen(f"{{c{world_cell()}}}:events"))
         memory = Path(f"/proc/{gateway.pids()[0]}/status").read_text().split("VmRSS:")[1].split()[0]
         print(f"figure gateway_memory {int(memory) / 1024:.0f} MB")
         print(f"check settled {settled} of {asked} requests, held {world.held()} micro-won")

@@ -134,7 +134,8 @@ def test_says_when_it_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
         journal.append(settlement())
 
     monkeypatch.undo()
-    assert not journal.writable
+    was_writable = journal.writable
+    assert not was_writable
     assert journal._open.path.stat().st_size == size
     journal.append(settlement())
     assert journal.writable

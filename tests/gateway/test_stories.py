@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.local import valkey as valkey_server
-from portal.admission import calls, keys
+from portal.admission import keys
 from tests.fakes.upstream import Upstream
 from tests.gateway.world import CELL, GatewayProcess, World, free_port, target, wait_until
 
@@ -158,7 +158,7 @@ def test_replays_what_was_answered_before_it_was_killed(
     assert world.events() == []
     if expired:
         let_leases_end(world)
-        assert world.client.execute_command(*calls.expire(CELL)) == 1
+        world.expire()
     world.publish()
     gateway.start()
 

@@ -164,6 +164,10 @@ class World:
         assert len(found) == count, found
         return found
 
+    def expire(self) -> None:
+        """As every gateway does each second."""
+        self.client.fcall("expire_1", 1, keys.tag(CELL))
+
     def held(self) -> int:
         return max(self.standing(subject).held for subject in SUBJECTS)
 
