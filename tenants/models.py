@@ -95,6 +95,10 @@ class Organization(models.Model):
         return self.name
 
     @property
+    def kind_label(self) -> str:
+        return str(OrganizationKind(self.kind).label)
+
+    @property
     def is_operator(self) -> bool:
         return self.kind == OrganizationKind.OPERATOR
 
@@ -125,6 +129,10 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role}"
+
+    @property
+    def role_label(self) -> str:
+        return str(Role(self.role).label)
 
 
 class DataClass(models.TextChoices):

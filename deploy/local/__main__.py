@@ -186,9 +186,8 @@ def _summary(config: Config) -> None:
 
 def _tour(config: Config) -> int:
     env = os.environ | config.program_env()
-    return subprocess.run(
-        [python(), "manage.py", "tour"], cwd=ROOT, env=env, check=False
-    ).returncode
+    command = [python(), "-m", "deploy.local.tour"]
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 
 
 def down() -> int:

@@ -60,6 +60,7 @@ class _Visit:
     request_id: str = field(default_factory=mint_request_id)
     began: float = field(default_factory=time.monotonic)
     call: Call | None = None
+    body_read: bool = False
 
 
 class App:
@@ -100,6 +101,8 @@ async def _refuse(visit: _Visit, problem: Problem) -> int:
     if client.started and not client.finished:
         await client.finish(problem.event())
     elif not client.started:
+        if not visit.body_read and problem.status != 408:
+            await asgi.discard_body(visit.receive)
         more = [*problem.headers, (b"x-request-id", visit.request_id.encode())]
         await client.answer(problem.status, problem.body(), more)
     return problem.status
@@ -144,6 +147,7 @@ async def _infer(gateway: Gateway, visit: _Visit, route: Inference) -> None:
         key = admit.key_of(visit.scope)
         bodies.check_headers(visit.scope)
         content = await asgi.read_body(visit.scope, visit.receive, gateway.config)
+        visit.body_read = True
         asked = route.read(content)
         visit.call = await admit.admit(gateway, visit.scope, key, asked, visit.request_id)
         await forward.serve(gateway, visit.call, visit.client)

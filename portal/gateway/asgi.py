@@ -15,6 +15,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 DISCARDED_BYTES = 16 << 20
+DISCARD_SECONDS = 2.0
 
 JSON: Header = (b"content-type", b"application/json")
 
@@ -50,7 +51,7 @@ async def read_body(scope: Scope, receive: Receive, config: Config) -> bytes:
     """The whole body. Too large: 413; too slow: 408."""
     length = header(scope, b"content-length")
     if length is not None and (not length.isdigit() or int(length) > config.body_bytes):
-        raise _too_large(config.body_bytes, announced=int(length) if length.isdigit() else None)
+        raise _too_large(config.body_bytes)
     message = await _first(receive, config)
     if not message.get("more_body", False):
         content: bytes = message.get("body", b"")
@@ -89,16 +90,28 @@ async def _rest(message: Message, receive: Receive, config: Config) -> bytes:
     return b"".join(parts)
 
 
-def _too_large(limit: int, announced: int | None = None) -> Problem:
-    # A connection that is closed while the client still sends is reset, and the answer with it:
-    # so what is not too much is read and thrown away instead.
-    stays = announced is not None and announced <= DISCARDED_BYTES
+async def discard_body(receive: Receive) -> None:
+    """Before an early refusal. A connection that is closed while its client still sends is reset,
+    and the answer is lost with it; so what is not too much is read and thrown away."""
+    size = 0
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while size < DISCARDED_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+def _too_large(limit: int) -> Problem:
     return Problem(
         413,
         "request_too_large",
         f"The request is larger than {limit} bytes. Send less text, or several requests.",
         more={"limit": limit},
-        headers=() if stays else ((b"connection", b"close"),),
+        headers=((b"connection", b"close"),),
     )
 
 

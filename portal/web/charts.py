@@ -10,6 +10,7 @@ from portal.lib.periods import Month
 from portal.usage.queries import DayRow
 
 TOP, FLOOR = 10.0, 88.0  # percent of the height between the highest bar and the axis
+LEFT = 9.0  # percent of the width for the labels of the grid lines
 
 
 def gauge(standing: Standing) -> dict[str, Any]:
@@ -33,13 +34,13 @@ def nice_top(largest: Decimal) -> Decimal:
 def bars(values: list[tuple[str, Decimal]], *, every: int = 1) -> dict[str, Any]:
     """Bars over the whole width with two grid lines; every nth label is drawn."""
     top = nice_top(max((value for _, value in values), default=Decimal(0)))
-    slot = 100.0 / max(1, len(values))
+    slot = (100.0 - LEFT) / max(1, len(values))
     drawn = []
     for number, (label, value) in enumerate(values):
         height = float(value / top) * (FLOOR - TOP)
         drawn.append(
             {
-                "x": f"{number * slot + slot * 0.12:.2f}",
+                "x": f"{LEFT + number * slot + slot * 0.12:.2f}",
                 "width": f"{slot * 0.76:.2f}",
                 "y": f"{FLOOR - height:.2f}",
                 "height": f"{height:.2f}",

