@@ -87,10 +87,11 @@ def render(invoice: Invoice, lines: list[InvoiceLine], *, form: str = "pdf") -> 
             root=folder,
             font_paths=_fonts(),
             ignore_system_fonts=True,
-            format=form,
+            format="png" if form == "png" else "pdf",
             sys_inputs={"invoice": json.dumps(content(invoice, lines), ensure_ascii=False)},
         )
-    return bytes(done[0] if isinstance(done, list) else done or b"")
+    pages: Any = done
+    return bytes(pages[0] if isinstance(pages, list) else pages)
 
 
 def pdf_of(invoice: Invoice, *, now: datetime) -> bytes:

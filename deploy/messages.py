@@ -131,7 +131,7 @@ def _merged(language: str, texts: Catalog) -> Catalog:
         if language == "en" and not any(_strings(string)):
             string = message.id
         if isinstance(message.id, tuple | list) and not isinstance(string, tuple | list):
-            string = (string,)
+            string = (str(string or ""),)
         places = sorted({place for place, _ in message.locations})
         merged.add(
             message.id,

@@ -5,6 +5,8 @@ They read no models, so that a migration keeps its meaning when the code moves o
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.migrations.operations.special import RunSQL
 
 _MINE = (
@@ -20,12 +22,12 @@ class TenantTable(RunSQL):
     """
 
     def __init__(self, table: str, *, mine: str = _MINE, also_readable: str = "") -> None:
-        forward = [
+        forward: list[Any] = [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
             f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",
         ]
-        backward = [
+        backward: list[Any] = [
             f"DROP POLICY tenant ON {table}",
             f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",

@@ -193,7 +193,7 @@ def _tour(config: Config) -> int:
 def down() -> int:
     """Stop a stack that runs in the background, also one whose `up` was killed."""
     config = configuration.load()
-    pid = config and running(config)
+    pid = None if config is None else running(config)
     if config is None or pid is None:
         say("No stack runs from this data folder.")
         return 0

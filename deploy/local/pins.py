@@ -56,4 +56,6 @@ def check() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(check() if sys.argv[1:] == ["check"] else write())
+    if sys.argv[1:] == ["check"]:
+        sys.exit(check())
+    write()

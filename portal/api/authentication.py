@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Csrf(CsrfViewMiddleware):
-    def _reject(self, request: Any, reason: str) -> str:  # type: ignore[override]
+    def _reject(self, request: Any, reason: str) -> str:
         return reason
 
 
@@ -29,7 +29,7 @@ class ActorAuthentication(BaseAuthentication):
         if actor is None:
             return None
         if actor.key is None:
-            check = _Csrf(lambda _: None)  # type: ignore[arg-type,return-value]
+            check = _Csrf(lambda _: None)  # type: ignore[arg-type]
             check.process_request(request._request)
             if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]
                 raise exceptions.PermissionDenied(f"CSRF: {reason}")

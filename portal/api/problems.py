@@ -22,6 +22,7 @@ class Refused(exceptions.APIException):
         super().__init__(sentence, code)
         self.status_code = status
         self.field = field
+        self.code = code
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -38,7 +39,7 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     body: dict[str, Any] = {
         "type": "about:blank",
         "status": response.status_code,
-        "title": error.default_code if not isinstance(error, Refused) else str(error.detail.code),
+        "title": error.default_code if not isinstance(error, Refused) else error.code,
     }
     if isinstance(error, exceptions.ValidationError):
         body["title"] = "invalid"

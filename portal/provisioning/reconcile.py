@@ -41,7 +41,7 @@ def reconcile(site_code: str, *, now: datetime) -> bool:
     """One round for one site. False if another worker holds it or it does not exist."""
     with rls.everyone(because="reconcile: a site serves many organizations"):
         site = Site.objects.filter(code=site_code).first()
-        token = site and leases.take(site, owner=socket.gethostname(), now=now)
+        token = leases.take(site, owner=socket.gethostname(), now=now) if site else None
     if site is None or token is None:
         return False
     try:

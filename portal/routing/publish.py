@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import redis
@@ -84,10 +85,10 @@ class Publisher:
 
     def _get(self, name: str) -> bytes | None:
         try:
-            value: bytes | None = self.admission.client.get(name)
+            value: Any = self.admission.client.get(name)
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
-        return value
+        return None if value is None else bytes(value)
 
     def _set(self, name: str, value: str) -> None:
         try:
@@ -97,7 +98,7 @@ class Publisher:
 
     def _demands(self, now: datetime) -> list[Demand]:
         try:
-            raw = self.admission.client.hgetall(keys.DEMAND)
+            raw: dict[Any, Any] = self.admission.client.hgetall(keys.DEMAND)
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
         found = []
@@ -182,7 +183,7 @@ class Publisher:
                 raise
 
     def _table(self, found: Snapshot, now: datetime) -> None:
-        fresh: dict[str, bytes] = {}
+        fresh: dict[Any, Any] = {}
         numbers: dict[str, int] = {}
         for name, routes in found.routes.items():
             mark = hashlib.sha256(table.encode(_numbered(routes, 0))).digest()

@@ -184,7 +184,7 @@ def _known(
 
 
 _COLUMNS = [
-    field.column for field in LedgerEntry._meta.concrete_fields if field.name != "recorded_at"
+    str(field.column) for field in LedgerEntry._meta.concrete_fields if field.name != "recorded_at"
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import (
@@ -13,14 +13,7 @@ from django.contrib.postgres.fields import (
 from django.db import models
 from django.db.models.functions import Now
 
-if TYPE_CHECKING:
-    from tenants.actors import Actor
-
-
-class TenantRows(models.QuerySet["models.Model"]):
-    def visible_to(self, actor: Actor) -> TenantRows:
-        """Rows of the actor's organization."""
-        return self.filter(organization=actor.organization)
+from tenants.models import TenantQuerySet
 
 
 class TsTzRange(models.Func):
@@ -62,7 +55,7 @@ class LedgerEntry(models.Model):
     stream = models.BooleanField()
     recorded_at = models.DateTimeField(db_default=Now())
 
-    objects = TenantRows.as_manager()
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [
@@ -105,7 +98,7 @@ class CardTime(models.Model):
     price_version = models.CharField(max_length=24)
     recorded_at = models.DateTimeField(db_default=Now())
 
-    objects = TenantRows.as_manager()
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [
@@ -147,7 +140,7 @@ class OrphanedEvent(models.Model):
     seen_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True)
 
-    objects = TenantRows.as_manager()
+    objects = TenantQuerySet.as_manager()
 
     def __str__(self) -> str:
         return str(self.request_id)

@@ -36,7 +36,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     if actor is not None:
         match = request.resolver_match
         context["memberships"] = organizations_of(request)
-        context["navigation"] = navigation(actor, match.url_name if match else "")
+        context["navigation"] = navigation(actor, (match.url_name or "") if match else "")
     return context
 
 

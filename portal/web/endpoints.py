@@ -47,7 +47,7 @@ STEP_TITLES = {
 }
 
 
-class TitledChoice(forms.ModelChoiceField):
+class TitledChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
     """Rows by their name in the reader's language."""
 
     def label_from_instance(self, obj: Any) -> str:
@@ -185,8 +185,8 @@ def _estimate(form: OrderForm, request: HttpRequest) -> dict[str, Any]:
     project = Project.objects.visible_to(actor).filter(archived_at=None)
     chosen = source.get("project")
     project = project.filter(public_id=chosen) if chosen else project
-    region = source.get("region") or getattr(form.fields["region"].queryset.first(), "code", "")  # type: ignore[attr-defined]
-    model = source.get("model") or getattr(form.fields["model"].queryset.first(), "slug", "")  # type: ignore[attr-defined]
+    region = source.get("region") or _first(form, "region", "code")
+    model = source.get("model") or _first(form, "model", "slug")
     try:
         replicas = int(source.get("replicas") or 1)
         found = project.first()
@@ -198,6 +198,13 @@ def _estimate(form: OrderForm, request: HttpRequest) -> dict[str, Any]:
         return {"no_quote": str(error), "why_not": _reasons(error.rejected)}
     except (ValueError, orders.NotForSale, orders.BadReplicas) as error:
         return {"no_quote": str(error)}
+
+
+def _first(form: OrderForm, name: str, attribute: str) -> str:
+    """What the browser shows as chosen before anybody has chosen."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ModelChoiceField)
+    return str(getattr(field.queryset.first(), attribute, ""))
 
 
 @require_GET

@@ -54,7 +54,7 @@ def _row(site: Site, now: datetime) -> SiteRow:
 @doors.page_for("endpoints.read")
 def index(request: HttpRequest) -> HttpResponse:
     """All sites."""
-    template = "sites/index.html#rows" if request.htmx else "sites/index.html"
+    template = "sites/index.html#rows" if request.headers.get("HX-Request") else "sites/index.html"
     return render(request, template, {"rows": rows(timezone.now()), "now": timezone.now()})
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 import structlog
 from django.db import transaction
@@ -153,7 +154,8 @@ def _settle_one(row: Commitment) -> None:
             started_at__gte=month.period.start,
             started_at__lt=month.period.end,
         )
-        exact = sum(card_amount(one.card_seconds, prices[one.price_version]) for one in times)
+        amounts = [card_amount(one.card_seconds, prices[one.price_version]) for one in times]
+        exact = sum(amounts, Fraction(0))
         budgets.lower(row, amount_micro=int(-(-exact * MICRO // 1)))
         subjects = budgets.subjects_of(
             row.organization, Project.objects.filter(public_id=row.project).first()

@@ -40,9 +40,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         reference.load()
-        for model, (price_in, price_out) in TOKEN_PRICES.items():
+        for slug, (price_in, price_out) in TOKEN_PRICES.items():
             tariffs.set_token_tariff(
-                model=model,
+                model=slug,
                 price_in=Decimal(price_in),
                 price_out=Decimal(price_out),
                 starts_at=BEGAN,

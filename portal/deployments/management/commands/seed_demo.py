@@ -209,7 +209,10 @@ class Command(BaseCommand):
         with rls.tenant(organization.pk):
             budget = Budget.objects.get(subject=organization.public_id)
             spent, _committed = budgets.counters_from_ledger(budget, month)
+            commitments = list(Commitment.objects.all())
         budgets.publish(budget, organization)
+        for one in commitments:
+            budgets.tell(one, organization, [organization.public_id])
         budgets.admission().charge_late(
             ids.cell_of(organization.code),
             request_id=ids.mint_request_id(),

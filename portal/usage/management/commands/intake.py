@@ -85,7 +85,9 @@ class Reader:
         if not self.positions:
             time.sleep(0.5)
             return 0
-        names = {keys.events(cell): position for cell, position in self.positions.items()}
+        names: dict[Any, Any] = {
+            keys.events(cell): position for cell, position in self.positions.items()
+        }
         reply = self.client.xread(names, count=intake.BATCH, block=BLOCK_MS if block else None)
         total = 0
         for name, entries in _pairs(reply):
@@ -105,7 +107,7 @@ class Reader:
     def _look_for_new_streams(self) -> None:
         """After a restart with an empty disk, a stream's ids may begin below our position."""
         for cell, position in self.positions.items():
-            newest = self.client.xrevrange(keys.events(cell), count=1)
+            newest: Any = self.client.xrevrange(keys.events(cell), count=1)
             if newest and _order(newest[0][0]) < _order(position.encode()):
                 intake.rewind(cell, token=self.token)
                 self.positions[cell] = "0-0"
@@ -122,7 +124,7 @@ class Reader:
     def _orphans(self) -> None:
         for cell in self.positions:
             name = keys.orphans(cell)
-            entries = self.client.xrange(name, count=100)
+            entries: Any = self.client.xrange(name, count=100)
             if not entries:
                 continue
             found = [
