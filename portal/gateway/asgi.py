@@ -90,9 +90,13 @@ async def _rest(message: Message, receive: Receive, config: Config) -> bytes:
     return b"".join(parts)
 
 
-async def discard_body(receive: Receive) -> None:
+async def discard_body(scope: Scope, receive: Receive) -> None:
     """Before an early refusal. A connection that is closed while its client still sends is reset,
     and the answer is lost with it; so what is not too much is read and thrown away."""
+    length = header(scope, b"content-length")
+    size = int(length) if length is not None and length.isdigit() else 0
+    if size > DISCARDED_BYTES:
+        return
     size = 0
     try:
         async with asyncio.timeout(DISCARD_SECONDS):

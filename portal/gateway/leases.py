@@ -53,10 +53,12 @@ def _ended() -> Problem:
 
 
 async def keep_beating(gateway: Gateway) -> None:
-    """Each second: demand told, leases that ran out ended, clients that are stuck cut off."""
+    """Each second: demand told, leases that ran out ended, clients that are stuck cut off, and
+    connections to what left the table closed."""
     while True:
         await asyncio.sleep(1.0)
         _cut_stuck(gateway)
+        gateway.pool.forget(gateway.table.urls)
         try:
             await _tell_demand(gateway)
             await expire(gateway)

@@ -35,6 +35,7 @@ class StrictProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
     _in_headers = True
+    _in_body = False
     _taken = 0  # header bytes of this request
     _count = 0
     _raw = 0  # bytes fed since the headers were complete
@@ -63,6 +64,8 @@ class StrictProtocol(HttpToolsProtocol):
                 self._refuse(_HEADERS)
             return
         self._stop_timer()
+        if not self._in_body:
+            return
         self._raw += len(data)
         if self._raw > CHUNK_OVERHEAD + 8 * self._body:
             self._refuse(_FRAMING)  # endless chunk extensions
@@ -89,6 +92,8 @@ class StrictProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._check_framing()
         self._in_headers = False
+        self._in_body = True
+        self._raw = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -97,7 +102,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._raw = self._body = 0
+        self._in_body = False
 
     def _check_framing(self) -> None:
         hosts = lengths = encodings = 0

@@ -204,7 +204,8 @@ def _first(form: OrderForm, name: str, attribute: str) -> str:
     """What the browser shows as chosen before anybody has chosen."""
     field = form.fields[name]
     assert isinstance(field, forms.ModelChoiceField)
-    return str(getattr(field.queryset.first(), attribute, ""))
+    rows = field.queryset
+    return str(getattr(rows.first(), attribute, "")) if rows is not None else ""
 
 
 @require_GET

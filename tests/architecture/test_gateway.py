@@ -7,10 +7,10 @@ from pathlib import Path
 
 import portal.gateway
 from portal.gateway.app import ROUTES, Inference
-from tests.gateway.conftest import gateway, start, upstream, world
+from tests.gateway.conftest import gateway, shared_gateway, shared_world, upstream, world
 from tests.gateway.world import GatewayProcess, World
 
-__all__ = ["gateway", "start", "upstream", "world"]  # fixtures
+__all__ = ["gateway", "shared_gateway", "shared_world", "upstream", "world"]  # fixtures
 
 BODIES = {
     "/v1/chat/completions": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.fakes.upstream import PROMPT_TOKENS, WORDS, Upstream
+from tests.gateway.conftest import Start
 from tests.gateway.world import ENGINE_SECRET, PRICE, GatewayProcess, World
 
 MICRO_PER_IN = PRICE // 1_000_000
@@ -107,7 +108,8 @@ def test_sends_a_site_only_what_it_needs(
     assert world.key not in json.dumps(heard.headers)
 
 
-def test_never_logs_a_prompt_or_a_key(gateway: GatewayProcess, world: World) -> None:
+def test_never_logs_a_prompt_or_a_key(start: Start, world: World) -> None:
+    gateway = start()
     gateway.chat("smollm2", messages=[{"role": "user", "content": "secret-diagnosis"}])
     gateway.send("GET", f"/v1/models?api_key={world.key}", None, {})
     gateway.post("/v1/chat/completions", b'{"secret-diagnosis": 1}')
@@ -120,7 +122,8 @@ def test_never_logs_a_prompt_or_a_key(gateway: GatewayProcess, world: World) -> 
     assert [line["status"] for line in lines if line["event"] == "request"][-3:] == [200, 401, 400]
 
 
-def test_tells_how_it_is(gateway: GatewayProcess, world: World) -> None:
+def test_tells_how_it_is(start: Start, world: World) -> None:
+    gateway = start()
     gateway.chat("smollm2")
     world.settled(1)
 

@@ -57,7 +57,8 @@ def test_repeats_elsewhere_and_charges_once(
     mood: str,
     streaming: bool,
 ) -> None:
-    bad = target("bad", upstream.url, mood, weight=100)
+    name = f"bad-{mood}-{streaming}"  # a target that failed a moment ago is not tried first
+    bad = target(name, upstream.url, mood, weight=100)
     good = target("good", other_upstream.url, "ok", site="gwangju-1", state="degraded")
     publish(bad, good)
 

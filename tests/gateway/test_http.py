@@ -49,7 +49,7 @@ ODD = [
     (b"CONNECT evil:443 HTTP/1.1\r\nhost: evil\r\n\r\n", 400),
     (b"nonsense\r\n\r\n", 400),
     (HEAD + b"content-length: 9999999999\r\n\r\n", 401),
-    (HEAD + CHUNKED + b"\r\n1;" + b"x" * (1 << 20), 401),
+    (HEAD + CHUNKED + b"\r\n1;" + b"x" * (1 << 20), 400),
 ]
 
 
@@ -106,14 +106,13 @@ def test_answers_pipelined_requests_in_order_and_bills_each(
 
 
 @pytest.mark.story
-@pytest.mark.parametrize("begun", [b"", HEAD])
-def test_waits_no_longer_than_ten_seconds_for_headers(
-    gateway: GatewayProcess, begun: bytes
-) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=15) as client:
-        if begun:
-            client.sendall(begun)
+def test_waits_no_longer_than_ten_seconds_for_headers(gateway: GatewayProcess) -> None:
+    address = ("127.0.0.1", gateway.port)
+    silent = socket.create_connection(address, timeout=15)
+    slow = socket.create_connection(address, timeout=15)
 
-        seen = client.recv(65536)
+    with silent, slow:
+        slow.sendall(HEAD)
+        seen = [client.recv(65536) for client in (silent, slow)]
 
-    assert seen.startswith(b"HTTP/1.1 408")
+    assert all(one.startswith(b"HTTP/1.1 408") for one in seen)

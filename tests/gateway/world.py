@@ -87,6 +87,15 @@ class World:
             concurrency=1000,
             budgets=SUBJECTS,
         )
+        self.first = self.grant
+
+    def reset(self) -> None:
+        """Everything as at the beginning, for another test: only numbers go on."""
+        self.client.flushdb()
+        self.parts, self.models = {}, {}
+        self.grant = msgspec.structs.replace(self.first, number=self.grant.number)
+        self.key = ids.mint_api_key(ORG_CODE)
+        self.prepare()
 
     def prepare(self) -> Self:
         self.admission.load_functions()

@@ -1,0 +1,175 @@
+"""The whole product as people run it: the tour, and what a kill -9 of each program leaves behind.
+
+One stack for all stories; they run in one worker, in this order.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import pytest
+
+from tests.journeys.stack import Running
+
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("whole")]
+
+MAKE_CUSTOMER = """
+import json
+from django.utils import timezone
+from billing import onboarding
+from tenants import actors, rls
+from tenants.actions import keys
+from tenants.models import Membership, Project, User
+user = User.objects.create_user("kill@example.com", None, name="Kill")
+now = timezone.now()
+org = onboarding.found(owner=user, name="Kill", kind="sme", business_number="1248100998", now=now)
+with rls.tenant(org.pk):
+    by = actors.of_membership(Membership.objects.get())
+    key, secret = keys.create(
+        project=Project.objects.get(), wish=keys.KeyWish(name="k", rpm_limit=5000), by=by, now=now
+    )
+print(json.dumps(secret))
+"""
+
+COUNT = """
+import json
+from billing import budgets
+from billing.models import Budget
+from django.utils import timezone
+from portal.usage.models import LedgerEntry
+from tenants import rls
+from tenants.models import Organization
+with rls.everyone(because="story"):
+    org = Organization.objects.get(name="Kill")
+    rows = LedgerEntry.objects.filter(organization=org)
+    ids = [str(one) for one in rows.values_list("request_id", flat=True)]
+    spent = sum(rows.values_list("settled_micro", flat=True))
+    budget = Budget.objects.get(subject=org.public_id)
+standing = budgets.standing(budget, org, now=timezone.now())
+print(json.dumps([ids, spent, int(standing.spent * 1000000), float(standing.held)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = Running(tmp_path_factory.mktemp("whole"))
+    running.start()
+    yield running
+    assert running.stop() == [], "Ctrl-C left processes behind"
+
+
+class Callers:
+    """Three clients that call without pause and remember which requests were answered."""
+
+    def __init__(self, stack: Running, secret: str) -> None:
+        self.client = openai.OpenAI(
+            base_url=f"http://127.0.0.1:{stack.env['DURE_GATEWAY_PORT']}/v1",
+            api_key=secret,
+            max_retries=0,
+            timeout=20,
+        )
+        self.answered: set[str] = set()
+        self.failed: list[str] = []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._call, args=(n,)) for n in range(3)]
+
+    def __enter__(self) -> Callers:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def _call(self, number: int) -> None:
+        while not self.stopping.is_set():
+            try:
+                self._once(stream=number == 0)
+            except openai.OpenAIError as error:
+                self.failed.append(type(error).__name__)
+                time.sleep(0.1)
+
+    def _once(self, *, stream: bool) -> None:
+        chat = self.client.chat.completions.with_raw_response
+        asked = {
+            "model": "smollm2-135m-instruct",
+            "messages": [{"role": "user", "content": "Count."}],
+            "max_tokens": 8,
+        }
+        if not stream:
+            answer = chat.create(**asked)  # type: ignore[arg-type]
+            answer.parse()
+            self.answered.add(answer.headers["x-request-id"])
+            return
+        with self.client.chat.completions.with_streaming_response.create(
+            **asked,
+            stream=True,  # type: ignore[arg-type]
+        ) as answer:
+            text = "".join(answer.iter_text())
+            if text.rstrip().endswith("data: [DONE]"):
+                self.answered.add(answer.headers["x-request-id"])
+            else:
+                self.failed.append("CutShort")
+
+
+def test_takes_the_tour(stack: Running) -> None:
+    done = stack.tour()
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "13/13" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def secret(stack: Running) -> str:
+    made = stack.manage(MAKE_CUSTOMER)
+    time.sleep(1.5)  # published within a second
+    return str(made)
+
+
+def _engine_of(stack: Running) -> int:
+    site = stack.pid("site-daegu-1")
+    children = Path(f"/proc/{site}/task/{site}/children").read_text().split()
+    return int(children[0])
+
+
+@pytest.mark.parametrize("victim", ["gateway", "worker", "intake", "engine", "site-daegu-1"])
+def test_keeps_the_books_right_when_killed(stack: Running, secret: str, victim: str) -> None:
+    with Callers(stack, secret) as callers:
+        time.sleep(1.5)
+        if victim == "engine":
+            os.kill(_engine_of(stack), signal.SIGKILL)
+        else:
+            stack.kill(victim)
+        time.sleep(4.0)
+        stack.wait_until_up()
+    answered = callers.answered
+
+    deadline = time.monotonic() + 100  # a lapsed lease takes up to 60 s
+    while True:
+        ids, ledger_spent, counter_spent, held = stack.manage(COUNT)  # type: ignore[misc]
+        if held == 0 and answered <= set(ids) and ledger_spent == counter_spent:
+            break
+        assert time.monotonic() < deadline, (
+            f"held {held}, missing {answered - set(ids)}, {ledger_spent} != {counter_spent}"
+        )
+        time.sleep(2)
+    assert len(ids) == len(set(ids))
+    assert answered
+    print(f"{victim}: {len(answered)} answered, {len(callers.failed)} failed {set(callers.failed)}")
+
+
+def test_names_the_step_that_fails(stack: Running) -> None:
+    stack.halt("gateway")
+
+    done = stack.tour()
+
+    assert done.returncode == 1
+    assert "The tour failed at “Models at the gateway”" in done.stderr

@@ -1,0 +1,294 @@
+"""What the pages do beyond who may open them: deeds, bad input, queries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from billing.models import Invoice
+from portal.deployments.models import Order
+from tenants import rls
+from tenants.models import ApiKey, Organization
+from tests import factories
+from tests.cast import browser
+from tests.factories import CHAT, NOON
+from tests.web.conftest import World
+from tests.web.test_permissions import an_order
+
+
+def test_shows_a_new_key_once(world: World) -> None:
+    alice = browser(world.cast.alice)
+    body = {"name": "키", "project": world.cast.project.public_id, "mode": "test", "rpm_limit": 5}
+
+    made = alice.post(reverse("key_new"), body)
+
+    secret = made.context["secret"]
+    assert secret.encode() in made.content
+    assert "no-store" in made["Cache-Control"]
+    assert secret.encode() not in alice.get(reverse("keys")).content
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", "a\u202eb"),
+        ("project", "prj_unknown"),
+        ("project", "a\x00b"),
+        ("mode", "both"),
+        ("rpm_limit", "0"),
+        ("rpm_limit", "viele"),
+    ],
+)
+def test_refuses_a_bad_key_form_at_its_field(world: World, field: str, value: str) -> None:
+    body = {"name": "키", "project": world.cast.project.public_id, "mode": "live", "rpm_limit": 5}
+
+    answer = browser(world.cast.alice).post(reverse("key_new"), body | {field: value})
+
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == [field]
+
+
+def test_revokes_a_key(world: World) -> None:
+    browser(world.cast.bob).post(reverse("key_revoke", args=[world.key.public_id]))
+
+    with rls.tenant(world.cast.firm.pk):
+        assert ApiKey.objects.get(pk=world.key.pk).revoked_at == NOON
+
+
+def test_orders_once_when_the_form_is_sent_twice(world: World) -> None:
+    alice, body = browser(world.cast.alice), an_order(world)
+
+    first = alice.post(reverse("endpoint_new"), body)
+    second = alice.post(reverse("endpoint_new"), body)
+
+    assert first["Location"] == second["Location"]
+    with rls.tenant(world.cast.firm.pk):
+        assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": "견적-상담"}, "name"),
+        ({"name": CHAT}, "name"),
+        ({"name": " "}, "name"),
+        ({"replicas": "9"}, "replicas"),
+        ({"replicas": "0"}, "replicas"),
+        ({"region": "jeju"}, "region"),
+        ({"model": "gpt"}, "model"),
+    ],
+)
+def test_refuses_a_bad_order_at_its_field(
+    world: World, changes: dict[str, str], field: str
+) -> None:
+    answer = browser(world.cast.alice).post(reverse("endpoint_new"), an_order(world) | changes)
+
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == [field]
+    with rls.tenant(world.cast.firm.pk):
+        assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?model=x",
+        "?replicas=99999999999999999999",
+        "?replicas=-1",
+        "?replicas=two",
+        "?project=prj_unknown",
+        "?project=a%00b",
+        "?model=a%00b",
+        "?region=a%00b",
+        "?region=jeju",
+    ],
+)
+def test_estimates_whatever_is_asked(world: World, query: str) -> None:
+    answer = browser(world.cast.alice).get(reverse("endpoint_estimate") + query)
+
+    assert answer.status_code == 200
+
+
+MONTHS = ["2026-11", "2026-13", "0000-01", "0001-01", "9999-12", "x", "2026-1", "%00", "٢٠٢٦-11"]
+
+
+@pytest.mark.parametrize("month", MONTHS)
+@pytest.mark.parametrize("name", ["usage", "usage_csv"])
+def test_shows_usage_for_any_month_in_the_address(world: World, name: str, month: str) -> None:
+    answer = browser(world.cast.alice).get(reverse(name) + f"?month={month}&group=nonsense")
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("page", ["1", "99999999999999999999", "-1", "x", "%00"])
+@pytest.mark.parametrize("name", ["keys", "endpoints", "members", "audit", "invoices"])
+def test_shows_a_page_for_any_page_number(world: World, name: str, page: str) -> None:
+    answer = browser(world.cast.alice).get(reverse(name) + f"?page={page}")
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("query", ["?q=smol", "?q=%00", "?kind=chat", "?kind=x", "?q=%25"])
+def test_searches_models(world: World, query: str) -> None:
+    assert browser(world.cast.alice).get(reverse("models") + query).status_code == 200
+
+
+def test_harmless_csv_cells(world: World) -> None:
+    factories.ledger_entry(world.cast.project, at=NOON, key="=1+1")
+
+    text = browser(world.cast.alice).get(reverse("usage_csv") + "?group=key").content.decode()
+
+    assert "'=1+1" in text
+    assert text.startswith("\ufeff")
+
+
+def test_stops_only_after_the_name_was_typed(world: World) -> None:
+    alice = browser(world.cast.alice)
+    url = reverse("endpoint_stop", args=[world.endpoint.public_id])
+
+    alice.post(url, {"name": "something else"})
+    with rls.tenant(world.cast.firm.pk):
+        world.endpoint.refresh_from_db()
+        assert world.endpoint.stopped_at is None
+    alice.post(url, {"name": world.endpoint.name})
+
+    with rls.tenant(world.cast.firm.pk):
+        world.endpoint.refresh_from_db()
+        assert world.endpoint.stopped_at == NOON
+
+
+def test_keeps_a_strangers_endpoint_running(world: World) -> None:
+    """The operator sees it, and still may not stop what a customer pays for."""
+    url = reverse("endpoint_stop", args=[world.endpoint.public_id])
+
+    browser(world.cast.olivia).post(url, {"name": world.endpoint.name})
+
+    with rls.tenant(world.cast.firm.pk):
+        world.endpoint.refresh_from_db()
+        assert world.endpoint.stopped_at is None
+
+
+def test_says_that_a_site_is_silent_when_logs_are_asked_for(world: World) -> None:
+    url = reverse("endpoint_logs", args=[world.endpoint.public_id])
+
+    answer = browser(world.cast.alice).get(url)
+
+    assert [block["silent"] for block in answer.context["blocks"]] == [True]
+
+
+def test_refuses_a_limit_below_what_is_used(world: World) -> None:
+    body = {"limit_won": "-1", "because": ""}
+
+    answer = browser(world.cast.carol).post(reverse("budget_change"), body)
+
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == ["limit_won"]
+
+
+def test_bills_up_to_now_and_then_nothing(world: World) -> None:
+    carol = browser(world.cast.carol)
+
+    first = carol.post(reverse("invoice_interim"))
+    second = carol.post(reverse("invoice_interim"))
+
+    assert first["Location"] != second["Location"] == reverse("invoices")
+    with rls.tenant(world.cast.firm.pk):
+        assert Invoice.objects.count() == 2
+
+
+def test_founds_an_organization_and_goes_home(world: World) -> None:
+    body = {"kind": "hospital", "name": "새 병원", "business_number": "124-81-00998"}
+
+    answer = browser(world.cast.nobody).post(reverse("organization_new"), body)
+
+    assert answer["Location"] == reverse("home")
+    with rls.everyone(because="test"):
+        assert Organization.objects.get(business_number="1248100998").name == "새 병원"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kind": "operator"}, "kind"),
+        ({"business_number": "123-45-67890"}, "business_number"),
+        ({"business_number": "1234567891"}, "business_number"),
+        ({"name": "a\u200bb"}, "name"),
+    ],
+)
+def test_refuses_a_bad_organization(world: World, changes: dict[str, str], field: str) -> None:
+    body = {"kind": "sme", "name": "새 회사", "business_number": "1248100998"} | changes
+
+    answer = browser(world.cast.nobody).post(reverse("organization_new"), body)
+
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == [field]
+
+
+@pytest.mark.parametrize(
+    ("back", "place"),
+    [
+        ("http://testserver/keys/", "http://testserver/keys/"),
+        ("http://evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+def test_returns_only_to_our_own_pages(world: World, back: str, place: str) -> None:
+    answer = browser(world.cast.alice).post(
+        reverse("display_settings"), {"mode": "contrast", "text": "huge"}, headers={"referer": back}
+    )
+
+    assert answer["Location"] == place
+    assert answer.cookies["dure_mode"].value == "contrast"
+    assert "dure_text" not in answer.cookies
+
+
+def test_shows_the_outbox_of_the_embedded_stack_only(
+    world: World, settings: object, tmp_path: Path
+) -> None:
+    settings.DURE_EMBEDDED, settings.DURE_OUTBOX_DIR = True, str(tmp_path)  # type: ignore[attr-defined]
+    mail = "Subject: code\nFrom: a@b\nTo: alice@example.com\n\n123456\n" + "-" * 79 + "\n"
+    (tmp_path / "one.log").write_text(mail)
+
+    shown = browser(world.cast.alice).get(reverse("outbox")).content.decode()
+
+    assert "123456" in shown
+
+
+PAGES_WITH_LISTS = ["keys", "endpoints", "members", "audit", "invoices", "sites", "models"]
+
+
+@pytest.mark.parametrize("name", PAGES_WITH_LISTS)
+def test_asks_as_often_for_many_rows_as_for_few(world: World, name: str) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    alice = browser(world.cast.alice)
+    alice.get(reverse(name))
+    with CaptureQueriesContext(connection) as few:
+        alice.get(reverse(name))
+    for number in range(8):
+        factories.api_key(world.cast.project, world.cast.alice.may, f"k{number}")
+        factories.site(f"busan-{number}", region="busan", seen_at=NOON)
+        made = factories.endpoint(world.cast.project, f"e{number}")
+        factories.placement(made, world.site)
+        factories.member(factories.user(f"m{number}@example.com"), world.cast.firm, "developer")
+
+    with CaptureQueriesContext(connection) as many:
+        alice.get(reverse(name))
+
+    assert len(many) == len(few)
+
+
+def test_marks_sites_that_went_silent(world: World) -> None:
+    factories.site("busan-1", region="busan", seen_at=NOON - timedelta(minutes=1))
+    factories.site("jeju-1", region="jeju", seen_at=None)
+
+    rows = browser(world.cast.alice).get(reverse("sites")).context["rows"]
+
+    assert [str(row.state["mark"]) for row in rows] == ["ok", "bad", "wait"]
