@@ -40,8 +40,10 @@ def _scope(org: str, user: str, everyone: str) -> Iterator[None]:
         before = _current() if nested else ("", "", "")
         _set((org, user, everyone))
         yield
-        # After an error, PostgreSQL itself takes the settings back with the savepoint.
-        _set(before)
+        # After an error, PostgreSQL itself takes the settings back with the savepoint, and at the
+        # end of the outermost block with the transaction.
+        if nested and not connection.needs_rollback:
+            _set(before)
 
 
 @contextmanager

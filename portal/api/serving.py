@@ -85,8 +85,10 @@ class EndpointsView(APIView):
         """Own and shared endpoints that are not stopped."""
         actor = actor_of(request)
         actor.require("endpoints.read")
-        rows = queries.endpoints(actor).filter(stopped_at=None)[:200]
-        return Response({"data": [_shown(one) for one in rows], "next": None, "previous": None})
+        with actors.scope_for(actor):  # this view opens its own transactions, because POST does
+            rows = queries.endpoints(actor).filter(stopped_at=None)[:200]
+            data = [_shown(one) for one in rows]
+        return Response({"data": data, "next": None, "previous": None})
 
     @extend_schema(
         request=shapes.EndpointIn,

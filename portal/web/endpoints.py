@@ -238,6 +238,7 @@ def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         ],
         "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
+        "states_of": states.PLACEMENT,
     }
 
 
@@ -255,12 +256,18 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def _snippet(endpoint: Endpoint) -> str:
     """How to call it with the official client."""
+    embedding = endpoint.model.kind == "embedding"
+    call, asked = (
+        ("embeddings", 'input=["안녕하세요"]')
+        if embedding
+        else ("chat.completions", 'messages=[{"role": "user", "content": "Hello"}]')
+    )
     return (
         "from openai import OpenAI\n\n"
         f'client = OpenAI(base_url="{settings.DURE_GATEWAY_URL}/v1", api_key="dure_live_…")\n'
-        "answer = client.chat.completions.create(\n"
+        f"answer = client.{call}.create(\n"
         f'    model="{endpoint.name}",\n'
-        '    messages=[{"role": "user", "content": "Hello"}],\n'
+        f"    {asked},\n"
         ")"
     )
 

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 
 class State(TypedDict):
@@ -56,3 +57,16 @@ EVIDENCE = {
     "failing": _state("bad", "bad", _("Failing")),
     "simulated": _state("", "mock", _("Ran on simulated hardware")),
 }
+
+# Reasons that sites and workers give, so that they are translated where they are shown. A reason
+# that is not here is shown as it came.
+REASONS = (
+    gettext_noop("Asked for."),
+    gettext_noop("The engine is starting."),
+    gettext_noop("The engine answers."),
+    gettext_noop("The engine is being started again."),
+    gettext_noop("No longer wanted."),
+    gettext_noop("No longer wanted; the site is stopping it."),
+    gettext_noop("The site confirms that it no longer runs."),
+    gettext_noop("The site does not run it; asked again."),
+)

@@ -79,3 +79,25 @@ def test_keeps_audit_events_for_ever(cast: Cast) -> None:
             AuditEvent.objects.update(verb="nothing")
         with pytest.raises(DatabaseError), transaction.atomic():
             AuditEvent.objects.all().delete()
+
+
+def test_rolls_back_what_a_failing_page_wrote(cast: Cast) -> None:
+    from django.http import HttpRequest, HttpResponse
+
+    from tenants.rls import TenantTransaction
+
+    def view(request: HttpRequest) -> HttpResponse:
+        Project.objects.create(
+            public_id=ids.mint("prj"), organization=cast.firm, name="halb", created_at=NOON
+        )
+        return HttpResponse(status=500)
+
+    request = HttpRequest()
+    request.path = "/home/"
+    request.user = cast.alice.user
+    request.session = {}  # type: ignore[assignment]
+    response = TenantTransaction(lambda _: HttpResponse()).process_view(request, view, (), {})
+
+    assert response is not None and response.status_code == 500
+    with rls.tenant(cast.firm.pk):
+        assert not Project.objects.filter(name="halb").exists()
