@@ -123,6 +123,10 @@ _database |= {
     },
 }
 DATABASES = {"default": _database}
+if env.bool("DURE_DB_POOL", default=False):
+    # For web: under ASGI each request has a thread of its own, whose connection nobody would reuse.
+    _database["CONN_MAX_AGE"] = 0
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}
 if env.str("DATABASE_OWNER_URL", default=""):
     DATABASES["owner"] = env.db_url("DATABASE_OWNER_URL") | {"TEST": {"MIRROR": "default"}}
 
@@ -260,7 +264,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.ActorAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["portal.api.authentication.HasActor"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["portal.api.bodies.Json"],
     "EXCEPTION_HANDLER": "portal.api.problems.problem",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,

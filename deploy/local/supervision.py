@@ -47,7 +47,7 @@ def programs(config: Config) -> list[Program]:
         ),
         Program("beat", [*celery, *beat], "ready", env),
         Program("gateway", [py, "-m", "portal.gateway"], "valkey", env, stop_seconds=35),
-        Program("web", web, "ready", env),
+        Program("web", web, "ready", env | {"DURE_DB_POOL": "1"}),
     ]
 
 

@@ -26,7 +26,7 @@ class SiteRoom:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a site was not chosen."""
+    """Why a site was not chosen. ``needed``: cards of all replicas together."""
 
     site: str
     why: WhyNot
@@ -73,7 +73,8 @@ def choose(
         if why is None:
             open_rooms.append(room)
         else:
-            rejected.append(Rejection(room.site, why, room.cards_free, room.cards_per_replica))
+            needed = room.cards_per_replica * replicas
+            rejected.append(Rejection(room.site, why, room.cards_free, needed))
     free = {room.site: room.cards_free for room in open_rooms}
     load = {room.site: 0 for room in open_rooms}
     chosen: list[str] = []
@@ -81,7 +82,9 @@ def choose(
         fitting = [room for room in open_rooms if free[room.site] >= room.cards_per_replica]
         if not fitting:
             rejected += [
-                Rejection(room.site, "no_card_free", room.cards_free, room.cards_per_replica)
+                Rejection(
+                    room.site, "no_card_free", room.cards_free, room.cards_per_replica * replicas
+                )
                 for room in open_rooms
             ]
             return Choice((), tuple(rejected))

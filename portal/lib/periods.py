@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SEOUL = ZoneInfo("Asia/Seoul")
+FIRST_YEAR, LAST_YEAR = 2000, 2999  # months that anybody may ask for
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,7 +54,8 @@ class Month:
         year, _, month = text.partition("-")
         if len(year) != 4 or len(month) != 2 or not (year + month).isdecimal():
             raise ValueError(f"{text!r} is not a month such as 2026-11")
-        date(int(year), int(month), 1)
+        if not FIRST_YEAR <= int(year) <= LAST_YEAR or not 1 <= int(month) <= 12:
+            raise ValueError(f"{text!r} lies outside of {FIRST_YEAR} to {LAST_YEAR}")
         return cls(int(year), int(month))
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from portal.lib.periods import Month
@@ -43,6 +43,12 @@ def actor(request: HttpRequest) -> Actor:
 def page_of(request: HttpRequest, rows: QuerySet[Any]) -> Page[Any]:
     """One page of a list; a page number that makes no sense shows the nearest one."""
     return Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+
+
+def word(source: QueryDict, name: str) -> str:
+    """A value of an address or form; empty for text that PostgreSQL cannot hold."""
+    text = source.get(name, "")
+    return "" if "\x00" in text else str(text)
 
 
 def month_of(request: HttpRequest, default: Month) -> Month:

@@ -23,6 +23,7 @@ from portal.deployments.models import Endpoint
 from portal.deployments.placement import Rejection
 from portal.fleet.drivers.contract import SiteUnavailable
 from portal.fleet.drivers.registry import driver_for
+from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.sealing import unseal
 from portal.web import doors, states
@@ -129,7 +130,6 @@ def new(request: HttpRequest) -> HttpResponse:
         if not valid:
             return _order_page(request, form)
         wish, project = form.wish(), form.cleaned_data["project"]
-    rejected: tuple[Rejection, ...] = ()
     try:
         order = orders.place(
             wish=wish,
@@ -142,7 +142,6 @@ def new(request: HttpRequest) -> HttpResponse:
         form.add_error("name", str(error))
     except orders.NoCardFree as error:
         form.add_error("region", str(error))
-        rejected = error.rejected
     except (orders.NotForSale, orders.IdempotencyMismatch) as error:
         form.add_error("model", str(error))
     except (budgets.BudgetExceeded, budgets.CountersUnavailable) as error:
@@ -152,7 +151,7 @@ def new(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Ordered. The steps below show how it comes up."))
             return redirect("endpoint", order.endpoint.public_id if order.endpoint else "")
     with actors.scope_for(actor):
-        return _order_page(request, form, rejected)
+        return _order_page(request, form)
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
@@ -163,17 +162,21 @@ def _initial(request: HttpRequest) -> dict[str, str]:
     }
 
 
-def _order_page(
-    request: HttpRequest, form: OrderForm, rejected: tuple[Rejection, ...] = ()
-) -> HttpResponse:
+def _order_page(request: HttpRequest, form: OrderForm) -> HttpResponse:
     status = 422 if form.errors else 200
-    context = {"form": form, "rejected": _reasons(rejected)} | _estimate(form, request)
+    context = {"form": form} | _estimate(form, request)
     return render(request, "endpoints/new.html", context, status=status)
 
 
 def _reasons(rejected: tuple[Rejection, ...]) -> list[dict[str, Any]]:
+    titles = {site.code: site.title for site in Site.objects.all()}
     return [
-        {"site": one.site, "why": WHY_NOT[one.why], "free": one.free, "needed": one.needed}
+        {
+            "site": titles.get(one.site, one.site),
+            "why": WHY_NOT[one.why],
+            "free": one.free,
+            "needed": one.needed,
+        }
         for one in rejected
     ]
 
@@ -183,21 +186,27 @@ def _estimate(form: OrderForm, request: HttpRequest) -> dict[str, Any]:
     source = request.POST if request.method == "POST" else request.GET
     actor = doors.actor(request)
     project = Project.objects.visible_to(actor).filter(archived_at=None)
-    chosen = source.get("project")
+    chosen = doors.word(source, "project")
     project = project.filter(public_id=chosen) if chosen else project
-    region = source.get("region") or _first(form, "region", "code")
-    model = source.get("model") or _first(form, "model", "slug")
+    region = doors.word(source, "region") or _first(form, "region", "code")
+    model = doors.word(source, "model") or _first(form, "model", "slug")
     try:
-        replicas = int(source.get("replicas") or 1)
         found = project.first()
         if found is None:
             return {}
-        wish = orders.Wish(name="–", model=model, region=region, replicas=replicas)
+        wish = orders.Wish("–", model, region, _replicas(source.get("replicas") or "1"))
         return {"quote": orders.quote(wish=wish, project=found, now=timezone.now())}
     except orders.NoCardFree as error:
         return {"no_quote": str(error), "why_not": _reasons(error.rejected)}
-    except (ValueError, orders.NotForSale, orders.BadReplicas) as error:
+    except (orders.NotForSale, orders.BadReplicas) as error:
         return {"no_quote": str(error)}
+
+
+def _replicas(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise orders.BadReplicas from error
 
 
 def _first(form: OrderForm, name: str, attribute: str) -> str:

@@ -17,7 +17,7 @@ from portal.web import doors, states
 def index(request: HttpRequest) -> HttpResponse:
     """All models; ``?q=`` and ``?kind=`` narrow the list."""
     models = CatalogModel.objects.all()
-    query, kind = request.GET.get("q", "").strip()[:60], request.GET.get("kind", "")
+    query, kind = doors.word(request.GET, "q").strip()[:60], request.GET.get("kind", "")
     if query:
         models = models.filter(slug__icontains=query) | models.filter(name_ko__icontains=query)
     if kind in {"chat", "embedding"}:
