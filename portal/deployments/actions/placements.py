@@ -34,7 +34,7 @@ def want(*, endpoint: Endpoint, site: Site, offering: Offering, now: datetime) -
         placement=placement,
         from_state="",
         to_state=PlacementState.WANTED,
-        because=f"Asked for by generation {endpoint.generation} of the endpoint.",
+        because="Asked for.",
         at=now,
     )
     wake("portal.provisioning.tasks.reconcile", site=site.code)
