@@ -115,6 +115,7 @@ def install(level):
             "--quiet",
             "--python",
             python,
+            "--system-certs",
             "--require-hashes",
             requirements,
         ],

@@ -16,7 +16,8 @@ from tests.factories import CHAT
 from tests.web.conftest import World
 
 WITHOUT = ("anonymous", "nobody", "dead-key")  # 401 everywhere, except for what is public
-CALLERS = (*WITHOUT, *"alice bob carol dan mallory olivia key foreign-key".split())
+PEOPLE = ("alice", "bob", "carol", "dan", "mallory", "olivia")
+CALLERS = (*WITHOUT, *PEOPLE, "key", "foreign-key")
 
 
 @dataclass(frozen=True)
