@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,9 @@ def _manage(config: Config, *arguments: str, owner: bool = False) -> None:
 
 def _set_up(config: Config) -> None:
     server = config.postgres()
+    # Gathering static files needs no server, so it goes on beside the rest.
+    static = threading.Thread(target=_manage, args=(config, "collectstatic", "--noinput", "-v0"))
+    static.start()
     server.wait()
     config.admission().wait()
     config.broker().wait()
@@ -80,8 +84,8 @@ def _set_up(config: Config) -> None:
         app_password=config.values["DURE_APP_PASSWORD"],
     )
     _manage(config, "migrate", "--database", "owner", "--skip-checks", "-v0", owner=True)
-    _manage(config, "collectstatic", "--noinput", "-v0")
     _manage(config, "bootstrap")
+    static.join()
     (config.folder / "ready").touch()
 
 
@@ -164,8 +168,6 @@ def _stop(supervisor: subprocess.Popen[bytes]) -> None:
 
 
 def _reap(supervisor: subprocess.Popen[bytes]) -> None:
-    import threading
-
     waiter = threading.Thread(target=supervisor.wait, daemon=True)
     waiter.start()  # takes the exit status, so that the process does not stay as a zombie
     processes.stop(supervisor.pid)

@@ -153,7 +153,8 @@ class Tour:
     def order(self) -> None:
         """Order an endpoint in a region, with the price beforehand, and watch it come up."""
         wish = {"name": f"tour-{self.mark}", "project": self.project, "model": MODEL}
-        region = self._region_with_room(wish)
+        # Right after a start the sites have not been seen yet.
+        region = self.wait_for("a site with a free card", lambda: self._region_with_room(wish))
         wish["region"] = region
         price = self.api("POST", "endpoints?estimate=true", json=wish)
         say(f"estimate: ₩{price['won_per_hour']:,} an hour on {price['chip']} at {price['sites']}")
@@ -184,7 +185,7 @@ class Tour:
             )
             if answer.status_code == 200:
                 return str(site["region"])
-        raise TourFailed("no site has a free card: stop an endpoint, or `make reset`")
+        return ""
 
     def _ready(self, endpoint: str) -> dict[str, Any] | None:
         shown: dict[str, Any] = self.api("GET", f"endpoints/{endpoint}")
