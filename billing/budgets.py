@@ -13,7 +13,7 @@ from functools import cache
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils.translation import gettext as _
 
 from billing.models import Budget, BudgetChange, BudgetScope, Commitment
@@ -68,6 +68,13 @@ class LimitOutOfRange(Exception):
         return _("A budget can be ₩0 to ₩%(most)s a month. Split a larger one over projects.") % {
             "most": f"{MAX_BUDGET_WON:,}"
         }
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody else changed the limit since it was read; nothing was changed."""
+
+    def __str__(self) -> str:
+        return _("Somebody else has just changed this budget. Look at it again.")
 
 
 class CountersUnavailable(Exception):
@@ -143,6 +150,7 @@ def publish(budget: Budget, organization: Organization) -> None:
 
 def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: datetime) -> Budget:
     """Another limit. Valkey is told first: it knows what is used, and refuses what lies below.
+    ``LimitTooLow``, ``LimitOutOfRange``, ``ChangedMeanwhile``, ``CountersUnavailable``.
 
     If the row cannot be written afterwards, the publisher sends the old limit again.
     """
@@ -155,6 +163,8 @@ def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: date
     try:
         publish(told, by.organization)
     except Refused as error:
+        if error.reason == "older_number":
+            raise ChangedMeanwhile from error
         raise LimitTooLow(ceil_won(micro_to_won(error.left))) from error
     except AdmissionUnavailable as error:
         raise CountersUnavailable from error
@@ -179,6 +189,12 @@ def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: date
             changes={"from": before, "to": limit_won},
         )
     return locked
+
+
+def outnumber(budget: Budget) -> None:
+    """Valkey was told of a change whose row was never written: the row gets a higher number, so
+    that what it says counts again. Runs where all tenants' rows are seen."""
+    Budget.objects.filter(pk=budget.pk, number=budget.number).update(number=F("number") + 1)
 
 
 def standing(budget: Budget, organization: Organization, *, now: datetime) -> Standing:

@@ -84,11 +84,11 @@ def catalogue() -> None:
 
 
 def token_tariff(model: str = CHAT) -> TokenTariff:
-    return TokenTariff.objects.get(model=model)
+    return TokenTariff.objects.filter(model=model).earliest("starts_at")
 
 
 def card_tariff(chip: str = "rngd") -> CardTariff:
-    return CardTariff.objects.get(chip=chip)
+    return CardTariff.objects.filter(chip=chip).earliest("starts_at")
 
 
 def site(

@@ -117,6 +117,27 @@ def _wait_for_answers(config: Config, supervisor: subprocess.Popen[bytes]) -> No
         time.sleep(0.2)
 
 
+def _wait_for_programs(config: Config) -> None:
+    """Every program has stayed up for some seconds; one that keeps dying is named."""
+    end = time.monotonic() + 30
+    while True:
+        command = [python(), "-W", "ignore", "-m", "supervisor.supervisorctl", "-c"]
+        done = subprocess.run(
+            [*command, str(config.folder / "supervisord.conf"), "status"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = [line.split() for line in done.stdout.splitlines()]
+        waiting = [words[0] for words in lines if len(words) > 1 and words[1] != "RUNNING"]
+        if not waiting:
+            return
+        if time.monotonic() > end:
+            name = waiting[0]
+            raise StackError(f"{name} does not stay up. Its log ends so:\n{_tail(config, name)}")
+        time.sleep(0.3)
+
+
 def _tail(config: Config, name: str) -> str:
     path = config.logs / f"{name}.log"
     return "\n".join(path.read_text(errors="replace").splitlines()[-12:]) if path.exists() else "–"
@@ -144,6 +165,7 @@ def up() -> int:
     try:
         _set_up(config)
         _wait_for_answers(config, supervisor)
+        _wait_for_programs(config)
         say(f"All programs answer after {time.monotonic() - began:.1f} s.")
         _summary(config)
         if os.environ.get("DURE_TOUR", "1") != "0" and _tour(config) != 0:

@@ -94,7 +94,7 @@ def _section(config: Config, program: Program) -> str:
         f"directory={ROOT}",
         f"priority={program.priority}",
         "autorestart=true",
-        "startsecs=1",
+        "startsecs=4",
         "startretries=10",
         f"stopsignal={program.stop_signal}",
         f"stopwaitsecs={program.stop_seconds}",

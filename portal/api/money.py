@@ -87,6 +87,8 @@ class BudgetView(APIView):
             )
         except (budgets.LimitTooLow, budgets.LimitOutOfRange) as error:
             raise Refused(str(error), code="limit", field="limit_won") from error
+        except budgets.ChangedMeanwhile as error:
+            raise Refused(str(error), code="changed_meanwhile", status=409) from error
         except budgets.CountersUnavailable as error:
             raise Refused(str(error), code="counters_unavailable", status=503) from error
         with actors.scope_for(actor):

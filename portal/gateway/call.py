@@ -8,9 +8,9 @@ from portal.admission.calls import Admitted
 from portal.admission.grants import Grant, ModelGrant
 from portal.gateway.bodies import Asked
 from portal.gateway.errors import Problem
+from portal.gateway.exchange import Exchange
 from portal.gateway.meter import Counts, StreamMeter
 from portal.gateway.segment import Settlement
-from portal.gateway.upstream import Exchange
 from portal.routing.table import EndpointRoutes, Target
 from portal.usage.events import Outcome
 

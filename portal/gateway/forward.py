@@ -13,7 +13,7 @@ from portal.gateway.asgi import ClientLeft
 from portal.gateway.call import Call
 from portal.gateway.client import Client
 from portal.gateway.errors import Problem
-from portal.gateway.upstream import SiteFailed
+from portal.gateway.exchange import SiteFailed
 
 if TYPE_CHECKING:
     from portal.gateway.gateway import Gateway

@@ -17,7 +17,7 @@ from portal.gateway.asgi import ClientLeft
 from portal.gateway.call import Call
 from portal.gateway.client import Client
 from portal.gateway.errors import Header, Problem
-from portal.gateway.upstream import Deadlines, Exchange, SiteFailed
+from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
 from portal.usage.events import Outcome
 
 if TYPE_CHECKING:

@@ -166,6 +166,10 @@ class Publisher:
             )
         except Refused as error:
             log.warning("publisher.limit_refused", budget=budget.public_id, reason=error.reason)
+            if error.reason == "older_number":
+                with rls.everyone(because="publisher: a change that was told and never kept"):
+                    budgets.outnumber(budget)
+                return
         self.told[budget.subject] = mark
 
     def _grants(self, found: Snapshot) -> None:

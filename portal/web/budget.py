@@ -65,7 +65,7 @@ def change(request: HttpRequest) -> HttpResponse:
             actions.change(budget=budget, by=actor, now=timezone.now(), **form.cleaned_data)
         except (actions.LimitTooLow, actions.LimitOutOfRange) as error:
             form.add_error("limit_won", str(error))
-        except actions.CountersUnavailable as error:
+        except (actions.ChangedMeanwhile, actions.CountersUnavailable) as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, _("The limit is changed. It holds from now on."))

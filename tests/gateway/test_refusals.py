@@ -37,7 +37,7 @@ def test_gives_every_wrong_key_the_same_answer(
         "Bearer ",
         f"Basic {world.key}",
         f"Bearer  {world.key}",
-        f"Bearer {world.key[:-1]}0",
+        f"Bearer {world.key[:-1]}{'1' if world.key.endswith('0') else '0'}",
         f"Bearer {world.key} x",
         f"bearer {world.key}",
         f"Bearer {world.key[:10]}'*:{world.key[13:]}",

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from billing import budgets, tariffs
 from billing.models import CardTariff, Commitment
 from billing.rating import card_amount
+from portal.deployments.actions import placements
 from portal.deployments.models import Endpoint, EndpointKind, Order
 from portal.lib import wake
 from portal.lib.money import MICRO, ceil_won
@@ -178,7 +179,8 @@ def retell(*, now: datetime) -> None:
 
 
 def repair(*, now: datetime) -> None:
-    """All of it, in order."""
+    """All of it, in order; and replicas for endpoints whose hold is over."""
     renew(now=now)
+    placements.revive(now=now)
     settle_ended(now=now)
     retell(now=now)

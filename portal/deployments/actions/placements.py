@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 
 from portal.catalog.models import Offering
 from portal.deployments.models import Endpoint, Placement, PlacementMove, PlacementState
@@ -13,6 +14,7 @@ from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.sealing import seal
 from portal.lib.wake import wake
+from tenants import rls
 
 
 def want(*, endpoint: Endpoint, site: Site, offering: Offering, now: datetime) -> Placement:
@@ -39,6 +41,29 @@ def want(*, endpoint: Endpoint, site: Site, offering: Offering, now: datetime) -
     )
     wake("portal.provisioning.tasks.reconcile", site=site.code)
     return placement
+
+
+def revive(*, now: datetime) -> int:
+    """Replicas that were stopped for a hold that is over. A stopped replica never comes back, so
+    another one is asked for in its stead at the same site. Repeating it does no harm."""
+    with transaction.atomic(), rls.everyone(because="sweep: holds of all organizations"):
+        due = (
+            Placement.objects.select_for_update(of=["self"])
+            .filter(
+                wanted=True,
+                state__in=[PlacementState.STOPPING, PlacementState.STOPPED],
+                endpoint__stopped_at=None,
+                endpoint__funding_hold=False,
+                endpoint__operator_hold=False,
+            )
+            .select_related("endpoint", "site", "offering")
+            .order_by("pk")
+        )
+        found = list(due)
+        Placement.objects.filter(pk__in=[one.pk for one in found]).update(wanted=False)
+        for one in found:
+            want(endpoint=one.endpoint, site=one.site, offering=one.offering, now=now)
+    return len(found)
 
 
 def unwant(*, endpoint: Endpoint) -> None:
