@@ -1,0 +1,160 @@
+"""One request to a site and its answer, as it is awaited: status, pieces, an end or a failure.
+
+Deadlines are kept here: first byte, between bytes, whole. Whoever took an exchange closes it; one
+that has not ended closes its connection with it, so that the engine stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+HIGH_WATER = 262144  # bytes that wait for their reader before the socket is paused
+
+FailureKind = Literal["connect", "stale", "closed", "timeout", "garbage", "status", "busy"]
+
+
+class SiteFailed(Exception):
+    """No answer, or no more of it. ``stale`` means that a kept connection had been closed by the
+    site before it could have read the request."""
+
+    def __init__(self, kind: FailureKind, what: str) -> None:
+        super().__init__(what)
+        self.kind = kind
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds; ``whole`` is a moment of the loop's clock by which everything has ended."""
+
+    connect: float
+    first_byte: float
+    between: float
+    whole: float
+
+
+class Wire(Protocol):
+    """What an exchange needs of its connection."""
+
+    def resume(self) -> None:
+        """The reader has caught up."""
+
+    def abandon(self) -> None:
+        """Close at once."""
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> None:
+        self.status = 0
+        self.content_type = b""
+        self.ended = False  # the answer is whole
+        self._loop = loop
+        self._deadlines = deadlines
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._failure: BaseException | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._wire: Wire | None = None
+        self._limit = min(loop.time() + deadlines.first_byte, deadlines.whole)
+        self._timer = loop.call_at(self._limit, self._look_at_clock)
+
+    async def head(self) -> int:
+        """The status, once the headers are here."""
+        while not self.status and self._failure is None:
+            await self._wait()
+        if not self.status and self._failure is not None:
+            raise self._failure
+        return self.status
+
+    async def read(self) -> bytes:
+        """What has come since the last read; empty at the end of a whole answer."""
+        while not self._pieces and not self.ended and self._failure is None:
+            await self._wait()
+        if self._pieces:
+            content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+            self._pieces.clear()
+            self._size = 0
+            if self._wire is not None:
+                self._wire.resume()
+            return content
+        if self._failure is not None:
+            raise self._failure
+        return b""
+
+    async def read_all(self, most: int) -> bytes:
+        """The whole answer, at most ``most`` bytes."""
+        parts: list[bytes] = []
+        size = 0
+        while piece := await self.read():
+            parts.append(piece)
+            size += len(piece)
+            if size > most:
+                raise SiteFailed("garbage", "sent more than an answer can be")
+        return b"".join(parts)
+
+    def fail(self, failure: BaseException) -> None:
+        """End it for a reason; the next read raises it. The connection is not kept."""
+        if self.ended or self._failure is not None:
+            return
+        self._failure = failure
+        self._let_go()
+        self._wake()
+
+    def close(self) -> None:
+        """Always call this; the site is told to stop if it has not ended."""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._timer.cancel()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.abandon()
+
+    # Called by the wire.
+
+    def took(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def began(self, status: int, content_type: bytes) -> None:
+        self.content_type = content_type
+        self.status = status
+        self._progress()
+
+    def came(self, piece: bytes) -> bool:
+        """Whether the reader has fallen behind."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        self._progress()
+        return self._size > HIGH_WATER
+
+    def end(self) -> None:
+        self.ended = True
+        self._wire = None
+        self._timer.cancel()
+        self._wake()
+
+    def _progress(self) -> None:
+        # One timer, looked at when it fires: moving it at every chunk would cost more.
+        self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)
+        self._wake()
+
+    def _look_at_clock(self) -> None:
+        if self._loop.time() < self._limit - 0.001:
+            self._timer = self._loop.call_at(self._limit, self._look_at_clock)
+        elif self._size and self._limit < self._deadlines.whole:
+            self._progress()  # the reader is behind, not the site
+            self._timer = self._loop.call_at(self._limit, self._look_at_clock)
+        else:
+            self.fail(SiteFailed("timeout", "did not answer in time"))
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        await self._waiter
