@@ -292,6 +292,26 @@ def unreserve(*, organization: Organization, reference: str, month: Month) -> No
         return
 
 
+def stale_orders(*, older_ms: int) -> list[tuple[int, str, str]]:
+    """(cell, reference, month) of what orders hold for longer and nobody committed or freed."""
+    try:
+        return [
+            (cell, reference, month)
+            for cell in range(ids.CELLS)
+            for reference, month in admission().stale_orders(cell, older_ms=older_ms)
+        ]
+    except AdmissionUnavailable:
+        return []  # the next sweep asks again
+
+
+def free(cell: int, *, reference: str, month: str) -> None:
+    """Free a hold without a row; a lost call is repaired by the next sweep."""
+    try:
+        admission().unreserve_in(cell, reference=reference, month=month)
+    except AdmissionUnavailable:
+        return
+
+
 def record_commitment(
     *,
     organization: Organization,

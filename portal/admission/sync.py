@@ -134,6 +134,10 @@ class Admission:
         """Free what an order that was not kept had held."""
         self._ask(calls.unreserve(cell_of(org_code), reference=reference, month=month))
 
+    def unreserve_in(self, cell: int, *, reference: str, month: str) -> None:
+        """As ``unreserve``, for a hold of which only the cell is known."""
+        self._ask(calls.unreserve(cell, reference=reference, month=month))
+
     def stale_orders(self, cell: int, *, older_ms: int) -> list[tuple[str, str]]:
         """At most 100 (reference, month) held for longer: commit those that have a row, free
         the others."""

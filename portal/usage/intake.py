@@ -15,8 +15,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import psycopg
 import structlog
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Q
 
 from portal.lib import ids
@@ -99,7 +100,8 @@ def book(cell: int, records: Sequence[Record], *, token: UUID, now: datetime) ->
     with transaction.atomic(), rls.everyone(because="intake: a cell holds many organizations"):
         rows, strangers = _known(rows)
         poison += [_poison(_by_id(records, row), ValueError("unknown"), now) for row in strangers]
-        new = _insert(rows)
+        new, refused = _insert_each(rows)
+        poison += [_poison(_by_id(records, row), error, now) for row, error in refused]
         PoisonRecord.objects.bulk_create(poison, ignore_conflicts=True)
         OrphanedEvent.objects.filter(request_id__in=[row["request_id"] for row in rows]).update(
             resolved_at=now
@@ -186,6 +188,26 @@ def _known(
 _COLUMNS = [
     str(field.column) for field in LedgerEntry._meta.concrete_fields if field.name != "recorded_at"
 ]
+
+
+_REFUSALS = (DataError, IntegrityError, psycopg.DataError, psycopg.IntegrityError)
+
+
+def _insert_each(rows: list[dict[str, Any]]) -> tuple[int, list[tuple[dict[str, Any], Exception]]]:
+    """All rows at once; where PostgreSQL refuses one, the halves, so that it stops nobody else.
+
+    New rows are counted; the refused ones come back with the reason.
+    """
+    try:
+        with transaction.atomic():
+            return _insert(rows), []
+    except _REFUSALS as error:
+        if len(rows) == 1:
+            return 0, [(rows[0], error)]
+    half = len(rows) // 2
+    new, refused = _insert_each(rows[:half])
+    more, too = _insert_each(rows[half:])
+    return new + more, refused + too
 
 
 def _insert(rows: list[dict[str, Any]]) -> int:

@@ -29,6 +29,8 @@ from tenants.models import Organization, Project
 
 log = structlog.get_logger()
 
+LOST_AFTER_MS = 600_000  # no order takes so long between its hold and its rows
+
 
 @dataclass(frozen=True, slots=True)
 class _Running:
@@ -178,9 +180,28 @@ def retell(*, now: datetime) -> None:
         budgets.tell(row, row.organization, subjects)
 
 
+def release_lost(*, older_ms: int = LOST_AFTER_MS) -> None:
+    """Holds of orders whose process died: the row, where there is one, says what they became."""
+    for cell, reference, month in budgets.stale_orders(older_ms=older_ms):
+        with rls.everyone(because="sweep: did this hold become an order?"):
+            row = (
+                Commitment.objects.filter(reference=reference, month=month)
+                .select_related("organization")
+                .first()
+            )
+            project = row and Project.objects.filter(public_id=row.project).first()
+            subjects = budgets.subjects_of(row.organization, project) if row else []
+        if row is None:
+            log.warning("commitment.hold_lost", reference=reference, month=month)
+            budgets.free(cell, reference=reference, month=month)
+        else:
+            budgets.tell(row, row.organization, subjects)
+
+
 def repair(*, now: datetime) -> None:
     """All of it, in order; and replicas for endpoints whose hold is over."""
     renew(now=now)
     placements.revive(now=now)
     settle_ended(now=now)
     retell(now=now)
+    release_lost()

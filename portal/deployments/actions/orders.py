@@ -149,6 +149,14 @@ def _quote(
 def _choose(rooms: list[SiteRoom], wish: Wish, project: Project) -> Choice:
     """All replicas on one kind of chip, so that an order has one price. The first that fits."""
     regions = [wish.region] if wish.region else list(project.regions)
+    if wish.region and project.regions and wish.region not in project.regions:
+        # Its keys could never call it there.
+        raise NoCardFree(
+            tuple(
+                Rejection(room.site, "other_region", room.cards_free, room.cards_per_replica)
+                for room in rooms
+            )
+        )
     rejected: tuple[Rejection, ...] = ()
     for chip in sorted({room.chip for room in rooms}):
         choice = placement.choose(
@@ -178,19 +186,22 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
         priced = quote(wish=wish, project=project, now=now)
         subjects = budgets.subjects_of(by.organization, project)
     reference = ids.mint("ord")
-    budgets.reserve(
-        organization=by.organization,
-        subjects=subjects,
-        reference=reference,
-        month=priced.month,
-        amount_micro=priced.rest_of_month_micro,
-    )
+    try:
+        budgets.reserve(
+            organization=by.organization,
+            subjects=subjects,
+            reference=reference,
+            month=priced.month,
+            amount_micro=priced.rest_of_month_micro,
+        )
+    except budgets.BudgetExceeded as error:
+        return _twin(by, idempotency_key, wish, error)
     try:
         with actors.scope_for(by):
             order, commitment = _write(reference, wish, project, idempotency_key, by, now)
     except IntegrityError as error:
         budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
-        return _lost_race(by, idempotency_key, wish, error)
+        return _twin(by, idempotency_key, wish, NameTaken(), error)
     except BaseException:
         budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
         raise
@@ -214,12 +225,14 @@ def _before(by: Actor, idempotency_key: str, wish: Wish) -> Order | None:
     return found
 
 
-def _lost_race(by: Actor, idempotency_key: str, wish: Wish, error: IntegrityError) -> Order:
-    """Two equal requests at once: the second gets the first one's order."""
+def _twin(
+    by: Actor, idempotency_key: str, wish: Wish, refusal: Exception, cause: Exception | None = None
+) -> Order:
+    """Two equal requests at once: the second gets the first one's order, else its refusal."""
     with actors.scope_for(by):
         found = _before(by, idempotency_key, wish)
     if found is None:
-        raise NameTaken from error
+        raise refusal from cause
     return found
 
 

@@ -9,6 +9,7 @@ import time
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import redis
 import structlog
 from django.conf import settings
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 
 RENEW_SECONDS = 10.0
 BLOCK_MS = 500
+# COPY's own errors come as psycopg's
+TROUBLES = (redis.RedisError, AdmissionUnavailable, DatabaseError, psycopg.Error, intake.LeaseLost)
 
 
 class Command(BaseCommand):
@@ -70,7 +73,7 @@ class Reader:
                 pause = 0.2
                 if once and not booked:
                     return
-            except (redis.RedisError, AdmissionUnavailable, DatabaseError, intake.LeaseLost) as e:
+            except TROUBLES as e:
                 if once:
                     raise
                 log.warning("intake.waiting", error=f"{type(e).__name__}: {e}"[:200])

@@ -1,0 +1,282 @@
+"""Events into the ledger: exactly once, poison aside, by the owner of the cell alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import redis
+
+from billing import budgets
+from portal.admission import keys
+from portal.admission.sync import Admission
+from portal.lib import ids
+from portal.lib.ids import cell_of
+from portal.lib.periods import Month
+from portal.usage import events, intake
+from portal.usage.events import UsageEvent
+from portal.usage.intake import Record
+from portal.usage.management.commands.intake import Reader
+from portal.usage.models import LedgerEntry, OrphanedEvent, PoisonRecord, Watermark
+from tenants import rls
+from tests import factories
+from tests.cast import Cast
+from tests.factories import NOON
+
+TOKEN = UUID(int=1)
+MS = int(NOON.timestamp() * 1000)
+
+
+@pytest.fixture
+def cell(cast: Cast) -> int:
+    """The firm's cell, owned by TOKEN."""
+    assert len(intake.take_cells(owner="me", token=TOKEN, now=NOON)) == ids.CELLS
+    return cell_of(cast.firm.code)
+
+
+def event(cast: Cast, number: int = 1, **changes: Any) -> UsageEvent:
+    fields: dict[str, Any] = {
+        "request_id": ids.mint_request_id(MS + number),
+        "organization": cast.firm.public_id,
+        "project": cast.project.public_id,
+        "key": "key_a",
+        "endpoint": "ep_a",
+        "route": "/v1/chat/completions",
+        "model": factories.CHAT,
+        "model_digest": "sha256:x",
+        "site": "daegu-1",
+        "chip": "rngd",
+        "placement": "plc_a",
+        "tokens_in": 10,
+        "tokens_out": 5,
+        "counted": "reported",
+        "outcome": "answered",
+        "admitted_at_ms": MS,
+        "ended_at_ms": MS + 900,
+        "price_version": "tar_a",
+        "hold_micro": 100,
+        "cost_micro": 60,
+    }
+    return UsageEvent(**fields | changes)
+
+
+def fields(one: UsageEvent, *, settled: int = 60, written_off: int = 0, late: bool = False) -> Any:
+    return {
+        b"event": events.encode(one),
+        b"settled_micro": str(settled).encode(),
+        b"written_off_micro": str(written_off).encode(),
+        b"late": b"1" if late else b"0",
+    }
+
+
+def record(cell: int, number: int, one: UsageEvent, **how: Any) -> Record:
+    return Record(cell, f"{number}-0", fields(one, **how))
+
+
+def book(cell: int, *records: Record, token: UUID = TOKEN) -> int:
+    return intake.book(cell, records, token=token, now=NOON)
+
+
+def ledger(cast: Cast) -> list[LedgerEntry]:
+    with rls.tenant(cast.firm.pk):
+        return list(LedgerEntry.objects.order_by("request_id"))
+
+
+def watermark(cell: int) -> str:
+    return intake.watermarks([cell])[cell]
+
+
+def test_books_what_was_settled(cast: Cast, cell: int) -> None:
+    assert book(cell, record(cell, 1, event(cast), settled=50, written_off=10)) == 1
+
+    (row,) = ledger(cast)
+    assert (row.settled_micro, row.written_off_micro, row.cost_micro) == (50, 10, 60)
+    assert (row.admitted_at, row.first_byte_at, row.late) == (NOON, None, False)
+    assert watermark(cell) == "1-0"
+
+
+def test_books_once_when_a_batch_is_repeated(cast: Cast, cell: int) -> None:
+    batch = [record(cell, n, event(cast, n)) for n in range(1, 6)]
+
+    assert book(cell, *batch) == 5
+    assert book(cell, *batch) == 0
+    assert book(cell, *batch, record(cell, 9, event(cast, 9))) == 1
+
+    assert len(ledger(cast)) == 6
+    assert watermark(cell) == "9-0"
+
+
+def test_books_once_when_an_event_came_twice_in_one_batch(cast: Cast, cell: int) -> None:
+    one = event(cast)
+
+    assert book(cell, record(cell, 1, one), record(cell, 2, one)) == 1
+
+
+def test_puts_aside_what_it_cannot_read_and_goes_on(cast: Cast, cell: int) -> None:
+    good = event(cast, 3)
+    poison = {
+        "no event": {},
+        "garbage": fields(event(cast)) | {b"event": b"\xff"},
+        "no amount": fields(event(cast)) | {b"settled_micro": b"many"},
+        "no uuid7": fields(event(cast, request_id="00000000-0000-4000-8000-000000000000")),
+        "stranger": fields(event(cast, organization="org_unknown")),
+        "no time": fields(event(cast, admitted_at_ms=10**18)),
+    }
+    batch = [Record(cell, f"{n}-0", one) for n, one in enumerate(poison.values(), 1)]
+
+    assert book(cell, *batch, record(cell, 50, good)) == 1
+
+    assert [str(row.request_id) for row in ledger(cast)] == [good.request_id]
+    assert PoisonRecord.objects.count() == len(poison)
+    assert watermark(cell) == "50-0"
+    book(cell, *batch)
+    assert PoisonRecord.objects.count() == len(poison)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"counted": "guessed"},
+        {"tokens_in": -1},
+        {"tokens_in": 2**63},
+        {"key": "k" * 100},
+        {"route": "a\x00b"},
+        {"attempts": 40_000},
+    ],
+    ids=str,
+)
+def test_lets_one_bad_row_stop_nobody(cast: Cast, cell: int, changes: dict[str, Any]) -> None:
+    """What PostgreSQL itself would refuse goes aside as well; the rest of the batch is booked."""
+    bad, good = event(cast, 1, **changes), event(cast, 2)
+
+    assert book(cell, record(cell, 1, bad), record(cell, 2, good)) == 1
+
+    assert [str(row.request_id) for row in ledger(cast)] == [good.request_id]
+    assert PoisonRecord.objects.count() == 1
+
+
+def test_writes_nothing_after_its_lease_was_lost(cast: Cast, cell: int) -> None:
+    with pytest.raises(intake.LeaseLost):
+        book(cell, record(cell, 1, event(cast)), token=UUID(int=2))
+
+    assert ledger(cast) == []
+    assert watermark(cell) == "0-0"
+
+
+def test_takes_cells_only_once_their_lease_has_ended(cast: Cast, cell: int) -> None:
+    other = UUID(int=2)
+
+    assert intake.take_cells(owner="other", token=other, now=NOON + timedelta(seconds=29)) == []
+    assert len(intake.take_cells(owner="me", token=TOKEN, now=NOON + timedelta(seconds=29))) == 64
+    late = NOON + timedelta(seconds=60)
+    assert len(intake.take_cells(owner="other", token=other, now=late)) == 64
+    intake.give_back_cells(TOKEN)  # no longer ours: nothing happens
+    assert Watermark.objects.filter(lease_token=other).count() == 64
+
+
+def test_resolves_an_orphan_when_its_settlement_comes(cast: Cast, cell: int) -> None:
+    one = event(cast)
+    for _ in range(2):
+        intake.book_orphans(cell, [(one.request_id, cast.firm.public_id, 100)], now=NOON)
+    with rls.tenant(cast.firm.pk):
+        assert OrphanedEvent.objects.get().resolved_at is None
+
+    book(cell, record(cell, 1, one))
+
+    with rls.tenant(cast.firm.pk):
+        assert OrphanedEvent.objects.get().resolved_at == NOON
+
+
+def test_resolves_an_orphan_that_comes_after_its_settlement(cast: Cast, cell: int) -> None:
+    one = event(cast)
+    book(cell, record(cell, 1, one))
+
+    found = [(one.request_id, cast.firm.public_id, 100), (one.request_id, "org_unknown", 1)]
+    intake.book_orphans(cell, found, now=NOON)
+
+    with rls.tenant(cast.firm.pk):
+        assert OrphanedEvent.objects.get().resolved_at == NOON
+
+
+# ─── the program ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def stream(cast: Cast, valkey: redis.Redis) -> str:
+    """The firm's stream; it has ₩1 left this month."""
+    budgets.admission.cache_clear()
+    Admission(valkey).set_limit(
+        cast.firm.code, subject=cast.firm.public_id, limit_micro=1_000_000, hard=True, number=1
+    )
+    return keys.events(cell_of(cast.firm.code))
+
+
+def run(url: str) -> None:
+    reader = Reader(url)
+    reader.run(once=True)
+    intake.give_back_cells(reader.token)
+
+
+def test_reads_books_and_trims(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
+) -> None:
+    for number in range(3):
+        valkey.xadd(stream, fields(event(cast, number)))
+
+    run(valkey_url)
+
+    assert len(ledger(cast)) == 3
+    assert valkey.xlen(stream) <= 1
+    run(valkey_url)
+    assert len(ledger(cast)) == 3
+
+
+def test_charges_late_events_once_and_as_far_as_there_is_room(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
+) -> None:
+    one = event(cast, cost_micro=1_500_000)
+    valkey.xadd(stream, fields(one, settled=0, written_off=0, late=True), id="1-1")
+    run(valkey_url)
+    cell = cell_of(cast.firm.code)
+    with rls.everyone(because="test: the intake died before it moved on"):
+        Watermark.objects.filter(cell=cell).update(stream_id="0-0")
+    valkey.delete(stream)
+    valkey.xadd(stream, fields(one, settled=0, written_off=0, late=True), id="1-1")
+    run(valkey_url)
+
+    (row,) = ledger(cast)
+    assert (row.late, row.settled_micro, row.written_off_micro) == (True, 1_000_000, 500_000)
+    standing = Admission(valkey).standing(
+        cast.firm.code, subject=cast.firm.public_id, month=str(Month.of(NOON))
+    )
+    assert standing is not None and standing.spent == 1_000_000
+
+
+def test_charges_a_late_event_once_when_it_dies_before_the_insert(
+    cast: Cast, valkey: redis.Redis, stream: str
+) -> None:
+    from portal.usage import late
+
+    one = record(cell_of(cast.firm.code), 1, event(cast, cost_micro=700), settled=0, late=True)
+
+    first = late.charged([one], Admission(valkey))
+    again = late.charged([one], Admission(valkey))
+
+    assert first == again
+    assert first[0].fields[b"settled_micro"] == b"700"
+
+
+def test_reads_a_new_stream_from_its_beginning(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
+) -> None:
+    """Valkey came back with an empty disk: its ids are smaller than the position we have."""
+    valkey.xadd(stream, fields(event(cast, 1)), id="100-1")
+    run(valkey_url)
+    valkey.delete(stream)
+    valkey.xadd(stream, fields(event(cast, 2)), id="5-1")
+
+    run(valkey_url)
+
+    assert len(ledger(cast)) == 2
