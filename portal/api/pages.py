@@ -23,7 +23,11 @@ class Pages(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         """A cursor that nobody gave out is refused (404), also where it looks like one."""
         cursor = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None and not cursor.position.isdecimal():
+        if (
+            cursor is not None
+            and cursor.position is not None
+            and not str(cursor.position).isdecimal()
+        ):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 

@@ -189,7 +189,7 @@ def release_lost(*, older_ms: int = LOST_AFTER_MS) -> None:
                 .select_related("organization")
                 .first()
             )
-            project = row and Project.objects.filter(public_id=row.project).first()
+            project = Project.objects.filter(public_id=row.project).first() if row else None
             subjects = budgets.subjects_of(row.organization, project) if row else []
         if row is None:
             log.warning("commitment.hold_lost", reference=reference, month=month)

@@ -1,0 +1,203 @@
+"""What a key may do, read out of the rows: models, sites, budgets, its end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from portal.admission.grants import Grant
+from portal.deployments.models import Endpoint, Placement
+from portal.fleet.models import Site
+from portal.routing import snapshot
+from portal.routing.demand import Demand, TargetDemand
+from tenants import rls
+from tenants.actions import keys
+from tenants.models import ApiKey, Project
+from tests import factories
+from tests.factories import CHAT, EMBEDDING, NOON
+from tests.routing.conftest import Rows
+
+
+def grant(rows: Rows, **changes: Any) -> Grant:
+    """The grant of the key once its row (``key__…``) or project (``project__…``) is changed."""
+    return found(rows, **changes)[0]
+
+
+def found(rows: Rows, **changes: Any) -> tuple[Grant, bool]:
+    with rls.everyone(because="test set-up"):
+        for name, value in changes.items():
+            model = {"key": ApiKey, "project": Project}[name.partition("__")[0]]
+            row = {"key": rows.key, "project": rows.project}[name.partition("__")[0]]
+            model.objects.filter(pk=row.pk).update(**{name.partition("__")[2]: value})
+    return snapshot.take(now=NOON, demands=[]).grants[rows.key.sha256]
+
+
+def test_grants_shared_models_and_the_projects_own(rows: Rows) -> None:
+    one = grant(rows)
+
+    assert set(one.models) == {CHAT, rows.own.public_id, "견적-상담"}
+    shared = one.models[CHAT]
+    assert (shared.price_in, shared.price_out) == (60_000_000, 180_000_000)
+    assert shared.price_version == factories.token_tariff().public_id
+    own = one.models["견적-상담"]
+    assert (own.price_in, own.price_out, own.price_version) == (0, 0, "card")
+    assert (one.rpm, one.concurrency, one.mode, one.data_class) == (60, 16, "live", "open")
+
+
+@pytest.mark.parametrize(
+    ("changes", "models"),
+    [
+        ({"key__mode": "test"}, {CHAT}),
+        ({"key__allowed_models": [CHAT]}, {CHAT}),
+        ({"key__allowed_models": ["견적-상담"]}, {"견적-상담"}),
+        ({"key__allowed_models": ["unknown"]}, set()),
+    ],
+)
+def test_narrows_models(rows: Rows, changes: dict[str, Any], models: set[str]) -> None:
+    assert set(grant(rows, **changes).models) == models
+
+
+@pytest.mark.parametrize(
+    ("changes", "sites"),
+    [
+        ({}, {"daegu-1", "busan-1"}),
+        ({"key__allowed_sites": ["busan-1"]}, {"busan-1"}),
+        ({"key__allowed_sites": ["unknown"]}, set()),
+        ({"project__regions": ["daegu"]}, {"daegu-1"}),
+        ({"project__regions": ["jeju"]}, set()),
+        ({"project__regions": ["daegu"], "key__allowed_sites": ["busan-1"]}, set()),
+        ({"project__data_class": "medical"}, {"daegu-1"}),
+        ({"project__data_class": "medical", "project__regions": ["busan"]}, set()),
+    ],
+)
+def test_narrows_sites(rows: Rows, changes: dict[str, Any], sites: set[str]) -> None:
+    Site.objects.filter(code="busan-1").update(data_classes=["open", "sensitive"])
+
+    assert set(grant(rows, **changes).sites) == sites
+
+
+@pytest.mark.parametrize("change", ["revoked", "archived", "live"])
+def test_ends_a_key(rows: Rows, change: str) -> None:
+    if change == "revoked":
+        with rls.tenant(rows.firm.pk):
+            keys.revoke(key=rows.key, by=rows.cast.alice.may, now=NOON)
+    changes = {"project__archived_at": NOON} if change == "archived" else {}
+
+    assert found(rows, **changes)[1] is (change != "live")
+
+
+def test_carries_the_keys_expiry(rows: Rows) -> None:
+    end = NOON + timedelta(days=1)
+
+    assert grant(rows, key__expires_at=end).expires_at_ms == int(end.timestamp() * 1000)
+    assert grant(rows, key__expires_at=None).expires_at_ms == 0
+
+
+def test_names_budgets_the_widest_first(rows: Rows) -> None:
+    from billing import budgets
+
+    assert grant(rows).budgets == (rows.firm.public_id,)
+    with rls.tenant(rows.firm.pk):
+        for scope, subject in (("key", rows.key), ("project", rows.project)):
+            budgets.ensure(
+                organization=rows.firm,
+                scope=scope,
+                subject=subject.public_id,
+                limit_won=1,
+                now=NOON,
+            )
+
+    assert grant(rows).budgets == (
+        rows.firm.public_id,
+        rows.project.public_id,
+        rows.key.public_id,
+    )
+
+
+def test_grants_no_model_that_has_no_price(rows: Rows) -> None:
+    operator = rows.cast.olivia.may.organization
+    factories.shared_endpoint(operator, EMBEDDING)
+    assert EMBEDDING in grant(rows).models
+
+    early = snapshot.take(now=factories.BEGAN - timedelta(seconds=1), demands=[])
+
+    assert EMBEDDING not in early.grants[rows.key.sha256][0].models
+
+
+def test_gives_a_dedicated_endpoint_to_its_own_project_only(rows: Rows) -> None:
+    other = factories.project(rows.firm, "zweites")
+    key, _ = factories.api_key(other, rows.cast.alice.may)
+    mallory = rows.cast.mallory.may
+    project = factories.project(mallory.organization, "drittes")
+    foreign, _ = factories.api_key(project, mallory)
+
+    grants = snapshot.take(now=NOON, demands=[]).grants
+
+    assert set(grants[key.sha256][0].models) == {CHAT}
+    assert set(grants[foreign.sha256][0].models) == {CHAT}
+
+
+@pytest.mark.parametrize("change", ["funding_hold", "operator_hold", "stopped_at"])
+def test_leaves_out_what_does_not_run(rows: Rows, change: str) -> None:
+    with rls.everyone(because="test set-up"):
+        value = NOON if change == "stopped_at" else True
+        Endpoint.objects.filter(pk=rows.own.pk).update(**{change: value})
+
+    taken = snapshot.take(now=NOON, demands=[])
+
+    assert set(taken.routes) == {rows.shared.public_id}
+    assert set(taken.grants[rows.key.sha256][0].models) == {CHAT}
+
+
+def targets(rows: Rows, **how: Any) -> list[tuple[str, str]]:
+    taken = snapshot.take(**{"now": NOON, "demands": []} | how)
+    return [(one.url, one.state) for one in taken.routes[rows.shared.public_id].targets]
+
+
+def test_routes_to_ready_replicas(rows: Rows) -> None:
+    assert targets(rows) == [("http://127.0.0.1:9001", "healthy")]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"state": "starting"}, {"state": "failed"}, {"wanted": False}, {"url": ""}], ids=str
+)
+def test_routes_to_no_other(rows: Rows, changes: dict[str, Any]) -> None:
+    with rls.everyone(because="test set-up"):
+        Placement.objects.filter(pk=rows.replica.pk).update(**changes)
+
+    assert targets(rows) == []
+
+
+def test_takes_a_silent_site_out(rows: Rows) -> None:
+    later = NOON + timedelta(seconds=16)
+
+    assert targets(rows, now=later) == [("http://127.0.0.1:9001", "out")]
+    assert {one.state for one in snapshot.take(now=later, demands=[]).sites} == {"out"}
+
+
+def test_degrades_a_target_that_fails_often(rows: Rows) -> None:
+    failing = TargetDemand(rows.replica.public_id, in_flight=0, started=3, failed=1)
+    demands = [Demand("a", 0, (failing,)), Demand("b", 0, (failing,))]
+
+    assert targets(rows, demands=demands) == [("http://127.0.0.1:9001", "degraded")]
+
+
+def test_grows_its_number_with_each_look(rows: Rows) -> None:
+    first = snapshot.take(now=NOON, demands=[])
+
+    assert snapshot.take(now=NOON, demands=[]).number > first.number
+
+
+def test_asks_as_often_for_many_keys_as_for_few(rows: Rows, django_assert_num_queries: Any) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as few:
+        snapshot.take(now=NOON, demands=[])
+    for number in range(10):
+        factories.api_key(rows.project, rows.cast.alice.may, f"k{number}")
+
+    with django_assert_num_queries(len(few)):
+        snapshot.take(now=NOON, demands=[])
