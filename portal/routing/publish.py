@@ -59,6 +59,7 @@ class Publisher:
             self._adopt(run_id)
         closed = run_id != self.run_id or 0 in self.admission.epochs()
         if closed:
+            self._forget(now)  # who lost the epochs lost limits and grants as well
             self._rebuild(found, now)
         self._limits(found)
         self._grants(found)

@@ -6,6 +6,7 @@ One stack for all stories; they run in one worker, in this order.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tests.journeys.stack import Running
 
@@ -125,6 +127,55 @@ def test_takes_the_tour(stack: Running) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "13/13" in done.stdout
+
+
+PAGES = [
+    "/",
+    "/home/",
+    "/models/",
+    "/models/smollm2-135m-instruct/",
+    "/sites/",
+    "/sites/daegu-1/",
+    "/endpoints/",
+    "/endpoints/new/",
+    "/keys/",
+    "/keys/new/",
+    "/usage/",
+    "/budget/",
+    "/budget/change/",
+    "/invoices/",
+    "/members/",
+    "/audit/",
+    "/operator/",
+    "/_gallery/",
+    "/outbox/",
+    "/api/docs/",
+]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [1440, 360])
+def test_pages_fit_and_keep_the_security_policy(stack: Running, width: int) -> None:
+    env = stack.program_env()
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        page = chromium.new_context(viewport={"width": width, "height": 900}).new_page()
+        page.on("console", lambda said: complaints.append(f"{page.url}: {said.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+        page.goto(f"{env['DURE_WEB_ORIGIN']}/accounts/login/")
+        page.fill("input[name=login]", "operator@dure.example")
+        page.fill("input[name=password]", env["DURE_DEMO_PASSWORD"])
+        page.click("form.form button[type=submit]")
+        page.wait_for_url("**/home/")
+        for path in PAGES:
+            answer = page.goto(env["DURE_WEB_ORIGIN"] + path)
+            assert answer is not None and answer.status == 200, path
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} px wide"
+        chromium.close()
+    assert complaints == []
 
 
 @pytest.fixture(scope="module")
