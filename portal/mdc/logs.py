@@ -26,7 +26,11 @@ class EngineLog:
             self._read()
 
     def _read(self) -> None:
-        for raw in self.path.read_bytes().splitlines()[-KEEP_LINES:]:
+        whole = self.path.read_bytes()
+        if whole and not whole.endswith(b"\n"):
+            with self.path.open("ab") as file:
+                file.write(b"\n")  # else the next line would be lost with the torn one
+        for raw in whole.splitlines()[-KEEP_LINES:]:
             try:
                 line = msgspec.json.decode(raw, type=LogLine)
             except msgspec.MsgspecError:

@@ -32,6 +32,7 @@ class FakeSite:
     away: bool = False
     wanted: SiteSpec | None = None
     epochs: dict[str, int] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)  # card → placement
     calls: list[str] = field(default_factory=list)
     lines: dict[str, list[LogLine]] = field(default_factory=dict)
 
@@ -86,11 +87,16 @@ class FakeSite:
         lines.append(LogLine(number=len(lines) + 1, at_ms=0, text=text))
 
     def _holder(self) -> dict[str, str]:
-        free, holder = list(self.cards), {}
-        for one in self.wanted.placements if self.wanted else ():
-            if len(free) >= one.cards:
-                holder |= {free.pop(0): one.id for _ in range(one.cards)}
-        return holder
+        """Who has cards keeps them."""
+        wanted = {one.id: one for one in self.wanted.placements} if self.wanted else {}
+        self.held = {
+            card: name for card, name in self.held.items() if name in wanted and card in self.cards
+        }
+        for one in wanted.values():
+            free = [card for card in self.cards if card not in self.held]
+            if one.id not in self.held.values() and len(free) >= one.cards:
+                self.held |= dict.fromkeys(free[: one.cards], one.id)
+        return self.held
 
     def _replicas(self, holder: dict[str, str]) -> tuple[ReplicaReport, ...]:
         found = []
