@@ -26,7 +26,7 @@ shell: setup ## Django's shell in the running stack
 logs: ## follow the logs of all programs
 	@tail -n 5 -F $(or $(DURE_DATA_DIR),.dure)/logs/*.log
 test: ## all tests, on real PostgreSQL and Valkey
-	@$(SETUP) dev && $(PY) -m pytest -n 2 --dist loadgroup
+	@$(SETUP) dev && $(PY) -m pytest -n 2 --dist loadfile
 check: ## format, lint, types, imports, templates, migrations, translations
 	@$(SETUP) dev && .ci/check
 bench: ## benchmarks; prints lines `figure <name> <value> <unit>`

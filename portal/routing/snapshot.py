@@ -160,7 +160,12 @@ class _Grants:
 
     def _grant(self, key: ApiKey) -> Grant:
         organization = self.organizations[key.organization_id]
-        chain = (organization.public_id, key.project.public_id, key.public_id)
+        # The organization's is always in the chain: without a budget, admission refuses.
+        narrower = (key.project.public_id, key.public_id)
+        chain = (
+            organization.public_id,
+            *(subject for subject in narrower if subject in self.subjects),
+        )
         return Grant(
             number=self.number,
             organization=organization.public_id,
@@ -173,7 +178,7 @@ class _Grants:
             data_class=key.project.data_class,
             rpm=key.rpm_limit,
             concurrency=key.concurrency_limit,
-            budgets=tuple(subject for subject in chain if subject in self.subjects),
+            budgets=chain,
             expires_at_ms=int(key.expires_at.timestamp() * 1000) if key.expires_at else 0,
         )
 

@@ -205,6 +205,36 @@ def test_counts_once_when_four_count_at_once(valkey_url: str) -> None:
     assert seconds(shop) == 3 * 3600
 
 
+@pytest.mark.django_db(transaction=True)
+def test_waits_for_whoever_counts_already(valkey_url: str) -> None:
+    """The second one looks only once the first has kept how far it came."""
+    shop = opened()
+    placement = running(shop)
+    failed: list[Exception] = []
+
+    def accrue() -> None:
+        try:
+            card_time.accrue_organization(shop.firm, now=NOON + HOUR)
+        except Exception as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=accrue)
+    with rls.tenant(shop.firm.pk):
+        Placement.objects.select_for_update().get(pk=placement.pk)
+        other.start()
+        other.join(0.5)
+        assert other.is_alive()
+        factories.card_time(placement.endpoint, start=NOON, end=NOON + HOUR)
+        CardTime.objects.get()
+        Placement.objects.filter(pk=placement.pk).update(accrued_until=NOON + HOUR)
+    other.join(10)
+
+    assert failed == []
+    assert seconds(shop) == 3600
+
+
 def test_reads_moves_in_the_order_of_time(shop: Shop) -> None:
     """A move that was written late still counts where it belongs."""
     placement = running(shop, 30 * MINUTE)

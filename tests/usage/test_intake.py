@@ -105,6 +105,7 @@ def test_books_once_when_a_batch_is_repeated(cast: Cast, cell: int) -> None:
     assert book(cell, *batch, record(cell, 9, event(cast, 9))) == 1
 
     assert len(ledger(cast)) == 6
+    assert not PoisonRecord.objects.exists()
     assert watermark(cell) == "9-0"
 
 

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from billing import tariffs
+from billing import budgets, tariffs
 from portal.catalog import reference
 from portal.catalog.models import CatalogModel, Chip
 from portal.deployments.actions import endpoints
@@ -52,6 +52,7 @@ class Command(BaseCommand):
         operator = self._operator(now)
         sites = self._sites(now)
         with rls.everyone(because="bootstrap: the operator's shared endpoints"):
+            budgets.ensure_default(organization=operator, now=now)
             for model in CatalogModel.objects.filter(slug__in=TOKEN_PRICES):
                 endpoints.ensure_shared(model=model, sites=sites, operator=operator, now=now)
         self.stdout.write(f"{len(sites)} sites, {len(TOKEN_PRICES)} shared endpoints.")
