@@ -99,7 +99,7 @@ def test_asks_for_another_replica_after_a_hold(
         Endpoint.objects.update(funding_hold=False)
 
     for _ in range(2):
-        placements.revive(now=LATER)
+        commitments.repair(now=NOON)
 
     with rls.tenant(shop.firm.pk):
         assert sorted(Placement.objects.values_list("state", "wanted")) == sorted(
