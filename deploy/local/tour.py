@@ -197,6 +197,8 @@ class Tour:
     def models(self) -> None:
         """The gateway lists what the key may use, the new endpoint among it."""
         client = self._client()
+        # Right after the first start the shared replicas may still be starting.
+        self.wait_for("a replica of each shared model", self._shared_answer)
 
         def look() -> list[str]:
             try:
@@ -206,6 +208,11 @@ class Tour:
             return names if self.endpoint["name"] in names else []
 
         say(", ".join(self.wait_for("the endpoint at the gateway", look)))
+
+    def _shared_answer(self) -> bool:
+        rows = self.api("GET", "endpoints")["data"]
+        up = {row["model"] for row in rows if row["status"] in {"ready", "degraded"}}
+        return {MODEL, EMBEDDER} <= up
 
     def stream(self) -> None:
         """Stream an answer with the official client: first from the shared endpoint."""
