@@ -402,7 +402,8 @@ local function set_limit(keys, argv)
   if int(server.call('HGET', budget_key(tag, subject), 'number')) > number then
     return { 'no', 'older_number', str(used) }
   end
-  if hard == '1' and limit < used then return { 'no', 'below_used', str(used) } end
+  local known = server.call('HEXISTS', budget_key(tag, subject), 'limit') == 1
+  if known and hard == '1' and limit < used then return { 'no', 'below_used', str(used) } end
   server.call('HSET', budget_key(tag, subject), 'limit', str(limit), 'hard', hard, 'number', str(number))
   return { 'ok', 'set', str(used) }
 end

@@ -124,6 +124,7 @@ class Publisher:
         self.admission.close_cells()
         month = Month.of(now)
         for code, budget in found.budgets:
+            position = self._booked_up_to(cell_of(code))
             with rls.everyone(because="publisher: counters from the ledger"):
                 spent, _committed = budgets.counters_from_ledger(budget, month)
             restored = self.admission.restore(
@@ -132,19 +133,22 @@ class Publisher:
                 month=str(month),
                 spent_micro=spent,
                 committed_micro=None,
-                last_event=self._booked_up_to(cell_of(code)),
+                last_event=position,
             )
             if not restored:
                 raise AdmissionUnavailable("The intake has not caught up; the cells stay closed.")
         commitments.retell(now=now)
 
     def _booked_up_to(self, cell: int) -> str:
-        """The intake's position, or nothing where the stream is new and empty."""
+        """The last event that the ledger has: the stream's own where nothing waits in it."""
         try:
-            if not self.admission.client.xlen(keys.events(cell)):
-                return ""
+            if not self.admission.client.exists(keys.events(cell)):
+                return "0-0"
+            stream: Any = self.admission.client.xinfo_stream(keys.events(cell))
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
+        if stream["length"] == 0:
+            return str(stream["last-generated-id"].decode())
         with rls.everyone(because="publisher: how far the intake has come"):
             position = Watermark.objects.filter(cell=cell).first()
         return position.stream_id if position else "0-0"
