@@ -22,6 +22,7 @@ import openai
 MODEL = "smollm2-135m-instruct"
 EMBEDDER = "multilingual-e5-small"
 WAIT_SECONDS = 90.0
+RUN_SECONDS = 9.0  # below it, the cheapest card costs less than half a won: nothing to bill
 
 
 class TourFailed(Exception):
@@ -64,6 +65,7 @@ class Tour:
         self.project = ""
         self.endpoint: dict[str, Any] = {}
         self.before: dict[str, Any] = {}
+        self.ready_at = 0.0
 
     # What a browser does
 
@@ -165,6 +167,7 @@ class Tour:
             raise TourFailed("the same Idempotency-Key ordered twice")
         began = time.monotonic()
         self.endpoint = self.wait_for("the endpoint", lambda: self._ready(order["endpoint"]))
+        self.ready_at = time.monotonic()
         replica = self.endpoint["replicas"][0]
         say(
             f"{self.endpoint['id']} ready at {replica['site']} on {', '.join(replica['cards'])} "
@@ -280,6 +283,7 @@ class Tour:
 
     def stop(self) -> None:
         """Stop the endpoint: the charging ends."""
+        time.sleep(max(0.0, self.ready_at + RUN_SECONDS - time.monotonic()))
         self.form_stop()
         self.wait_for("the stop", lambda: self._stopped())
         say(f"{self.endpoint['name']} stopped; its cards are free again")
