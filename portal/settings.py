@@ -41,7 +41,7 @@ VALKEY_URL = env.str("VALKEY_URL")
 
 # The seller on invoices. The defaults are made up, say so, and suit only a demonstration.
 DURE_SELLER_NAME = env.str("DURE_SELLER_NAME", default="두레 운영 (예시)")
-DURE_SELLER_NUMBER = env.str("DURE_SELLER_NUMBER", default="1234567891")
+DURE_SELLER_NUMBER = env.str("DURE_SELLER_NUMBER", default="5048600001")
 DURE_SELLER_ADDRESS = env.str("DURE_SELLER_ADDRESS", default="대구광역시 (예시 주소)")
 DURE_SELLER_REPRESENTATIVE = env.str("DURE_SELLER_REPRESENTATIVE", default="대표자 (예시)")
 
@@ -165,7 +165,7 @@ SECURE_CSP = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF],
     "style-src": [CSP.SELF],
-    "img-src": [CSP.SELF, "data:"],
+    "img-src": [CSP.SELF],
     "font-src": [CSP.SELF],
     "connect-src": [CSP.SELF],
     "form-action": [CSP.SELF],

@@ -177,7 +177,7 @@ class Project(models.Model):
 
 
 class KeyMode(models.TextChoices):
-    LIVE = "live", _("Live")
+    LIVE = "live", _("Live use")
     TEST = "test", _("Test")
 
 

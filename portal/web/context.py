@@ -96,7 +96,8 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 "title": label,
                 "url": reverse(name),
                 "icon": icon,
-                "current": current == name or current.startswith(name.rstrip("s") + "_"),
+                "current": current in {name, name.rstrip("s")}
+                or current.startswith(name.rstrip("s") + "_"),
             }
             for name, label, icon, verb in links
             if actor.can(verb)

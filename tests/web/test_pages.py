@@ -6,7 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.test import RequestFactory
 from django.urls import reverse
+from django.views import defaults
 
 from billing.models import Invoice
 from portal.deployments.actions import orders
@@ -294,3 +296,22 @@ def test_marks_sites_that_went_silent(world: World) -> None:
     rows = browser(world.cast.alice).get(reverse("sites")).context["rows"]
 
     assert [str(row.state["mark"]) for row in rows] == ["ok", "bad", "wait"]
+
+
+def test_errors_stand_in_the_look_of_the_product(world: World, subtests: pytest.Subtests) -> None:
+    """Also those that Django renders without a request, when little else works."""
+    missing = browser(world.cast.alice).get("/nothing/here/")
+    refused = browser(world.cast.alice).get(reverse("operator"))
+    request = RequestFactory().get("/")
+    answers = {
+        404: missing,
+        403: refused,
+        400: defaults.bad_request(request, ValueError()),
+        500: defaults.server_error(request),
+    }
+
+    for status, answer in answers.items():
+        with subtests.test(status=status):
+            assert answer.status_code == status
+            assert b"dure/css/base" in answer.content
+            assert reverse("home" if status in (403,) else "landing").encode() in answer.content

@@ -69,6 +69,12 @@ def seconds(value: float | None) -> str:
 
 
 @register.filter
+def hours(value: int | None) -> str:
+    """Seconds as hours, to a hundredth: ``144``, ``0.01``."""
+    return UNKNOWN if value is None else _grouped(Decimal(value) / 3600, 2)
+
+
+@register.filter
 def kst(value: datetime | None) -> SafeString | str:
     """A moment in Korea, with its machine-readable form."""
     if value is None:
