@@ -200,22 +200,18 @@ class Tour:
     def models(self) -> None:
         """The gateway lists what the key may use, the new endpoint among it."""
         client = self._client()
-        # Right after the first start the shared replicas may still be starting.
-        self.wait_for("a replica of each shared model", self._shared_answer)
+        wanted = {self.endpoint["name"], MODEL, EMBEDDER}
 
         def look() -> list[str]:
+            """All names, once a site answers for each that is needed: replicas may be starting."""
             try:
-                names = [model.id for model in client.models.list()]
+                found = list(client.models.list())
             except openai.AuthenticationError:
                 return []  # the key is published within a second
-            return names if self.endpoint["name"] in names else []
+            up = {model.id for model in found if model.to_dict().get("sites")}
+            return [model.id for model in found] if wanted <= up else []
 
-        say(", ".join(self.wait_for("the endpoint at the gateway", look)))
-
-    def _shared_answer(self) -> bool:
-        rows = self.api("GET", "endpoints")["data"]
-        up = {row["model"] for row in rows if row["status"] in {"ready", "degraded"}}
-        return {MODEL, EMBEDDER} <= up
+        say(", ".join(self.wait_for("a site that answers for each model", look)))
 
     def stream(self) -> None:
         """Stream an answer with the official client: first from the shared endpoint."""

@@ -57,6 +57,16 @@ def choose(
     )[1]
 
 
+def answering(
+    routes: EndpointRoutes | None, sites: Mapping[str, SiteInfo], allowed: Container[str]
+) -> list[str]:
+    """The allowed sites where a replica may answer now, by name."""
+    targets = routes.targets if routes else ()
+    return sorted(
+        {one.site for one in targets if one.site in allowed and _state(one, sites) != "out"}
+    )
+
+
 def _state(target: Target, sites: Mapping[str, SiteInfo]) -> str:
     """The worse of the target's own state and its site's."""
     site = sites.get(target.site)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from portal.gateway import admit
+from portal.gateway import admit, dispatch
 from portal.gateway.asgi import JSON, Scope
 from portal.gateway.errors import Header
 from portal.gateway.gateway import Gateway
@@ -31,7 +31,17 @@ async def models(gateway: Gateway, scope: Scope) -> Shown:
     grant = await admit.grant_of(gateway, key, fresh=True, until=until)
     admit.check_belonging(scope, grant)
     found = [
-        {"id": name, "object": "model", "created": 0, "owned_by": "dure", "kind": model.kind}
+        {
+            "id": name,
+            "object": "model",
+            "created": 0,
+            "owned_by": "dure",
+            "kind": model.kind,
+            # Where it answers at this moment; empty while its replicas are still starting.
+            "sites": dispatch.answering(
+                gateway.table.routes(model.endpoint), gateway.table.sites, grant.sites
+            ),
+        }
         for name, model in sorted(grant.models.items())
     ]
     return Shown(200, msgspec.json.encode({"object": "list", "data": found}))

@@ -85,9 +85,10 @@ def test_embeds_as_floats_and_as_base64(gateway: GatewayProcess, world: World) -
 
 def test_lists_only_what_the_key_may_use(gateway: GatewayProcess, world: World) -> None:
     with gateway.openai() as client:
-        found = [model.id for model in client.models.list()]
+        found = list(client.models.list())
 
-    assert found == ["e5", "smollm2"]
+    assert [model.id for model in found] == ["e5", "smollm2"]
+    assert all(model.to_dict()["sites"] for model in found)
     world.change_grant(revoked=True)
     assert gateway.get("/v1/models", world.key)[0] == 401
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portal.gateway.dispatch import NoTarget, choose
+from portal.gateway.dispatch import NoTarget, answering, choose
 from portal.routing.table import EndpointRoutes, SiteInfo, Target
 
 
@@ -73,3 +73,9 @@ def test_names_the_rule_that_left_none(
         choose(routes(*targets), {}, data_class="medical", in_flight={}, **options)
 
     assert rule in found.value.rule
+
+
+def test_tells_where_a_model_answers() -> None:
+    assert answering(routes(A, B, C, OUT), {}, BOTH) == ["daegu-1", "gwangju-1"]
+    assert answering(routes(OUT, C), {}, BOTH) == []
+    assert answering(None, {}, BOTH) == []
