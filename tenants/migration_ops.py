@@ -9,10 +9,8 @@ from typing import Any
 
 from django.db.migrations.operations.special import RunSQL
 
-_MINE = (
-    "organization_id = NULLIF(current_setting('app.org', true), '')::bigint "
-    "OR current_setting('app.everyone', true) = 'on'"
-)
+_MINE = "organization_id = NULLIF(current_setting('app.org', true), '')::bigint"
+_SYSTEM = "dure_system"  # the role of platform work; `tenants.rls.everyone` takes it
 
 
 class TenantTable(RunSQL):
@@ -26,8 +24,10 @@ class TenantTable(RunSQL):
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
             f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",
+            f"CREATE POLICY system ON {table} TO {_SYSTEM} USING (true) WITH CHECK (true)",
         ]
         backward: list[Any] = [
+            f"DROP POLICY system ON {table}",
             f"DROP POLICY tenant ON {table}",
             f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
@@ -36,6 +36,52 @@ class TenantTable(RunSQL):
             forward.append(f"CREATE POLICY readable ON {table} FOR SELECT USING ({also_readable})")
             backward.insert(0, f"DROP POLICY readable ON {table}")
         super().__init__(forward, backward)
+
+
+class SystemRole(RunSQL):
+    """Tables of before the system role: give it its policy, and the programs' role no way around.
+
+    Does nothing new where ``TenantTable`` has made the same already.
+    """
+
+    def __init__(self, *tables: str, mine: str = _MINE) -> None:
+        super().__init__(
+            [
+                statement
+                for table in tables
+                for statement in (
+                    f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {_SYSTEM}",
+                    f"DROP POLICY IF EXISTS system ON {table}",
+                    f"CREATE POLICY system ON {table} TO {_SYSTEM} USING (true) WITH CHECK (true)",
+                    f"ALTER POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",
+                )
+            ],
+            RunSQL.noop,
+        )
+
+
+class SystemFunction(RunSQL):
+    """A narrow function that looks across tenants for one who has a secret: a token, a hash.
+
+    It runs as the system role, whoever calls it; nobody but the programs' role may call it.
+    ``arguments`` and ``returns`` are SQL, ``body`` one SQL query.
+    """
+
+    def __init__(self, name: str, arguments: str, returns: str, body: str) -> None:
+        signature = f"{name}({arguments})"
+        super().__init__(
+            [
+                f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql STABLE "
+                f"SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp "
+                f"AS $body$ {body} $body$",
+                f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
+                f"GRANT EXECUTE ON FUNCTION {signature} TO dure_app, {_SYSTEM}",
+                f"GRANT CREATE ON SCHEMA public TO {_SYSTEM}",  # a function's owner needs it
+                f"ALTER FUNCTION {signature} OWNER TO {_SYSTEM}",
+                f"REVOKE CREATE ON SCHEMA public FROM {_SYSTEM}",
+            ],
+            f"DROP FUNCTION {signature}",
+        )
 
 
 class TenantForeignKey(RunSQL):

@@ -1,7 +1,8 @@
 """The tenant's transaction: which rows PostgreSQL lets through.
 
-Three settings live as long as a transaction: ``app.org``, ``app.user`` and ``app.everyone``.
-Without them there are no rows. Each block restores what was set before it, so blocks nest.
+Two settings live as long as a transaction, ``app.org`` and ``app.user``; without them there are
+no rows. Work of the platform takes the role ``dure_system`` for a transaction instead. Each block
+restores what was set before it, so blocks nest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 
-_NAMES = ("app.org", "app.user", "app.everyone")
+_NAMES = ("app.org", "app.user", "role")
+_NONE = ("", "", "none")
+SYSTEM_ROLE = "dure_system"
 
 
 def _current() -> tuple[str, ...]:
@@ -23,7 +26,7 @@ def _current() -> tuple[str, ...]:
             + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in _NAMES)
         )
         row = cursor.fetchone()
-    return tuple(row or ("", "", ""))
+    return tuple(row or _NONE)
 
 
 def _set(values: tuple[str, ...]) -> None:
@@ -34,11 +37,11 @@ def _set(values: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _scope(org: str, user: str, everyone: str) -> Iterator[None]:
+def _scope(org: str, user: str, role: str = "none") -> Iterator[None]:
     nested = connection.in_atomic_block
     with transaction.atomic():
-        before = _current() if nested else ("", "", "")
-        _set((org, user, everyone))
+        before = _current() if nested else _NONE
+        _set((org, user, role))
         yield
         # After an error, PostgreSQL itself takes the settings back with the savepoint, and at the
         # end of the outermost block with the transaction.
@@ -49,14 +52,14 @@ def _scope(org: str, user: str, everyone: str) -> Iterator[None]:
 @contextmanager
 def tenant(organization_id: int, *, user_id: int | None = None) -> Iterator[None]:
     """Only rows of one organization."""
-    with _scope(str(organization_id), "" if user_id is None else str(user_id), ""):
+    with _scope(str(organization_id), "" if user_id is None else str(user_id)):
         yield
 
 
 @contextmanager
 def user(user_id: int) -> Iterator[None]:
     """Only the memberships and organizations of one person."""
-    with _scope("", str(user_id), ""):
+    with _scope("", str(user_id)):
         yield
 
 
@@ -65,7 +68,7 @@ def everyone(*, because: str) -> Iterator[None]:
     """All rows, for work of the platform. ``because`` is for the reader of the code."""
     if not because:
         raise ValueError("say why all tenants' rows are needed")
-    with _scope("", "", "on"):
+    with _scope("", "", SYSTEM_ROLE):
         yield
 
 

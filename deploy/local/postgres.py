@@ -134,6 +134,11 @@ class Server:
                         "PASSWORD {}"
                     ).format(sql.Identifier(role), sql.Literal(password))
                 )
+            known = server.execute("SELECT 1 FROM pg_roles WHERE rolname = 'dure_system'")
+            if not known.fetchone():
+                server.execute("CREATE ROLE dure_system NOLOGIN NOBYPASSRLS")
+            server.execute("GRANT dure_system TO dure_app WITH INHERIT FALSE, SET TRUE")
+            server.execute("GRANT dure_system TO dure_owner WITH INHERIT FALSE, SET TRUE")
             known = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
             if not known.fetchone():
                 server.execute(
@@ -142,11 +147,11 @@ class Server:
         with psycopg.connect(self.superuser_url(database), autocommit=True) as server:
             server.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
             server.execute("ALTER SCHEMA public OWNER TO dure_owner")
-            server.execute("GRANT USAGE ON SCHEMA public TO dure_app")
+            server.execute("GRANT USAGE ON SCHEMA public TO dure_app, dure_system")
             for grant in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE, SELECT ON SEQUENCES"):
                 server.execute(
                     "ALTER DEFAULT PRIVILEGES FOR ROLE dure_owner IN SCHEMA public "
-                    f"GRANT {grant} TO dure_app"
+                    f"GRANT {grant} TO dure_app, dure_system"
                 )
 
     def _run(self, command: list[str]) -> None:

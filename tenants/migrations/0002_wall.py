@@ -4,10 +4,7 @@ from django.db import migrations
 
 from tenants.migration_ops import AppendOnly, TenantForeignKey, TenantTable
 
-ORGANIZATION = (
-    "id = NULLIF(current_setting('app.org', true), '')::bigint "
-    "OR current_setting('app.everyone', true) = 'on'"
-)
+ORGANIZATION = "id = NULLIF(current_setting('app.org', true), '')::bigint"
 MY_MEMBERSHIPS = "user_id = NULLIF(current_setting('app.user', true), '')::bigint"
 
 

@@ -18,7 +18,7 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from portal.celery import app as celery
-from tests.architecture.test_tenancy import OURS, tenant_models
+from tenants.checks import tenant_models
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("portal", "tenants", "billing")
@@ -248,12 +248,12 @@ SAME = {("billing", "fleet"), ("fleet", "billing")}
 def test_points_foreign_keys_down() -> None:
     for model in apps.get_models():
         own = model._meta.app_label
-        if own not in OURS:
+        if own not in LAYERS:
             continue
         for field in model._meta.concrete_fields:
             if isinstance(field, models.ForeignKey):
                 target = field.related_model._meta.app_label  # type: ignore[union-attr]
-                if target in OURS:
+                if target in LAYERS:
                     assert LAYERS.index(target) <= LAYERS.index(own), field
                     assert (own, target) not in SAME, field
 

@@ -1,22 +1,16 @@
 """The repository tests itself: every tenant table stands behind the wall."""
 
+import os
+from unittest import mock
+from urllib.parse import urlsplit
+
+import psycopg
 import pytest
-from django.apps import apps
+from django.core.checks import CheckMessage
 from django.db import connection, models
 
+from tenants.checks import tenant_models, walled
 from tenants.models import Organization
-
-OURS = {"tenants", "billing", "catalog", "fleet", "usage", "deployments"}
-
-
-def tenant_models() -> list[type[models.Model]]:
-    return [
-        model
-        for model in apps.get_models()
-        if model._meta.app_label in OURS
-        and any(field.name == "organization" for field in model._meta.get_fields())
-        and model is not Organization
-    ] + [Organization]
 
 
 def test_finds_the_tenant_tables() -> None:
@@ -24,16 +18,56 @@ def test_finds_the_tenant_tables() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", tenant_models(), ids=lambda model: model._meta.db_table)
-def test_forces_row_level_security(model: type[models.Model]) -> None:
+def test_every_tenant_table_stands_behind_the_wall() -> None:
+    assert walled(None, databases=["default"]) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("ALTER TABLE tenants_project NO FORCE ROW LEVEL SECURITY", "tenants.E001"),
+        ("ALTER TABLE tenants_project DISABLE ROW LEVEL SECURITY", "tenants.E001"),
+        ("DROP POLICY tenant ON tenants_project", "tenants.E001"),
+        ("CREATE VIEW all_projects AS SELECT * FROM tenants_project", "tenants.E002"),
+    ],
+)
+def test_the_check_names_what_is_open(statement: str, fault: str) -> None:
+    with psycopg.connect(owner_url()) as owner:
+        owner.execute(statement)
+        faults = _faults_seen_by(owner)
+        owner.rollback()
+
+    assert [one.id for one in faults] == [fault]
+
+
+def owner_url() -> str:
+    """The database of this test, as the role that owns its tables."""
+    url = urlsplit(os.environ["DURE_TEST_SUPERUSER_URL"])
+    return url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+
+
+def _faults_seen_by(owner: psycopg.Connection) -> list[CheckMessage]:
+    """The check, looking through a transaction that will be rolled back."""
+
+    class Seen:
+        def cursor(self) -> psycopg.Cursor:
+            return owner.cursor()
+
+    with mock.patch("tenants.checks.connections", {"default": Seen()}):
+        return walled(None, databases=["default"])
+
+
+@pytest.mark.django_db
+def test_the_system_role_is_only_taken_on_purpose() -> None:
+    """The programs' role is a member that inherits nothing: without SET ROLE it gains nothing."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relrowsecurity, relforcerowsecurity, "
-            "(SELECT count(*) FROM pg_policy WHERE polrelid = c.oid AND polname = 'tenant') "
-            "FROM pg_class c WHERE relname = %s",
-            [model._meta.db_table],
+            "SELECT r.rolcanlogin, r.rolsuper, r.rolbypassrls, m.inherit_option, m.set_option "
+            "FROM pg_roles r JOIN pg_auth_members m ON m.roleid = r.oid "
+            "WHERE r.rolname = 'dure_system' AND m.member = 'dure_app'::regrole"
         )
-        assert cursor.fetchone() == (True, True, 1)
+        assert cursor.fetchone() == (False, False, False, False, True)
 
 
 @pytest.mark.django_db
