@@ -12,26 +12,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.lib import ids
-from tenants import rls
+from tenants import rls, scopes
 from tenants.models import ApiKey, Membership, Organization, User
 from tenants.roles import verbs_of
 
 SESSION_ORGANIZATION = "organization"
-
-# What a key may do at the control API. It cannot make keys, change budgets or members.
-KEY_VERBS = frozenset(
-    {
-        "organization.read",
-        "projects.read",
-        "keys.read",
-        "endpoints.read",
-        "endpoints.change",
-        "orders.create",
-        "usage.read",
-        "budgets.read",
-        "invoices.read",
-    }
-)
 
 
 class NotAllowed(PermissionDenied):
@@ -86,6 +71,13 @@ def _organization_of_key(sha256: str) -> int | None:
     return row[0] if row else None
 
 
+def _verbs_of_maker(key: ApiKey, maker: Membership | None) -> frozenset[str]:
+    """A key never does more than the member who answers for it may do at this moment."""
+    if maker is None:
+        return frozenset()
+    return verbs_of(maker.role, operator=key.organization.is_operator)
+
+
 def of_key(text: str, *, now: datetime) -> Actor | None:
     """The actor behind a live API key, else ``None``. One look, by the key's hash."""
     parts = ids.parse_api_key(text)
@@ -100,11 +92,12 @@ def of_key(text: str, *, now: datetime) -> Actor | None:
             .filter(sha256=parts.sha256)
             .first()
         )
+        maker = Membership.objects.filter(user=key.made_by_id).first() if key else None
     if key is None or key.state_at(now) != "live" or key.project.archived_at is not None:
         return None
     return Actor(
         organization=key.organization,
-        verbs=KEY_VERBS,
+        verbs=scopes.verbs_of(key.scopes) & _verbs_of_maker(key, maker),
         kind="key",
         label=key.name,
         ref=key.public_id,

@@ -175,6 +175,10 @@ class Project(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def data_class_label(self) -> str:
+        return str(DataClass(self.data_class).label)
+
 
 class KeyMode(models.TextChoices):
     LIVE = "live", _("Live use")
@@ -194,9 +198,17 @@ class ApiKey(models.Model):
     # Names that higher apps know. Empty allows all; an unknown name allows nothing.
     allowed_models = ArrayField(models.CharField(max_length=64), default=list)
     allowed_sites = ArrayField(models.CharField(max_length=32), default=list)
+    scopes = ArrayField(models.CharField(max_length=16), default=list)
+    allowed_addresses = ArrayField(
+        models.CharField(max_length=49), default=list, help_text="CIDR. Empty: from anywhere."
+    )
     rpm_limit = models.PositiveIntegerField(default=60)
     concurrency_limit = models.PositiveIntegerField(default=16)
     created_by = models.CharField(max_length=120)
+    made_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", help_text="Answers for the key."
+    )
+    replaces = models.CharField(max_length=24, blank=True, help_text="The key it was rotated from.")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
@@ -214,6 +226,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.public_part
+
+    @property
+    def mode_label(self) -> str:
+        return str(KeyMode(self.mode).label)
 
     def state_at(self, now: datetime) -> str:
         """``live``, ``expired`` or ``revoked``."""

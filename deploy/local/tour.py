@@ -144,7 +144,13 @@ class Tour:
     def key(self) -> None:
         """Make an API key; it is shown once."""
         page = self.form(
-            "/keys/new/", name="tour", project=self.project, mode="live", rpm_limit="600"
+            "/keys/new/",
+            name="tour",
+            project=self.project,
+            mode="live",
+            scopes="inference",
+            rpm_limit="600",
+            concurrency_limit="16",
         )
         found = re.search(r'<code id="secret">([^<]+)</code>', page.text)
         if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
 
 import msgspec
@@ -35,6 +36,20 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
     budgets: tuple[str, ...]  # subjects, widest first
     expires_at_ms: int = 0  # 0: never
+    inference: bool = True  # false: a key for the control API only
+    addresses: tuple[str, ...] = ()  # ranges (CIDR) that it may come from; empty: any
+
+    def allows_from(self, address: str) -> bool:
+        """Whether the key may be used from this address; what is no address is let in nowhere."""
+        if not self.addresses:
+            return True
+        try:
+            client = ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
+            client = client.ipv4_mapped
+        return any(client in ip_network(one) for one in self.addresses)
 
 
 def encode(grant: Grant) -> bytes:

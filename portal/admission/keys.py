@@ -44,6 +44,16 @@ def budget(org_code: str, subject: str) -> str:
     return f"{tag_of(org_code)}:budget:{subject}"
 
 
+def grant(org_code: str, sha256: str) -> str:
+    """Hash of one grant, or its tombstone."""
+    return f"{tag_of(org_code)}:grant:{sha256}"
+
+
+def seen(cell: int) -> str:
+    """Hash of keys: when each was last used, and from where (``<ms> <address>``)."""
+    return f"{tag(cell)}:seen"
+
+
 ROUTE_INDEX = "routes:index"
 ROUTE_PARTS = "routes:parts"
 DEMAND = "demand"

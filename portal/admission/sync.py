@@ -15,8 +15,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from portal.admission import calls, keys, library
-from portal.admission.calls import AdmissionUnavailable, BudgetStanding, Command
-from portal.admission.grants import Grant
+from portal.admission.calls import AdmissionUnavailable, Admitted, BudgetStanding, Command
+from portal.admission.grants import Grant, decode
 from portal.lib.ids import CELLS, cell_of
 
 PIPELINE_CALLS = 200  # at most, so that one round trip stays far below the timeout
@@ -59,6 +59,38 @@ class Admission:
             return str(self.client.info("server")["run_id"])
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
+
+    def read(self, name: str, field: str) -> bytes | None:
+        """One field of a hash; ``None`` if there is none."""
+        found: bytes | None = self._ask(("HGET", name, field))
+        return found
+
+    def text(self, name: str) -> bytes | None:
+        """A whole value; ``None`` if there is none."""
+        found: bytes | None = self._ask(("GET", name))
+        return found
+
+    def grant(self, org_code: str, sha256: str) -> Grant | None:
+        """What the gateway knows about a key now; ``None`` if it refuses it."""
+        name = keys.grant(org_code, sha256)
+        blob, revoked = self._ask(("HMGET", name, "blob", "revoked"))
+        return decode(blob) if blob and revoked == b"0" else None
+
+    def admit(self, org_code: str, **wish: Any) -> Admitted:
+        """A hold as the gateway takes one. ``Refused`` if the answer is no."""
+        return calls.read_admitted(self._ask(calls.admit(cell_of(org_code), **wish)))
+
+    def release(self, org_code: str, request_id: str) -> None:
+        """Free a hold of which nothing came."""
+        self._ask(calls.release(cell_of(org_code), request_id))
+
+    def last_seen(self, org_code: str, key: str) -> tuple[int, str] | None:
+        """When (Unix milliseconds) and from which address a key was last used."""
+        told = self.read(keys.seen(cell_of(org_code)), key)
+        if told is None:
+            return None
+        at, _, address = told.decode().partition(" ")
+        return int(at), address
 
     def publish_grants(self, grants: Iterable[tuple[str, Grant, bool]]) -> None:
         """(sha256, grant, revoked), many in one round trip; older numbers change nothing."""

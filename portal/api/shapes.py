@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from tenants.models import DataClass, KeyMode
+from tenants.scopes import Scope
 
 
 class Strict(serializers.Serializer[Any]):
@@ -30,6 +31,21 @@ class ProjectIn(Strict):
     name = serializers.CharField(max_length=60)
     data_class = serializers.ChoiceField(choices=DataClass.values, default="open")
     cost_centre = serializers.CharField(max_length=40, default="", allow_blank=True)
+    regions = serializers.ListField(
+        child=serializers.CharField(max_length=24), default=list, max_length=50
+    )
+
+
+class ProjectChangeIn(Strict):
+    """Only what is sent is changed."""
+
+    name = serializers.CharField(max_length=60, required=False)
+    data_class = serializers.ChoiceField(choices=DataClass.values, required=False)
+    cost_centre = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    regions = serializers.ListField(
+        child=serializers.CharField(max_length=24), required=False, max_length=50
+    )
+    archived = serializers.BooleanField(required=False)
 
 
 class ProjectOut(serializers.Serializer[Any]):
@@ -39,6 +55,7 @@ class ProjectOut(serializers.Serializer[Any]):
     cost_centre = serializers.CharField()
     regions = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField()
+    archived_at = serializers.DateTimeField(allow_null=True)
 
 
 class KeyIn(Strict):
@@ -53,6 +70,52 @@ class KeyIn(Strict):
     sites = serializers.ListField(
         child=serializers.CharField(max_length=32), default=list, max_length=100
     )
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=Scope.values), default=lambda: ["inference"]
+    )
+    addresses = serializers.ListField(
+        child=serializers.CharField(max_length=49), default=list, max_length=50
+    )
+    concurrency_limit = serializers.IntegerField(min_value=1, max_value=1000, default=16)
+    limit_won = serializers.IntegerField(required=False, allow_null=True, default=None)
+
+
+class KeyChangeIn(Strict):
+    """Only what is sent is changed."""
+
+    name = serializers.CharField(max_length=60, required=False)
+    rpm_limit = serializers.IntegerField(min_value=1, max_value=100_000, required=False)
+    concurrency_limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    models = serializers.ListField(
+        child=serializers.CharField(max_length=64), required=False, max_length=100
+    )
+    sites = serializers.ListField(
+        child=serializers.CharField(max_length=32), required=False, max_length=100
+    )
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=Scope.values), required=False
+    )
+    addresses = serializers.ListField(
+        child=serializers.CharField(max_length=49), required=False, max_length=50
+    )
+
+
+class RotateIn(Strict):
+    overlap_seconds = serializers.IntegerField(min_value=0, max_value=30 * 86400, default=86400)
+
+
+class TrialIn(Strict):
+    model = serializers.CharField(max_length=128)
+    address = serializers.IPAddressField(required=False, default="")
+
+
+class TrialOut(serializers.Serializer[Any]):
+    status = serializers.IntegerField(help_text="What the gateway would answer.")
+    code = serializers.CharField()
+    message = serializers.CharField(allow_blank=True)
+    sites = serializers.ListField(child=serializers.CharField())
+    rpm_left = serializers.IntegerField()
 
 
 class KeyOut(serializers.Serializer[Any]):
@@ -64,6 +127,10 @@ class KeyOut(serializers.Serializer[Any]):
     rpm_limit = serializers.IntegerField()
     models = serializers.ListField(source="allowed_models", child=serializers.CharField())
     sites = serializers.ListField(source="allowed_sites", child=serializers.CharField())
+    scopes = serializers.ListField(child=serializers.CharField())
+    addresses = serializers.ListField(source="allowed_addresses", child=serializers.CharField())
+    concurrency_limit = serializers.IntegerField()
+    replaces = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)

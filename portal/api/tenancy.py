@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from django.http import Http404
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.db import models
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -10,11 +16,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing import budgets
+from billing import keys as capped
 from portal.api import shapes
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
-from tenants import names
+from portal.catalog.models import CatalogModel, Region
+from portal.fleet.models import Site
+from portal.routing import revoking, trial
+from tenants import addresses, names
 from tenants.actions import keys, projects
 from tenants.actors import Actor
 from tenants.models import ApiKey, Project
@@ -52,6 +63,7 @@ class ProjectsView(APIView):
         actor.require("projects.change")
         body = shapes.ProjectIn(data=request.data)
         body.is_valid(raise_exception=True)
+        _known("regions", body.validated_data["regions"], Region, "code")
         try:
             project = projects.create(by=actor, now=timezone.now(), **body.validated_data)
         except (projects.ProjectNameTaken, names.BadName) as error:
@@ -60,13 +72,80 @@ class ProjectsView(APIView):
 
 
 class ProjectView(APIView):
+    def _find(self, request: Request, public_id: str) -> Project:
+        return get_object_or_404(Project.objects.visible_to(actor_of(request)), public_id=public_id)
+
     @extend_schema(responses=shapes.ProjectOut)
     def get(self, request: Request, public_id: str) -> Response:
         """One project."""
-        actor = actor_of(request)
-        actor.require("projects.read")
-        project = get_object_or_404(Project.objects.visible_to(actor), public_id=public_id)
+        actor_of(request).require("projects.read")
+        return Response(shapes.ProjectOut(self._find(request, public_id)).data)
+
+    @extend_schema(request=shapes.ProjectChangeIn, responses=shapes.ProjectOut)
+    def patch(self, request: Request, public_id: str) -> Response:
+        """Change, archive or restore a project."""
+        actor, now = actor_of(request), timezone.now()
+        actor.require("projects.change")
+        project = self._find(request, public_id)
+        body = shapes.ProjectChangeIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        sent = dict(body.validated_data)
+        archived = sent.pop("archived", None)
+        _known("regions", sent.get("regions", ()), Region, "code")
+        try:
+            if archived is False:
+                project = projects.restore(project=project, by=actor, now=now)
+            if sent:
+                before = projects.ProjectWish(
+                    project.name, project.data_class, project.cost_centre, project.regions
+                )
+                wish = replace(before, **sent)
+                project = projects.change(project=project, wish=wish, by=actor, now=now)
+            if archived:
+                project = revoking.archive(project=project, by=actor, now=now)
+        except (projects.ProjectNameTaken, names.BadName) as error:
+            raise Refused(str(error), code="name", field="name") from error
+        except (projects.ProjectEnded, revoking.ProjectInUse) as error:
+            raise Refused(str(error), code="project_state", field="archived") from error
         return Response(shapes.ProjectOut(project).data)
+
+
+def _known(field: str, sent: Iterable[str], model: type[models.Model], name: str) -> None:
+    """What higher apps do not know is refused at the door, by name."""
+    known = set(model._default_manager.values_list(name, flat=True))
+    if unknown := sorted(set(sent) - known):
+        raise Refused(f"Unknown: {', '.join(unknown)}.", code=f"unknown_{field}", field=field)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the actions of keys may say, as answers."""
+    try:
+        yield
+    except names.BadName as error:
+        raise Refused(str(error), code="name", field="name") from error
+    except keys.ExpiryPassed as error:
+        raise Refused(str(error), code="expiry", field="expires_at") from error
+    except (keys.WiderThanMaker, keys.NoScope) as error:
+        raise Refused(str(error), code="scopes", field="scopes") from error
+    except addresses.BadRange as error:
+        raise Refused(str(error), code="addresses", field="addresses") from error
+    except budgets.LimitOutOfRange as error:
+        raise Refused(str(error), code="limit", field="limit_won") from error
+    except (keys.ProjectArchived, keys.TooManyKeys) as error:
+        raise Refused(str(error), code="key_refused", field="project") from error
+    except keys.KeyEnded as error:
+        raise Refused(str(error), code="key_ended", status=409) from error
+
+
+WORDS = {"models": "allowed_models", "sites": "allowed_sites", "addresses": "allowed_addresses"}
+
+
+def _limits(sent: dict[str, Any]) -> dict[str, Any]:
+    """The body's words as the fields of a ``KeyWish``."""
+    _known("models", sent.get("models", ()), CatalogModel, "slug")
+    _known("sites", sent.get("sites", ()), Site, "code")
+    return {WORDS.get(name, name): value for name, value in sent.items()}
 
 
 class KeysView(APIView):
@@ -86,45 +165,74 @@ class KeysView(APIView):
         actor.require("keys.change")
         body = shapes.KeyIn(data=request.data)
         body.is_valid(raise_exception=True)
-        sent = body.validated_data
-        wish = keys.KeyWish(
-            name=sent["name"],
-            mode=sent["mode"],
-            rpm_limit=sent["rpm_limit"],
-            expires_at=sent["expires_at"],
-            allowed_models=sent["models"],
-            allowed_sites=sent["sites"],
-        )
-        project = find_project(actor, sent["project"])
-        try:
-            key, secret = keys.create(project=project, wish=wish, by=actor, now=timezone.now())
-        except names.BadName as error:
-            raise Refused(str(error), code="name", field="name") from error
-        except keys.ExpiryPassed as error:
-            raise Refused(str(error), code="expiry", field="expires_at") from error
-        except (keys.ProjectArchived, keys.TooManyKeys) as error:
-            raise Refused(str(error), code="key_refused", field="project") from error
+        sent = dict(body.validated_data)
+        project = find_project(actor, sent.pop("project"))
+        limit_won = sent.pop("limit_won")
+        wish = keys.KeyWish(**_limits(sent))
+        with _refusals():
+            key, secret = capped.create(
+                project=project, wish=wish, limit_won=limit_won, by=actor, now=timezone.now()
+            )
         return Response(shapes.KeyOut(key).data | {"secret": secret}, status=201)
 
 
-class KeyView(APIView):
-    def _find(self, request: Request, public_id: str) -> ApiKey:
-        rows = ApiKey.objects.visible_to(actor_of(request)).select_related("project")
-        found = rows.filter(public_id=public_id).first()
-        if found is None:
-            raise Http404
-        return found
+def _key(request: Request, public_id: str) -> ApiKey:
+    rows = ApiKey.objects.visible_to(actor_of(request)).select_related("project")
+    return get_object_or_404(rows, public_id=public_id)
 
+
+class KeyView(APIView):
     @extend_schema(responses=shapes.KeyOut)
     def get(self, request: Request, public_id: str) -> Response:
         """One key, without its secret."""
         actor_of(request).require("keys.read")
-        return Response(shapes.KeyOut(self._find(request, public_id)).data)
+        return Response(shapes.KeyOut(_key(request, public_id)).data)
+
+    @extend_schema(request=shapes.KeyChangeIn, responses=shapes.KeyOut)
+    def patch(self, request: Request, public_id: str) -> Response:
+        """Change what a live key may do."""
+        actor = actor_of(request)
+        actor.require("keys.change")
+        key = _key(request, public_id)
+        body = shapes.KeyChangeIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        wish = replace(keys.wish_of(key), **_limits(dict(body.validated_data)))
+        with _refusals():
+            key = keys.change(key=key, wish=wish, by=actor, now=timezone.now())
+        return Response(shapes.KeyOut(key).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, public_id: str) -> Response:
         """Revoke a key. Repeating it changes nothing."""
         actor = actor_of(request)
         actor.require("keys.change")
-        keys.revoke(key=self._find(request, public_id), by=actor, now=timezone.now())
+        revoking.revoke(key=_key(request, public_id), by=actor, now=timezone.now())
         return Response(status=204)
+
+
+class KeyRotationView(APIView):
+    @extend_schema(request=shapes.RotateIn, responses={201: shapes.KeyMadeOut})
+    def post(self, request: Request, public_id: str) -> Response:
+        """A new secret that may do the same. The old key ends after the overlap."""
+        actor = actor_of(request)
+        actor.require("keys.change")
+        key = _key(request, public_id)
+        body = shapes.RotateIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        overlap = timedelta(seconds=body.validated_data["overlap_seconds"])
+        with _refusals():
+            made, secret = revoking.rotate(key=key, overlap=overlap, by=actor, now=timezone.now())
+        return Response(shapes.KeyOut(made).data | {"secret": secret}, status=201)
+
+
+class KeyTrialView(APIView):
+    @extend_schema(request=shapes.TrialIn, responses=shapes.TrialOut)
+    def post(self, request: Request, public_id: str) -> Response:
+        """What the gateway would answer to this key now. Nothing is charged."""
+        actor = actor_of(request)
+        actor.require("keys.read")
+        key = _key(request, public_id)
+        body = shapes.TrialIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = trial.of(key=key, organization=actor.organization, **body.validated_data)
+        return Response(shapes.TrialOut(found).data)

@@ -17,7 +17,7 @@ from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
 from portal.gateway import errors
-from portal.gateway.asgi import Scope, header, headers
+from portal.gateway.asgi import Scope, client_address, header, headers
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.lib.ids import ApiKeyParts, cell_of, mint_request_id, parse_api_key
@@ -63,9 +63,15 @@ async def grant_of(gateway: Gateway, key: ApiKeyParts, *, fresh: bool, until: fl
     return copy
 
 
-def check_belonging(scope: Scope, grant: Grant) -> None:
-    """Clients may name their organization and project as they do with OpenAI; then it must be
-    the key's."""
+def check_use(gateway: Gateway, scope: Scope, grant: Grant) -> None:
+    """Whether this key may call models at all, from this address, for whom the client names:
+    clients may name organization and project as they do with OpenAI; then it must be the key's."""
+    if not grant.inference:
+        raise errors.insufficient_scope()
+    if grant.addresses:
+        address = client_address(scope, gateway.config.proxies)
+        if not grant.allows_from(address):
+            raise errors.address_not_allowed(address)
     organization, project = header(scope, b"openai-organization"), header(scope, b"openai-project")
     if organization is not None and organization != grant.organization.encode():
         raise errors.other_organization("OpenAI-Organization")
@@ -97,7 +103,7 @@ async def admit(
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
         grant = await grant_of(gateway, key, fresh=turn > 0, until=until)
-        check_belonging(scope, grant)
+        check_use(gateway, scope, grant)
         if asked.model not in grant.models:
             grant = await grant_of(gateway, key, fresh=True, until=until)
         model = _model(grant, asked)
@@ -116,6 +122,8 @@ async def admit(
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
+            address = client_address(scope, gateway.config.proxies)
+            gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
             return call
     raise errors.admission_unavailable("the key is being changed.")
 
@@ -163,11 +171,13 @@ async def _hold(
         kind=wish.asked.kind,
     )
     admitted = await _ask(gateway, command, wish)
+    checked = (grant.inference, grant.addresses)
     if admitted.grant is not None:
         grant = gateway.grants.put(wish.key.sha256, admitted.grant)
     current = grant.models.get(wish.asked.model)
     if (
         admitted.grant_number != grant.number
+        or checked != (grant.inference, grant.addresses)
         or current is None
         or current.endpoint != model.endpoint
     ):

@@ -38,6 +38,17 @@ def headers(scope: Scope, name: bytes) -> list[bytes]:
     return [value for key, value in scope["headers"] if key == name]
 
 
+def client_address(scope: Scope, proxies: int) -> str:
+    """Who asks. With proxies of ours in between, what the first of them saw; what a client writes
+    into X-Forwarded-For itself stands further left and counts for nothing."""
+    peer = scope.get("client")
+    address = str(peer[0]) if peer else ""
+    if not proxies:
+        return address
+    told = b",".join(headers(scope, b"x-forwarded-for")).split(b",")
+    return told[-proxies].strip().decode("ascii", "replace")[:45] if len(told) >= proxies else ""
+
+
 async def answer(
     send: Send, status: int, content: bytes, more: Iterable[Header] = (), kind: Header = JSON
 ) -> None:

@@ -38,6 +38,7 @@ class Config:
     drain_seconds: int = 30
     journal_keep_seconds: int = 86400
     renew_seconds: int = 20
+    proxies: int = 0  # of ours before this gateway, each adding to X-Forwarded-For
     replay_seconds: int = 3600  # settlements told again to a Valkey that was restarted
 
 
@@ -64,6 +65,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         most_open=_number(environment, "DURE_GATEWAY_MOST_OPEN", 2000),
         stuck_seconds=_number(environment, "DURE_GATEWAY_STUCK_SECONDS", 60),
         renew_seconds=_number(environment, "DURE_GATEWAY_RENEW_SECONDS", 20),
+        proxies=_number(environment, "DURE_PROXIES", 0),
         drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
     )
 

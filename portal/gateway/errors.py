@@ -1,82 +1,42 @@
-"""Failures in OpenAI's own words and shape, with what a person must know added to them.
-
-``{"error": {"message", "type", "param", "code"}}`` and, where they help, ``limit``, ``left``,
-``retry_after``, ``who``. Clients of OpenAI read the first four; people read all.
-"""
+"""The gateway's failures: admission's own words, and what can go wrong around them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from portal.admission.problems import (
+    Header,
+    Problem,
+    address_not_allowed,
+    admission_unavailable,
+    insufficient_scope,
+    invalid,
+    invalid_api_key,
+    model_not_found,
+    no_eligible_site,
+    of_refusal,
+    retry_after,
+    won,
+    wrong_kind,
+)
 
-import msgspec
-
-from portal.admission.calls import Refused
-from portal.lib.money import MICRO
-
-Header = tuple[bytes, bytes]
-
-RAISED_BY = "the owner or a budget officer of your organization"
-_SCOPES = {"org": "organization", "prj": "project", "key": "API key"}
-_NO_CLIENT_RETRY: Header = (b"x-should-retry", b"false")  # read by OpenAI's own clients
-
-
-class Problem(Exception):
-    """An answer that is an error."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        kind: str = "invalid_request_error",
-        param: str | None = None,
-        more: Mapping[str, object] | None = None,
-        headers: tuple[Header, ...] = (),
-    ) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.kind = kind
-        self.param = param
-        self.more = more or {}
-        self.headers = headers
-
-    def body(self) -> bytes:
-        """The JSON of the answer."""
-        error = {
-            "message": self.message,
-            "type": self.kind,
-            "param": self.param,
-            "code": self.code,
-            **self.more,
-        }
-        return msgspec.json.encode({"error": error})
-
-    def event(self) -> bytes:
-        """The same as an event of a stream that has begun."""
-        return b"data: " + self.body() + b"\n\n"
-
-
-def retry_after(seconds: float) -> tuple[Header, ...]:
-    """Whole seconds, rounded up."""
-    return ((b"retry-after", b"%d" % max(1, -int(-seconds // 1))),)
-
-
-def invalid(message: str, param: str | None = None, code: str = "invalid_value") -> Problem:
-    """The request itself is wrong; ``param`` names where."""
-    return Problem(400, code, message, param=param)
-
-
-def invalid_api_key() -> Problem:
-    """One body for every reason: unknown, malformed, revoked, expired, sent twice."""
-    return Problem(
-        401,
-        "invalid_api_key",
-        "The API key is missing or not valid. Send it once, as 'Authorization: Bearer dure_…'.",
-        headers=((b"www-authenticate", b"Bearer"),),
-    )
+__all__ = [
+    "Header",
+    "Problem",
+    "address_not_allowed",
+    "admission_unavailable",
+    "cut_short",
+    "insufficient_scope",
+    "invalid",
+    "invalid_api_key",
+    "model_not_found",
+    "no_eligible_site",
+    "of_refusal",
+    "other_organization",
+    "overloaded",
+    "retry_after",
+    "site_failed",
+    "won",
+    "wrong_kind",
+]
 
 
 def other_organization(header: str) -> Problem:
@@ -89,38 +49,6 @@ def other_organization(header: str) -> Problem:
     )
 
 
-def model_not_found(model: str) -> Problem:
-    """Unknown and not allowed are the same answer."""
-    return Problem(
-        404,
-        "model_not_found",
-        f"The model '{model[:128]}' does not exist or you do not have access to it.",
-        param="model",
-    )
-
-
-def wrong_kind(model: str, wanted: str) -> Problem:
-    """The model is there, but not for this route."""
-    return Problem(
-        400,
-        "wrong_kind_of_model",
-        f"The model '{model[:128]}' is no {wanted} model.",
-        param="model",
-    )
-
-
-def admission_unavailable(because: str) -> Problem:
-    """Nobody is let in unmetered. ``because`` is for the reader, without inner names."""
-    return Problem(
-        503,
-        "admission_unavailable",
-        f"Requests cannot be admitted at the moment: {because} Try again shortly.",
-        kind="server_error",
-        more={"retry_after": 1},
-        headers=retry_after(1),
-    )
-
-
 def overloaded(limit: int) -> Problem:
     """This gateway has as much open as it may."""
     return Problem(
@@ -130,18 +58,6 @@ def overloaded(limit: int) -> Problem:
         kind="requests",
         more={"limit": limit, "left": 0, "retry_after": 1},
         headers=retry_after(1),
-    )
-
-
-def no_eligible_site(rule: str) -> Problem:
-    """Every site that the rule leaves over is out, or there is none."""
-    return Problem(
-        503,
-        "no_eligible_site",
-        f"No site may answer this request at the moment: {rule}",
-        kind="server_error",
-        more={"rule": rule, "retry_after": 5},
-        headers=retry_after(5),
     )
 
 
@@ -166,81 +82,3 @@ def cut_short(site: str, what: str) -> Problem:
         kind="server_error",
         more={"site": site},
     )
-
-
-def of_refusal(refusal: Refused, model: str) -> Problem:
-    """Admission's reasons as answers."""
-    match refusal.reason:
-        case "key_unknown" | "key_expired":
-            return invalid_api_key()
-        case "model_unknown":
-            return model_not_found(model)
-        case "wrong_kind":
-            return wrong_kind(model, "suitable")
-        case "rate" | "concurrency":
-            return _too_many(refusal)
-        case "budget_exceeded":
-            return _no_budget(refusal)
-        case "budget_unknown":
-            return admission_unavailable("a budget of this key has not been published yet.")
-        case "too_large":
-            return invalid("The worst case of this request costs more than can be held.", None)
-        case "clock_skew":
-            return admission_unavailable("a clock of ours is wrong; we have been told.")
-        case _:
-            return admission_unavailable("the counters are being checked.")
-
-
-def _too_many(refusal: Refused) -> Problem:
-    seconds = max(1, -(-refusal.retry_ms // 1000))
-    if refusal.reason == "rate":
-        sentence = f"This API key may send {refusal.limit} requests a minute"
-    else:
-        sentence = f"This API key may have {refusal.limit} requests open at once"
-    return Problem(
-        429,
-        "rate_limit_exceeded",
-        f"{sentence}. Try again in {seconds} s, or ask an administrator for a higher limit.",
-        kind="requests",
-        more={
-            "rule": refusal.reason,
-            "limit": refusal.limit,
-            "left": refusal.left,
-            "retry_after": seconds,
-        },
-        headers=(
-            *retry_after(seconds),
-            (b"retry-after-ms", b"%d" % max(1, refusal.retry_ms)),
-            (b"x-ratelimit-limit-requests", b"%d" % refusal.limit),
-            (b"x-ratelimit-remaining-requests", b"0"),
-            (b"x-ratelimit-reset-requests", b"%ds" % seconds),
-        ),
-    )
-
-
-def _no_budget(refusal: Refused) -> Problem:
-    scope = _SCOPES.get(refusal.name.partition("_")[0], "organization")
-    seconds = max(1, -(-refusal.retry_ms // 1000))
-    return Problem(
-        429,
-        "insufficient_quota",
-        f"The worst case of this request does not fit into this month's budget of the {scope}: "
-        f"{won(refusal.left)} won of {won(refusal.limit)} won are left. It can be raised by "
-        f"{RAISED_BY}; the next month begins in {seconds} s.",
-        kind="insufficient_quota",
-        more={
-            "budget": refusal.name,
-            "limit": won(refusal.limit),
-            "left": won(refusal.left),
-            "retry_after": seconds,
-            "who": RAISED_BY,
-        },
-        headers=(*retry_after(seconds), _NO_CLIENT_RETRY),
-    )
-
-
-def won(micro: int) -> str:
-    """Exact won without an exponent and without trailing zeros: ``0.0012``."""
-    whole, part = divmod(abs(micro), MICRO)
-    text = f"{whole}.{part:06d}".rstrip("0").rstrip(".")
-    return f"-{text}" if micro < 0 else text

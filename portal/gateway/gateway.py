@@ -33,6 +33,8 @@ class Gateway:
     metrics: Metrics
     open: dict[str, Call] = field(default_factory=dict)  # admitted and not ended, by request id
     clients: dict[asyncio.Task[object], Client] = field(default_factory=dict)  # being answered
+    # Keys used since they were last told: (cell, public id) → "<ms> <address>".
+    seen: dict[tuple[int, str], str] = field(default_factory=dict)
     turn: int = 0
     draining: bool = False
 

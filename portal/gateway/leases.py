@@ -61,14 +61,15 @@ def _ended() -> Problem:
 
 
 async def keep_beating(gateway: Gateway) -> None:
-    """Each second: demand told, leases that ran out ended, clients that are stuck cut off, and
-    connections to what left the table closed."""
+    """Each second: demand and last uses told, leases that ran out ended, clients that are stuck
+    cut off, and connections to what left the table closed."""
     while True:
         await asyncio.sleep(1.0)
         _cut_stuck(gateway)
         gateway.pool.forget(gateway.table.urls)
         try:
             await _tell_demand(gateway)
+            await _tell_seen(gateway)
             await expire(gateway)
         except AdmissionUnavailable:
             pass  # /ready says so; the next second tries again
@@ -78,6 +79,16 @@ async def _tell_demand(gateway: Gateway) -> None:
     second = gateway.traffic.take(time.time_ns() // 1_000_000)
     command = ("HSET", keys.DEMAND, gateway.config.gateway_id, demand.encode(second))
     await gateway.valkey.ask(command, 1.0)
+
+
+async def _tell_seen(gateway: Gateway) -> None:
+    """When and from where each key was last used: one call per cell that was used."""
+    seen, gateway.seen = gateway.seen, {}
+    of_cell: dict[int, list[str]] = {}
+    for (cell, key), told in seen.items():
+        of_cell.setdefault(cell, []).extend((key, told))
+    for cell, pairs in of_cell.items():
+        await gateway.valkey.ask(("HSET", keys.seen(cell), *pairs), 1.0)
 
 
 async def expire(gateway: Gateway) -> None:

@@ -29,7 +29,7 @@ async def models(gateway: Gateway, scope: Scope) -> Shown:
     key = admit.key_of(scope)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     grant = await admit.grant_of(gateway, key, fresh=True, until=until)
-    admit.check_belonging(scope, grant)
+    admit.check_use(gateway, scope, grant)
     found = [
         {
             "id": name,

@@ -23,6 +23,7 @@ from portal.routing.demand import Demand, TargetDemand
 from portal.routing.table import EndpointRoutes, SiteInfo, Target, TargetState
 from tenants import rls
 from tenants.models import ApiKey, Organization
+from tenants.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,8 @@ class _Grants:
             rpm=key.rpm_limit,
             concurrency=key.concurrency_limit,
             budgets=chain,
+            inference=Scope.INFERENCE in key.scopes,
+            addresses=tuple(key.allowed_addresses),
             expires_at_ms=int(key.expires_at.timestamp() * 1000) if key.expires_at else 0,
         )
 

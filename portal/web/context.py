@@ -83,6 +83,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
         (
             _("Organization"),
             [
+                ("projects", _("Projects"), "project", "projects.read"),
                 ("members", _("Members"), "users", "members.read"),
                 ("audit", _("Audit log"), "audit", "audit.read"),
             ],

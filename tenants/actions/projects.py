@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -23,23 +25,45 @@ class UnknownDataClass(Exception):
         return _("Choose open, sensitive, confidential or medical.")
 
 
-@transaction.atomic
-def create(
-    *, name: str, data_class: str, cost_centre: str = "", by: Actor, now: datetime
-) -> Project:
-    """A new project. ``BadName``, ``ProjectNameTaken``, ``UnknownDataClass``."""
-    by.require("projects.change")
+class ProjectEnded(Exception):
+    def __str__(self) -> str:
+        return _("This project is archived. Restore it first.")
+
+
+def _check(name: str, data_class: str, by: Actor, besides: Project | None = None) -> str:
+    """The name in normal form, if it is free."""
     name = names.normalized(name, longest=60)
     if data_class not in DataClass.values:
         raise UnknownDataClass
-    if Project.objects.visible_to(by).filter(name=name, archived_at=None).exists():
+    others = Project.objects.visible_to(by).filter(name=name, archived_at=None)
+    if besides is not None:
+        others = others.exclude(pk=besides.pk)
+    if others.exists():
         raise ProjectNameTaken
+    return name
+
+
+@transaction.atomic
+def create(
+    *,
+    name: str,
+    data_class: str,
+    cost_centre: str = "",
+    regions: Sequence[str] = (),
+    by: Actor,
+    now: datetime,
+) -> Project:
+    """A new project. ``BadName``, ``ProjectNameTaken``, ``UnknownDataClass``. The door has
+    checked the regions; an unknown one allows nothing."""
+    by.require("projects.change")
+    name = _check(name, data_class, by)
     project = Project.objects.create(
         public_id=ids.mint("prj"),
         organization=by.organization,
         name=name,
         cost_centre=cost_centre[:40],
         data_class=data_class,
+        regions=list(regions),
         created_at=now,
     )
     audit.record(
@@ -47,6 +71,71 @@ def create(
         by=by,
         now=now,
         subject=project.public_id,
-        changes={"name": name, "data_class": data_class},
+        changes={"name": name, "data_class": data_class, "regions": list(regions)},
     )
     return project
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectWish:
+    """How a project shall be. No regions: any."""
+
+    name: str
+    data_class: str
+    cost_centre: str = ""
+    regions: Sequence[str] = ()
+
+
+@transaction.atomic
+def change(*, project: Project, wish: ProjectWish, by: Actor, now: datetime) -> Project:
+    """Another name, cost centre, data class or regions; the gateway knows within a second."""
+    by.require("projects.change")
+    project = _locked(project, by)
+    if project.archived_at is not None:
+        raise ProjectEnded
+    after = {
+        "name": _check(wish.name, wish.data_class, by, besides=project),
+        "data_class": wish.data_class,
+        "cost_centre": wish.cost_centre[:40],
+        "regions": list(wish.regions),
+    }
+    changes = {
+        name: {"from": getattr(project, name), "to": value}
+        for name, value in after.items()
+        if getattr(project, name) != value
+    }
+    if changes:
+        for name, value in after.items():
+            setattr(project, name, value)
+        project.save(update_fields=list(after))
+        audit.record("project.change", by=by, now=now, subject=project.public_id, changes=changes)
+    return project
+
+
+@transaction.atomic
+def archive(*, project: Project, by: Actor, now: datetime) -> Project:
+    """Put a project away: its keys end, what it cost stays. Repeating it changes nothing."""
+    by.require("projects.change")
+    project = _locked(project, by)
+    if project.archived_at is None:
+        project.archived_at = now
+        project.save(update_fields=["archived_at"])
+        audit.record("project.archive", by=by, now=now, subject=project.public_id)
+    return project
+
+
+@transaction.atomic
+def restore(*, project: Project, by: Actor, now: datetime) -> Project:
+    """Take it back, with the keys that were live. ``ProjectNameTaken`` meanwhile."""
+    by.require("projects.change")
+    project = _locked(project, by)
+    if project.archived_at is not None:
+        _check(project.name, project.data_class, by, besides=project)
+        project.archived_at = None
+        project.save(update_fields=["archived_at"])
+        audit.record("project.restore", by=by, now=now, subject=project.public_id)
+    return project
+
+
+def _locked(project: Project, by: Actor) -> Project:
+    return Project.objects.visible_to(by).select_for_update().get(pk=project.pk)

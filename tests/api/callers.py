@@ -10,6 +10,7 @@ from django.test import Client
 
 from tenants import rls
 from tenants.actions import keys
+from tenants.scopes import Scope
 from tests import factories
 from tests.cast import browser
 from tests.factories import NOON
@@ -36,7 +37,7 @@ def caller(world: World, who: str) -> Client:
     if who == "foreign-key":
         mallory = world.cast.mallory.may
         project = factories.project(mallory.organization, f"p{factories.ids.mint('x')}")
-        return bearer(factories.api_key(project, mallory)[1])
+        return bearer(factories.api_key(project, mallory, scopes=Scope.values)[1])
     return browser(world.cast[who])
 
 

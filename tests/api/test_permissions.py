@@ -52,6 +52,10 @@ def a_key(world: World) -> dict[str, Any]:
     return {"name": "k", "project": world.cast.project.public_id}
 
 
+def a_trial(world: World) -> dict[str, Any]:
+    return {"model": CHAT}
+
+
 def an_order(world: World) -> dict[str, Any]:
     return {"name": ids.mint("e"), "project": world.cast.project.public_id, "model": CHAT}
 
@@ -66,6 +70,13 @@ TABLE = [
     Row("api_projects", "GET", at("projects"), ALL),
     Row("api_projects", "POST", at("projects"), "201 403 403 403 201 201 403 403", a_project),
     Row("api_project", "GET", at("projects/{project}"), "200 200 200 200 404 404 200 404"),
+    Row(
+        "api_project",
+        "PATCH",
+        at("projects/{project}"),
+        "200 403 403 403 404 404 403 403",
+        lambda world: {"cost_centre": "A-7"},
+    ),
     Row("api_keys", "GET", at("keys"), "200 200 403 200 200 200 200 200"),
     Row("api_keys", "POST", at("keys"), "201 201 403 403 422 422 403 403", a_key),
     Row("api_key", "GET", at("keys/{key}"), "200 200 403 200 404 404 200 404"),
@@ -89,6 +100,21 @@ TABLE = [
     Row("api_invoice_pdf", "GET", at("invoices/{invoice}/pdf"), "200 403 200 200 404 404 200 404"),
     # one invoice takes all; those after it find nothing to bill
     Row("api_invoice_interim", "POST", at("invoices/interim"), "201 403 204 403 204 204 403 403"),
+    Row(
+        "api_key",
+        "PATCH",
+        at("keys/{key}"),
+        "200 422 403 403 404 404 403 403",  # the key may read invoices, which bob may not
+        lambda world: {"rpm_limit": 7},
+    ),
+    Row("api_key_test", "POST", at("keys/{key}/test"), "200 200 403 200 404 404 200 404", a_trial),
+    Row(
+        "api_key_rotate",
+        "POST",
+        at("keys/{key}/rotate"),
+        "201 422 403 403 404 404 403 403",
+        lambda world: {"overlap_seconds": 3600},
+    ),
     Row("api_key", "DELETE", at("keys/{key}"), "204 204 403 403 404 404 401 403"),
     Row("api_schema", "GET", at("openapi.json"), ALL),
 ]

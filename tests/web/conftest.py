@@ -16,6 +16,7 @@ from portal.deployments.models import Endpoint
 from portal.fleet.models import Site
 from tenants import rls
 from tenants.models import ApiKey
+from tenants.scopes import Scope
 from tests import factories
 from tests.cast import Cast
 from tests.factories import NOON
@@ -54,7 +55,7 @@ def world(cast: Cast, valkey_url: str, _no_static_files: None) -> Iterator[World
             budgets.publish(factories.budget(organization, 100_000_000), organization)
         endpoint = factories.endpoint(cast.project)
         factories.placement(endpoint, site)
-        key, secret = factories.api_key(cast.project, cast.alice.may)
+        key, secret = factories.api_key(cast.project, cast.alice.may, scopes=Scope.values)
         factories.ledger_entry(
             cast.project, at=NOON - timedelta(hours=1), tokens_in=2_000_000, tokens_out=1_000_000
         )

@@ -19,12 +19,12 @@ from tests import factories
 from tests.cast import browser
 from tests.factories import CHAT, NOON
 from tests.web.conftest import World
-from tests.web.test_permissions import an_order
+from tests.web.test_permissions import a_key, an_order
 
 
 def test_shows_a_new_key_once(world: World) -> None:
     alice = browser(world.cast.alice)
-    body = {"name": "키", "project": world.cast.project.public_id, "mode": "test", "rpm_limit": 5}
+    body = a_key(world) | {"mode": "test"}
 
     made = alice.post(reverse("key_new"), body)
 
@@ -42,11 +42,19 @@ BAD_KEYS = [
     ("mode", "both"),
     ("rpm_limit", "0"),
     ("rpm_limit", "viele"),
+    ("scopes", "everything"),
+    ("scopes", ""),
+    ("addresses", "10.0.0.0/33"),
+    ("addresses", "10.0.0.1/8"),
+    ("models", "gpt-9"),
+    ("sites", "seoul-9"),
+    ("limit_won", "-1"),
+    ("days", "400"),
 ]
 
 
 def test_refuses_a_bad_key_form_at_its_field(world: World, subtests: pytest.Subtests) -> None:
-    body = {"name": "키", "project": world.cast.project.public_id, "mode": "live", "rpm_limit": 5}
+    body = a_key(world)
     alice = browser(world.cast.alice)
 
     for field, value in BAD_KEYS:

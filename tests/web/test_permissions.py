@@ -72,8 +72,35 @@ def a_key(world: World) -> dict[str, Any]:
         "name": "새 키",
         "project": world.cast.project.public_id,
         "mode": "live",
+        "scopes": ["inference"],
         "rpm_limit": "60",
+        "concurrency_limit": "16",
     }
+
+
+def a_change(world: World) -> dict[str, Any]:
+    return {
+        "name": "anders",
+        "scopes": ["inference"],
+        "rpm_limit": "5",
+        "concurrency_limit": "1",
+    }
+
+
+def an_overlap(world: World) -> dict[str, Any]:
+    return {"overlap": "3600"}
+
+
+def a_trial(world: World) -> dict[str, Any]:
+    return {"model": CHAT}
+
+
+def project_id(world: World) -> dict[str, Any]:
+    return {"public_id": world.cast.project.public_id}
+
+
+def a_project(world: World) -> dict[str, Any]:
+    return {"name": ids.mint("p"), "data_class": "open"}
 
 
 def an_order(world: World) -> dict[str, Any]:
@@ -128,7 +155,21 @@ TABLE = [
     Row("keys", "GET", "sign-in found-one 200 200 403 200 200 200"),
     Row("key_new", "GET", "sign-in found-one 200 200 403 403 200 200"),
     Row("key_new", "POST", "sign-in found-one 200 200 403 403 422 422", body=a_key),
+    Row("key", "GET", "sign-in found-one 200 200 403 200 404 404", key_id),
+    Row("key_change", "GET", "sign-in found-one 200 200 403 403 404 404", key_id),
+    Row("key_change", "POST", "sign-in found-one away away 403 403 404 404", key_id, a_change),
+    # the key may read invoices, which bob may not: he is told so
+    Row("key_rotate", "POST", "sign-in found-one 200 away 403 403 404 404", key_id, an_overlap),
+    Row("key_test", "POST", "sign-in found-one 200 200 403 200 404 404", key_id, a_trial),
+    Row("key_revocation", "GET", "sign-in found-one 200 200 403 200 404 404", key_id),
     Row("key_revoke", "POST", "sign-in found-one away away 403 403 404 404", key_id),
+    Row("projects", "GET", MEMBERS),
+    Row("project_new", "GET", "sign-in found-one 200 403 403 403 200 200"),
+    Row("project_new", "POST", "sign-in found-one away 403 403 403 away away", body=a_project),
+    Row("project", "GET", "sign-in found-one 200 200 200 200 404 404", project_id),
+    Row("project", "POST", "sign-in found-one away 403 403 403 404 404", project_id, a_project),
+    Row("project_archive", "POST", "sign-in found-one away 403 403 403 404 404", project_id),
+    Row("project_restore", "POST", "sign-in found-one away 403 403 403 404 404", project_id),
     Row("usage", "GET", MEMBERS),
     Row("usage_csv", "GET", MEMBERS),
     Row("budget", "GET", MEMBERS),
