@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
@@ -12,8 +12,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.lib import ids
-from tenants import rls, scopes
+from tenants import origins, rls, scopes
 from tenants.models import ApiKey, Membership, Organization, User
+from tenants.origins import NOWHERE, Origin
 from tenants.roles import verbs_of
 
 SESSION_ORGANIZATION = "organization"
@@ -39,6 +40,7 @@ class Actor:
     role: str = ""
     user: User | None = None
     key: ApiKey | None = field(default=None, compare=False)
+    origin: Origin = field(default=NOWHERE, compare=False)
 
     def can(self, verb: str) -> bool:
         return verb in self.verbs
@@ -132,6 +134,11 @@ def _of_session(request: HttpRequest) -> Actor | None:
 
 def find(request: HttpRequest) -> Actor | None:
     """The actor of a request: a key where one is sent to the API, else the session's member."""
+    found = _of_request(request)
+    return found and replace(found, origin=origins.of(request))
+
+
+def _of_request(request: HttpRequest) -> Actor | None:
     header = request.headers.get("Authorization", "")
     if request.path.startswith("/api/") and header:
         scheme, _, secret = header.partition(" ")

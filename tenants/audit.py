@@ -17,8 +17,13 @@ def record(
     subject: str,
     changes: dict[str, Any] | None = None,
     organization: Organization | None = None,
+    because: str = "",
 ) -> None:
-    """Keep one event in the actor's organization, or in the one whose thing was touched."""
+    """Keep one event in the actor's organization, or in the one whose thing was touched.
+
+    ``changes`` names fields with what they were and are, never a secret. ``because`` is the reason
+    that a person gave, where one is due.
+    """
     AuditEvent.objects.create(
         organization=organization or by.organization,
         at=now,
@@ -28,4 +33,5 @@ def record(
         verb=verb,
         subject=subject[:120],
         changes=changes or {},
+        because=because[:300],
     )

@@ -13,7 +13,7 @@ from tenants import rls
 from tenants.models import ApiKey
 from tests import factories
 from tests.api.callers import caller, send
-from tests.api.test_permissions import an_order
+from tests.api.rows.row import an_order
 from tests.factories import CHAT
 from tests.web.conftest import World
 

@@ -19,7 +19,7 @@ from tests import factories
 from tests.cast import browser
 from tests.factories import CHAT, NOON
 from tests.web.conftest import World
-from tests.web.test_permissions import a_key, an_order
+from tests.web.rows.row import a_key, an_order
 
 
 def test_shows_a_new_key_once(world: World) -> None:

@@ -1,0 +1,25 @@
+"""Users stand outside the wall; everything else belongs to one organization."""
+
+from tenants.models.audit import AuditEvent
+from tenants.models.files import StoredFile
+from tenants.models.keys import ApiKey, KeyMode
+from tenants.models.notices import Notice
+from tenants.models.organizations import Membership, Organization, OrganizationKind, TenantQuerySet
+from tenants.models.people import User, UserManager
+from tenants.models.projects import DataClass, Project
+
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "DataClass",
+    "KeyMode",
+    "Membership",
+    "Notice",
+    "Organization",
+    "OrganizationKind",
+    "Project",
+    "StoredFile",
+    "TenantQuerySet",
+    "User",
+    "UserManager",
+]

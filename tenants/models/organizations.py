@@ -1,0 +1,86 @@
+"""The tenant, and the people in it with their roles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models.defaults import random_id
+from tenants.models.people import User
+from tenants.roles import Role
+
+if TYPE_CHECKING:
+    from tenants.actors import Actor
+
+
+class OrganizationKind(models.TextChoices):
+    SME = "sme", _("Small or medium firm")
+    HOSPITAL = "hospital", _("Hospital or clinic")
+    PUBLIC = "public", _("Public institution")
+    OPERATOR = "operator", _("Operator")
+
+
+class Organization(models.Model):
+    """The tenant."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    code = models.CharField(max_length=8, unique=True, help_text="Names it inside its API keys.")
+    name = models.CharField(max_length=80)
+    kind = models.CharField(max_length=16)
+    # NULL, not "", for the operator: a unique column has room for one empty text only.
+    business_number = models.CharField(max_length=10, null=True, unique=True)  # noqa: DJ001
+    address = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=OrganizationKind.values), name="organization_kind"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def kind_label(self) -> str:
+        return str(OrganizationKind(self.kind).label)
+
+    @property
+    def is_operator(self) -> bool:
+        return self.kind == OrganizationKind.OPERATOR
+
+
+class TenantQuerySet[M: models.Model](models.QuerySet[M]):
+    def visible_to(self, actor: Actor) -> TenantQuerySet[M]:
+        """Rows of the actor's organization. The database says the same by itself."""
+        return self.filter(organization=actor.organization)
+
+
+class Membership(models.Model):
+    """A user in an organization, with one role."""
+
+    public_id = models.CharField(max_length=24, unique=True, db_default=random_id("mem_"))
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=16)
+    joined_at = models.DateTimeField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "user"], name="membership_once"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="membership_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role}"
+
+    @property
+    def role_label(self) -> str:
+        return str(Role(self.role).label)

@@ -1,0 +1,56 @@
+"""Projects: what an organization divides its work, keys and money into."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models.organizations import Organization, TenantQuerySet
+
+
+class DataClass(models.TextChoices):
+    OPEN = "open", _("Open")
+    SENSITIVE = "sensitive", _("Sensitive")
+    CONFIDENTIAL = "confidential", _("Confidential")
+    MEDICAL = "medical", _("Medical")
+
+
+class Project(models.Model):
+    """Part of an organization with its own keys, endpoints, budget and data class."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="projects")
+    name = models.CharField(max_length=60)
+    cost_centre = models.CharField(max_length=40, blank=True)
+    data_class = models.CharField(max_length=16, default=DataClass.OPEN)
+    regions = ArrayField(
+        models.CharField(max_length=24), default=list, help_text="Empty: any region."
+    )
+    created_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "id"], name="project_org_id"),
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=models.Q(archived_at=None),
+                name="project_name_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(data_class__in=DataClass.values), name="project_data_class"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def data_class_label(self) -> str:
+        return str(DataClass(self.data_class).label)

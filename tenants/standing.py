@@ -1,0 +1,31 @@
+"""Whether an organization may order what costs money, and why not. Reading and paying go on.
+
+Each reason is derived from rows that others keep (the registry's word, the operator's hold); an
+action that makes a new obligation calls ``require_ordering`` first.
+"""
+
+from __future__ import annotations
+
+from tenants.models import Organization
+
+
+class OrderingClosed(Exception):
+    """The organization orders nothing new at the moment. The sentence says why and what to do."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        return " ".join(self.reasons)
+
+
+def reasons(organization: Organization) -> list[str]:
+    """Sentences in the reader's language; none if the organization may order."""
+    return []
+
+
+def require_ordering(organization: Organization) -> None:
+    """``OrderingClosed`` if anything speaks against it."""
+    if found := reasons(organization):
+        raise OrderingClosed(found)
