@@ -255,6 +255,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "note-key-use": {
+        "task": "portal.usage.tasks.note_key_use",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "close-month": {
         "task": "portal.deployments.tasks.close_last_month",
         "schedule": 3600.0,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from portal.lib import ids
 from tenants import origins, rls, scopes
+from tenants.addresses import covers
 from tenants.models import ApiKey, Membership, Organization, User
 from tenants.origins import NOWHERE, Origin
 from tenants.roles import verbs_of
@@ -80,8 +83,33 @@ def _verbs_of_maker(key: ApiKey, maker: Membership | None) -> frozenset[str]:
     return verbs_of(maker.role, operator=key.organization.is_operator)
 
 
-def of_key(text: str, *, now: datetime) -> Actor | None:
-    """The actor behind a live API key, else ``None``. One look, by the key's hash."""
+class AddressNotAllowed(PermissionDenied):
+    """The key is good, but not from here."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+    def __str__(self) -> str:
+        return _(
+            "This API key may not be used from the address %(address)s. An administrator of your "
+            "organization can change the addresses that it allows."
+        ) % {"address": self.address}
+
+
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+
+def _note_use(key: ApiKey, address: str, now: datetime) -> None:
+    stale = Q(used_at=None) | Q(used_at__lte=now - USE_IS_NOTED_EVERY)
+    ApiKey.objects.filter(stale, pk=key.pk).update(used_at=now, used_from=address)
+
+
+def of_key(text: str, *, now: datetime, origin: Origin = NOWHERE) -> Actor | None:
+    """The actor behind a live API key, else ``None``. One look, by the key's hash.
+
+    ``AddressNotAllowed`` from outside the ranges of the key.
+    """
     parts = ids.parse_api_key(text)
     if parts is None:
         return None
@@ -95,8 +123,11 @@ def of_key(text: str, *, now: datetime) -> Actor | None:
             .first()
         )
         maker = Membership.objects.filter(user=key.made_by_id).first() if key else None
-    if key is None or key.state_at(now) != "live" or key.project.archived_at is not None:
-        return None
+        if key is None or key.state_at(now) != "live" or key.project.archived_at is not None:
+            return None
+        if key.allowed_addresses and not covers(key.allowed_addresses, origin.address):
+            raise AddressNotAllowed(origin.address)
+        _note_use(key, origin.address, now)
     return Actor(
         organization=key.organization,
         verbs=scopes.verbs_of(key.scopes) & _verbs_of_maker(key, maker),
@@ -141,8 +172,10 @@ def find(request: HttpRequest) -> Actor | None:
 def _of_request(request: HttpRequest) -> Actor | None:
     header = request.headers.get("Authorization", "")
     if request.path.startswith("/api/") and header:
-        scheme, _, secret = header.partition(" ")
-        return of_key(secret, now=timezone.now()) if scheme == "Bearer" else None
+        scheme, _blank, secret = header.partition(" ")
+        if scheme != "Bearer":
+            return None
+        return of_key(secret, now=timezone.now(), origin=origins.of(request))
     if request.path.startswith("/static/"):
         return None
     return _of_session(request)

@@ -33,3 +33,12 @@ def normalized(texts: Iterable[str]) -> list[str]:
     if len(found) > MOST_RANGES:
         raise BadRange(_("At most 50 ranges of addresses."))
     return found
+
+
+def covers(ranges: Iterable[str], address: str) -> bool:
+    """Whether an address lies in one of the ranges; what is no address lies in none."""
+    try:
+        client = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(client in ipaddress.ip_network(one) for one in ranges)

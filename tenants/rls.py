@@ -101,7 +101,10 @@ class TenantTransaction:
         """Find the actor; run the view inside the tenant's transaction."""
         from tenants import actors
 
-        request.actor = actors.find(request)  # type: ignore[attr-defined]
+        try:
+            request.actor = actors.find(request)  # type: ignore[attr-defined]
+        except actors.AddressNotAllowed as refusal:  # the API says it in its own words
+            request.actor, request.refusal = None, refusal  # type: ignore[attr-defined]
         scope = actors.scope_of(request)
         if scope is None or getattr(view, "own_transactions", False):
             return None

@@ -84,13 +84,13 @@ class Admission:
         """Free a hold of which nothing came."""
         self._ask(calls.release(cell_of(org_code), request_id))
 
-    def last_seen(self, org_code: str, key: str) -> tuple[int, str] | None:
-        """When (Unix milliseconds) and from which address a key was last used."""
-        told = self.read(keys.seen(cell_of(org_code)), key)
-        if told is None:
-            return None
-        at, _, address = told.decode().partition(" ")
-        return int(at), address
+    def last_uses(self, cell: int) -> dict[str, tuple[int, str]]:
+        """Key → when (Unix milliseconds) and from which address it was last used."""
+        found = {}
+        for key, told in self._ask(("HGETALL", keys.seen(cell))).items():
+            at, _, address = told.decode().partition(" ")
+            found[key.decode()] = (int(at), address)
+        return found
 
     def publish_grants(self, grants: Iterable[tuple[str, Grant, bool]]) -> None:
         """(sha256, grant, revoked), many in one round trip; older numbers change nothing."""

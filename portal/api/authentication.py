@@ -26,6 +26,8 @@ class ActorAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
         actor: Actor | None = getattr(request._request, "actor", None)
+        if refusal := getattr(request._request, "refusal", None):
+            raise exceptions.PermissionDenied(str(refusal))
         if actor is None:
             return None
         if actor.key is None:

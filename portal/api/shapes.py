@@ -134,6 +134,8 @@ class KeyOut(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
+    used_at = serializers.DateTimeField(allow_null=True, help_text="Known to the minute.")
+    used_from = serializers.CharField(allow_blank=True)
 
 
 class KeyMadeOut(KeyOut):

@@ -25,7 +25,7 @@ from portal.api.problems import Refused
 from portal.catalog.models import CatalogModel, Region
 from portal.fleet.models import Site
 from portal.routing import revoking, trial
-from tenants import addresses, names
+from tenants import actors, addresses, names, rls
 from tenants.actions import keys, projects
 from tenants.actors import Actor
 from tenants.models import ApiKey, Project
@@ -231,8 +231,12 @@ class KeyTrialView(APIView):
         """What the gateway would answer to this key now. Nothing is charged."""
         actor = actor_of(request)
         actor.require("keys.read")
-        key = _key(request, public_id)
+        with actors.scope_for(actor):
+            key = _key(request, public_id)
         body = shapes.TrialIn(data=request.data)
         body.is_valid(raise_exception=True)
         found = trial.of(key=key, organization=actor.organization, **body.validated_data)
         return Response(shapes.TrialOut(found).data)
+
+
+key_trial_view = rls.own_transactions(KeyTrialView.as_view())

@@ -20,6 +20,7 @@ from portal.gateway import errors
 from portal.gateway.asgi import Scope, client_address, header, headers
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
+from portal.gateway.errors import Problem
 from portal.lib.ids import ApiKeyParts, cell_of, mint_request_id, parse_api_key
 from portal.routing.table import EndpointRoutes
 
@@ -79,6 +80,20 @@ def check_use(gateway: Gateway, scope: Scope, grant: Grant) -> None:
         raise errors.other_organization("OpenAI-Project")
 
 
+async def _usable(
+    gateway: Gateway, scope: Scope, key: ApiKeyParts, *, fresh: bool, until: float
+) -> Grant:
+    """The grant, if the key may be used so. Our copy may be older than a wider one: before it
+    refuses anybody, it is asked for anew."""
+    grant = await grant_of(gateway, key, fresh=fresh, until=until)
+    try:
+        check_use(gateway, scope, grant)
+    except Problem:
+        grant = await grant_of(gateway, key, fresh=True, until=until)
+        check_use(gateway, scope, grant)
+    return grant
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wish:
     """What is known before admission; ``until`` is a moment of the loop's clock."""
@@ -102,8 +117,7 @@ async def admit(
         raise errors.admission_unavailable(gateway.closed_because())
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
-        grant = await grant_of(gateway, key, fresh=turn > 0, until=until)
-        check_use(gateway, scope, grant)
+        grant = await _usable(gateway, scope, key, fresh=turn > 0, until=until)
         if asked.model not in grant.models:
             grant = await grant_of(gateway, key, fresh=True, until=until)
         model = _model(grant, asked)

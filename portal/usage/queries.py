@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
 from portal.lib.periods import SEOUL, Period
@@ -113,16 +114,16 @@ def card_time(actor: Actor, period: Period) -> QuerySet[CardTime]:
     )
 
 
-def last_use_of_keys(actor: Actor, since: datetime) -> dict[str, tuple[datetime, int]]:
-    """key public id → (last admitted, requests) since a moment."""
+def requests_of_keys(actor: Actor, keys: Iterable[str], since: datetime) -> dict[str, int]:
+    """Key public id → requests since a moment, for the keys of one page."""
     rows = (
         LedgerEntry.objects.visible_to(actor)
-        .filter(admitted_at__gte=since)
+        .filter(key__in=list(keys), admitted_at__gte=since)
         .order_by()
         .values("key")
-        .annotate(requests=Count("request_id"), last=Max("admitted_at"))
+        .annotate(requests=Count("request_id"))
     )
-    return {row["key"]: (row["last"], row["requests"]) for row in rows}
+    return {row["key"]: row["requests"] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -17,12 +17,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from billing import budgets
 from billing import keys as capped
-from portal.admission.calls import AdmissionUnavailable
 from portal.catalog.models import CatalogModel
 from portal.routing import revoking, trial
 from portal.usage import queries as usage
 from portal.web import doors, states
 from portal.web.key_forms import ChangeKeyForm, NewKeyForm, RotateForm, TrialForm
+from tenants import actors, rls
 from tenants.actions import keys as actions
 from tenants.actors import Actor
 from tenants.models import ApiKey
@@ -47,8 +47,8 @@ def _filtered(actor: Actor, chosen: str, text: str, now: datetime) -> QuerySet[A
     elif chosen == "expiring":
         rows = rows.filter(live, expires_at__lte=now + SOON)
     elif chosen == "unused":
-        used = usage.last_use_of_keys(actor, now - UNUSED)
-        rows = rows.filter(live, created_at__lte=now - UNUSED).exclude(public_id__in=used)
+        idle = Q(used_at=None) | Q(used_at__lte=now - UNUSED)
+        rows = rows.filter(live, idle, created_at__lte=now - UNUSED)
     elif chosen == "ended":
         rows = rows.exclude(live)
     if text:
@@ -64,8 +64,8 @@ def index(request: HttpRequest) -> HttpResponse:
     chosen, text = doors.word(request.GET, "show"), doors.word(request.GET, "text")[:60]
     chosen = chosen if chosen in FILTERS else "all"
     page = doors.page_of(request, _filtered(actor, chosen, text, now))
-    used = usage.last_use_of_keys(actor, now - RECENT)
-    rows = [(key, states.KEY[key.state_at(now)], used.get(key.public_id)) for key in page]
+    used = usage.requests_of_keys(actor, [key.public_id for key in page], now - RECENT)
+    rows = [(key, states.KEY[key.state_at(now)], used.get(key.public_id, 0)) for key in page]
     context = {"rows": rows, "page": page, "show": chosen, "text": text, "soon": now + SOON}
     return render(request, "keys/index.html", context)
 
@@ -113,8 +113,7 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "state": states.KEY[key.state_at(now)],
         "live": key.state_at(now) == "live",
         "scopes": [Scope(scope).label for scope in key.scopes if scope in Scope.values],
-        "used": usage.last_use_of_keys(actor, now - RECENT).get(key.public_id),
-        "seen": _seen(actor, key),
+        "used": usage.requests_of_keys(actor, [public_id], now - RECENT).get(public_id, 0),
         "budget": budget,
         "standing": budget and budgets.standing(budget, actor.organization, now=now),
         "replacement": ApiKey.objects.visible_to(actor).filter(replaces=key.public_id).first(),
@@ -124,34 +123,30 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(request, "keys/detail.html", context | _revocation(actor, key))
 
 
-def _seen(actor: Actor, key: ApiKey) -> tuple[datetime, str] | None:
-    """When and from where it was last used, by the gateways' own word."""
-    try:
-        told = budgets.admission().last_seen(actor.organization.code, key.public_id)
-    except AdmissionUnavailable:
-        return None
-    return told and (datetime.fromtimestamp(told[0] / 1000, UTC), told[1])
-
-
 def _revocation(actor: Actor, key: ApiKey) -> dict[str, Any]:
     ended = key.revoked_at is not None
     return {"refused": revoking.is_refused(key, actor.organization) if ended else None}
 
 
+@rls.own_transactions
 @require_GET
 @doors.page_for("keys.read")
 def revocation(request: HttpRequest, public_id: str) -> HttpResponse:
     """Whether the gateway refuses a revoked key by now; asked again until it does."""
-    key = _find(request, public_id)
+    with actors.scope_for(doors.actor(request)):
+        key = _find(request, public_id)
     context = {"key": key, **_revocation(doors.actor(request), key)}
     return render(request, "keys/detail.html#revocation", context)
 
 
+@rls.own_transactions
 @require_POST
 @doors.page_for("keys.read")
 def test(request: HttpRequest, public_id: str) -> HttpResponse:
     """The answer that the key would get now. A deed, because it counts in the minute's limit."""
-    actor, key, form = doors.actor(request), _find(request, public_id), TrialForm(request.POST)
+    actor, form = doors.actor(request), TrialForm(request.POST)
+    with actors.scope_for(actor):
+        key = _find(request, public_id)
     outcome = None
     if form.is_valid():
         outcome = trial.of(

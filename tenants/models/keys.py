@@ -46,6 +46,8 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True, help_text="Known to the minute.")
+    used_from = models.CharField(max_length=45, blank=True, help_text="Internet address.")
 
     objects = TenantQuerySet.as_manager()
 
