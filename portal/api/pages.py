@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,6 +11,8 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
+
+from portal.api.problems import Refused
 
 
 class Pages(CursorPagination):
@@ -37,8 +40,22 @@ class Pages(CursorPagination):
         )
 
 
-def listed(request: Request, rows: QuerySet[Any], shape: type[Serializer[Any]]) -> Response:
-    """One page of ``rows``."""
+def listed(
+    request: Request,
+    rows: QuerySet[Any],
+    shape: type[Serializer[Any]],
+    *,
+    filters: Collection[str] = (),
+) -> Response:
+    """One page of ``rows``. ``filters`` are the parameters that the view has used; one that
+    nobody reads is refused by name, so that a misspelt filter never looks like a full list."""
+    known = {"limit", "cursor", *filters}
+    if unknown := sorted(set(request.query_params) - known):
+        raise Refused(
+            f"Unknown parameter: {', '.join(unknown)[:200]}. Known: {', '.join(sorted(known))}.",
+            code="unknown_parameter",
+            status=400,
+        )
     pages = Pages()
     page = pages.paginate_queryset(rows, request)
     return pages.get_paginated_response(shape(page, many=True).data)

@@ -22,6 +22,7 @@ from portal.api import shapes
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
+from portal.api.versions import require_current, shown
 from portal.catalog.models import CatalogModel, Region
 from portal.fleet.models import Site
 from portal.routing import revoking, trial
@@ -72,21 +73,22 @@ class ProjectsView(APIView):
 
 
 class ProjectView(APIView):
-    def _find(self, request: Request, public_id: str) -> Project:
-        return get_object_or_404(Project.objects.visible_to(actor_of(request)), public_id=public_id)
-
     @extend_schema(responses=shapes.ProjectOut)
     def get(self, request: Request, public_id: str) -> Response:
         """One project."""
-        actor_of(request).require("projects.read")
-        return Response(shapes.ProjectOut(self._find(request, public_id)).data)
+        actor = actor_of(request)
+        actor.require("projects.read")
+        project = get_object_or_404(Project.objects.visible_to(actor), public_id=public_id)
+        return shown(shapes.ProjectOut(project).data)
 
     @extend_schema(request=shapes.ProjectChangeIn, responses=shapes.ProjectOut)
     def patch(self, request: Request, public_id: str) -> Response:
-        """Change, archive or restore a project."""
+        """Change, archive or restore a project. ``If-Match`` refuses what was changed meanwhile."""
         actor, now = actor_of(request), timezone.now()
         actor.require("projects.change")
-        project = self._find(request, public_id)
+        rows = Project.objects.visible_to(actor).select_for_update()
+        project = get_object_or_404(rows, public_id=public_id)
+        require_current(request, shapes.ProjectOut(project).data)
         body = shapes.ProjectChangeIn(data=request.data)
         body.is_valid(raise_exception=True)
         sent = dict(body.validated_data)
@@ -107,7 +109,7 @@ class ProjectView(APIView):
             raise Refused(str(error), code="name", field="name") from error
         except (projects.ProjectEnded, revoking.ProjectInUse) as error:
             raise Refused(str(error), code="project_state", field="archived") from error
-        return Response(shapes.ProjectOut(project).data)
+        return shown(shapes.ProjectOut(project).data)
 
 
 def _known(field: str, sent: Iterable[str], model: type[models.Model], name: str) -> None:
@@ -186,20 +188,22 @@ class KeyView(APIView):
     def get(self, request: Request, public_id: str) -> Response:
         """One key, without its secret."""
         actor_of(request).require("keys.read")
-        return Response(shapes.KeyOut(_key(request, public_id)).data)
+        return shown(shapes.KeyOut(_key(request, public_id)).data)
 
     @extend_schema(request=shapes.KeyChangeIn, responses=shapes.KeyOut)
     def patch(self, request: Request, public_id: str) -> Response:
-        """Change what a live key may do."""
+        """Change what a live key may do. ``If-Match`` refuses what was changed meanwhile."""
         actor = actor_of(request)
         actor.require("keys.change")
-        key = _key(request, public_id)
+        rows = ApiKey.objects.visible_to(actor).select_related("project")
+        key = get_object_or_404(rows.select_for_update(of=("self",)), public_id=public_id)
+        require_current(request, shapes.KeyOut(key).data)
         body = shapes.KeyChangeIn(data=request.data)
         body.is_valid(raise_exception=True)
         wish = replace(keys.wish_of(key), **_limits(dict(body.validated_data)))
         with _refusals():
             key = keys.change(key=key, wish=wish, by=actor, now=timezone.now())
-        return Response(shapes.KeyOut(key).data)
+        return shown(shapes.KeyOut(key).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, public_id: str) -> Response:

@@ -134,3 +134,41 @@ def test_an_ended_key_is_not_rotated(world: World) -> None:
     assert (answer.status_code, answer.json()["title"]) == (409, "key_ended")
     with rls.tenant(world.cast.firm.pk):
         assert not ApiKey.objects.filter(replaces=world.key.public_id).exists()
+
+
+@pytest.mark.parametrize("path", ["projects/{project}", "keys/{key}"])
+def test_changes_nothing_that_was_changed_meanwhile(world: World, path: str) -> None:
+    path = path.format(project=world.cast.project.public_id, key=world.key.public_id)
+    alice = caller(world, "alice")
+    seen = send(alice, "GET", path)["ETag"]
+    first = send(alice, "PATCH", path, {"name": "erster"}, If_Match=seen)
+
+    stale = send(alice, "PATCH", path, {"name": "zweiter"}, If_Match=seen)
+    fresh = send(alice, "PATCH", path, {"name": "dritter"}, If_Match=first["ETag"])
+    any_at_all = send(alice, "PATCH", path, {"name": "vierter"}, If_Match="*")
+
+    assert (first.status_code, stale.status_code) == (200, 412)
+    assert stale.json()["title"] == "stale"
+    assert (fresh.status_code, any_at_all.status_code) == (200, 200)
+    assert send(alice, "GET", path).json()["name"] == "vierter"
+
+
+def test_a_use_of_the_key_makes_nothing_stale(world: World) -> None:
+    alice, path = caller(world, "alice"), f"keys/{world.key.public_id}"
+    seen = send(alice, "GET", path)["ETag"]
+
+    send(bearer(world.secret), "GET", "organization")
+
+    assert send(alice, "GET", path)["ETag"] == seen
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["ordering=password", "revoked_at__isnull=1", "name__regex=.*", "limits=5", "organization=x"],
+)
+@pytest.mark.parametrize("path", ["keys", "projects", "models", "invoices", "orders"])
+def test_refuses_parameters_that_nobody_reads(world: World, path: str, query: str) -> None:
+    answer = send(caller(world, "alice"), "GET", f"{path}?{query}")
+
+    assert (answer.status_code, answer.json()["title"]) == (400, "unknown_parameter")
+    assert query.partition("=")[0] in answer.json()["detail"]
