@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from portal.lib import spreadsheet
 from portal.lib.periods import Month
 from portal.usage import queries
 from portal.web import charts, doors
@@ -42,34 +40,26 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_GET
 @doors.page_for("usage.read")
 def export(request: HttpRequest) -> HttpResponse:
-    """The same table as CSV; with a byte order mark, because Excel in Korea wants it."""
+    """The same table as CSV."""
     actor = doors.actor(request)
     month = doors.month_of(request, Month.of(timezone.now()))
     group = request.GET.get("group", "model")
     if group not in queries.GROUPS:
         group = "model"
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(
-        [group, "requests", "tokens_in", "tokens_cached", "tokens_out", "won", "written_off_won"]
+    head = [group, "requests", "tokens_in", "tokens_cached", "tokens_out", "won", "written_off_won"]
+    rows = (
+        [
+            row.name,
+            row.requests,
+            row.tokens_in,
+            row.tokens_cached,
+            row.tokens_out,
+            f"{row.settled_micro / 1_000_000:.6f}",
+            f"{row.written_off_micro / 1_000_000:.6f}",
+        ]
+        for row in queries.by(actor, month.period, group)
     )
-    for row in queries.by(actor, month.period, group):
-        writer.writerow(
-            [
-                _harmless(row.name),
-                row.requests,
-                row.tokens_in,
-                row.tokens_cached,
-                row.tokens_out,
-                f"{row.settled_micro / 1_000_000:.6f}",
-                f"{row.written_off_micro / 1_000_000:.6f}",
-            ]
-        )
-    response = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
+    content = "".join(spreadsheet.lines(head, rows))
+    response = HttpResponse(content, content_type=spreadsheet.CONTENT_TYPE)
     response["Content-Disposition"] = f'attachment; filename="usage-{month}-{group}.csv"'
     return response
-
-
-def _harmless(text: str) -> str:
-    """A cell that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
