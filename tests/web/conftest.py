@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.cache import cache
 
 from billing import budgets, invoices
 from billing.models import Budget, Invoice
@@ -46,6 +47,7 @@ def _no_static_files(settings: Any) -> None:
 @pytest.fixture
 def world(cast: Cast, valkey_url: str, _no_static_files: None) -> Iterator[World]:
     """Time stands still at NOON; sites were seen a moment ago; every firm has a budget."""
+    cache.clear()  # of rate limits, whose windows do not end while time stands still
     budgets.admission.cache_clear()
     with time_machine.travel(NOON, tick=False):
         factories.catalogue()
