@@ -9,5 +9,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("dure")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(
-    ["portal.provisioning", "portal.deployments", "portal.routing", "portal.usage", "billing"]
+    [
+        "tenants",
+        "billing",
+        "portal.usage",
+        "portal.deployments",
+        "portal.provisioning",
+        "portal.routing",
+    ]
 )
