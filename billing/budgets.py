@@ -187,6 +187,7 @@ def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: date
             now=now,
             subject=locked.public_id,
             changes={"from": before, "to": limit_won},
+            because=because,
         )
     return locked
 

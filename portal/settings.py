@@ -20,6 +20,7 @@ _REQUIRED = (
     "CELERY_BROKER_URL",
     "SECRET_KEY",
     "DURE_SEAL_KEYS",
+    "DURE_AUDIT_KEY",
 )
 if missing := [name for name in _REQUIRED if not env.str(name, default="")]:
     raise ImproperlyConfigured(
@@ -35,6 +36,11 @@ DURE_SEAL_KEYS = env.str("DURE_SEAL_KEYS")
 DURE_WEB_ORIGIN = env.str("DURE_WEB_ORIGIN", default="http://127.0.0.1:8000")
 DURE_GATEWAY_URL = env.str("DURE_GATEWAY_URL", default="http://127.0.0.1:8080")
 DURE_DATA_DIR = Path(env.str("DURE_DATA_DIR", default=str(BASE_DIR / ".dure")))
+DURE_AUDIT_KEY = env.str("DURE_AUDIT_KEY")  # a list: the first signs checkpoints, all verify
+# Where checkpoints of the audit log are kept: not on PostgreSQL's disks, not in its backups.
+DURE_CHECKPOINT_DIR = Path(
+    env.str("DURE_CHECKPOINT_DIR", default=str(DURE_DATA_DIR / "checkpoints"))
+)
 DURE_SITES_FILE = env.str("DURE_SITES_FILE", default="")
 DURE_EMBEDDED = env.bool("DURE_EMBEDDED", default=False)  # the embedded stack runs us
 VALKEY_URL = env.str("VALKEY_URL")
@@ -259,6 +265,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "portal.usage.tasks.note_key_use",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "seal-audit": {
+        "task": "tenants.tasks.seal_audit",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
+    "verify-audit": {
+        "task": "tenants.tasks.verify_audit",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "prune-audit": {
+        "task": "tenants.tasks.prune_audit",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
     },
     "close-month": {
         "task": "portal.deployments.tasks.close_last_month",

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from portal.api.urls import documentation
 from portal.web import (
+    audit,
     budget,
     components,
     endpoints,
@@ -28,7 +29,10 @@ urlpatterns = [
     path("organizations/new/", organizations.new, name="organization_new"),
     path("organizations/switch/", organizations.switch, name="organization_switch"),
     path("members/", organizations.members, name="members"),
-    path("audit/", organizations.audit, name="audit"),
+    path("audit/", audit.index, name="audit"),
+    path("audit/export/", audit.export, name="audit_export"),
+    path("audit/retention/", audit.retention, name="audit_retention"),
+    path("audit/<slug:public_id>/", audit.detail, name="audit_event"),
     path("models/", models.index, name="models"),
     path("models/<slug:slug>/", models.detail, name="model"),
     path("sites/", sites.index, name="sites"),

@@ -118,7 +118,7 @@ def of_key(text: str, *, now: datetime, origin: Origin = NOWHERE) -> Actor | Non
         return None
     with rls.tenant(organization_id):
         key = (
-            ApiKey.objects.select_related("organization", "project")
+            ApiKey.objects.select_related("organization", "project", "made_by")
             .filter(sha256=parts.sha256)
             .first()
         )

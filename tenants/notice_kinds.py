@@ -43,4 +43,10 @@ KINDS: dict[str, Kind] = {
         _("An API key is not used"),
         _("The API key “%(name)s” was not used for 90 days. Revoke it if nobody needs it."),
     ),
+    "audit.not_whole": Kind(
+        _("An audit log is not whole"),
+        _("The audit log of %(name)s has %(count)s faults, the first: %(first)s. Keep all data."),
+        Severity.URGENT,
+        security=True,
+    ),
 }

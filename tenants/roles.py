@@ -23,6 +23,8 @@ VERBS = {
     "invoices.read": _("See invoices"),
     "invoices.issue": _("Ask for an interim invoice"),
     "audit.read": _("See the audit log"),
+    "audit.export": _("Export the audit log"),
+    "audit.change": _("Set for how long the audit log is kept"),
     "operator.read": _("See all sites and customers"),
     "operator.change": _("Run sites and prices"),
 }
@@ -49,7 +51,7 @@ ROLES: dict[str, frozenset[str]] = {
     Role.BUDGET_OFFICER: frozenset(
         (_READ - {"keys.read", "audit.read"}) | {"budgets.change", "invoices.issue"}
     ),
-    Role.AUDITOR: frozenset(_READ),
+    Role.AUDITOR: frozenset(_READ | {"audit.export"}),
 }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from deploy.local import ports, postgres, valkey
+from portal.lib import signing
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "dure_template"
@@ -56,6 +57,7 @@ class Stack:
                 "CELERY_BROKER_URL": broker.url(),
                 "SECRET_KEY": secrets.token_hex(32),
                 "DURE_SEAL_KEYS": Fernet.generate_key().decode(),
+                "DURE_AUDIT_KEY": signing.new_key(),
                 "DURE_WEB_ORIGIN": "http://testserver",
                 "DURE_DATA_DIR": str(self.folder / "data"),
                 "DURE_DB_CONN_MAX_AGE": "0",

@@ -80,6 +80,8 @@ class Config:
             "DURE_CACHE_URL": broker.url(1),
             "SECRET_KEY": self.values["SECRET_KEY"],
             "DURE_SEAL_KEYS": self.values["DURE_SEAL_KEYS"],
+            "DURE_AUDIT_KEY": self.values["DURE_AUDIT_KEY"],
+            "DURE_CHECKPOINT_DIR": str(self.folder / "checkpoints"),
             "DURE_WEB_ORIGIN": f"http://127.0.0.1:{web}",
             "DURE_GATEWAY_URL": f"http://127.0.0.1:{gateway}",
             "DURE_GATEWAY_HOST": "127.0.0.1",
@@ -118,6 +120,12 @@ def _fernet_key() -> str:
     return Fernet.generate_key().decode()
 
 
+def _audit_key() -> str:
+    from portal.lib.signing import new_key
+
+    return new_key()
+
+
 def _new_values() -> dict[str, str]:
     pg, admission, broker = ports.free(3)
     secret = {
@@ -133,6 +141,7 @@ def _new_values() -> dict[str, str]:
     return secret | {
         "SECRET_KEY": secrets.token_urlsafe(60),
         "DURE_SEAL_KEYS": _fernet_key(),
+        "DURE_AUDIT_KEY": _audit_key(),
         "DURE_DEMO_PASSWORD": secrets.token_urlsafe(12),
         "DURE_PG_PORT": str(pg),
         "DURE_ADMISSION_PORT": str(admission),
@@ -150,6 +159,7 @@ def load_or_make() -> Config:
     config.folder.chmod(0o700)
     if not config.values:
         config.values = _new_values()
+    config.values.setdefault("DURE_AUDIT_KEY", _audit_key())  # a stack from before it had one
     for name, default in (("DURE_WEB_PORT", "8000"), ("DURE_GATEWAY_PORT", "8080")):
         config.values[name] = os.environ.get(name) or config.values.get(name, default)
     for name in ("DURE_PG_PORT", "DURE_ADMISSION_PORT", "DURE_BROKER_PORT"):

@@ -4,8 +4,8 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
+from portal.api import audit, money, schema, serving, tenancy
 from portal.api import documentation as docs
-from portal.api import money, schema, serving, tenancy
 
 __all__ = ["documentation", "schema", "urlpatterns"]  # schema registers itself
 
@@ -19,6 +19,11 @@ urlpatterns = [
     path("keys/<slug:public_id>", tenancy.KeyView.as_view(), name="api_key"),
     path("keys/<slug:public_id>/rotate", tenancy.KeyRotationView.as_view(), name="api_key_rotate"),
     path("keys/<slug:public_id>/test", tenancy.key_trial_view, name="api_key_test"),
+    path("audit", audit.AuditView.as_view(), name="api_audit"),
+    path("audit/export", audit.audit_export_view, name="api_audit_export"),
+    path("audit/chain", audit.AuditChainView.as_view(), name="api_audit_chain"),
+    path("audit/retention", audit.AuditRetentionView.as_view(), name="api_audit_retention"),
+    path("audit/<slug:public_id>", audit.AuditEventView.as_view(), name="api_audit_event"),
     path("models", serving.ModelsView.as_view(), name="api_models"),
     path("models/<slug:slug>", serving.ModelView.as_view(), name="api_model"),
     path("sites", serving.SitesView.as_view(), name="api_sites"),

@@ -12,6 +12,7 @@ from portal.deployments.models import Placement
 from portal.lib.periods import Month
 from portal.usage.models import LedgerEntry, OrphanedEvent, PoisonRecord
 from portal.web import doors, sites, states
+from tenants import audit
 from tenants.models import Organization
 
 
@@ -19,7 +20,8 @@ from tenants.models import Organization
 @doors.page_for("operator.read")
 def index(request: HttpRequest) -> HttpResponse:
     """One page for the morning round."""
-    now = timezone.now()
+    actor, now = doors.actor(request), timezone.now()
+    audit.seen("customer.read", by=actor, now=now, subject=actor.organization.public_id)
     month = Month.of(now)
     entries = LedgerEntry.objects.filter(
         admitted_at__gte=month.period.start, admitted_at__lt=month.period.end

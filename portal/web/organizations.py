@@ -13,10 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.onboarding import found
 from portal.web import doors
 from portal.web.context import organizations_of
+from tenants import audit
 from tenants.actions.organizations import KindNotOpen, NumberTaken
 from tenants.actors import SESSION_ORGANIZATION
 from tenants.forms import OrganizationForm
-from tenants.models import AuditEvent, Membership, User
+from tenants.models import Membership, User
 from tenants.roles import ROLES, VERBS, Role
 
 
@@ -58,11 +59,9 @@ def switch(request: HttpRequest) -> HttpResponse:
 @doors.page_for("members.read")
 def members(request: HttpRequest) -> HttpResponse:
     """Who is in, with which role, and what each role may do."""
-    rows = (
-        Membership.objects.visible_to(doors.actor(request))
-        .select_related("user")
-        .order_by("joined_at", "pk")
-    )
+    actor = doors.actor(request)
+    audit.seen("member.read", by=actor, now=timezone.now(), subject=actor.organization.public_id)
+    rows = Membership.objects.visible_to(actor).select_related("user").order_by("joined_at", "pk")
     verbs = [
         (label, [verb in ROLES[role] for role in Role.values])
         for verb, label in VERBS.items()
@@ -73,11 +72,3 @@ def members(request: HttpRequest) -> HttpResponse:
         "organizations/members.html",
         {"page": doors.page_of(request, rows), "verbs": verbs, "roles": Role.labels},
     )
-
-
-@require_GET
-@doors.page_for("audit.read")
-def audit(request: HttpRequest) -> HttpResponse:
-    """Who did what, newest first."""
-    rows = AuditEvent.objects.visible_to(doors.actor(request))
-    return render(request, "organizations/audit.html", {"page": doors.page_of(request, rows)})

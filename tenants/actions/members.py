@@ -47,7 +47,7 @@ def add(*, user: User, role: str, by: Actor, now: datetime) -> Membership:
         organization=by.organization, user=user, defaults={"role": role, "joined_at": now}
     )
     if made:
-        audit.record("member.add", by=by, now=now, subject=user.email, changes={"role": role})
+        audit.record("member.add", by=by, now=now, subject=user.public_id, changes={"role": role})
     return membership
 
 
@@ -67,7 +67,7 @@ def change_role(*, membership: Membership, role: str, by: Actor, now: datetime) 
         "member.change_role",
         by=by,
         now=now,
-        subject=membership.user.email,
+        subject=membership.user.public_id,
         changes={"from": before, "to": role},
     )
     return membership
@@ -86,6 +86,6 @@ def remove(*, membership: Membership, by: Actor, now: datetime) -> None:
             raise OnlyOwnersMakeOwners
         if not _another_owner(found):
             raise LastOwner
-    email = found.user.email
+    person = found.user.public_id
     found.delete()
-    audit.record("member.remove", by=by, now=now, subject=email)
+    audit.record("member.remove", by=by, now=now, subject=person)

@@ -1,6 +1,14 @@
 """Users stand outside the wall; everything else belongs to one organization."""
 
-from tenants.models.audit import AuditEvent
+from tenants.models.audit import (
+    AuditChain,
+    AuditEvent,
+    AuditPerson,
+    AuditPruning,
+    AuditRetention,
+    AuditSeal,
+    EventGroup,
+)
 from tenants.models.files import StoredFile
 from tenants.models.keys import ApiKey, KeyMode
 from tenants.models.notices import Notice
@@ -10,8 +18,14 @@ from tenants.models.projects import DataClass, Project
 
 __all__ = [
     "ApiKey",
+    "AuditChain",
     "AuditEvent",
+    "AuditPerson",
+    "AuditPruning",
+    "AuditRetention",
+    "AuditSeal",
     "DataClass",
+    "EventGroup",
     "KeyMode",
     "Membership",
     "Notice",
