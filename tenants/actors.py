@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.lib import ids
-from tenants import origins, rls, scopes
+from tenants import origins, policies, rls, scopes
 from tenants.models import ApiKey, Membership, Organization, User
 from tenants.origins import NOWHERE, Origin
 from tenants.roles import verbs_of
@@ -81,7 +81,10 @@ def _verbs_of_maker(key: ApiKey, maker: Membership | None) -> frozenset[str]:
 
 
 def of_key(text: str, *, now: datetime) -> Actor | None:
-    """The actor behind a live API key, else ``None``. One look, by the key's hash."""
+    """The actor behind a live API key, else ``None``. One look, by the key's hash.
+
+    The ranges of the key and of its organization are another question: ``find`` asks it.
+    """
     parts = ids.parse_api_key(text)
     if parts is None:
         return None
@@ -90,7 +93,7 @@ def of_key(text: str, *, now: datetime) -> Actor | None:
         return None
     with rls.tenant(organization_id):
         key = (
-            ApiKey.objects.select_related("organization", "project")
+            ApiKey.objects.select_related("organization__policy", "project")
             .filter(sha256=parts.sha256)
             .first()
         )
@@ -122,14 +125,35 @@ def _of_session(request: HttpRequest) -> Actor | None:
     with rls.user(request.user.pk):
         memberships = list(
             Membership.objects.filter(user=request.user)
-            .select_related("organization", "user")
+            .select_related("organization__policy", "user")
             .order_by("joined_at", "pk")
         )
+    if not memberships:
+        return None
     chosen = request.session.get(SESSION_ORGANIZATION)
-    for membership in memberships:
-        if membership.organization.public_id == chosen:
-            return of_membership(membership)
-    return of_membership(memberships[0]) if memberships else None
+    membership = next(
+        (one for one in memberships if one.organization.public_id == chosen), memberships[0]
+    )
+    return (
+        None
+        if _stopped(request, policies.unmet(request, membership))
+        else of_membership(membership)
+    )
+
+
+def _stopped(request: HttpRequest, unmet: policies.Unmet | None) -> bool:
+    """Keep the rule that is not met for the door, which tells it. Else the session is in use,
+    unless a page asked by itself."""
+    request.unmet = unmet  # type: ignore[attr-defined]
+    if unmet is None and not (request.method == "GET" and request.headers.get("HX-Request")):
+        policies.see(request)
+    return unmet is not None
+
+
+def unmet_of(request: HttpRequest) -> policies.Unmet | None:
+    """The organization's rule that this request does not meet."""
+    found: policies.Unmet | None = getattr(request, "unmet", None)
+    return found
 
 
 def find(request: HttpRequest) -> Actor | None:
@@ -142,10 +166,20 @@ def _of_request(request: HttpRequest) -> Actor | None:
     header = request.headers.get("Authorization", "")
     if request.path.startswith("/api/") and header:
         scheme, _, secret = header.partition(" ")
-        return of_key(secret, now=timezone.now()) if scheme == "Bearer" else None
+        found = of_key(secret, now=timezone.now()) if scheme == "Bearer" else None
+        return None if found is None or _elsewhere(request, found) else found
     if request.path.startswith("/static/"):
         return None
     return _of_session(request)
+
+
+def _elsewhere(request: HttpRequest, actor: Actor) -> bool:
+    """Whether a key is used from outside its organization's ranges."""
+    policy, address = getattr(actor.organization, "policy", None), origins.of(request).address
+    if not policies.key_is_elsewhere(policy, address):
+        return False
+    request.unmet = policies.Unmet(policies.Rule.ADDRESS, actor.organization)  # type: ignore[attr-defined]
+    return True
 
 
 def scope_of(request: HttpRequest) -> AbstractContextManager[None] | None:

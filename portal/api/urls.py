@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
 from portal.api import documentation as docs
-from portal.api import money, schema, serving, tenancy
+from portal.api import money, policies, schema, serving, tenancy
 
 __all__ = ["documentation", "schema", "urlpatterns"]  # schema registers itself
 
@@ -19,6 +19,13 @@ urlpatterns = [
     path("keys/<slug:public_id>", tenancy.KeyView.as_view(), name="api_key"),
     path("keys/<slug:public_id>/rotate", tenancy.KeyRotationView.as_view(), name="api_key_rotate"),
     path("keys/<slug:public_id>/test", tenancy.KeyTrialView.as_view(), name="api_key_test"),
+    path("account", policies.AccountView.as_view(), name="api_account"),
+    path("account/sessions", policies.SessionsView.as_view(), name="api_account_sessions"),
+    path("policies", policies.PoliciesView.as_view(), name="api_policies"),
+    path("single-sign-on", policies.single_sign_on_view, name="api_single_sign_on"),
+    path("domains", policies.DomainsView.as_view(), name="api_domains"),
+    path("domains/<slug:public_id>", policies.DomainView.as_view(), name="api_domain"),
+    path("domains/<slug:public_id>/prove", policies.domain_proof_view, name="api_domain_prove"),
     path("models", serving.ModelsView.as_view(), name="api_models"),
     path("models/<slug:slug>", serving.ModelView.as_view(), name="api_model"),
     path("sites", serving.SitesView.as_view(), name="api_sites"),

@@ -176,6 +176,9 @@ def test_pages_fit_and_keep_the_security_policy(stack: Running, width: int) -> N
         page.fill("input[name=login]", "operator@dure.example")
         page.fill("input[name=password]", env["DURE_DEMO_PASSWORD"])
         page.click("form.form button[type=submit]")
+        page.wait_for_url("**/2fa/authenticate/")
+        page.fill("input[name=code]", code_at(env["DURE_DEMO_TOTP"], time.time()))
+        page.click("form.form button[type=submit]")
         page.wait_for_url("**/home/")
         for path in PAGES:
             answer = page.goto(env["DURE_WEB_ORIGIN"] + path)
