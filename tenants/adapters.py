@@ -29,6 +29,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """One rule for every spelling of an address."""
         return str(super().clean_email(email)).strip().lower()
 
+    def is_safe_url(self, url: str) -> bool:
+        """Where people may be sent on to: a path of our own, nothing that looks like one."""
+        own = bool(url) and url.startswith("/") and "\\" not in url
+        return own and bool(super().is_safe_url(url))
+
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Home, which sends people without an organization on to make one."""
         return reverse("home")

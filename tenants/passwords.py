@@ -15,13 +15,13 @@ from zxcvbn import zxcvbn
 from tenants.models import User
 
 # A guesser who has the Argon2 hash makes about a hundred a second and machine.
-FEWEST_GUESSES = 10**8
+FEWEST_GUESSES = 10**9
 LONGEST_LOOK = 72  # what comes after it only helps; the look takes longer than linear time
 OURS = ["dure", "두레", "duere", "dure.example"]
 
 
 class GuessableValidator:
-    """Refuses what stands fewer than 100 million guesses, the person's own words included."""
+    """Refuses what stands fewer than a thousand million guesses, the person's own words included."""
 
     def validate(self, password: str, user: User | None = None) -> None:
         own = [user.email, *user.email.split("@"), user.name] if user is not None else []
