@@ -6,8 +6,6 @@ dates and rows of keys, also with letters exchanged, and says how many guesses a
 
 from __future__ import annotations
 
-import math
-
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from zxcvbn import zxcvbn
@@ -17,11 +15,11 @@ from tenants.models import User
 # A guesser who has the Argon2 hash makes about a hundred a second and machine.
 FEWEST_GUESSES = 10**9
 LONGEST_LOOK = 72  # what comes after it only helps; the look takes longer than linear time
-OURS = ["dure", "두레", "duere", "dure.example"]
+OURS = ["dure", "두레"]
 
 
 class GuessableValidator:
-    """Refuses what stands fewer than a thousand million guesses, the person's own words included."""
+    """Refuses what stands fewer than 10⁹ guesses, the person's own words included."""
 
     def validate(self, password: str, user: User | None = None) -> None:
         own = [user.email, *user.email.split("@"), user.name] if user is not None else []
@@ -33,7 +31,4 @@ class GuessableValidator:
             )
 
     def get_help_text(self) -> str:
-        power = round(math.log10(FEWEST_GUESSES))
-        return _("It must stand 10^%(power)d guesses; leaked passwords are refused.") % {
-            "power": power
-        }
+        return _("Leaked passwords, and those that are soon guessed, are refused.")

@@ -376,3 +376,13 @@ def test_keeps_the_pages_of_an_account_for_its_owner(people: Cast) -> None:
     for name in ("security", "account_email", "mfa_index", "usersessions_list"):
         assert Client().get(reverse(name)).status_code == 302
         assert browser(people.bob).get(reverse(name)).status_code == 200
+
+
+def test_starts_without_saml() -> None:
+    """The extra is not installed here; nothing of it is asked for."""
+    from importlib.util import find_spec
+
+    from django.apps import apps
+
+    assert find_spec("onelogin") is None
+    assert not apps.is_installed("allauth.socialaccount.providers.saml")
