@@ -113,10 +113,8 @@ def _came_back(
     code = doors.word(request.GET, "code")
     if not code:
         raise openid.ProviderFailed(_("The provider let nobody in."))
-    with rls.tenant(kept["organization"]):
-        rows = SingleSignOn.objects.select_related("organization")
-        through = rows.filter(public_id=kept["through"], issuer=kept["issuer"]).first()
-    if through is None:
+    through = actions.of_trip(kept["organization"], kept["through"])
+    if through is None or through.issuer != kept["issuer"]:
         raise openid.ProviderFailed(_("Single sign-on was changed meanwhile. Begin again."))
     claims = openid.exchange(
         openid.discover(through.issuer),

@@ -203,6 +203,13 @@ def of_domain(email: str) -> SingleSignOn | None:
         return SingleSignOn.objects.select_related("organization").first()
 
 
+def of_trip(organization_id: int, public_id: str) -> SingleSignOn | None:
+    """The provider that a sign-in was begun with, if it is still set."""
+    with rls.tenant(organization_id):
+        rows = SingleSignOn.objects.select_related("organization")
+        return rows.filter(public_id=public_id).first()
+
+
 def let_in(*, through: SingleSignOn, claims: openid.Claims, now: datetime) -> User:
     """The person whom a proven token names; made new if nobody has the address. ``NotLetIn``."""
     organization = through.organization
