@@ -322,3 +322,17 @@ def test_binds_a_subject_once_when_two_come_at_once(people: Cast, provider: Open
 
     assert len(found) == 2
     assert len(set(found)) == 1
+
+
+def test_takes_no_other_journeys_state(people: Cast, provider: OpenId) -> None:
+    """Somebody else's answer, put under a journey of one's own."""
+    connect(people.alice, provider)
+    client = Client()
+    provider.says = {"sub": "s", "email": "bob@example.com"}
+    place = client.post(reverse("sso"), {"email": "bob@example.com"}).context["place"]
+    back = provider.authorize(place)
+
+    answer = client.get(f"{reverse('sso_callback')}?{back}x")
+
+    assert answer.status_code == 403
+    assert not is_signed_in(client)
