@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status tour seed test check bench pins messages shell logs
+.PHONY: help setup up down reset status tour seed test check bench pins messages shell logs code
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,8 @@ tour: setup ## do the main job once over the product's own pages and APIs
 	@$(PY) -m deploy.local run -m deploy.local.tour
 seed: setup ## three believable organizations with a past month and an invoice
 	@$(PY) -m deploy.local run manage.py seed_demo
+code: setup ## the second factor of the demonstration's operator, as of now
+	@$(PY) -m deploy.local run -m deploy.local.code
 shell: setup ## Django's shell in the running stack
 	@$(PY) -m deploy.local run manage.py shell
 logs: ## follow the logs of all programs

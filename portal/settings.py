@@ -3,6 +3,7 @@
 ``deploy/local`` writes these names for the embedded stack; ``.env.example`` explains each.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,6 +76,10 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.kakao",
+    "allauth.socialaccount.providers.naver",
     "django_htmx",
     "rest_framework",
     "drf_spectacular",
@@ -148,6 +153,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "tenants.passwords.GuessableValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
@@ -168,7 +174,7 @@ STORAGES = {
 }
 SERVESTATIC_USE_MANIFEST = True
 
-SECURE_CSP = {
+SECURE_CSP: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF],
     "style-src": [CSP.SELF],
@@ -327,10 +333,55 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
 ACCOUNT_SIGNUP_FORM_CLASS = "tenants.forms.SignupForm"
+ACCOUNT_CHANGE_EMAIL = True  # one address a person: a new one takes over once it is confirmed
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 600
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,5/300s/key"}
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if DURE_BEHIND_PROXY else 0
+MFA_ADAPTER = "tenants.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey alone signs in: it must know its holder
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _secure and _origin.hostname in {"localhost", "127.0.0.1"}
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Dure"
+MFA_TOTP_TOLERANCE = 0  # with more, allauth forgets a used code after 30 s and takes it again
+USERSESSIONS_ADAPTER = "tenants.adapters.SessionsAdapter"
+
+# Kakao and Naver are offered where their credentials are set. They prove nothing about an address
+# that belongs to somebody already (SOCIALACCOUNT_EMAIL_AUTHENTICATION stays off).
+SOCIALACCOUNT_ADAPTER = "tenants.adapters.SocialAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_PROVIDERS = {}
+for _name, _hosts in (
+    ("kakao", ["https://kauth.kakao.com", "https://accounts.kakao.com"]),
+    ("naver", ["https://nid.naver.com"]),
+):
+    if _client := env.str(f"DURE_{_name.upper()}_CLIENT_ID", default=""):
+        _app = {
+            "client_id": _client,
+            "secret": env.str(f"DURE_{_name.upper()}_CLIENT_SECRET", default=""),
+        }
+        SOCIALACCOUNT_PROVIDERS[_name] = {"APPS": [_app], "OAUTH_PKCE_ENABLED": True}
+        SECURE_CSP["form-action"] += _hosts  # a form's answer may lead there
+if find_spec("onelogin") and env.str("DURE_SAML_APPS", default=""):  # the extra `sso-saml`
+    INSTALLED_APPS += ["allauth.socialaccount.providers.saml"]
+    SOCIALACCOUNT_PROVIDERS["saml"] = {"APPS": env.json("DURE_SAML_APPS")}
+
+# Single sign-on of organizations
+DURE_DOMAIN_PROOF = env.str("DURE_DOMAIN_PROOF", default="tenants.domains.DnsProof")
+# An issuer on this machine is for demonstrations and tests only.
+DURE_LOOPBACK_ISSUERS = env.bool("DURE_LOOPBACK_ISSUERS", default=False) and not _secure

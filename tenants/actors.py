@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib import ids
-from tenants import origins, rls, scopes
+from tenants import origins, policies, rls, scopes
 from tenants.addresses import covers
 from tenants.models import ApiKey, Membership, Organization, User
 from tenants.origins import NOWHERE, Origin
@@ -109,6 +109,7 @@ def of_key(text: str, *, now: datetime, origin: Origin = NOWHERE) -> Actor | Non
     """The actor behind a live API key, else ``None``. One look, by the key's hash.
 
     ``AddressNotAllowed`` from outside the ranges of the key.
+    The ranges of its organization are another question: ``find`` asks it.
     """
     parts = ids.parse_api_key(text)
     if parts is None:
@@ -118,7 +119,7 @@ def of_key(text: str, *, now: datetime, origin: Origin = NOWHERE) -> Actor | Non
         return None
     with rls.tenant(organization_id):
         key = (
-            ApiKey.objects.select_related("organization", "project", "made_by")
+            ApiKey.objects.select_related("organization__policy", "project", "made_by")
             .filter(sha256=parts.sha256)
             .first()
         )
@@ -153,14 +154,35 @@ def _of_session(request: HttpRequest) -> Actor | None:
     with rls.user(request.user.pk):
         memberships = list(
             Membership.objects.filter(user=request.user)
-            .select_related("organization", "user")
+            .select_related("organization__policy", "user")
             .order_by("joined_at", "pk")
         )
+    if not memberships:
+        return None
     chosen = request.session.get(SESSION_ORGANIZATION)
-    for membership in memberships:
-        if membership.organization.public_id == chosen:
-            return of_membership(membership)
-    return of_membership(memberships[0]) if memberships else None
+    membership = next(
+        (one for one in memberships if one.organization.public_id == chosen), memberships[0]
+    )
+    return (
+        None
+        if _stopped(request, policies.unmet(request, membership))
+        else of_membership(membership)
+    )
+
+
+def _stopped(request: HttpRequest, unmet: policies.Unmet | None) -> bool:
+    """Keep the rule that is not met for the door, which tells it. Else the session is in use,
+    unless a page asked by itself."""
+    request.unmet = unmet  # type: ignore[attr-defined]
+    if unmet is None and not (request.method == "GET" and request.headers.get("HX-Request")):
+        policies.see(request)
+    return unmet is not None
+
+
+def unmet_of(request: HttpRequest) -> policies.Unmet | None:
+    """The organization's rule that this request does not meet."""
+    found: policies.Unmet | None = getattr(request, "unmet", None)
+    return found
 
 
 def find(request: HttpRequest) -> Actor | None:
@@ -175,10 +197,20 @@ def _of_request(request: HttpRequest) -> Actor | None:
         scheme, _blank, secret = header.partition(" ")
         if scheme != "Bearer":
             return None
-        return of_key(secret, now=timezone.now(), origin=origins.of(request))
+        found = of_key(secret, now=timezone.now(), origin=origins.of(request))
+        return None if found is None or _elsewhere(request, found) else found
     if request.path.startswith("/static/"):
         return None
     return _of_session(request)
+
+
+def _elsewhere(request: HttpRequest, actor: Actor) -> bool:
+    """Whether a key is used from outside its organization's ranges."""
+    policy, address = getattr(actor.organization, "policy", None), origins.of(request).address
+    if not policies.key_is_elsewhere(policy, address):
+        return False
+    request.unmet = policies.Unmet(policies.Rule.ADDRESS, actor.organization)  # type: ignore[attr-defined]
+    return True
 
 
 def scope_of(request: HttpRequest) -> AbstractContextManager[None] | None:

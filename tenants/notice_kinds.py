@@ -49,4 +49,44 @@ KINDS: dict[str, Kind] = {
         Severity.URGENT,
         security=True,
     ),
+    "account.new_device": Kind(
+        _("Sign-in from a new browser"),
+        _("Somebody signed in to your account from a browser not seen before, from %(address)s."),
+        Severity.WARNING,
+        security=True,
+    ),
+    "account.password": Kind(
+        _("Password changed"), _("The password of your account was changed."), security=True
+    ),
+    "account.email": Kind(
+        _("E-mail address changed"), _("The address of your account was changed."), security=True
+    ),
+    "account.factor_added": Kind(
+        _("Second factor added"), _("A second factor was added to your account."), security=True
+    ),
+    "account.factor_removed": Kind(
+        _("Second factor removed"),
+        _("A second factor was removed from your account."),
+        Severity.WARNING,
+        security=True,
+    ),
+    "account.recovery_codes": Kind(
+        _("New recovery codes"),
+        _("New recovery codes were made for your account; the former ones ended."),
+        security=True,
+    ),
+    "account.linked": Kind(
+        _("Sign-in linked"), _("Another way to sign in was linked to your account."), security=True
+    ),
+    "account.unlinked": Kind(
+        _("Sign-in unlinked"), _("A way to sign in was unlinked from your account."), security=True
+    ),
+    "account.sessions_ended": Kind(
+        _("Sessions ended"), _("Sessions of your account were ended."), security=True
+    ),
+    "policies.changed": Kind(
+        _("Rules of sign-in changed"),
+        _("%(by)s changed the rules of sign-in of your organization."),
+        security=True,
+    ),
 }

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 VERBS = {
     "organization.read": _("See the organization"),
     "organization.change": _("Change the organization"),
+    "policies.change": _("Change the rules of sign-in"),
     "members.read": _("See members"),
     "members.change": _("Invite, change and remove members"),
     "projects.read": _("See projects"),

@@ -44,11 +44,23 @@ def organization(
         )
 
 
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def second_factor(person: User) -> None:
+    """An authenticator app with ``TOTP_SECRET``."""
+    from allauth.mfa.totp.internal.auth import TOTP
+
+    TOTP.activate(person, TOTP_SECRET)
+
+
 def member(person: User, of: Organization, role: str = Role.OWNER) -> Actor:
     with rls.everyone(because="test set-up"):
         membership = Membership.objects.create(
             organization=of, user=person, role=role, joined_at=NOON
         )
+        if of.is_operator:  # whose staff come in with a second factor only
+            second_factor(person)
         return actors.of_membership(membership)
 
 

@@ -204,6 +204,7 @@ def _summary(config: Config) -> None:
     say(
         f"  Operator  operator@dure.example, password in {config.env_file.name}: DURE_DEMO_PASSWORD"
     )
+    say("            second factor: make code")
     say("  Logs      make logs          The sites are simulated; their engines are real.")
     say("")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -92,6 +93,7 @@ class Config:
             "DURE_SITES_FILE": str(self.sites_file),
             "DURE_EMBEDDED": "1",
             "DURE_DEMO_PASSWORD": self.values["DURE_DEMO_PASSWORD"],
+            "DURE_DEMO_TOTP": self.values.get("DURE_DEMO_TOTP", ""),
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -126,6 +128,11 @@ def _audit_key() -> str:
     return new_key()
 
 
+def _totp_secret() -> str:
+    """The operator's second factor in the demonstration; `make code` says what it shows now."""
+    return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
 def _new_values() -> dict[str, str]:
     pg, admission, broker = ports.free(3)
     secret = {
@@ -143,6 +150,7 @@ def _new_values() -> dict[str, str]:
         "DURE_SEAL_KEYS": _fernet_key(),
         "DURE_AUDIT_KEY": _audit_key(),
         "DURE_DEMO_PASSWORD": secrets.token_urlsafe(12),
+        "DURE_DEMO_TOTP": _totp_secret(),
         "DURE_PG_PORT": str(pg),
         "DURE_ADMISSION_PORT": str(admission),
         "DURE_BROKER_PORT": str(broker),
@@ -160,6 +168,7 @@ def load_or_make() -> Config:
     if not config.values:
         config.values = _new_values()
     config.values.setdefault("DURE_AUDIT_KEY", _audit_key())  # a stack from before it had one
+    config.values.setdefault("DURE_DEMO_TOTP", _totp_secret())
     for name, default in (("DURE_WEB_PORT", "8000"), ("DURE_GATEWAY_PORT", "8080")):
         config.values[name] = os.environ.get(name) or config.values.get(name, default)
     for name in ("DURE_PG_PORT", "DURE_ADMISSION_PORT", "DURE_BROKER_PORT"):

@@ -10,7 +10,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from tenants.actors import Actor
+from tenants.actors import Actor, unmet_of
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # at run time this would be a circle
@@ -29,6 +29,8 @@ class ActorAuthentication(BaseAuthentication):
         if refusal := getattr(request._request, "refusal", None):
             raise exceptions.PermissionDenied(str(refusal))
         if actor is None:
+            if unmet := unmet_of(request._request):
+                raise exceptions.PermissionDenied(str(unmet))
             return None
         if actor.key is None:
             check = _Csrf(lambda _: None)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
-from portal.api import audit, money, schema, serving, tenancy
+from portal.api import audit, money, policies, schema, serving, tenancy
 from portal.api import documentation as docs
 
 __all__ = ["documentation", "schema", "urlpatterns"]  # schema registers itself
@@ -24,6 +24,14 @@ urlpatterns = [
     path("audit/chain", audit.AuditChainView.as_view(), name="api_audit_chain"),
     path("audit/retention", audit.AuditRetentionView.as_view(), name="api_audit_retention"),
     path("audit/<slug:public_id>", audit.AuditEventView.as_view(), name="api_audit_event"),
+    path("keys/<slug:public_id>/test", tenancy.KeyTrialView.as_view(), name="api_key_test"),
+    path("account", policies.AccountView.as_view(), name="api_account"),
+    path("account/sessions", policies.SessionsView.as_view(), name="api_account_sessions"),
+    path("policies", policies.PoliciesView.as_view(), name="api_policies"),
+    path("single-sign-on", policies.single_sign_on_view, name="api_single_sign_on"),
+    path("domains", policies.DomainsView.as_view(), name="api_domains"),
+    path("domains/<slug:public_id>", policies.DomainView.as_view(), name="api_domain"),
+    path("domains/<slug:public_id>/prove", policies.domain_proof_view, name="api_domain_prove"),
     path("models", serving.ModelsView.as_view(), name="api_models"),
     path("models/<slug:slug>", serving.ModelView.as_view(), name="api_model"),
     path("sites", serving.SitesView.as_view(), name="api_sites"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from tenants import rls
 from tenants.actors import Actor
 from tenants.models import Membership
+from tenants.policies import WARNING_SECONDS
 
 MODES = ("light", "contrast", "system")
 TEXT_SIZES = ("normal", "large", "xlarge")
@@ -35,6 +36,9 @@ def page(request: HttpRequest) -> dict[str, Any]:
     }
     if actor is not None:
         match = request.resolver_match
+        policy = getattr(actor.organization, "policy", None)
+        context["idle_seconds"] = (policy.idle_minutes or 0) * 60 if policy else 0
+        context["idle_warning"] = WARNING_SECONDS
         context["memberships"] = organizations_of(request)
         context["navigation"] = navigation(actor, (match.url_name or "") if match else "")
     return context
@@ -85,6 +89,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
             [
                 ("projects", _("Projects"), "project", "projects.read"),
                 ("members", _("Members"), "users", "members.read"),
+                ("policies", _("Rules of sign-in"), "gear", "policies.change"),
                 ("audit", _("Audit log"), "audit", "audit.read"),
             ],
         ),

@@ -13,20 +13,21 @@ from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 
 from portal.lib.periods import Month
-from tenants.actors import Actor, actor_of
+from tenants.actors import Actor, actor_of, unmet_of
 
 View = Callable[..., HttpResponseBase]
 PAGE_SIZE = 50
 
 
 def page_for(verb: str) -> Callable[[View], View]:
-    """A page for members whose role has ``verb``. Others: sign in, found an organization, 403."""
+    """A page for members whose role has ``verb``. Others: sign in, meet the organization's rules,
+    found an organization, 403."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if getattr(request, "actor", None) is None:
-                return redirect("organization_new")
+                return redirect("unmet" if unmet_of(request) else "organization_new")
             actor_of(request).require(verb)
             return view(request, *args, **kwargs)
 

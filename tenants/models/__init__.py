@@ -14,7 +14,9 @@ from tenants.models.keys import ApiKey, KeyMode
 from tenants.models.notices import Notice
 from tenants.models.organizations import Membership, Organization, OrganizationKind, TenantQuerySet
 from tenants.models.people import User, UserManager
+from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSignOnIdentity
 from tenants.models.projects import DataClass, Project
+from tenants.models.sign_ins import SignIn
 
 __all__ = [
     "ApiKey",
@@ -25,13 +27,18 @@ __all__ = [
     "AuditRetention",
     "AuditSeal",
     "DataClass",
+    "DomainClaim",
     "EventGroup",
     "KeyMode",
     "Membership",
     "Notice",
     "Organization",
     "OrganizationKind",
+    "Policy",
     "Project",
+    "SignIn",
+    "SingleSignOn",
+    "SingleSignOnIdentity",
     "StoredFile",
     "TenantQuerySet",
     "User",

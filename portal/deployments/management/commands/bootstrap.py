@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import TOTP
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
@@ -22,7 +23,7 @@ from portal.catalog.models import CatalogModel, Chip
 from portal.deployments.actions import endpoints
 from portal.fleet import actions as fleet
 from portal.fleet.models import Card, Site
-from tenants import rls
+from tenants import policies, rls
 from tenants.actions import organizations
 from tenants.models import Organization, User
 
@@ -65,6 +66,9 @@ class Command(BaseCommand):
         EmailAddress.objects.get_or_create(
             user=user, email=user.email, defaults={"verified": True, "primary": True}
         )
+        secret = os.environ.get("DURE_DEMO_TOTP", "")
+        if secret and not policies.has_second_factor(user):
+            TOTP.activate(user, secret)
         return organizations.ensure_operator(owner=user, name="두레 운영", now=now)
 
     def _sites(self, now: datetime) -> list[Site]:

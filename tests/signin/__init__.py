@@ -1,0 +1,1 @@
+"""Signing in: by every way, and past none."""
