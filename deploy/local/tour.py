@@ -12,7 +12,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,14 @@ def made_up_number() -> str:
     return "".join(map(str, digits)) + str((10 - total % 10) % 10)
 
 
+def _form_with(text: str, fields: Iterable[str]) -> str:
+    """The one form of a page that asks for these fields; a page may have others beside it."""
+    for form in re.findall(r"<form\b.*?</form>", text, re.DOTALL):
+        if all(f'name="{name}"' in form for name in fields):
+            return str(form)
+    return text
+
+
 class Tour:
     """One customer's way through the product."""
 
@@ -74,7 +82,7 @@ class Tour:
         page = self.pages.get(path)
         if page.status_code != 200:
             raise TourFailed(f"{path} answered {page.status_code}")
-        sent = self.pages.post(path, data=self._hidden(page.text) | fields)
+        sent = self.pages.post(path, data=self._hidden(_form_with(page.text, fields)) | fields)
         if sent.status_code >= 400:
             raise TourFailed(f"{path} answered {sent.status_code}: {_errors(sent.text)}")
         return sent
