@@ -132,6 +132,8 @@ def _merged(language: str, texts: Catalog) -> Catalog:
             string = message.id
         if isinstance(message.id, tuple | list) and not isinstance(string, tuple | list):
             string = (str(string or ""),)
+        elif isinstance(message.id, str) and isinstance(string, tuple | list):
+            string = _strings(string)[0]  # was said with a plural before
         places = sorted({place for place, _ in message.locations})
         merged.add(
             message.id,

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
@@ -290,6 +291,26 @@ CELERY_BEAT_SCHEDULE = {
     "close-month": {
         "task": "portal.deployments.tasks.close_last_month",
         "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "send-mails": {
+        "task": "tenants.tasks.send_mails",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "send-digests": {
+        "task": "tenants.tasks.send_digests",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "forget-old-notices": {
+        "task": "tenants.tasks.forget_old_notices",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "announce-keys": {
+        "task": "tenants.tasks.announce_keys",
+        "schedule": crontab(hour="9", minute="10"),
         "options": {"expires": 3600},
     },
 }

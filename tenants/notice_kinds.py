@@ -1,47 +1,110 @@
-"""Every kind of notice: how grave it is, and its sentences. One table, shown in preferences."""
+"""Every kind of notice: how grave it is, its group and its sentences. One table; the page of
+preferences is made from it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
+from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
-class Severity(StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-    URGENT = "urgent"
+class Severity(models.TextChoices):
+    INFO = "info", pgettext_lazy("notice", "For information")
+    WARNING = "warning", pgettext_lazy("notice", "Warning")
+    URGENT = "urgent", pgettext_lazy("notice", "Urgent")
+
+
+class Group(models.TextChoices):
+    """What a person chooses a way for."""
+
+    KEYS = "keys", _("API keys")
+    MONEY = "money", _("Budgets and invoices")
+    ENDPOINTS = "endpoints", _("Endpoints")
+    ORGANIZATION = "organization", _("Organization and members")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """``title`` and ``body`` are formatted with the notice's words (``%(name)s``).
 
-    ``security`` notices cannot be muted.
+    ``security`` notices cannot be muted. ``stays`` is for what a person is told because they left
+    the organization: the others of an organization are shown to its members only.
     """
 
     title: Promise | str
     body: Promise | str
     severity: Severity = Severity.INFO
     security: bool = False
+    group: Group = Group.ORGANIZATION
+    stays: bool = False
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The words that its sentences need."""
+        return frozenset(_PLACEHOLDER.findall(f"{self.title} {self.body}"))
+
+
+def sentence(text: Promise | str, words: Mapping[str, str]) -> str:
+    """The text with its words; what a former notice does not say is left out."""
+    return _PLACEHOLDER.sub(lambda found: str(words.get(found[1], "")), str(text))
 
 
 KINDS: dict[str, Kind] = {
     "key.created": Kind(
         _("New API key"),
-        _("%(by)s made the API key “%(name)s” in the project %(project)s."),
+        _("%(by)s made the API key “%(name)s” in the project %(project_name)s."),
         security=True,
+        group=Group.KEYS,
+    ),
+    "key.rotated": Kind(
+        _("An API key was rotated"),
+        _("%(by)s rotated the API key “%(name)s”. The old secret ends on %(day)s."),
+        security=True,
+        group=Group.KEYS,
+    ),
+    "key.revoked": Kind(
+        _("An API key was revoked"),
+        _("%(by)s revoked the API key “%(name)s”. It is refused from now on."),
+        security=True,
+        group=Group.KEYS,
     ),
     "key.expiring": Kind(
         _("An API key ends soon"),
         _("The API key “%(name)s” ends on %(day)s. Rotate it before then."),
         Severity.WARNING,
+        group=Group.KEYS,
     ),
     "key.unused": Kind(
         _("An API key is not used"),
         _("The API key “%(name)s” was not used for 90 days. Revoke it if nobody needs it."),
+        group=Group.KEYS,
+    ),
+    "invoice.issued": Kind(
+        _("A new invoice"),
+        _("Invoice %(number)s over ₩%(total)s (VAT included) is issued. It is due on %(day)s."),
+        group=Group.MONEY,
+    ),
+    "budget.reached": Kind(
+        _("An order did not fit the budget"),
+        _(
+            "%(by)s could not order: it needs ₩%(missing)s more than is left of the %(month)s "
+            "budget. You can raise the budget."
+        ),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "endpoint.failed": Kind(
+        _("An endpoint has a failure"),
+        _("A replica of the endpoint “%(name)s” failed at the site %(site)s: %(because)s"),
+        Severity.URGENT,
+        group=Group.ENDPOINTS,
     ),
     "audit.not_whole": Kind(
         _("An audit log is not whole"),

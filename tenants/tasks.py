@@ -1,9 +1,9 @@
-"""Doors for the workers: the audit log is sealed, verified and pruned."""
+"""Workers' doors to people and rights: the audit log, mails and digests, retention."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from tenants import pruning, sealing, verifying
+from tenants import digests, inbox, key_watch, mails, pruning, sealing, sending, verifying
 
 
 @shared_task
@@ -22,3 +22,28 @@ def verify_audit() -> None:
 def prune_audit() -> None:
     """Hourly: what has been kept for as long as it must be."""
     pruning.sweep(now=timezone.now())
+
+
+@shared_task
+def send_mails() -> None:
+    """Carry what is due in the outbox to the mail server."""
+    sending.send_due(now=timezone.now())
+
+
+@shared_task
+def send_digests() -> None:
+    """Daily mails of those whose hour has come."""
+    digests.send_due(now=timezone.now())
+
+
+@shared_task
+def forget_old_notices() -> None:
+    """Notices that were read a year ago; texts of mails after 30 days."""
+    inbox.forget_old(now=timezone.now())
+    mails.forget_old(now=timezone.now())
+
+
+@shared_task
+def announce_keys() -> None:
+    """Daily: tell of keys that end soon and of keys that nobody uses."""
+    key_watch.announce(now=timezone.now())

@@ -4,7 +4,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
-from portal.api import audit, money, policies, schema, serving, tenancy
+from portal.api import audit, money, notices, policies, schema, serving, tenancy
 from portal.api import documentation as docs
 
 __all__ = ["documentation", "schema", "urlpatterns"]  # schema registers itself
@@ -46,6 +46,10 @@ urlpatterns = [
     path("invoices/interim", money.InterimView.as_view(), name="api_invoice_interim"),
     path("invoices/<slug:public_id>", money.InvoiceView.as_view(), name="api_invoice"),
     path("invoices/<slug:public_id>/pdf", money.InvoicePdfView.as_view(), name="api_invoice_pdf"),
+    path("notices", notices.NoticesView.as_view(), name="api_notices"),
+    path("notices/read", notices.NoticesReadView.as_view(), name="api_notices_read"),
+    path("notices/preferences", notices.PreferencesView.as_view(), name="api_notice_preferences"),
+    path("notices/<slug:public_id>/read", notices.NoticeReadView.as_view(), name="api_notice_read"),
     path("openapi.json", openapi, name="api_schema"),
 ]
 

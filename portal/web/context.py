@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from tenants import rls
+from tenants import inbox, rls
 from tenants.actors import Actor
 from tenants.models import Membership
 from tenants.policies import WARNING_SECONDS
@@ -34,12 +34,13 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "simulated_sites": settings.DURE_EMBEDDED,
         "css_parts": CSS_PARTS,
     }
+    if getattr(request, "user", None) is not None and request.user.is_authenticated:
+        context["memberships"], context["unread"] = _own(request.user.pk)
     if actor is not None:
         match = request.resolver_match
         policy = getattr(actor.organization, "policy", None)
         context["idle_seconds"] = (policy.idle_minutes or 0) * 60 if policy else 0
         context["idle_warning"] = WARNING_SECONDS
-        context["memberships"] = organizations_of(request)
         context["navigation"] = navigation(actor, (match.url_name or "") if match else "")
     return context
 
@@ -56,11 +57,15 @@ def display(request: HttpRequest) -> dict[str, str]:
 
 def organizations_of(request: HttpRequest) -> list[Membership]:
     """The memberships to switch between."""
-    if not request.user.is_authenticated:
-        return []
-    with rls.user(request.user.pk):
-        rows = Membership.objects.filter(user=request.user).select_related("organization")
-        return list(rows.order_by("joined_at", "pk"))
+    return _own(request.user.pk)[0] if request.user.is_authenticated else []
+
+
+def _own(user_id: int) -> tuple[list[Membership], int]:
+    """A person's memberships, and how many of their notices are unread."""
+    with rls.user(user_id):
+        rows = Membership.objects.filter(user=user_id).select_related("organization")
+        memberships = list(rows.order_by("joined_at", "pk"))
+        return memberships, inbox.unread(user_id, [one.organization_id for one in memberships])
 
 
 def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 
 class State(TypedDict):
@@ -50,6 +50,11 @@ KEY = {
     "live": _state("ok", "ok", _("Live")),
     "expired": _state("", "off", _("Expired")),
     "revoked": _state("", "off", _("Revoked")),
+}
+SEVERITY = {
+    "info": _state("info", "info", pgettext_lazy("notice", "For information")),
+    "warning": _state("warn", "warn", pgettext_lazy("notice", "Warning")),
+    "urgent": _state("bad", "bad", pgettext_lazy("notice", "Urgent")),
 }
 EVIDENCE = {
     "measured": _state("ok", "ok", _("Measured here")),

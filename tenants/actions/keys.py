@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.lib import ids
-from tenants import addresses, audit, names, scopes
+from portal.lib.periods import SEOUL
+from tenants import addresses, audit, names, notices, scopes
 from tenants.actors import Actor
 from tenants.models import ApiKey, KeyMode, Project
 from tenants.scopes import Scope
@@ -126,7 +128,23 @@ def create(*, project: Project, wish: KeyWish, by: Actor, now: datetime) -> tupl
         subject=key.public_id,
         changes={"project": project.public_id, "mode": wish.mode, **_told(_limits(wish))},
     )
+    _tell("key.created", key, by=by, now=now, project_name=project.name)
     return key, secret
+
+
+def _tell(kind: str, key: ApiKey, *, by: Actor, now: datetime, **words: str) -> None:
+    """To all who may change keys, the one who did it too: it may have been somebody else."""
+    notices.tell(
+        kind,
+        organization=by.organization,
+        to=notices.holders(by.organization, "keys.change"),
+        now=now,
+        place=reverse("key", args=[key.public_id]),
+        project=key.project.public_id,
+        by=by.label,
+        name=key.name,
+        **words,
+    )
 
 
 def _mint(
@@ -228,6 +246,8 @@ def rotate(*, key: ApiKey, overlap: timedelta, by: Actor, now: datetime) -> tupl
         subject=key.public_id,
         changes={"new": made.public_id, "old_ends_at": ends.isoformat()},
     )
+    day = f"{(ends if overlap else now).astimezone(SEOUL):%Y-%m-%d %H:%M}"
+    _tell("key.rotated", made, by=by, now=now, day=day)
     return made, secret
 
 
@@ -240,4 +260,5 @@ def revoke(*, key: ApiKey, by: Actor, now: datetime) -> ApiKey:
         key.revoked_at = now
         key.save(update_fields=["revoked_at"])
         audit.record("key.revoke", by=by, now=now, subject=key.public_id)
+        _tell("key.revoked", key, by=by, now=now)
     return key

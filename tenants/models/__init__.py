@@ -11,7 +11,8 @@ from tenants.models.audit import (
 )
 from tenants.models.files import StoredFile
 from tenants.models.keys import ApiKey, KeyMode
-from tenants.models.notices import Notice
+from tenants.models.mails import Mail, MailState
+from tenants.models.notices import KeyAnnouncement, Language, Notice, NoticePreference
 from tenants.models.organizations import Membership, Organization, OrganizationKind, TenantQuerySet
 from tenants.models.people import User, UserManager
 from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSignOnIdentity
@@ -29,9 +30,14 @@ __all__ = [
     "DataClass",
     "DomainClaim",
     "EventGroup",
+    "KeyAnnouncement",
     "KeyMode",
+    "Language",
+    "Mail",
+    "MailState",
     "Membership",
     "Notice",
+    "NoticePreference",
     "Organization",
     "OrganizationKind",
     "Policy",
