@@ -57,3 +57,13 @@ def set_card_tariff(*, chip: str, won_per_hour: Decimal, starts_at: datetime) ->
         defaults={"public_id": ids.mint("tar"), "won_per_hour": won_per_hour},
     )
     return tariff
+
+
+def token_history(*, limit: int = 200) -> list[TokenTariff]:
+    """Prices of tokens that were, are and will be, each model's newest first."""
+    return list(TokenTariff.objects.order_by("model", "-starts_at")[:limit])
+
+
+def card_history(*, limit: int = 200) -> list[CardTariff]:
+    """Prices of card-hours that were, are and will be, each chip's newest first."""
+    return list(CardTariff.objects.order_by("chip", "-starts_at")[:limit])

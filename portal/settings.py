@@ -313,6 +313,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="9", minute="10"),
         "options": {"expires": 3600},
     },
+    "expire-proposals": {
+        "task": "tenants.tasks.expire_proposals",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
 }
 
 REST_FRAMEWORK = {

@@ -7,6 +7,7 @@ from portal.web import (
     audit,
     budget,
     components,
+    customers,
     endpoints,
     health,
     home,
@@ -19,10 +20,12 @@ from portal.web import (
     organizations,
     policies,
     projects,
+    proposals,
     security,
     single_sign_on,
     sites,
     sso,
+    tariffs,
     usage,
 )
 
@@ -89,6 +92,23 @@ urlpatterns = [
     path("notices/<slug:public_id>/open/", notices.open_notice, name="notice_open"),
     path("notices/<slug:public_id>/read/", notices.read, name="notice_read"),
     path("operator/", operator.index, name="operator"),
+    path("operator/customers/", customers.index, name="customers"),
+    path("operator/customers/<slug:public_id>/", customers.detail, name="customer"),
+    path(
+        "operator/customers/<slug:public_id>/suspend/", customers.suspend, name="customer_suspend"
+    ),
+    path("operator/customers/<slug:public_id>/lift/", customers.lift, name="customer_lift"),
+    path("operator/customers/<slug:public_id>/quota/", customers.quota, name="customer_quota"),
+    path("operator/customers/<slug:public_id>/note/", customers.note, name="customer_note"),
+    path("operator/customers/<slug:public_id>/view/", customers.view, name="customer_view"),
+    path("operator/view/end/", customers.view_end, name="view_end"),
+    path("operator/proposals/", proposals.index, name="proposals"),
+    path(
+        "operator/proposals/<slug:public_id>/approve/", proposals.approve, name="proposal_approve"
+    ),
+    path("operator/proposals/<slug:public_id>/reject/", proposals.reject, name="proposal_reject"),
+    path("operator/prices/", tariffs.index, name="prices"),
+    path("operator/prices/<slug:what>/", tariffs.propose, name="price_propose"),
     path("_gallery/", components.gallery, name="gallery"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 from portal.lib import ids
 from tenants import origins, policies, rls, scopes
 from tenants.addresses import covers
-from tenants.models import ApiKey, Membership, Organization, User
+from tenants.models import ApiKey, Membership, Organization, StaffView, User
 from tenants.origins import NOWHERE, Origin
 from tenants.roles import verbs_of
 
@@ -37,13 +38,15 @@ class Actor:
 
     organization: Organization
     verbs: frozenset[str]
-    kind: str  # user, key, system
+    kind: str  # user, key, system, staff
     label: str
     ref: str = ""
     role: str = ""
     user: User | None = None
     key: ApiKey | None = field(default=None, compare=False)
     origin: Origin = field(default=NOWHERE, compare=False)
+    viewing: StaffView | None = field(default=None, compare=False)  # staff who only read
+    looker: Actor | None = field(default=None, compare=False)  # who they are at home
 
     def can(self, verb: str) -> bool:
         return verb in self.verbs
@@ -187,7 +190,9 @@ def unmet_of(request: HttpRequest) -> policies.Unmet | None:
 
 def find(request: HttpRequest) -> Actor | None:
     """The actor of a request: a key where one is sent to the API, else the session's member."""
-    found = _of_request(request)
+    from tenants import viewing
+
+    found = viewing.through(request, _of_request(request))
     return found and replace(found, origin=origins.of(request))
 
 
@@ -225,9 +230,17 @@ def scope_of(request: HttpRequest) -> AbstractContextManager[None] | None:
 
 def scope_for(actor: Actor) -> AbstractContextManager[None]:
     """The rows that an actor may touch."""
+    if actor.viewing is not None:
+        return _reading(actor.organization.pk)
     if actor.can("operator.read"):
         return rls.everyone(because="the operator's staff see all organizations")
     return rls.tenant(actor.organization.pk, user_id=actor.user.pk if actor.user else None)
+
+
+@contextmanager
+def _reading(organization_id: int) -> Iterator[None]:
+    with rls.read_only(), rls.tenant(organization_id):
+        yield
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -152,4 +152,32 @@ KINDS: dict[str, Kind] = {
         _("%(by)s changed the rules of sign-in of your organization."),
         security=True,
     ),
+    "organization.held": Kind(
+        _("Your organization is suspended"),
+        _(
+            "The operator has suspended your organization: %(because)s Its keys are refused and "
+            "nothing new can be ordered. Reading, paying and stopping go on."
+        ),
+        Severity.URGENT,
+        security=True,
+    ),
+    "organization.lifted": Kind(
+        _("Your organization is no longer suspended"),
+        _("The operator has lifted the suspension: %(because)s Its keys work again."),
+        security=True,
+    ),
+    "staff.view": Kind(
+        _("The operator looks at your organization"),
+        _(
+            "%(by)s of the operator may read your organization's pages until %(until)s and cannot "
+            "change anything. Reason: %(because)s"
+        ),
+        Severity.WARNING,
+        security=True,
+    ),
+    "proposal.waiting": Kind(
+        _("A proposal waits for a second person"),
+        _("%(by)s proposes: %(because)s Approve or reject it within seven days."),
+        Severity.WARNING,
+    ),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.db import connection, transaction
@@ -17,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 _NAMES = ("app.org", "app.user", "role")
 _NONE = ("", "", "none")
 SYSTEM_ROLE = "dure_system"
+_READ_ONLY: ContextVar[bool] = ContextVar("read_only", default=False)
 
 
 def _current() -> tuple[str, ...]:
@@ -40,6 +42,8 @@ def _set(values: tuple[str, ...]) -> None:
 def _scope(org: str, user: str, role: str = "none") -> Iterator[None]:
     nested = connection.in_atomic_block
     with transaction.atomic():
+        if _READ_ONLY.get():
+            _forbid_writing()
         before = _current() if nested else _NONE
         _set((org, user, role))
         yield
@@ -47,6 +51,21 @@ def _scope(org: str, user: str, role: str = "none") -> Iterator[None]:
         # end of the outermost block with the transaction.
         if nested and not connection.needs_rollback:
             _set(before)
+
+
+def _forbid_writing() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """Every block that is opened inside writes nothing: PostgreSQL itself refuses it."""
+    before = _READ_ONLY.set(True)
+    try:
+        yield
+    finally:
+        _READ_ONLY.reset(before)
 
 
 @contextmanager
@@ -99,12 +118,14 @@ class TenantTransaction:
         kwargs: dict[str, Any],
     ) -> HttpResponse | None:
         """Find the actor; run the view inside the tenant's transaction."""
-        from tenants import actors
+        from tenants import actors, viewing
 
         try:
             request.actor = actors.find(request)  # type: ignore[attr-defined]
         except actors.AddressNotAllowed as refusal:  # the API says it in its own words
             request.actor, request.refusal = None, refusal  # type: ignore[attr-defined]
+        if viewing.concerns(request):
+            return viewing.answer(request, view, args, kwargs)
         scope = actors.scope_of(request)
         if scope is None or getattr(view, "own_transactions", False):
             return None

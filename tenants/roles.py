@@ -27,11 +27,16 @@ VERBS = {
     "audit.export": _("Export the audit log"),
     "audit.change": _("Set for how long the audit log is kept"),
     "operator.read": _("See all sites and customers"),
-    "operator.change": _("Run sites and prices"),
+    "operator.change": _("Run sites"),
+    "operator.notes": _("Write notes about customers"),
+    "operator.quotas": _("Change customers' quotas"),
+    "operator.suspend": _("Suspend customers, with a second person, and lift it"),
+    "operator.prices": _("Change prices, with a second person"),
+    "operator.view_as": _("Look at a customer's pages, for a reason and a while"),
 }
 
 _READ = {verb for verb in VERBS if verb.endswith(".read") and not verb.startswith("operator.")}
-_OPERATOR = {"operator.read", "operator.change"}
+_OPERATOR = {verb for verb in VERBS if verb.startswith("operator.")}
 
 
 class Role(models.TextChoices):
@@ -56,11 +61,21 @@ ROLES: dict[str, frozenset[str]] = {
 }
 
 
+# What the roles may do besides in the operator's own organization.
+STAFF: dict[str, frozenset[str]] = {
+    Role.OWNER: frozenset(_OPERATOR),
+    Role.ADMINISTRATOR: frozenset(_OPERATOR - {"operator.prices"}),
+    Role.DEVELOPER: frozenset({"operator.read", "operator.notes", "operator.view_as"}),
+    Role.BUDGET_OFFICER: frozenset({"operator.read", "operator.notes", "operator.prices"}),
+    Role.AUDITOR: frozenset({"operator.read"}),
+}
+
+
 def verbs_of(role: str, *, operator: bool) -> frozenset[str]:
-    """Verbs of a role; in the operator's organization, owners and administrators run the sites."""
-    verbs = ROLES[role]
-    if not operator:
-        return verbs
-    if role in {Role.OWNER, Role.ADMINISTRATOR}:
-        return verbs | _OPERATOR
-    return verbs | {"operator.read"}
+    """Verbs of a role; in the operator's organization, its staff have more."""
+    return ROLES[role] | STAFF[role] if operator else ROLES[role]
+
+
+def read_only() -> frozenset[str]:
+    """All that can be looked at in one organization, and nothing that changes anything."""
+    return frozenset(_READ)

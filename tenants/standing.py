@@ -6,7 +6,9 @@ action that makes a new obligation calls ``require_ordering`` first.
 
 from __future__ import annotations
 
-from tenants.models import Organization
+from django.utils.translation import gettext as _
+
+from tenants.models import OperatorHold, Organization
 
 
 class OrderingClosed(Exception):
@@ -22,7 +24,21 @@ class OrderingClosed(Exception):
 
 def reasons(organization: Organization) -> list[str]:
     """Sentences in the reader's language; none if the organization may order."""
-    return []
+    return _of_hold(organization)
+
+
+def _of_hold(organization: Organization) -> list[str]:
+    """The operator's hold, in the operator's own words."""
+    hold = OperatorHold.objects.filter(organization=organization, lifted_at=None).first()
+    if hold is None:
+        return []
+    return [
+        _(
+            "The operator has suspended your organization: “%(because)s” Reading, paying and "
+            "stopping go on. Write to the operator to have it lifted."
+        )
+        % {"because": hold.because}
+    ]
 
 
 def require_ordering(organization: Organization) -> None:

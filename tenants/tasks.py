@@ -1,9 +1,10 @@
-"""Workers' doors to people and rights: the audit log, mails and digests, retention."""
+"""Workers' doors to people and rights: the audit log, mails and digests, proposals, retention."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from tenants import digests, inbox, key_watch, mails, pruning, sealing, sending, verifying
+from tenants.actions import proposals
 
 
 @shared_task
@@ -47,3 +48,9 @@ def forget_old_notices() -> None:
 def announce_keys() -> None:
     """Daily: tell of keys that end soon and of keys that nobody uses."""
     key_watch.announce(now=timezone.now())
+
+
+@shared_task
+def expire_proposals() -> None:
+    """Close proposals that nobody decided within their week."""
+    proposals.expire_due(now=timezone.now())

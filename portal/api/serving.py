@@ -22,7 +22,7 @@ from portal.deployments import queries
 from portal.deployments.actions import endpoints, orders
 from portal.deployments.models import Endpoint, Order
 from portal.fleet.models import Site
-from tenants import actors, names, rls
+from tenants import actors, names, rls, standing
 
 IDEMPOTENCY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
 ESTIMATE = OpenApiParameter("estimate", bool, description="true: only the price, nothing ordered")
@@ -115,6 +115,12 @@ class EndpointsView(APIView):
             raise Refused(str(error), code="name", field="name") from error
         except orders.NoCardFree as error:
             raise Refused(str(error), code="no_card_free", field="region", status=409) from error
+        except orders.BadReplicas as error:
+            raise Refused(str(error), code="replicas", field="replicas") from error
+        except orders.TooManyEndpoints as error:
+            raise Refused(str(error), code="quota", status=409) from error
+        except standing.OrderingClosed as error:
+            raise Refused(str(error), code="ordering_closed", status=409) from error
         except orders.NotForSale as error:
             raise Refused(str(error), code="unknown_model", field="model") from error
         except orders.IdempotencyMismatch as error:

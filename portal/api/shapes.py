@@ -178,7 +178,7 @@ class EndpointIn(Strict):
     project = serializers.CharField(max_length=24)
     model = serializers.CharField(max_length=64)
     region = serializers.CharField(max_length=24, default="", allow_blank=True)
-    replicas = serializers.IntegerField(min_value=1, max_value=8, default=1)
+    replicas = serializers.IntegerField(min_value=1, max_value=64, default=1)
 
 
 class EndpointOut(serializers.Serializer[Any]):

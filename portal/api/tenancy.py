@@ -69,6 +69,8 @@ class ProjectsView(APIView):
             project = projects.create(by=actor, now=timezone.now(), **body.validated_data)
         except (projects.ProjectNameTaken, names.BadName) as error:
             raise Refused(str(error), code="name", field="name") from error
+        except projects.TooManyProjects as error:
+            raise Refused(str(error), code="quota", status=409) from error
         return Response(shapes.ProjectOut(project).data, status=201)
 
 
@@ -107,6 +109,8 @@ class ProjectView(APIView):
                 project = revoking.archive(project=project, by=actor, now=now)
         except (projects.ProjectNameTaken, names.BadName) as error:
             raise Refused(str(error), code="name", field="name") from error
+        except projects.TooManyProjects as error:
+            raise Refused(str(error), code="quota", status=409) from error
         except (projects.ProjectEnded, revoking.ProjectInUse) as error:
             raise Refused(str(error), code="project_state", field="archived") from error
         return shown(shapes.ProjectOut(project).data)

@@ -4,7 +4,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
-from portal.api import audit, money, notices, policies, schema, serving, tenancy
+from portal.api import audit, customers, money, notices, policies, schema, serving, tenancy
 from portal.api import documentation as docs
 
 __all__ = ["documentation", "schema", "urlpatterns"]  # schema registers itself
@@ -32,6 +32,40 @@ urlpatterns = [
     path("domains", policies.DomainsView.as_view(), name="api_domains"),
     path("domains/<slug:public_id>", policies.DomainView.as_view(), name="api_domain"),
     path("domains/<slug:public_id>/prove", policies.domain_proof_view, name="api_domain_prove"),
+    path("operator/customers", customers.CustomersView.as_view(), name="api_customers"),
+    path(
+        "operator/customers/<slug:public_id>",
+        customers.CustomerView.as_view(),
+        name="api_customer",
+    ),
+    path(
+        "operator/customers/<slug:public_id>/suspension",
+        customers.SuspensionView.as_view(),
+        name="api_suspension",
+    ),
+    path(
+        "operator/customers/<slug:public_id>/quotas",
+        customers.QuotasView.as_view(),
+        name="api_quotas",
+    ),
+    path(
+        "operator/customers/<slug:public_id>/notes",
+        customers.NotesView.as_view(),
+        name="api_notes",
+    ),
+    path("operator/proposals", customers.ProposalsView.as_view(), name="api_proposals"),
+    path(
+        "operator/proposals/<slug:public_id>/approve",
+        customers.ApprovalView.as_view(),
+        name="api_approval",
+    ),
+    path(
+        "operator/proposals/<slug:public_id>/reject",
+        customers.RejectionView.as_view(),
+        name="api_rejection",
+    ),
+    path("operator/prices/tokens", customers.TokenPricesView.as_view(), name="api_token_prices"),
+    path("operator/prices/cards", customers.CardPricesView.as_view(), name="api_card_prices"),
     path("models", serving.ModelsView.as_view(), name="api_models"),
     path("models/<slug:slug>", serving.ModelView.as_view(), name="api_model"),
     path("sites", serving.SitesView.as_view(), name="api_sites"),

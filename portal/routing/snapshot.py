@@ -22,7 +22,7 @@ from portal.routing import health
 from portal.routing.demand import Demand, TargetDemand
 from portal.routing.table import EndpointRoutes, SiteInfo, Target, TargetState
 from tenants import rls
-from tenants.models import ApiKey, Organization
+from tenants.models import ApiKey, OperatorHold, Organization
 from tenants.scopes import Scope
 
 
@@ -142,6 +142,8 @@ class _Grants:
         self.organizations = organizations
         self.subjects = {budget.subject for budget in budgets}
         self.prices = tariffs.token_tariffs_at(now)
+        held = OperatorHold.objects.filter(lifted_at=None)
+        self.held = set(held.values_list("organization_id", flat=True))
         self.shared: list[Endpoint] = []
         self.dedicated: dict[int, list[Endpoint]] = defaultdict(list)
         running = Endpoint.objects.running().filter(public_id__in=routes).select_related("model")
@@ -157,7 +159,8 @@ class _Grants:
 
     def _is_over(self, key: ApiKey) -> bool:
         # Expiry stands in the grant: Valkey's clock ends it, also with the publisher dead.
-        return key.revoked_at is not None or key.project.archived_at is not None
+        ended = key.revoked_at is not None or key.project.archived_at is not None
+        return ended or key.organization_id in self.held
 
     def _grant(self, key: ApiKey) -> Grant:
         organization = self.organizations[key.organization_id]

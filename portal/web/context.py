@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from tenants import inbox, rls
+from tenants import inbox, rls, standing
 from tenants.actors import Actor
 from tenants.models import Membership
 from tenants.policies import WARNING_SECONDS
@@ -41,6 +41,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         policy = getattr(actor.organization, "policy", None)
         context["idle_seconds"] = (policy.idle_minutes or 0) * 60 if policy else 0
         context["idle_warning"] = WARNING_SECONDS
+        context["closed"] = standing.reasons(actor.organization)
         context["navigation"] = navigation(actor, (match.url_name or "") if match else "")
     return context
 
@@ -98,7 +99,15 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("audit", _("Audit log"), "audit", "audit.read"),
             ],
         ),
-        (_("Operator"), [("operator", _("Overview"), "gear", "operator.read")]),
+        (
+            _("Operator"),
+            [
+                ("operator", _("Overview"), "gear", "operator.read"),
+                ("customers", _("Customers"), "users", "operator.read"),
+                ("proposals", _("Proposals"), "check", "operator.read"),
+                ("prices", _("Prices"), "invoice", "operator.read"),
+            ],
+        ),
     ]
     result = []
     for title, links in groups:

@@ -27,7 +27,7 @@ from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.sealing import unseal
 from portal.web import doors, states
-from tenants import actors, rls
+from tenants import actors, quotas, rls, standing
 from tenants.forms import clean_name
 from tenants.models import Project
 
@@ -55,6 +55,9 @@ class TitledChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
         return str(obj.title)
 
 
+MOST_REPLICAS = quotas.QUOTAS["replicas"].highest  # the action knows the organization's own
+
+
 class OrderForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name of the endpoint"),
@@ -80,7 +83,7 @@ class OrderForm(forms.Form):
         empty_label=None,
     )
     replicas = forms.IntegerField(
-        label=gettext_lazy("Replicas"), min_value=1, max_value=orders.MAX_REPLICAS, initial=1
+        label=gettext_lazy("Replicas"), min_value=1, max_value=MOST_REPLICAS, initial=1
     )
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)
 
@@ -142,9 +145,13 @@ def new(request: HttpRequest) -> HttpResponse:
         form.add_error("name", str(error))
     except orders.NoCardFree as error:
         form.add_error("region", str(error))
+    except orders.BadReplicas as error:
+        form.add_error("replicas", str(error))
     except (orders.NotForSale, orders.IdempotencyMismatch) as error:
         form.add_error("model", str(error))
     except (budgets.BudgetExceeded, budgets.CountersUnavailable) as error:
+        form.add_error(None, str(error))
+    except (orders.TooManyEndpoints, standing.OrderingClosed) as error:
         form.add_error(None, str(error))
     else:
         with actors.scope_for(actor):
@@ -205,8 +212,8 @@ def _estimate(form: OrderForm, request: HttpRequest) -> dict[str, Any]:
 def _replicas(text: str) -> int:
     try:
         return int(text)
-    except ValueError as error:
-        raise orders.BadReplicas from error
+    except ValueError:
+        return 0  # refused with the number that is possible
 
 
 def _first(form: OrderForm, name: str, attribute: str) -> str:

@@ -70,6 +70,8 @@ def new(request: HttpRequest) -> HttpResponse:
             actions.create(by=doors.actor(request), now=timezone.now(), **form.cleaned_data)
         except actions.ProjectNameTaken as error:
             form.add_error("name", str(error))
+        except actions.TooManyProjects as error:
+            form.add_error(None, str(error))
         else:
             messages.success(request, _("The project is made. Make a key for it next."))
             return redirect("projects")
@@ -132,6 +134,6 @@ def restore(request: HttpRequest, public_id: str) -> HttpResponse:
     project = _find(request, public_id)
     try:
         actions.restore(project=project, by=doors.actor(request), now=timezone.now())
-    except actions.ProjectNameTaken as error:
+    except (actions.ProjectNameTaken, actions.TooManyProjects) as error:
         messages.error(request, str(error))
     return redirect("project", public_id=public_id)

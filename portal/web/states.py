@@ -75,3 +75,13 @@ REASONS = (
     gettext_noop("The site confirms that it no longer runs."),
     gettext_noop("The site does not run it; asked again."),
 )
+CUSTOMER = {
+    "active": _state("ok", "ok", _("Active")),
+    "suspended": _state("bad", "pause", _("Suspended")),
+}
+PROPOSAL = {
+    "open": _state("info", "wait", _("Waiting for a second person")),
+    "approved": _state("ok", "ok", _("Approved and carried out")),
+    "rejected": _state("", "off", _("Rejected")),
+    "expired": _state("", "off", _("Expired")),
+}

@@ -17,12 +17,11 @@ from django.utils.translation import gettext as _
 
 from portal.lib import ids
 from portal.lib.periods import SEOUL
-from tenants import addresses, audit, names, notices, scopes
+from tenants import addresses, audit, names, notices, quotas, scopes
 from tenants.actors import Actor
 from tenants.models import ApiKey, KeyMode, Project
 from tenants.scopes import Scope
 
-MAX_LIVE_KEYS = 200
 LONGEST_OVERLAP = timedelta(days=30)
 MOST_REQUESTS = 100_000  # a minute
 
@@ -33,8 +32,14 @@ class ProjectArchived(Exception):
 
 
 class TooManyKeys(Exception):
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
     def __str__(self) -> str:
-        return _("The organization has 200 live keys. Revoke those that are not used.")
+        return _(
+            "The organization may have %(most)d live keys. Revoke those that are not used."
+        ) % {"most": self.most}
 
 
 class ExpiryPassed(Exception):
@@ -152,8 +157,9 @@ def _mint(
 ) -> tuple[ApiKey, str]:
     if project.archived_at is not None:
         raise ProjectArchived
-    if ApiKey.objects.visible_to(by).filter(revoked_at=None).count() >= MAX_LIVE_KEYS:
-        raise TooManyKeys
+    most = quotas.most(by.organization, "live_keys")
+    if ApiKey.objects.visible_to(by).filter(revoked_at=None).count() >= most:
+        raise TooManyKeys(most)
     secret = ids.mint_api_key(by.organization.code, test=wish.mode == KeyMode.TEST)
     key = ApiKey.objects.create(
         public_id=ids.mint("key"),

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.lib import ids
-from tenants import audit, names
+from tenants import audit, names, quotas
 from tenants.actors import Actor
 from tenants.models import DataClass, Project
 
@@ -18,6 +18,17 @@ from tenants.models import DataClass, Project
 class ProjectNameTaken(Exception):
     def __str__(self) -> str:
         return _("Another project has this name. Choose a different one.")
+
+
+class TooManyProjects(Exception):
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def __str__(self) -> str:
+        return _("The organization may have %(most)d projects in use. Archive one first.") % {
+            "most": self.most
+        }
 
 
 class UnknownDataClass(Exception):
@@ -43,6 +54,12 @@ def _check(name: str, data_class: str, by: Actor, besides: Project | None = None
     return name
 
 
+def _refuse_too_many(by: Actor) -> None:
+    most = quotas.most(by.organization, "projects")
+    if Project.objects.visible_to(by).filter(archived_at=None).count() >= most:
+        raise TooManyProjects(most)
+
+
 @transaction.atomic
 def create(
     *,
@@ -57,6 +74,7 @@ def create(
     checked the regions; an unknown one allows nothing."""
     by.require("projects.change")
     name = _check(name, data_class, by)
+    _refuse_too_many(by)
     project = Project.objects.create(
         public_id=ids.mint("prj"),
         organization=by.organization,
@@ -131,6 +149,7 @@ def restore(*, project: Project, by: Actor, now: datetime) -> Project:
     project = _locked(project, by)
     if project.archived_at is not None:
         _check(project.name, project.data_class, by, besides=project)
+        _refuse_too_many(by)
         project.archived_at = None
         project.save(update_fields=["archived_at"])
         audit.record("project.restore", by=by, now=now, subject=project.public_id)

@@ -14,6 +14,14 @@ from tenants.models.keys import ApiKey, KeyMode
 from tenants.models.mails import Mail, MailState
 from tenants.models.notices import KeyAnnouncement, Language, Notice, NoticePreference
 from tenants.models.organizations import Membership, Organization, OrganizationKind, TenantQuerySet
+from tenants.models.oversight import (
+    Decision,
+    OperatorHold,
+    OperatorNote,
+    Proposal,
+    Quota,
+    StaffView,
+)
 from tenants.models.people import User, UserManager
 from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSignOnIdentity
 from tenants.models.projects import DataClass, Project
@@ -28,6 +36,7 @@ __all__ = [
     "AuditRetention",
     "AuditSeal",
     "DataClass",
+    "Decision",
     "DomainClaim",
     "EventGroup",
     "KeyAnnouncement",
@@ -38,13 +47,18 @@ __all__ = [
     "Membership",
     "Notice",
     "NoticePreference",
+    "OperatorHold",
+    "OperatorNote",
     "Organization",
     "OrganizationKind",
     "Policy",
     "Project",
+    "Proposal",
+    "Quota",
     "SignIn",
     "SingleSignOn",
     "SingleSignOnIdentity",
+    "StaffView",
     "StoredFile",
     "TenantQuerySet",
     "User",

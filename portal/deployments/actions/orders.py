@@ -36,11 +36,10 @@ from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.money import ceil_won
 from portal.lib.periods import Month
-from tenants import actors, audit, names, rls
+from tenants import actors, audit, names, quotas, rls, standing
 from tenants.actors import Actor
 from tenants.models import Project
 
-MAX_REPLICAS = 8
 HOURS_PER_MONTH = 744  # 31 days: the dearest month, so that the estimate is never too low
 
 
@@ -71,8 +70,23 @@ class IdempotencyMismatch(Exception):
 
 
 class BadReplicas(Exception):
+    def __init__(self, most: int = quotas.QUOTAS["replicas"].usual) -> None:
+        super().__init__(most)
+        self.most = most
+
     def __str__(self) -> str:
-        return _("Choose 1 to 8 replicas.")
+        return _("Choose 1 to %(most)d replicas.") % {"most": self.most}
+
+
+class TooManyEndpoints(Exception):
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def __str__(self) -> str:
+        return _("The organization may have %(most)d endpoints. Stop one first.") % {
+            "most": self.most
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +121,9 @@ class Quote:
 
 def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
     """What the wish would cost and where it would run. ``NoCardFree``, ``NotForSale``."""
-    if not 1 <= wish.replicas <= MAX_REPLICAS:
-        raise BadReplicas
+    most = quotas.most(project.organization, "replicas")
+    if not 1 <= wish.replicas <= most:
+        raise BadReplicas(most)
     model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
     if model is None:
         raise NotForSale
@@ -174,7 +189,8 @@ def _choose(rooms: list[SiteRoom], wish: Wish, project: Project) -> Choice:
 def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime) -> Order:
     """Order an endpoint. The same key again gives the same order; nothing is ordered twice.
 
-    ``NoCardFree``, ``NameTaken``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``.
+    ``NoCardFree``, ``NameTaken``, ``BadReplicas``, ``TooManyEndpoints``,
+    ``standing.OrderingClosed``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``.
     """
     by.require("orders.create")
     wish = _normal(wish)
@@ -182,7 +198,9 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
         before = _before(by, idempotency_key, wish)
         if before is not None:
             return before
+        standing.require_ordering(by.organization)
         _refuse_name(by, wish.name)
+        _refuse_too_many(by)
         priced = quote(wish=wish, project=project, now=now)
         subjects = budgets.subjects_of(by.organization, project)
     reference = ids.mint("ord")
@@ -242,10 +260,18 @@ def _refuse_name(by: Actor, name: str) -> None:
         raise NameTaken
 
 
+def _refuse_too_many(by: Actor) -> None:
+    most = quotas.most(by.organization, "endpoints")
+    own = Endpoint.objects.filter(organization=by.organization, stopped_at=None)
+    if own.count() >= most:
+        raise TooManyEndpoints(most)
+
+
 def _write(
     reference: str, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime
 ) -> tuple[Order, Commitment]:
     """All rows of the order, with the sites locked so that no card is promised twice."""
+    standing.require_ordering(by.organization)  # a hold may have come meanwhile
     sites = list(
         Site.objects.active().select_for_update(of=["self"]).select_related("region").order_by("pk")
     )

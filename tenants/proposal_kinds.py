@@ -1,0 +1,25 @@
+"""What takes two people, and which verb both of them need. One table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    label: Promise | str
+    verb: str
+
+
+SUSPEND = "organization.suspend"
+PRICE_OF_TOKENS = "price.tokens"
+PRICE_OF_CARDS = "price.cards"
+
+KINDS: dict[str, Kind] = {
+    SUSPEND: Kind(_("Suspend an organization"), "operator.suspend"),
+    PRICE_OF_TOKENS: Kind(_("New price of tokens"), "operator.prices"),
+    PRICE_OF_CARDS: Kind(_("New price of card-hours"), "operator.prices"),
+}
