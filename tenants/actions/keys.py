@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from portal.lib import ids
@@ -89,7 +90,7 @@ def _checked(wish: KeyWish, *, by: Actor, now: datetime) -> KeyWish:
     wanted = [scope for scope in Scope.values if scope in wish.scopes]
     if not wanted:
         raise NoScope
-    if beyond := scopes.beyond(wanted, by.verbs):
+    if beyond := scopes.beyond(wanted, by.own_verbs):
         raise WiderThanMaker(beyond)
     return replace(
         wish,
@@ -134,7 +135,7 @@ def _mint(
 ) -> tuple[ApiKey, str]:
     if project.archived_at is not None:
         raise ProjectArchived
-    if ApiKey.objects.visible_to(by).filter(revoked_at=None).count() >= MAX_LIVE_KEYS:
+    if _live(by).count() >= MAX_LIVE_KEYS:
         raise TooManyKeys
     secret = ids.mint_api_key(by.organization.code, test=wish.mode == KeyMode.TEST)
     key = ApiKey.objects.create(
@@ -151,6 +152,11 @@ def _mint(
         **_limits(wish),
     )
     return key, secret
+
+
+def _live(by: Actor) -> QuerySet[ApiKey]:
+    """The organization's keys that count, also those of projects that the actor cannot see."""
+    return ApiKey.objects.filter(organization=by.organization, revoked_at=None)
 
 
 def _told(limits: dict[str, Any]) -> dict[str, Any]:

@@ -9,14 +9,25 @@ from tenants.models.audit import (
     AuditSeal,
     EventGroup,
 )
+from tenants.models.deputies import Deputyship
 from tenants.models.files import StoredFile
+from tenants.models.invitations import Invitation
 from tenants.models.keys import ApiKey, KeyMode
 from tenants.models.notices import Notice
-from tenants.models.organizations import Membership, Organization, OrganizationKind, TenantQuerySet
+from tenants.models.organizations import (
+    Membership,
+    OfProject,
+    Organization,
+    OrganizationKind,
+    TenantQuerySet,
+)
 from tenants.models.people import User, UserManager
 from tenants.models.projects import DataClass, Project
+from tenants.models.reviews import AccessLine, AccessReview, Decision, LineKind
 
 __all__ = [
+    "AccessLine",
+    "AccessReview",
     "ApiKey",
     "AuditChain",
     "AuditEvent",
@@ -25,10 +36,15 @@ __all__ = [
     "AuditRetention",
     "AuditSeal",
     "DataClass",
+    "Decision",
+    "Deputyship",
     "EventGroup",
+    "Invitation",
     "KeyMode",
+    "LineKind",
     "Membership",
     "Notice",
+    "OfProject",
     "Organization",
     "OrganizationKind",
     "Project",
