@@ -79,3 +79,12 @@ def verbs_of(role: str, *, operator: bool) -> frozenset[str]:
     if role in {Role.OWNER, Role.ADMINISTRATOR}:
         return verbs | _OPERATOR
     return verbs | {"operator.read"}
+
+
+def table() -> list[tuple[str, str, list[bool]]]:
+    """(verb, its words, which roles have it) for everything that customers' roles can have."""
+    return [
+        (verb, str(label), [verb in ROLES[role] for role in Role.values])
+        for verb, label in VERBS.items()
+        if verb not in _OPERATOR
+    ]

@@ -85,6 +85,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
             [
                 ("projects", _("Projects"), "project", "projects.read"),
                 ("members", _("Members"), "users", "members.read"),
+                ("access_reviews", _("Access reviews"), "check", "access.read"),
                 ("audit", _("Audit log"), "audit", "audit.read"),
             ],
         ),

@@ -51,6 +51,23 @@ KEY = {
     "expired": _state("", "off", _("Expired")),
     "revoked": _state("", "off", _("Revoked")),
 }
+INVITATION = {
+    "open": _state("info", "wait", _("Sent")),
+    "expired": _state("warn", "warn", _("Expired")),
+    "accepted": _state("ok", "ok", _("Accepted")),
+    "revoked": _state("", "off", _("Revoked")),
+}
+DEPUTY = {
+    "coming": _state("info", "wait", _("Not yet")),
+    "active": _state("ok", "ok", _("Stands in now")),
+    "over": _state("", "off", _("Over")),
+    "revoked": _state("", "off", _("Ended early")),
+}
+REVIEW = {
+    "open": _state("info", "half", _("Open")),
+    "overdue": _state("warn", "warn", _("Overdue")),
+    "signed": _state("ok", "ok", _("Signed")),
+}
 EVIDENCE = {
     "measured": _state("ok", "ok", _("Measured here")),
     "claimed": _state("", "claim", _("Claimed by the vendor")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -55,6 +56,20 @@ def _within(deputy: Membership, absent: Membership) -> bool:
     if absent.all_projects:
         return True
     return not deputy.all_projects and set(deputy.projects) <= set(absent.projects)
+
+
+def concerning(actor: Actor) -> QuerySet[Deputyship]:
+    """All of the organization for those who see its members, else one's own."""
+    rows = Deputyship.objects.visible_to(actor).select_related("absent__user", "deputy__user")
+    if actor.can("members.read"):
+        return rows
+    return rows.filter(Q(absent__user=actor.user) | Q(deputy__user=actor.user))
+
+
+def find_member(text: str, *, by: Actor) -> Membership | None:
+    """A member of the actor's organization by public id or by address, as people name them."""
+    rows = Membership.objects.visible_to(by).select_related("user")
+    return rows.filter(Q(public_id=text) | Q(user__email=text.strip().lower())).first()
 
 
 @transaction.atomic

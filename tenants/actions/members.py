@@ -255,6 +255,6 @@ def hand_ownership(*, to: Membership, confirm: str, by: Actor, now: datetime) ->
     _give(own, Role.ADMINISTRATOR, [])
     _withdraw(own.user, own.role, by, now)
     changes = {"from": own.user.public_id, "to": to.user.public_id}
-    audit.record("owner.hand_over", by=by, now=now, subject=to.user.public_id, changes=changes)
+    audit.record("ownership.hand_over", by=by, now=now, subject=to.user.public_id, changes=changes)
     _tell("owner.handed_over", to, notices.holders(by.organization, "members.change"), by, now)
     return to
