@@ -64,7 +64,7 @@ DEPUTY = {
     "revoked": _state("", "off", _("Ended early")),
 }
 REVIEW = {
-    "open": _state("info", "half", _("Open")),
+    "open": _state("info", "half", _("Being decided")),
     "overdue": _state("warn", "warn", _("Overdue")),
     "signed": _state("ok", "ok", _("Signed")),
 }
