@@ -6,12 +6,14 @@ from django.utils import translation
 
 from tenants import roles
 
-HEAD = """\
-# Roles
-Made by `manage.py write_roles` from `tenants/roles.py`; a test compares them. The same table is the page `/roles/` and the operation `GET /api/v1/roles`.
-
-Nobody gives a role that can do more than their own, and only owners make owners. Owners and administrators see all projects; the others may be limited to some. In the operator's organization, owners and administrators also run the sites, and everybody there sees them.
-"""
+HEAD = (
+    "# Roles\n"
+    "Made by `manage.py write_roles` from `tenants/roles.py`; a test compares them. The same table "
+    "is the page `/roles/` and the operation `GET /api/v1/roles`.\n\n"
+    "Nobody gives a role that can do more than their own, and only owners make owners. Owners and "
+    "administrators see all projects; the others may be limited to some. In the operator's "
+    "organization, owners and administrators also run the sites, and everybody there sees them.\n"
+)
 
 
 def text() -> str:
