@@ -54,6 +54,12 @@ class InviteForm(MemberForm):
     )
     field_order = ["email", "role", "projects"]
 
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, actor=actor, **kwargs)
+        role = self.fields["role"]
+        assert isinstance(role, forms.ChoiceField)
+        role.choices = [("", _("Choose")), *roles.given_by(actor.role)]  # no role by default
+
     def clean_email(self) -> str:
         try:
             return mail_addresses.normalized(self.cleaned_data["email"])
@@ -70,6 +76,7 @@ class FatesForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.keys = list(keys)
         choices = [(REVOKE, _("Revoke")), *(named(one) for one in heirs)]
+        alone = len(self.keys) == 1
         if len(self.keys) > 1:
             self.fields["rest"] = forms.ChoiceField(
                 label=_("All keys without a choice of their own"),
@@ -79,8 +86,8 @@ class FatesForm(forms.Form):
         for key in self.keys:
             self.fields[key.public_id] = forms.ChoiceField(
                 label=f"{key.name} · {key.project.name}",
-                choices=[("", _("Choose") if len(self.keys) == 1 else _("As all")), *choices],
-                required=False,
+                choices=[("", _("Choose") if alone else _("As all")), *choices],
+                required=alone,
             )
 
     def fates(self) -> Fates:
