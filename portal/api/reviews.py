@@ -52,11 +52,11 @@ class ReviewOut(serializers.Serializer[Any]):
     signed_by = serializers.CharField(allow_blank=True)
 
 
-class LineIn(Strict):
+class AccessLineIn(Strict):
     decision = serializers.ChoiceField(choices=Decision.values)
 
 
-class LineOut(serializers.Serializer[Any]):
+class AccessLineOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
     kind = serializers.CharField()
     subject = serializers.CharField()
@@ -153,24 +153,26 @@ class ReviewView(APIView):
 
 
 class ReviewLinesView(APIView):
-    @extend_schema(responses=LineOut(many=True))
+    @extend_schema(responses=AccessLineOut(many=True))
     def get(self, request: Request, public_id: str) -> Response:
         """What each member and live key had when the review was opened, and what was decided."""
         actor = actor_of(request)
         actor.require("access.read")
         review = _review(actor, public_id)
         audit.seen("member.read", by=actor, now=timezone.now(), subject=review.public_id)
-        return listed(request, AccessLine.objects.visible_to(actor).filter(review=review), LineOut)
+        return listed(
+            request, AccessLine.objects.visible_to(actor).filter(review=review), AccessLineOut
+        )
 
 
 class ReviewLineView(APIView):
-    @extend_schema(request=LineIn, responses=LineOut)
+    @extend_schema(request=AccessLineIn, responses=AccessLineOut)
     def patch(self, request: Request, public_id: str) -> Response:
         """Confirm what a line has, or take it away."""
         actor, now = actor_of(request), timezone.now()
         actor.require("access.sign")
         line = get_object_or_404(AccessLine.objects.visible_to(actor), public_id=public_id)
-        body = LineIn(data=request.data)
+        body = AccessLineIn(data=request.data)
         body.is_valid(raise_exception=True)
         decide = reviews.confirm
         if body.validated_data["decision"] == Decision.REMOVED:
@@ -180,7 +182,7 @@ class ReviewLineView(APIView):
                 line = decide(line=line, by=actor, now=now)
         except (reviews.ReviewSigned, reviews.LineDecided) as error:
             raise Refused(str(error), code="decided", status=409) from error
-        return Response(LineOut(line).data)
+        return Response(AccessLineOut(line).data)
 
 
 class ReviewSignatureView(APIView):
