@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 
 from portal.lib.money import MAX_BUDGET_WON
-from tenants.models import TenantQuerySet
+from tenants.models import ApiKey, OfProject, TenantQuerySet
+
+if TYPE_CHECKING:
+    from tenants.actors import Actor
 
 
 class TokenTariff(models.Model):
@@ -61,6 +64,19 @@ class BudgetScope(models.TextChoices):
     KEY = "key"
 
 
+class BudgetQuerySet(TenantQuerySet["Budget"]):
+    def visible_to(self, actor: Actor) -> TenantQuerySet[Budget]:
+        """The organization's budgets; those of their projects and keys for limited members."""
+        rows = super().visible_to(actor)
+        if actor.projects is None:
+            return rows
+        keys = ApiKey.objects.visible_to(actor).values("public_id")
+        return rows.filter(
+            models.Q(scope=BudgetScope.PROJECT, subject__in=actor.projects)
+            | models.Q(scope=BudgetScope.KEY, subject__in=keys)
+        )
+
+
 class Budget(models.Model):
     """How much may be spent in a month in Korea. Hard: requests stop there."""
 
@@ -73,7 +89,7 @@ class Budget(models.Model):
     number = models.PositiveBigIntegerField(default=1, help_text="Grows with each change.")
     created_at = models.DateTimeField()
 
-    objects = TenantQuerySet.as_manager()
+    objects = BudgetQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["scope", "pk"]
@@ -123,7 +139,7 @@ class Commitment(models.Model):
     final = models.BooleanField(default=False, help_text="Nothing more will be used.")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = TenantQuerySet.as_manager()
+    objects = OfProject.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -288,6 +288,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "review-access": {
+        "task": "tenants.tasks.review_access",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "close-month": {
         "task": "portal.deployments.tasks.close_last_month",
         "schedule": 3600.0,

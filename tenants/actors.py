@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Func, JSONField, Q, Value
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.lib import ids
+from portal.lib.periods import SEOUL
 from tenants import origins, policies, rls, scopes
 from tenants.addresses import covers
 from tenants.models import ApiKey, Membership, Organization, StaffView, User
@@ -22,6 +24,9 @@ from tenants.origins import NOWHERE, Origin
 from tenants.roles import verbs_of
 
 SESSION_ORGANIZATION = "organization"
+
+
+LENT = "tenants_lent"  # a narrow function: roles that a membership stands in for on a day
 
 
 class NotAllowed(PermissionDenied):
@@ -33,8 +38,20 @@ class NotAllowed(PermissionDenied):
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """What a deputy may do in addition, and whose role it is: a person's public id."""
+
+    verbs: frozenset[str]
+    absent: str
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """A person or key in one organization, with what it may do."""
+    """A person or key in one organization, with what it may do.
+
+    ``projects`` are the public ids of the only projects that it sees; ``None``: all of them.
+    ``lent`` is what it may do as somebody's deputy; ``verbs`` has both, own and lent.
+    """
 
     organization: Organization
     verbs: frozenset[str]
@@ -47,6 +64,22 @@ class Actor:
     origin: Origin = field(default=NOWHERE, compare=False)
     viewing: StaffView | None = field(default=None, compare=False)  # staff who only read
     looker: Actor | None = field(default=None, compare=False)  # who they are at home
+    projects: tuple[str, ...] | None = None
+    lent: tuple[Lent, ...] = ()
+    asked: list[str] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def own_verbs(self) -> frozenset[str]:
+        """Without what is lent: only this can be handed on, to keys, roles and deputies."""
+        if not self.lent:
+            return self.verbs
+        return verbs_of(self.role, operator=self.organization.is_operator)
+
+    @property
+    def behalf_of(self) -> list[str]:
+        """The people without whose role this could not have been done so far."""
+        borrowed = set(self.asked) - self.own_verbs
+        return [one.absent for one in self.lent if borrowed & one.verbs]
 
     def can(self, verb: str) -> bool:
         return verb in self.verbs
@@ -55,20 +88,48 @@ class Actor:
         """``NotAllowed`` unless the actor has the verb."""
         if verb not in self.verbs:
             raise NotAllowed(verb)
+        if self.lent:
+            self.asked.append(verb)
 
 
 def of_membership(membership: Membership) -> Actor:
     """The actor that a member is."""
     organization, user = membership.organization, membership.user
+    own = verbs_of(membership.role, operator=organization.is_operator)
+    lent = _lent(membership, operator=organization.is_operator)
     return Actor(
         organization=organization,
-        verbs=verbs_of(membership.role, operator=organization.is_operator),
+        verbs=own.union(*(one.verbs for one in lent)),
+        lent=lent,
+        projects=_projects(membership),
         kind="user",
         label=user.label,
         ref=user.email,
         role=membership.role,
         user=user,
     )
+
+
+def lending(now: datetime) -> Func:
+    """An annotation of memberships (``lent``): the roles that they stand in for now. It looks
+    past the wall around a person's own memberships, and says only roles."""
+    day = now.astimezone(SEOUL).date()
+    return Func(F("pk"), Value(day), function=LENT, output_field=JSONField())
+
+
+def _lent(membership: Membership, *, operator: bool) -> tuple[Lent, ...]:
+    """Asked with ``lending`` only; a deputy sees no more projects than the one who is away."""
+    roles: list[dict[str, Any]] = getattr(membership, "lent", [])
+    return tuple(
+        Lent(verbs_of(one["role"], operator=operator), one["absent"])
+        for one in roles
+        if one["all_projects"]
+        or (not membership.all_projects and set(membership.projects) <= set(one["projects"]))
+    )
+
+
+def _projects(membership: Membership) -> tuple[str, ...] | None:
+    return None if membership.all_projects else tuple(membership.projects)
 
 
 def _organization_of_key(sha256: str) -> int | None:
@@ -81,7 +142,7 @@ def _organization_of_key(sha256: str) -> int | None:
 
 def _verbs_of_maker(key: ApiKey, maker: Membership | None) -> frozenset[str]:
     """A key never does more than the member who answers for it may do at this moment."""
-    if maker is None:
+    if maker is None or not (maker.all_projects or key.project.public_id in maker.projects):
         return frozenset()
     return verbs_of(maker.role, operator=key.organization.is_operator)
 
@@ -139,6 +200,7 @@ def of_key(text: str, *, now: datetime, origin: Origin = NOWHERE) -> Actor | Non
         label=key.name,
         ref=key.public_id,
         key=key,
+        projects=(key.project.public_id,),
     )
 
 
@@ -158,6 +220,7 @@ def _of_session(request: HttpRequest) -> Actor | None:
         memberships = list(
             Membership.objects.filter(user=request.user)
             .select_related("organization__policy", "user")
+            .annotate(lent=lending(timezone.now()))
             .order_by("joined_at", "pk")
         )
     if not memberships:

@@ -82,12 +82,13 @@ def actor_ref(by: Actor) -> str:
 
 
 def _on_behalf(by: Actor, organization: Organization) -> str:
-    """A key acts for its maker; the operator's people in a customer's house for the operator."""
+    """A key acts for its maker; a deputy for who is away; the operator's people in a customer's
+    house for the operator."""
     if organization.pk != by.organization.pk:
         return by.organization.public_id
     if by.key is not None and by.key.made_by is not None:
         return by.key.made_by.public_id
-    return ""
+    return by.behalf_of[0] if by.behalf_of else ""
 
 
 def _remember(organization: Organization, by: Actor, subject: str) -> None:

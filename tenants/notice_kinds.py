@@ -180,4 +180,41 @@ KINDS: dict[str, Kind] = {
         _("%(by)s proposes: %(because)s Approve or reject it within seven days."),
         Severity.WARNING,
     ),
+    "member.joined": Kind(
+        _("A new member"), _("%(name)s accepted the invitation and has the role %(role)s.")
+    ),
+    "member.changed": Kind(
+        _("Your role was changed"),
+        _("%(by)s gave you the role %(role)s in %(organization_name)s, or other projects."),
+        security=True,
+    ),
+    "member.removed": Kind(
+        _("A member was removed"),
+        _("%(by)s removed %(name)s from %(organization_name)s."),
+        security=True,
+    ),
+    "member.left": Kind(_("A member left"), _("%(name)s left %(organization_name)s.")),
+    "owner.handed_over": Kind(
+        _("The organization has another owner"),
+        _("%(by)s handed the ownership of %(organization_name)s to %(name)s."),
+        Severity.WARNING,
+        security=True,
+    ),
+    "deputy.named": Kind(
+        _("A deputy was named"),
+        _("%(deputy)s stands in for %(absent)s from %(starts)s until before %(ends)s."),
+        security=True,
+    ),
+    "deputy.ended": Kind(
+        _("A deputy was dismissed"), _("%(deputy)s no longer stands in for %(absent)s.")
+    ),
+    "review.opened": Kind(
+        _("The access review of %(quarter)s is open"),
+        _("Look at who has what, and sign before %(due)s."),
+    ),
+    "review.overdue": Kind(
+        _("The access review of %(quarter)s is overdue"),
+        _("It was due on %(due)s. Decide the open lines and sign."),
+        Severity.WARNING,
+    ),
 }

@@ -11,6 +11,8 @@ VERBS = {
     "policies.change": _("Change the rules of sign-in"),
     "members.read": _("See members"),
     "members.change": _("Invite, change and remove members"),
+    "access.read": _("See access reviews"),
+    "access.sign": _("Decide and sign access reviews"),
     "projects.read": _("See projects"),
     "projects.change": _("Create and change projects"),
     "keys.read": _("See API keys"),
@@ -51,14 +53,28 @@ ROLES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(set(VERBS) - _OPERATOR),
     Role.ADMINISTRATOR: frozenset(set(VERBS) - _OPERATOR - {"budgets.change"}),
     Role.DEVELOPER: frozenset(
-        (_READ - {"members.read", "audit.read", "invoices.read"})
+        (_READ - {"members.read", "access.read", "audit.read", "invoices.read"})
         | {"keys.change", "endpoints.change", "orders.create"}
     ),
     Role.BUDGET_OFFICER: frozenset(
-        (_READ - {"keys.read", "audit.read"}) | {"budgets.change", "invoices.issue"}
+        (_READ - {"keys.read", "access.read", "audit.read"}) | {"budgets.change", "invoices.issue"}
     ),
     Role.AUDITOR: frozenset(_READ | {"audit.export"}),
 }
+
+
+# What they do concerns the whole organization, so they are never limited to some projects.
+WHOLE = (Role.OWNER.value, Role.ADMINISTRATOR.value)
+
+
+def may_give(giver: str, role: str) -> bool:
+    """Nobody gives a role that can do more than their own; an empty role gives nothing."""
+    return giver in ROLES and role in ROLES and ROLES[role] <= ROLES[giver]
+
+
+def given_by(giver: str) -> list[tuple[str, str]]:
+    """The roles that a member may give, as choices of a form."""
+    return [(role.value, str(role.label)) for role in Role if may_give(giver, role)]
 
 
 # What the roles may do besides in the operator's own organization.
@@ -74,6 +90,15 @@ STAFF: dict[str, frozenset[str]] = {
 def verbs_of(role: str, *, operator: bool) -> frozenset[str]:
     """Verbs of a role; in the operator's organization, its staff have more."""
     return ROLES[role] | STAFF[role] if operator else ROLES[role]
+
+
+def table() -> list[tuple[str, str, list[bool]]]:
+    """(verb, its words, which roles have it) for everything that customers' roles can have."""
+    return [
+        (verb, str(label), [verb in ROLES[role] for role in Role.values])
+        for verb, label in VERBS.items()
+        if verb not in _OPERATOR
+    ]
 
 
 def read_only() -> frozenset[str]:

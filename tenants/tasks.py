@@ -1,10 +1,10 @@
-"""Workers' doors to people and rights: the audit log, mails and digests, proposals, retention."""
+"""Workers' doors to people and rights: the audit log, access reviews, mails, proposals."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from tenants import digests, inbox, key_watch, mails, pruning, sealing, sending, verifying
-from tenants.actions import proposals
+from tenants.actions import proposals, reviews
 
 
 @shared_task
@@ -54,3 +54,11 @@ def announce_keys() -> None:
 def expire_proposals() -> None:
     """Close proposals that nobody decided within their week."""
     proposals.expire_due(now=timezone.now())
+
+
+@shared_task
+def review_access() -> None:
+    """Hourly: the quarter's access reviews are opened, and those that are overdue told of."""
+    now = timezone.now()
+    reviews.open_due(now=now)
+    reviews.announce_overdue(now=now)

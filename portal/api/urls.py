@@ -4,7 +4,18 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
-from portal.api import audit, customers, money, notices, policies, schema, serving, tenancy
+from portal.api import (
+    audit,
+    customers,
+    money,
+    notices,
+    people,
+    policies,
+    reviews,
+    schema,
+    serving,
+    tenancy,
+)
 from portal.api import documentation as docs
 
 __all__ = ["documentation", "schema", "urlpatterns"]  # schema registers itself
@@ -19,6 +30,46 @@ urlpatterns = [
     path("keys/<slug:public_id>", tenancy.KeyView.as_view(), name="api_key"),
     path("keys/<slug:public_id>/rotate", tenancy.KeyRotationView.as_view(), name="api_key_rotate"),
     path("keys/<slug:public_id>/test", tenancy.key_trial_view, name="api_key_test"),
+    path("roles", people.RolesView.as_view(), name="api_roles"),
+    path("members", people.MembersView.as_view(), name="api_members"),
+    path("members/leave", people.LeaveView.as_view(), name="api_member_leave"),
+    path("members/<slug:public_id>", people.MemberView.as_view(), name="api_member"),
+    path(
+        "members/<slug:public_id>/removal",
+        people.MemberRemovalView.as_view(),
+        name="api_member_removal",
+    ),
+    path(
+        "members/<slug:public_id>/ownership",
+        people.OwnershipView.as_view(),
+        name="api_member_ownership",
+    ),
+    path("invitations", people.InvitationsView.as_view(), name="api_invitations"),
+    path("invitations/<slug:public_id>", people.InvitationView.as_view(), name="api_invitation"),
+    path(
+        "invitations/<slug:public_id>/resend",
+        people.InvitationResendView.as_view(),
+        name="api_invitation_resend",
+    ),
+    path("deputies", reviews.DeputiesView.as_view(), name="api_deputies"),
+    path("deputies/<slug:public_id>", reviews.DeputyView.as_view(), name="api_deputy"),
+    path("access-reviews", reviews.ReviewsView.as_view(), name="api_reviews"),
+    path("access-reviews/<slug:public_id>", reviews.ReviewView.as_view(), name="api_review"),
+    path(
+        "access-reviews/<slug:public_id>/lines",
+        reviews.ReviewLinesView.as_view(),
+        name="api_review_lines",
+    ),
+    path(
+        "access-reviews/<slug:public_id>/sign",
+        reviews.ReviewSignatureView.as_view(),
+        name="api_review_sign",
+    ),
+    path(
+        "access-reviews/lines/<slug:public_id>",
+        reviews.ReviewLineView.as_view(),
+        name="api_review_line",
+    ),
     path("audit", audit.AuditView.as_view(), name="api_audit"),
     path("audit/export", audit.audit_export_view, name="api_audit_export"),
     path("audit/chain", audit.AuditChainView.as_view(), name="api_audit_chain"),

@@ -67,7 +67,10 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
         """The organization's own endpoints and those that the operator shares."""
         if actor.can("operator.read"):
             return self.all()
-        return self.filter(Q(organization=actor.organization) | Q(kind=EndpointKind.SHARED))
+        own = Q(organization=actor.organization)
+        if actor.projects is not None:
+            own &= Q(project__public_id__in=actor.projects)
+        return self.filter(own | Q(kind=EndpointKind.SHARED))
 
     def running(self) -> EndpointQuerySet:
         """Endpoints whose replicas are wanted now."""
@@ -140,9 +143,10 @@ class PlacementQuerySet(models.QuerySet["Placement"]):
         """Placements of endpoints that the actor may see."""
         if actor.can("operator.read"):
             return self.all()
-        return self.filter(
-            Q(organization=actor.organization) | Q(endpoint__kind=EndpointKind.SHARED)
-        )
+        own = Q(organization=actor.organization)
+        if actor.projects is not None:
+            own &= Q(endpoint__project__public_id__in=actor.projects)
+        return self.filter(own | Q(endpoint__kind=EndpointKind.SHARED))
 
     def living(self) -> PlacementQuerySet:
         """Not yet stopped."""
@@ -208,8 +212,11 @@ class PlacementMove(models.Model):
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, actor: Actor) -> OrderQuerySet:
-        """Orders of the actor's organization."""
-        return self.filter(organization=actor.organization)
+        """Orders of the actor's organization, in the projects that the actor may see."""
+        rows = self.filter(organization=actor.organization)
+        if actor.projects is not None:
+            rows = rows.filter(project__public_id__in=actor.projects)
+        return rows
 
 
 class Order(models.Model):

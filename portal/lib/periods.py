@@ -104,3 +104,23 @@ def hours(period: Period) -> Iterator[Period]:
         end = min(full, period.end)
         yield Period(start, end)
         start = end
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Quarter:
+    """A quarter of a year in Korea, written ``2026-Q4``."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def of(cls, moment: datetime) -> Quarter:
+        local = moment.astimezone(SEOUL)
+        return cls(local.year, (local.month + 2) // 3)
+
+    @property
+    def first_day(self) -> date:
+        return date(self.year, 3 * self.number - 2, 1)
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-Q{self.number}"

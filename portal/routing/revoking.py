@@ -21,9 +21,10 @@ from portal.admission import keys as names
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.grants import Grant
 from portal.deployments.models import Endpoint
-from tenants.actions import keys, projects
+from tenants.actions import keys, members, projects, reviews
+from tenants.actions.handover import Fates
 from tenants.actors import Actor
-from tenants.models import ApiKey, Organization, Project
+from tenants.models import AccessLine, ApiKey, Membership, Organization, Project
 
 _log = structlog.get_logger()
 
@@ -55,6 +56,24 @@ def archive(*, project: Project, by: Actor, now: datetime) -> Project:
     project = projects.archive(project=project, by=by, now=now)
     after_commit(by.organization, ApiKey.objects.visible_to(by).filter(project=project))
     return project
+
+
+def remove_member(*, membership: Membership, fates: Fates, by: Actor, now: datetime) -> None:
+    """As ``tenants.actions.members.remove``; revoked keys end at the gateway."""
+    ended = members.remove(membership=membership, fates=fates, by=by, now=now)
+    after_commit(by.organization, ended)
+
+
+def leave(*, fates: Fates, by: Actor, now: datetime) -> None:
+    """As ``tenants.actions.members.leave``; revoked keys end at the gateway."""
+    after_commit(by.organization, members.leave(fates=fates, by=by, now=now))
+
+
+def remove_reviewed(*, line: AccessLine, by: Actor, now: datetime) -> AccessLine:
+    """As ``tenants.actions.reviews.remove``; revoked keys end at the gateway."""
+    line, ended = reviews.remove(line=line, by=by, now=now)
+    after_commit(by.organization, ended)
+    return line
 
 
 def after_commit(organization: Organization, ended: Iterable[ApiKey]) -> None:

@@ -13,7 +13,7 @@ from django.contrib.postgres.fields import (
 from django.db import models
 from django.db.models.functions import Now
 
-from tenants.models import TenantQuerySet
+from tenants.models import OfProject, TenantQuerySet
 
 
 class TsTzRange(models.Func):
@@ -55,7 +55,7 @@ class LedgerEntry(models.Model):
     stream = models.BooleanField()
     recorded_at = models.DateTimeField(db_default=Now())
 
-    objects = TenantQuerySet.as_manager()
+    objects = OfProject.as_manager()
 
     class Meta:
         indexes: ClassVar = [
@@ -98,7 +98,7 @@ class CardTime(models.Model):
     price_version = models.CharField(max_length=24)
     recorded_at = models.DateTimeField(db_default=Now())
 
-    objects = TenantQuerySet.as_manager()
+    objects = OfProject.as_manager()
 
     class Meta:
         indexes: ClassVar = [

@@ -46,7 +46,9 @@ def index(request: HttpRequest) -> HttpResponse:
             "month": month,
             "now": now,
             "commitments": Commitment.objects.visible_to(actor).filter(month=str(month)),
-            "changes": BudgetChange.objects.filter(organization=actor.organization)[:20],
+            "changes": BudgetChange.objects.filter(
+                organization=actor.organization, budget__in=queries.budgets(actor).order_by()
+            )[:20],
         },
     )
 

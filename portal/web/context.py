@@ -96,6 +96,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("projects", _("Projects"), "project", "projects.read"),
                 ("members", _("Members"), "users", "members.read"),
                 ("policies", _("Rules of sign-in"), "gear", "policies.change"),
+                ("access_reviews", _("Access reviews"), "check", "access.read"),
                 ("audit", _("Audit log"), "audit", "audit.read"),
             ],
         ),

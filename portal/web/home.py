@@ -13,12 +13,13 @@ from billing import queries as money
 from portal.deployments import queries as deployments
 from portal.lib.periods import Month
 from portal.usage import queries as usage
-from portal.web import charts, doors, states
+from portal.web import charts, doors, invitations, states
 from tenants.actors import Actor
 from tenants.models import ApiKey, Membership
 
 
 @require_GET
+@invitations.waiting
 @doors.page_for("organization.read")
 def index(request: HttpRequest) -> HttpResponse:
     """Blocks appear by what the role may see."""
@@ -65,5 +66,10 @@ def _tasks(actor: Actor, *, first_call: bool) -> list[dict[str, object]]:
             "url": "models",
             "action": _("See how"),
         },
-        {"done": has_members, "title": _("Add a second member"), "url": "", "action": ""},
+        {
+            "done": has_members,
+            "title": _("Add a second member"),
+            "url": "invitation_new" if actor.can("members.change") else "",
+            "action": _("Invite"),
+        },
     ]

@@ -62,7 +62,7 @@ class _Limits(forms.Form):
     def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [
-            (value, label) for value, label in Scope.choices if not beyond([value], actor.verbs)
+            (value, label) for value, label in Scope.choices if not beyond([value], actor.own_verbs)
         ]
         self._choose("scopes", choices)
         self._choose("models", CatalogModel.objects.values_list("slug", "slug"))

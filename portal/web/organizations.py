@@ -1,4 +1,4 @@
-"""Becoming an organization, switching between them, members, the audit log."""
+"""Becoming an organization, switching between them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.onboarding import found
-from portal.web import doors
 from portal.web.context import organizations_of
-from tenants import audit
 from tenants.actions.organizations import KindNotOpen, NumberTaken
 from tenants.actors import SESSION_ORGANIZATION
 from tenants.forms import OrganizationForm
-from tenants.models import Membership, User
-from tenants.roles import ROLES, VERBS, Role
+from tenants.models import User
 
 
 @require_http_methods(["GET", "POST"])
@@ -53,22 +50,3 @@ def switch(request: HttpRequest) -> HttpResponse:
         raise Http404
     request.session[SESSION_ORGANIZATION] = chosen
     return redirect("home")
-
-
-@require_GET
-@doors.page_for("members.read")
-def members(request: HttpRequest) -> HttpResponse:
-    """Who is in, with which role, and what each role may do."""
-    actor = doors.actor(request)
-    audit.seen("member.read", by=actor, now=timezone.now(), subject=actor.organization.public_id)
-    rows = Membership.objects.visible_to(actor).select_related("user").order_by("joined_at", "pk")
-    verbs = [
-        (label, [verb in ROLES[role] for role in Role.values])
-        for verb, label in VERBS.items()
-        if not verb.startswith("operator.")
-    ]
-    return render(
-        request,
-        "organizations/members.html",
-        {"page": doors.page_of(request, rows), "verbs": verbs, "roles": Role.labels},
-    )

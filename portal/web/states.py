@@ -56,6 +56,23 @@ SEVERITY = {
     "warning": _state("warn", "warn", pgettext_lazy("notice", "Warning")),
     "urgent": _state("bad", "bad", pgettext_lazy("notice", "Urgent")),
 }
+INVITATION = {
+    "open": _state("info", "wait", _("Sent")),
+    "expired": _state("warn", "warn", _("Expired")),
+    "accepted": _state("ok", "ok", _("Accepted")),
+    "revoked": _state("", "off", _("Revoked")),
+}
+DEPUTY = {
+    "coming": _state("info", "wait", _("Not yet")),
+    "active": _state("ok", "ok", _("Stands in now")),
+    "over": _state("", "off", _("Over")),
+    "revoked": _state("", "off", _("Ended early")),
+}
+REVIEW = {
+    "open": _state("info", "half", _("Being decided")),
+    "overdue": _state("warn", "warn", _("Overdue")),
+    "signed": _state("ok", "ok", _("Signed")),
+}
 EVIDENCE = {
     "measured": _state("ok", "ok", _("Measured here")),
     "claimed": _state("", "claim", _("Claimed by the vendor")),

@@ -46,7 +46,7 @@ def _check(name: str, data_class: str, by: Actor, besides: Project | None = None
     name = names.normalized(name, longest=60)
     if data_class not in DataClass.values:
         raise UnknownDataClass
-    others = Project.objects.visible_to(by).filter(name=name, archived_at=None)
+    others = Project.objects.filter(organization=by.organization, name=name, archived_at=None)
     if besides is not None:
         others = others.exclude(pk=besides.pk)
     if others.exists():

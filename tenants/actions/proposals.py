@@ -77,7 +77,7 @@ def propose(
         organization=by.organization,
         to=[one for one in others if one != person],
         now=now,
-        place=f"/operator/proposals/{proposal.public_id}/",
+        place="/operator/proposals/",
         by=by.label,
         because=because,
     )

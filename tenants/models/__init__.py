@@ -9,11 +9,19 @@ from tenants.models.audit import (
     AuditSeal,
     EventGroup,
 )
+from tenants.models.deputies import Deputyship
 from tenants.models.files import StoredFile
+from tenants.models.invitations import Invitation
 from tenants.models.keys import ApiKey, KeyMode
 from tenants.models.mails import Mail, MailState
 from tenants.models.notices import KeyAnnouncement, Language, Notice, NoticePreference
-from tenants.models.organizations import Membership, Organization, OrganizationKind, TenantQuerySet
+from tenants.models.organizations import (
+    Membership,
+    OfProject,
+    Organization,
+    OrganizationKind,
+    TenantQuerySet,
+)
 from tenants.models.oversight import (
     Decision,
     OperatorHold,
@@ -25,9 +33,12 @@ from tenants.models.oversight import (
 from tenants.models.people import User, UserManager
 from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSignOnIdentity
 from tenants.models.projects import DataClass, Project
+from tenants.models.reviews import AccessLine, AccessReview, LineDecision, LineKind
 from tenants.models.sign_ins import SignIn
 
 __all__ = [
+    "AccessLine",
+    "AccessReview",
     "ApiKey",
     "AuditChain",
     "AuditEvent",
@@ -37,16 +48,21 @@ __all__ = [
     "AuditSeal",
     "DataClass",
     "Decision",
+    "Deputyship",
     "DomainClaim",
     "EventGroup",
+    "Invitation",
     "KeyAnnouncement",
     "KeyMode",
     "Language",
+    "LineDecision",
+    "LineKind",
     "Mail",
     "MailState",
     "Membership",
     "Notice",
     "NoticePreference",
+    "OfProject",
     "OperatorHold",
     "OperatorNote",
     "Organization",

@@ -19,6 +19,10 @@ class KeyMode(models.TextChoices):
     TEST = "test", _("Test")
 
 
+class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
+    project_path = "project__public_id"
+
+
 class ApiKey(models.Model):
     """A secret that acts for one project. Only its SHA-256 is kept."""
 
@@ -49,7 +53,7 @@ class ApiKey(models.Model):
     used_at = models.DateTimeField(null=True, help_text="Known to the minute.")
     used_from = models.CharField(max_length=45, blank=True, help_text="Internet address.")
 
-    objects = TenantQuerySet.as_manager()
+    objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at"]

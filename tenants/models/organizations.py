@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models.defaults import random_id
 from tenants.models.people import User
-from tenants.roles import Role
+from tenants.roles import WHOLE, Role
 
 if TYPE_CHECKING:
     from tenants.actors import Actor
@@ -54,18 +55,37 @@ class Organization(models.Model):
 
 
 class TenantQuerySet[M: models.Model](models.QuerySet[M]):
+    # The field that names a row's project by its public id, where rows have one.
+    project_path: ClassVar[str] = ""
+
     def visible_to(self, actor: Actor) -> TenantQuerySet[M]:
-        """Rows of the actor's organization. The database says the same by itself."""
-        return self.filter(organization=actor.organization)
+        """Rows of the actor's organization, and of the actor's projects where it is limited to
+        some. The database says the former by itself."""
+        rows = self.filter(organization=actor.organization)
+        if actor.projects is not None and self.project_path:
+            rows = rows.filter(**{f"{self.project_path}__in": actor.projects})
+        return rows
+
+
+class OfProject[M: models.Model](TenantQuerySet[M]):
+    """Rows that keep their project's public id as text."""
+
+    project_path = "project"
 
 
 class Membership(models.Model):
-    """A user in an organization, with one role."""
+    """A user in an organization, with one role, in all of its projects or in some."""
 
     public_id = models.CharField(max_length=24, unique=True, db_default=random_id("mem_"))
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="memberships")
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=16)
+    all_projects = models.BooleanField(default=True)
+    projects = ArrayField(
+        models.CharField(max_length=24),
+        default=list,
+        help_text="Public ids; an unknown one allows nothing. Empty with all_projects.",
+    )
     joined_at = models.DateTimeField()
 
     objects = TenantQuerySet.as_manager()
@@ -73,6 +93,11 @@ class Membership(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "user"], name="membership_once"),
+            models.UniqueConstraint(fields=["organization", "id"], name="membership_org_id"),
+            models.CheckConstraint(
+                condition=models.Q(all_projects=True) | ~models.Q(role__in=WHOLE),
+                name="membership_whole",
+            ),
             models.CheckConstraint(
                 condition=models.Q(role__in=Role.values), name="membership_role"
             ),

@@ -18,6 +18,10 @@ class DataClass(models.TextChoices):
     MEDICAL = "medical", _("Medical")
 
 
+class ProjectQuerySet(TenantQuerySet["Project"]):
+    project_path = "public_id"
+
+
 class Project(models.Model):
     """Part of an organization with its own keys, endpoints, budget and data class."""
 
@@ -32,7 +36,7 @@ class Project(models.Model):
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True)
 
-    objects = TenantQuerySet.as_manager()
+    objects = ProjectQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["created_at"]
