@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import ExtractMonth, ExtractYear
+from django.urls import reverse
 
 from billing import rating
 from billing.models import (
@@ -35,7 +36,7 @@ from portal.lib import ids
 from portal.lib.money import vat
 from portal.lib.periods import SEOUL, Month, seoul_date
 from portal.usage.models import CardTime, LedgerEntry
-from tenants import audit, rls
+from tenants import audit, notices, rls
 from tenants.actors import Actor
 from tenants.models import Organization
 
@@ -202,7 +203,22 @@ def issue(
             changes={"number": invoice.number, "total_won": invoice.total_won},
             organization=organization,
         )
+        _tell(invoice, organization, now)
     return invoice
+
+
+def _tell(invoice: Invoice, organization: Organization, now: datetime) -> None:
+    """To everybody who may read it."""
+    notices.tell(
+        "invoice.issued",
+        organization=organization,
+        to=notices.holders(organization, "invoices.read"),
+        now=now,
+        place=reverse("invoice", args=[invoice.public_id]),
+        number=invoice.number,
+        total=f"{invoice.total_won:,}",
+        day=invoice.due_date.isoformat(),
+    )
 
 
 def _write(

@@ -91,21 +91,6 @@ KINDS: dict[str, Kind] = {
         _("Invoice %(number)s over ₩%(total)s (VAT included) is issued. It is due on %(day)s."),
         group=Group.MONEY,
     ),
-    "budget.reached": Kind(
-        _("An order did not fit the budget"),
-        _(
-            "%(by)s could not order: it needs ₩%(missing)s more than is left of the %(month)s "
-            "budget. You can raise the budget."
-        ),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "endpoint.failed": Kind(
-        _("An endpoint has a failure"),
-        _("A replica of the endpoint “%(name)s” failed at the site %(site)s: %(because)s"),
-        Severity.URGENT,
-        group=Group.ENDPOINTS,
-    ),
     "audit.not_whole": Kind(
         _("An audit log is not whole"),
         _("The audit log of %(name)s has %(count)s faults, the first: %(first)s. Keep all data."),

@@ -111,6 +111,20 @@ def test_tells_only_kinds_of_the_table_with_all_their_words() -> None:
         assert KINDS[kind].placeholders <= words, where
 
 
+def test_has_no_kind_that_nobody_tells() -> None:
+    root = Path(__file__).resolve().parents[2]
+    said = {
+        node.value
+        for top in ("tenants", "billing", "portal")
+        for path in (root / top).rglob("*.py")
+        if path.name != "notice_kinds.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+    assert set(KINDS) - said == set()
+
+
 def test_a_sentence_takes_words_as_they_are() -> None:
     assert sentence("a %(x)s 100%", {"x": "%(y)s <b>"}) == "a %(y)s <b> 100%"
 
