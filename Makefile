@@ -3,10 +3,10 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status tour seed test check bench pins messages shell logs code
+.PHONY: help setup up down reset status tour seed test check bench bench-audit pins messages shell logs code
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 setup: ## environment, hashed pins, translations
 	@$(SETUP) local
 up: setup ## start everything on this machine, take the tour, stay until Ctrl-C
@@ -33,6 +33,8 @@ check: ## format, lint, types, imports, templates, migrations, translations
 	@$(SETUP) dev && .ci/check
 bench: ## benchmarks; prints lines `figure <name> <value> <unit>`
 	@$(SETUP) dev && $(PY) -m bench.gateway
+bench-audit: ## seal and verify a million audit events
+	@$(SETUP) dev && $(PY) -m bench.audit
 pins: ## hashed pins out of pyproject.toml
 	@$(SETUP) dev && $(PY) -m deploy.local.pins
 messages: ## collect the texts to translate and compile them
