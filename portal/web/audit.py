@@ -39,8 +39,8 @@ class FilterForm(forms.Form):
     actor = forms.CharField(label=gettext_lazy("Who"), required=False, max_length=60)
     verb = forms.CharField(label=gettext_lazy("What"), required=False, max_length=60)
     subject = forms.CharField(label=gettext_lazy("To what"), required=False, max_length=120)
-    since = forms.DateField(label=gettext_lazy("From"), required=False, widget=DATE)
-    until = forms.DateField(label=gettext_lazy("Until"), required=False, widget=DATE)
+    since = forms.DateField(label=gettext_lazy("First day"), required=False, widget=DATE)
+    until = forms.DateField(label=gettext_lazy("Last day"), required=False, widget=DATE)
 
     def filters(self) -> Filters:
         """As far as the form makes sense."""

@@ -30,7 +30,7 @@ class TokenPriceForm(forms.Form):
     price_in = _Price(gettext_lazy("Input, won for a million tokens"))
     price_cached = _Price(gettext_lazy("Input from the cache, won for a million tokens"))
     price_out = _Price(gettext_lazy("Output, won for a million tokens"))
-    starts_on = forms.DateField(label=gettext_lazy("From"), widget=DATE)
+    starts_on = forms.DateField(label=gettext_lazy("First day"), widget=DATE)
     because = forms.CharField(label=gettext_lazy("Reason"), max_length=300)
 
     def __init__(self, data: object = None) -> None:
@@ -42,7 +42,7 @@ class TokenPriceForm(forms.Form):
 class CardPriceForm(forms.Form):
     chip = forms.ChoiceField(label=gettext_lazy("Chip"))
     won_per_hour = _Price(gettext_lazy("Won for a card-hour"))
-    starts_on = forms.DateField(label=gettext_lazy("From"), widget=DATE)
+    starts_on = forms.DateField(label=gettext_lazy("First day"), widget=DATE)
     because = forms.CharField(label=gettext_lazy("Reason"), max_length=300)
 
     def __init__(self, data: object = None) -> None:
