@@ -260,6 +260,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "make-exports": {
+        "task": "tenants.tasks.make_exports",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "sweep-retention": {
+        "task": "tenants.tasks.sweep_retention",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "end-accounts-and-organizations": {
+        "task": "portal.routing.tasks.sweep_endings",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
 }
 
 REST_FRAMEWORK = {
@@ -303,6 +318,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
+MFA_ADAPTER = "tenants.adapters.MFAAdapter"
 ACCOUNT_SIGNUP_FORM_CLASS = "tenants.forms.SignupForm"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True

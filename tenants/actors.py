@@ -56,7 +56,11 @@ def of_membership(membership: Membership) -> Actor:
     organization, user = membership.organization, membership.user
     return Actor(
         organization=organization,
-        verbs=verbs_of(membership.role, operator=organization.is_operator),
+        verbs=verbs_of(
+            membership.role,
+            operator=organization.is_operator,
+            closed=organization.closed_at is not None,
+        ),
         kind="user",
         label=user.label,
         ref=user.email,

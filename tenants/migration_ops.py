@@ -123,3 +123,29 @@ class AppendOnly(RunSQL):
                 f"DROP FUNCTION {table}_append_only()",
             ],
         )
+
+
+class ErasableName(RunSQL):
+    """In an append-only table, ``column`` copies a person's name: it may become
+    ``former member usr_…`` when the person's account ends, and nothing else may change."""
+
+    def __init__(self, table: str, column: str) -> None:
+        only_the_name = (
+            f"to_jsonb(NEW) - '{column}' = to_jsonb(OLD) - '{column}' "
+            f"AND NEW.{column} LIKE 'former member usr\\_%'"
+        )
+        refuse = f"FOR EACH ROW {{when}} EXECUTE FUNCTION {table}_append_only()"
+        super().__init__(
+            [
+                f"DROP TRIGGER append_only ON {table}",
+                f"CREATE TRIGGER append_only BEFORE DELETE ON {table} {refuse.format(when='')}",
+                f"CREATE TRIGGER append_only_update BEFORE UPDATE ON {table} "
+                + refuse.format(when=f"WHEN (NOT ({only_the_name}))"),
+            ],
+            [
+                f"DROP TRIGGER append_only_update ON {table}",
+                f"DROP TRIGGER append_only ON {table}",
+                f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} "
+                + refuse.format(when=""),
+            ],
+        )

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 VERBS = {
     "organization.read": _("See the organization"),
     "organization.change": _("Change the organization"),
+    "organization.close": _("Close the organization"),
     "members.read": _("See members"),
     "members.change": _("Invite, change and remove members"),
     "projects.read": _("See projects"),
@@ -41,7 +42,9 @@ class Role(models.TextChoices):
 
 ROLES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(set(VERBS) - _OPERATOR),
-    Role.ADMINISTRATOR: frozenset(set(VERBS) - _OPERATOR - {"budgets.change"}),
+    Role.ADMINISTRATOR: frozenset(
+        set(VERBS) - _OPERATOR - {"budgets.change", "organization.close"}
+    ),
     Role.DEVELOPER: frozenset(
         (_READ - {"members.read", "audit.read", "invoices.read"})
         | {"keys.change", "endpoints.change", "orders.create"}
@@ -53,8 +56,13 @@ ROLES: dict[str, frozenset[str]] = {
 }
 
 
-def verbs_of(role: str, *, operator: bool) -> frozenset[str]:
-    """Verbs of a role; in the operator's organization, owners and administrators run the sites."""
+def verbs_of(role: str, *, operator: bool, closed: bool = False) -> frozenset[str]:
+    """Verbs of a role; in the operator's organization, owners and administrators run the sites.
+
+    In an organization that is closed, owners read, and nobody else does anything.
+    """
+    if closed:
+        return frozenset(_READ) if role == Role.OWNER else frozenset()
     verbs = ROLES[role]
     if not operator:
         return verbs

@@ -6,6 +6,9 @@ action that makes a new obligation calls ``require_ordering`` first.
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
+from portal.lib.periods import SEOUL
 from tenants.models import Organization
 
 
@@ -22,7 +25,15 @@ class OrderingClosed(Exception):
 
 def reasons(organization: Organization) -> list[str]:
     """Sentences in the reader's language; none if the organization may order."""
-    return []
+    found = []
+    if organization.closed_at is not None:
+        found.append(_("This organization is closed."))
+    elif organization.closes_at is not None:
+        day = f"{organization.closes_at.astimezone(SEOUL):%Y-%m-%d}"
+        found.append(
+            _("This organization closes on %(day)s. An owner can undo that.") % {"day": day}
+        )
+    return found
 
 
 def require_ordering(organization: Organization) -> None:

@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
 from portal.api import documentation as docs
-from portal.api import money, schema, serving, tenancy
+from portal.api import money, personal, schema, serving, tenancy
 
 __all__ = ["documentation", "schema", "urlpatterns"]  # schema registers itself
 
@@ -13,6 +13,10 @@ openapi = SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])
 
 urlpatterns = [
     path("organization", tenancy.OrganizationView.as_view(), name="api_organization"),
+    path("organization/closing", personal.ClosingView.as_view(), name="api_closing"),
+    path("me/exports", personal.ExportsView.as_view(), name="api_exports"),
+    path("me/exports/<slug:public_id>", personal.ExportView.as_view(), name="api_export"),
+    path("me/deletion", personal.DeletionView.as_view(), name="api_deletion"),
     path("projects", tenancy.ProjectsView.as_view(), name="api_projects"),
     path("projects/<slug:public_id>", tenancy.ProjectView.as_view(), name="api_project"),
     path("keys", tenancy.KeysView.as_view(), name="api_keys"),

@@ -6,9 +6,11 @@ from tenants.models.keys import ApiKey, KeyMode
 from tenants.models.notices import Notice
 from tenants.models.organizations import Membership, Organization, OrganizationKind, TenantQuerySet
 from tenants.models.people import User, UserManager
+from tenants.models.personal import AccountDeletion, PersonalExport
 from tenants.models.projects import DataClass, Project
 
 __all__ = [
+    "AccountDeletion",
     "ApiKey",
     "AuditEvent",
     "DataClass",
@@ -17,6 +19,7 @@ __all__ = [
     "Notice",
     "Organization",
     "OrganizationKind",
+    "PersonalExport",
     "Project",
     "StoredFile",
     "TenantQuerySet",

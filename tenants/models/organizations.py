@@ -33,6 +33,8 @@ class Organization(models.Model):
     business_number = models.CharField(max_length=10, null=True, unique=True)  # noqa: DJ001
     address = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
+    closes_at = models.DateTimeField(null=True, help_text="The owner wants it closed then.")
+    closed_at = models.DateTimeField(null=True, help_text="Nothing runs any more; owners read.")
 
     class Meta:
         constraints: ClassVar = [

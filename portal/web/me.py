@@ -1,0 +1,118 @@
+"""One's own data: what is kept, a copy of it, the end of the account."""
+
+from __future__ import annotations
+
+from allauth.account.internal.flows import reauthentication
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import content_disposition_header, urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from tenants import origins, retention
+from tenants.actions import accounts, exports
+from tenants.models import PersonalExport, User
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+@never_cache
+@require_GET
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    """What is kept about the person and for how long; copies; the end of the account."""
+    user, now = _user(request), timezone.now()
+    rows = PersonalExport.objects.filter(user=user).defer("content")
+    context = {
+        "exports": [(one, one.state_at(now)) for one in rows],
+        "deletion": accounts.pending(user),
+        "rules": retention.RULES,
+        "now": now,
+    }
+    return render(request, "personal/index.html", context)
+
+
+@require_POST
+@login_required
+def export(request: HttpRequest) -> HttpResponse:
+    """Have a copy made."""
+    try:
+        exports.ask(user=_user(request), now=timezone.now(), origin=origins.of(request))
+    except exports.AskedLately as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The copy is being made. It stands here within minutes."))
+    return redirect("me")
+
+
+@never_cache
+@require_GET
+@login_required
+def fetch(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The copy, for the person alone."""
+    content = exports.fetch(
+        user=_user(request),
+        public_id=public_id,
+        now=timezone.now(),
+        origin=origins.of(request),
+    )
+    if content is None:
+        raise Http404
+    response = HttpResponse(content, content_type="application/zip")
+    response["Content-Disposition"] = (
+        content_disposition_header(True, f"dure-{public_id}.zip") or "attachment"
+    )
+    return response
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+def delete(request: HttpRequest) -> HttpResponse:
+    """What ends with the account and what stays; then, freshly signed in, the wish itself."""
+    user, now = _user(request), timezone.now()
+    if reauthentication.is_reauthentication_required(request, app="tenants"):
+        place = urlencode({"next": reverse("me_delete")})
+        return redirect(f"{reverse('account_reauthenticate')}?{place}")
+    refused = ""
+    if request.method == "POST":
+        try:
+            accounts.ask_deletion(user=user, now=now, origin=origins.of(request))
+        except accounts.LastOwnerOf as error:
+            refused = str(error)
+        else:
+            messages.success(
+                request, _("Your account ends in 14 days. Until then you can undo it.")
+            )
+            return redirect("me")
+    context = {
+        "alone": [one for one in accounts.owned_alone(user) if one.closes_at is None],
+        "keys": accounts.keys_of(user, now),
+        "memberships": accounts.memberships_of(user),
+        "due_at": now + accounts.GRACE,
+        "refused": refused,
+    }
+    return render(request, "personal/delete.html", context, status=409 if refused else 200)
+
+
+@require_POST
+@login_required
+def keep(request: HttpRequest) -> HttpResponse:
+    """Undo the end of the account."""
+    if accounts.undo_deletion(user=_user(request), now=timezone.now(), origin=origins.of(request)):
+        messages.success(request, _("Your account stays."))
+    return redirect("me")
+
+
+@require_GET
+def ai_notice(request: HttpRequest) -> HttpResponse:
+    """That answers come from AI, and what that means for whoever passes them on."""
+    return render(request, "personal/ai_notice.html")
