@@ -8,4 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("dure")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["portal.provisioning", "portal.deployments", "portal.routing", "billing"])
+app.autodiscover_tasks(
+    ["portal.provisioning", "portal.deployments", "portal.routing", "billing", "tenants"]
+)

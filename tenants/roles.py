@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 VERBS = {
     "organization.read": _("See the organization"),
     "organization.change": _("Change the organization"),
+    "evidence.open": _("Open the organization's registration documents"),
     "members.read": _("See members"),
     "members.change": _("Invite, change and remove members"),
     "projects.read": _("See projects"),
@@ -41,7 +42,7 @@ class Role(models.TextChoices):
 
 ROLES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(set(VERBS) - _OPERATOR),
-    Role.ADMINISTRATOR: frozenset(set(VERBS) - _OPERATOR - {"budgets.change"}),
+    Role.ADMINISTRATOR: frozenset(set(VERBS) - _OPERATOR - {"budgets.change", "evidence.open"}),
     Role.DEVELOPER: frozenset(
         (_READ - {"members.read", "audit.read", "invoices.read"})
         | {"keys.change", "endpoints.change", "orders.create"}

@@ -6,6 +6,7 @@ action that makes a new obligation calls ``require_ordering`` first.
 
 from __future__ import annotations
 
+from tenants import registrations
 from tenants.models import Organization
 
 
@@ -22,7 +23,7 @@ class OrderingClosed(Exception):
 
 def reasons(organization: Organization) -> list[str]:
     """Sentences in the reader's language; none if the organization may order."""
-    return []
+    return [*registrations.reasons(organization)]
 
 
 def require_ordering(organization: Organization) -> None:

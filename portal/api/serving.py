@@ -22,7 +22,7 @@ from portal.deployments import queries
 from portal.deployments.actions import endpoints, orders
 from portal.deployments.models import Endpoint, Order
 from portal.fleet.models import Site
-from tenants import actors, names, rls
+from tenants import actors, names, rls, standing
 
 IDEMPOTENCY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
 ESTIMATE = OpenApiParameter("estimate", bool, description="true: only the price, nothing ordered")
@@ -121,6 +121,8 @@ class EndpointsView(APIView):
             raise Refused(str(error), code="idempotency_mismatch") from error
         except budgets.BudgetExceeded as error:
             raise Refused(str(error), code="budget_exceeded", status=409) from error
+        except standing.OrderingClosed as error:
+            raise Refused(str(error), code="ordering_closed", status=403) from error
         except budgets.CountersUnavailable as error:
             raise Refused(str(error), code="counters_unavailable", status=503) from error
 

@@ -27,7 +27,7 @@ from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.sealing import unseal
 from portal.web import doors, states
-from tenants import actors, rls
+from tenants import actors, rls, standing
 from tenants.forms import clean_name
 from tenants.models import Project
 
@@ -144,7 +144,11 @@ def new(request: HttpRequest) -> HttpResponse:
         form.add_error("region", str(error))
     except (orders.NotForSale, orders.IdempotencyMismatch) as error:
         form.add_error("model", str(error))
-    except (budgets.BudgetExceeded, budgets.CountersUnavailable) as error:
+    except (
+        budgets.BudgetExceeded,
+        budgets.CountersUnavailable,
+        standing.OrderingClosed,
+    ) as error:
         form.add_error(None, str(error))
     else:
         with actors.scope_for(actor):

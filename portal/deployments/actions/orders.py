@@ -36,9 +36,9 @@ from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.money import ceil_won
 from portal.lib.periods import Month
-from tenants import actors, audit, names, rls
+from tenants import actors, audit, names, rls, standing
 from tenants.actors import Actor
-from tenants.models import Project
+from tenants.models import Organization, Project
 
 MAX_REPLICAS = 8
 HOURS_PER_MONTH = 744  # 31 days: the dearest month, so that the estimate is never too low
@@ -174,7 +174,8 @@ def _choose(rooms: list[SiteRoom], wish: Wish, project: Project) -> Choice:
 def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime) -> Order:
     """Order an endpoint. The same key again gives the same order; nothing is ordered twice.
 
-    ``NoCardFree``, ``NameTaken``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``.
+    ``NoCardFree``, ``NameTaken``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``, and
+    ``standing.OrderingClosed`` for what was not ordered before.
     """
     by.require("orders.create")
     wish = _normal(wish)
@@ -182,6 +183,7 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
         before = _before(by, idempotency_key, wish)
         if before is not None:
             return before
+        standing.require_ordering(Organization.objects.get(pk=by.organization.pk))
         _refuse_name(by, wish.name)
         priced = quote(wish=wish, project=project, now=now)
         subjects = budgets.subjects_of(by.organization, project)
