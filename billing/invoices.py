@@ -44,6 +44,7 @@ log = structlog.get_logger()
 
 DUE_DAYS = 30
 CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
+TEST_FREE = "test"  # price version of requests with test keys, which cost nothing
 VAT_RULE = "truncate"  # below one won cut off, on the invoice's supply value
 
 
@@ -91,7 +92,7 @@ def _used_tokens(organization: Organization, until: datetime) -> dict[Item, int]
     """Tokens by item. What was written off is the operator's loss: taken back by a correction."""
     rows = (
         _entries(organization, until)
-        .exclude(price_version=CARD_PAID)
+        .exclude(price_version__in=[CARD_PAID, TEST_FREE])
         .annotate(
             year=ExtractYear("admitted_at", tzinfo=SEOUL),
             month=ExtractMonth("admitted_at", tzinfo=SEOUL),

@@ -47,6 +47,11 @@ DURE_SITES_FILE = env.str("DURE_SITES_FILE", default="")
 DURE_EMBEDDED = env.bool("DURE_EMBEDDED", default=False)  # the embedded stack runs us
 VALKEY_URL = env.str("VALKEY_URL")
 
+# The registry of businesses (.env.example has the address). Without it, customers wait until the
+# operator has read their documents.
+DURE_REGISTRY_URL = env.str("DURE_REGISTRY_URL", default="")
+DURE_REGISTRY_KEY = env.str("DURE_REGISTRY_KEY", default="")
+
 # The seller on invoices. The defaults are made up, say so, and suit only a demonstration.
 DURE_SELLER_NAME = env.str("DURE_SELLER_NAME", default="두레 운영 (예시)")
 DURE_SELLER_NUMBER = env.str("DURE_SELLER_NUMBER", default="5048600001")
@@ -292,6 +297,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tenants.tasks.review_access",
         "schedule": 3600.0,
         "options": {"expires": 3600},
+    },
+    "ask-registry": {
+        "task": "tenants.tasks.ask_registry",
+        "schedule": 15.0,
+        "options": {"expires": 15},
     },
     "close-month": {
         "task": "portal.deployments.tasks.close_last_month",

@@ -8,9 +8,8 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from tenants import names, numbers
-from tenants.actions.organizations import OPEN_KINDS
-from tenants.models import DataClass, OrganizationKind, User
+from tenants import names
+from tenants.models import DataClass, User
 
 
 def clean_name(value: str, longest: int) -> str:
@@ -38,35 +37,6 @@ class SignupForm(forms.Form):
         """Called by allauth once the user exists."""
         user.name = self.cleaned_data["name"]
         user.save(update_fields=["name"])
-
-
-class OrganizationForm(forms.Form):
-    kind = forms.ChoiceField(
-        label=_("Kind of organization"),
-        choices=[(kind.value, kind.label) for kind in OPEN_KINDS],
-        widget=forms.RadioSelect,
-        initial=OrganizationKind.SME,
-    )
-    name = forms.CharField(
-        label=_("Name of the organization"),
-        max_length=80,
-        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
-    )
-    business_number = forms.CharField(
-        label=_("Business number"),
-        max_length=40,
-        help_text=_("10 digits, with or without dashes."),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-    )
-
-    def clean_name(self) -> str:
-        return clean_name(self.cleaned_data["name"], 80)
-
-    def clean_business_number(self) -> str:
-        try:
-            return numbers.normalized(self.cleaned_data["business_number"])
-        except numbers.BadBusinessNumber as error:
-            raise forms.ValidationError(str(error), code="business_number") from error
 
 
 class ProjectForm(forms.Form):

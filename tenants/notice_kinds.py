@@ -202,4 +202,41 @@ KINDS: dict[str, Kind] = {
         _("It was due on %(due)s. Decide the open lines and sign."),
         Severity.WARNING,
     ),
+    "registration.active": Kind(
+        _("Your organization is confirmed"),
+        _("“%(name)s” is confirmed. Live keys and orders are open."),
+    ),
+    "registration.unverifiable": Kind(
+        _("Your organization could not be confirmed"),
+        _(
+            "The registry of businesses does not know the number of “%(name)s”. Hand in the "
+            "registration certificate. Test keys work meanwhile."
+        ),
+        Severity.WARNING,
+    ),
+    "registration.suspended": Kind(
+        _("Your business is registered as suspended"),
+        _(
+            "The registry of businesses says that “%(name)s” is suspended. Nothing new can be "
+            "ordered; reading, paying and stopping go on. If this is wrong, ask your tax office."
+        ),
+        Severity.URGENT,
+    ),
+    "registration.closed": Kind(
+        _("Your business is registered as closed"),
+        _(
+            "The registry of businesses says that “%(name)s” is closed. Nothing new can be "
+            "ordered; reading, paying and stopping go on. If this is wrong, ask your tax office."
+        ),
+        Severity.URGENT,
+    ),
+    "registration.asked": Kind(
+        _("The operator asks for a document"),
+        _("About the registration of “%(name)s”: %(message)s"),
+        Severity.WARNING,
+    ),
+    "evidence.waiting": Kind(
+        _("A customer handed in a document"),
+        _("“%(name)s” waits to be confirmed. Read the document, then confirm or ask back."),
+    ),
 }

@@ -9,6 +9,7 @@ VERBS = {
     "organization.read": _("See the organization"),
     "organization.change": _("Change the organization"),
     "policies.change": _("Change the rules of sign-in"),
+    "evidence.open": _("Open the organization's registration documents"),
     "members.read": _("See members"),
     "members.change": _("Invite, change and remove members"),
     "access.read": _("See access reviews"),
@@ -30,6 +31,7 @@ VERBS = {
     "audit.change": _("Set for how long the audit log is kept"),
     "operator.read": _("See all sites and customers"),
     "operator.change": _("Run sites"),
+    "operator.verify": _("Read registration documents and confirm customers"),
     "operator.notes": _("Write notes about customers"),
     "operator.quotas": _("Change customers' quotas"),
     "operator.suspend": _("Suspend customers, with a second person, and lift it"),
@@ -51,7 +53,7 @@ class Role(models.TextChoices):
 
 ROLES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(set(VERBS) - _OPERATOR),
-    Role.ADMINISTRATOR: frozenset(set(VERBS) - _OPERATOR - {"budgets.change"}),
+    Role.ADMINISTRATOR: frozenset(set(VERBS) - _OPERATOR - {"budgets.change", "evidence.open"}),
     Role.DEVELOPER: frozenset(
         (_READ - {"members.read", "access.read", "audit.read", "invoices.read"})
         | {"keys.change", "endpoints.change", "orders.create"}
@@ -81,7 +83,9 @@ def given_by(giver: str) -> list[tuple[str, str]]:
 STAFF: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(_OPERATOR),
     Role.ADMINISTRATOR: frozenset(_OPERATOR - {"operator.prices"}),
-    Role.DEVELOPER: frozenset({"operator.read", "operator.notes", "operator.view_as"}),
+    Role.DEVELOPER: frozenset(
+        {"operator.read", "operator.notes", "operator.verify", "operator.view_as"}
+    ),
     Role.BUDGET_OFFICER: frozenset({"operator.read", "operator.notes", "operator.prices"}),
     Role.AUDITOR: frozenset({"operator.read"}),
 }

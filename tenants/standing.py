@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from tenants import registrations
 from tenants.models import OperatorHold, Organization
 
 
@@ -24,7 +25,7 @@ class OrderingClosed(Exception):
 
 def reasons(organization: Organization) -> list[str]:
     """Sentences in the reader's language; none if the organization may order."""
-    return _of_hold(organization)
+    return [*_of_hold(organization), *registrations.reasons(organization)]
 
 
 def _of_hold(organization: Organization) -> list[str]:

@@ -1,10 +1,12 @@
-"""Workers' doors to people and rights: the audit log, access reviews, mails, proposals."""
+"""Workers' doors to people and rights: the audit log, access reviews, mails, proposals,
+and customers that the registry of businesses is to be asked about."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from tenants import digests, inbox, key_watch, mails, pruning, sealing, sending, verifying
-from tenants.actions import proposals, reviews
+from tenants.actions import checks, proposals, reviews
+from tenants.registry.chosen import registry
 
 
 @shared_task
@@ -62,3 +64,9 @@ def review_access() -> None:
     now = timezone.now()
     reviews.open_due(now=now)
     reviews.announce_overdue(now=now)
+
+
+@shared_task
+def ask_registry() -> None:
+    """Those that are due: new ones at once, all others each night, silence again after a pause."""
+    checks.sweep(registry=registry(), now=timezone.now())

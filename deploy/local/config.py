@@ -21,6 +21,7 @@ SITES = [
     ("daejeon-1", "daejeon", "대전-1", "Daejeon 1", {"atom-plus": 2}),
 ]
 ENGINES_PER_SITE = 12
+PORTS = ("DURE_PG_PORT", "DURE_ADMISSION_PORT", "DURE_BROKER_PORT", "DURE_REGISTRY_PORT")
 
 
 @dataclass
@@ -91,6 +92,8 @@ class Config:
             "DURE_DATA_DIR": str(self.folder),
             "DURE_OUTBOX_DIR": str(self.folder / "outbox"),
             "DURE_SITES_FILE": str(self.sites_file),
+            "DURE_REGISTRY_URL": f"http://127.0.0.1:{self.port('REGISTRY')}/nts-businessman/v1",
+            "DURE_REGISTRY_KEY": self.values["DURE_REGISTRY_KEY"],
             "DURE_EMBEDDED": "1",
             "DURE_DEMO_PASSWORD": self.values["DURE_DEMO_PASSWORD"],
             "DURE_DEMO_TOTP": self.values.get("DURE_DEMO_TOTP", ""),
@@ -134,7 +137,7 @@ def _totp_secret() -> str:
 
 
 def _new_values() -> dict[str, str]:
-    pg, admission, broker = ports.free(3)
+    pg, admission, broker, registry = ports.free(4)
     secret = {
         name: secrets.token_hex(20)
         for name in (
@@ -154,6 +157,8 @@ def _new_values() -> dict[str, str]:
         "DURE_PG_PORT": str(pg),
         "DURE_ADMISSION_PORT": str(admission),
         "DURE_BROKER_PORT": str(broker),
+        "DURE_REGISTRY_PORT": str(registry),
+        "DURE_REGISTRY_KEY": secrets.token_hex(20),
     }
 
 
@@ -169,9 +174,12 @@ def load_or_make() -> Config:
         config.values = _new_values()
     config.values.setdefault("DURE_AUDIT_KEY", _audit_key())  # a stack from before it had one
     config.values.setdefault("DURE_DEMO_TOTP", _totp_secret())
+    if "DURE_REGISTRY_PORT" not in config.values:
+        config.values["DURE_REGISTRY_PORT"] = str(ports.free(1)[0])
+        config.values["DURE_REGISTRY_KEY"] = secrets.token_hex(20)
     for name, default in (("DURE_WEB_PORT", "8000"), ("DURE_GATEWAY_PORT", "8080")):
         config.values[name] = os.environ.get(name) or config.values.get(name, default)
-    for name in ("DURE_PG_PORT", "DURE_ADMISSION_PORT", "DURE_BROKER_PORT"):
+    for name in PORTS:
         config.values[name] = os.environ.get(name) or config.values[name]
     for name, value in config.values.items():
         if name.endswith("_PORT") and not value.isdecimal():

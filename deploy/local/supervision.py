@@ -37,6 +37,7 @@ def programs(config: Config) -> list[Program]:
         Program("valkey-admission", config.admission().command(), priority=10),
         Program("valkey-celery", config.broker().command(), priority=10),
         *_sites(config),
+        _registry(config),
         Program("publisher", [py, "-m", "portal.routing"], "ready", env),
         Program("intake", [*manage, "intake"], "ready", env),
         Program(
@@ -63,6 +64,13 @@ def _sites(config: Config) -> list[Program]:
         env = {"DURE_SITE_TOKEN": site["token"], "PYTHONUNBUFFERED": "1"}
         found.append(Program(f"site-{site['code']}", command, "", env, priority=100))
     return found
+
+
+def _registry(config: Config) -> Program:
+    """The made-up registry of businesses."""
+    command = [python(), "-m", "deploy.local.registry", str(config.port("REGISTRY"))]
+    env = {"DURE_REGISTRY_KEY": config.values["DURE_REGISTRY_KEY"], "PYTHONUNBUFFERED": "1"}
+    return Program("registry", command, "", env, priority=100)
 
 
 def socket_path(config: Config) -> Path:

@@ -38,6 +38,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     expires_at_ms: int = 0  # 0: never
     inference: bool = True  # false: a key for the control API only
     addresses: tuple[str, ...] = ()  # ranges (CIDR) that it may come from; empty: any
+    confirmed: bool = True  # false: nobody has confirmed the organization yet, so no model is here
 
     def allows_from(self, address: str) -> bool:
         """Whether the key may be used from this address; what is no address is let in nowhere."""

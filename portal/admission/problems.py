@@ -89,6 +89,16 @@ def insufficient_scope() -> Problem:
     )
 
 
+def organization_not_confirmed() -> Problem:
+    """The key is good, but its organization has not been confirmed by registry or operator."""
+    return Problem(
+        403,
+        "organization_not_confirmed",
+        "This organization is not confirmed yet, so live keys may not call models. Use a test key "
+        "meanwhile; the portal's page 'Registration' says what is missing.",
+    )
+
+
 def address_not_allowed(address: str) -> Problem:
     """The key is good, but not from here."""
     return Problem(

@@ -145,6 +145,8 @@ async def admit(
 def _model(grant: Grant, asked: Asked) -> ModelGrant:
     model = grant.models.get(asked.model)
     if model is None:
+        if not grant.confirmed:
+            raise errors.organization_not_confirmed()
         raise errors.model_not_found(asked.model)
     if model.kind != asked.kind:
         raise errors.wrong_kind(asked.model, asked.kind)

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import connection
 
 from billing import tariffs
-from billing.invoices import CARD_PAID
+from billing.invoices import CARD_PAID, TEST_FREE
 from billing.models import Budget, TokenTariff
 from portal.admission.grants import Grant, ModelGrant
 from portal.deployments.models import Endpoint, EndpointKind, Placement
@@ -21,9 +21,12 @@ from portal.lib.money import token_price_to_micro
 from portal.routing import health
 from portal.routing.demand import Demand, TargetDemand
 from portal.routing.table import EndpointRoutes, SiteInfo, Target, TargetState
-from tenants import rls
-from tenants.models import ApiKey, OperatorHold, Organization
+from tenants import registrations, rls
+from tenants.models import ApiKey, KeyMode, OperatorHold, Organization
 from tenants.scopes import Scope
+
+# Test keys cost nothing, so their limits are ours and not the customer's.
+TEST_REQUESTS_A_MINUTE, TEST_AT_ONCE = 10, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ class _Grants:
 
     def _grant(self, key: ApiKey) -> Grant:
         organization = self.organizations[key.organization_id]
+        test = key.mode == KeyMode.TEST
         # The organization's is always in the chain: without a budget, admission refuses.
         narrower = (key.project.public_id, key.public_id)
         chain = (
@@ -176,16 +180,17 @@ class _Grants:
             org_code=organization.code,
             project=key.project.public_id,
             key=key.public_id,
-            mode="test" if key.mode == "test" else "live",
+            mode="test" if test else "live",
             models=self._models(key),
             sites=self._sites(key),
             data_class=key.project.data_class,
-            rpm=key.rpm_limit,
-            concurrency=key.concurrency_limit,
+            rpm=min(key.rpm_limit, TEST_REQUESTS_A_MINUTE) if test else key.rpm_limit,
+            concurrency=min(key.concurrency_limit, TEST_AT_ONCE) if test else key.concurrency_limit,
             budgets=chain,
             inference=Scope.INFERENCE in key.scopes,
             addresses=tuple(key.allowed_addresses),
             expires_at_ms=int(key.expires_at.timestamp() * 1000) if key.expires_at else 0,
+            confirmed=test or not registrations.is_unconfirmed(organization),
         )
 
     def _sites(self, key: ApiKey) -> tuple[str, ...]:
@@ -200,13 +205,18 @@ class _Grants:
         )
 
     def _models(self, key: ApiKey) -> dict[str, ModelGrant]:
-        """Names that the key may call: shared models, and its project's own endpoints."""
+        """Names that the key may call: shared models, and its project's own endpoints. Test keys
+        call the shared ones for nothing; live keys of an unconfirmed organization call none."""
         found: dict[str, ModelGrant] = {}
+        test = key.mode == KeyMode.TEST
+        if not test and registrations.is_unconfirmed(self.organizations[key.organization_id]):
+            return found
         for endpoint in self.shared:
             price = self.prices.get(endpoint.model.slug)
             if price is not None:  # a model without a price is not servable
-                found[endpoint.model.slug] = _model_grant(endpoint, price)
-        if key.mode == "live":
+                name = endpoint.model.slug
+                found[name] = _free_grant(endpoint) if test else _model_grant(endpoint, price)
+        if not test:
             for endpoint in self.dedicated[key.project_id]:
                 granted = _model_grant(endpoint, None)
                 found[endpoint.public_id] = found[endpoint.name] = granted
@@ -225,4 +235,17 @@ def _model_grant(endpoint: Endpoint, price: TokenTariff | None) -> ModelGrant:
         price_cached=token_price_to_micro(price.price_cached) if price else 0,
         price_out=token_price_to_micro(price.price_out) if price else 0,
         price_version=price.public_id if price else CARD_PAID,
+    )
+
+
+def _free_grant(endpoint: Endpoint) -> ModelGrant:
+    """A shared model for test keys. The ledger keeps the request; no invoice has it."""
+    return ModelGrant(
+        endpoint=endpoint.public_id,
+        model=endpoint.model.slug,
+        kind="embedding" if endpoint.model.kind == "embedding" else "chat",
+        price_in=0,
+        price_cached=0,
+        price_out=0,
+        price_version=TEST_FREE,
     )

@@ -96,6 +96,8 @@ def _model(grant: Grant, name: str, address: str) -> ModelGrant:
         raise problems.address_not_allowed(address)
     model = grant.models.get(name)
     if model is None:
+        if not grant.confirmed:
+            raise problems.organization_not_confirmed()
         raise problems.model_not_found(name)
     return model
 

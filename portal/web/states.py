@@ -96,6 +96,18 @@ CUSTOMER = {
     "active": _state("ok", "ok", _("Active")),
     "suspended": _state("bad", "pause", _("Suspended")),
 }
+REGISTRATION = {
+    "pending_registry": _state("info", "wait", _("Being checked")),
+    "active": _state("ok", "ok", _("Confirmed")),
+    "suspended": _state("warn", "pause", _("Business suspended")),
+    "closed": _state("bad", "bad", _("Business closed")),
+    "unverifiable": _state("warn", "warn", _("Not confirmed")),
+}
+DOCUMENT = {
+    "waiting": _state("info", "wait", _("Waiting for the operator")),
+    "accepted": _state("ok", "ok", _("Accepted")),
+    "returned": _state("warn", "warn", _("Asked back")),
+}
 PROPOSAL = {
     "open": _state("info", "wait", _("Waiting for a second person")),
     "approved": _state("ok", "ok", _("Approved and carried out")),

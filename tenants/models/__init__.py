@@ -33,6 +33,17 @@ from tenants.models.oversight import (
 from tenants.models.people import User, UserManager
 from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSignOnIdentity
 from tenants.models.projects import DataClass, Project
+from tenants.models.registration_states import Registration
+from tenants.models.registrations import (
+    Consent,
+    Evidence,
+    EvidenceKind,
+    EvidenceRequest,
+    EvidenceState,
+    RegistrationMove,
+    Signup,
+    Terms,
+)
 from tenants.models.reviews import AccessLine, AccessReview, LineDecision, LineKind
 from tenants.models.sign_ins import SignIn
 
@@ -46,11 +57,16 @@ __all__ = [
     "AuditPruning",
     "AuditRetention",
     "AuditSeal",
+    "Consent",
     "DataClass",
     "Decision",
     "Deputyship",
     "DomainClaim",
     "EventGroup",
+    "Evidence",
+    "EvidenceKind",
+    "EvidenceRequest",
+    "EvidenceState",
     "Invitation",
     "KeyAnnouncement",
     "KeyMode",
@@ -71,12 +87,16 @@ __all__ = [
     "Project",
     "Proposal",
     "Quota",
+    "Registration",
+    "RegistrationMove",
     "SignIn",
+    "Signup",
     "SingleSignOn",
     "SingleSignOnIdentity",
     "StaffView",
     "StoredFile",
     "TenantQuerySet",
+    "Terms",
     "User",
     "UserManager",
 ]

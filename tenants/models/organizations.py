@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.models.defaults import random_id
 from tenants.models.people import User
+from tenants.models.registration_states import Registration
 from tenants.roles import WHOLE, Role
 
 if TYPE_CHECKING:
@@ -34,11 +35,42 @@ class Organization(models.Model):
     business_number = models.CharField(max_length=10, null=True, unique=True)  # noqa: DJ001
     address = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
+    medical_number = models.CharField(
+        max_length=8, blank=True, default="", help_text="요양기관기호."
+    )
+    corporate_number = models.CharField(
+        max_length=13, blank=True, default="", help_text="법인등록번호."
+    )
+    # What the registry of businesses says. ``tenants.registrations`` moves it; nobody sets it.
+    registration = models.CharField(max_length=20, default=Registration.ACTIVE)
+    registration_since = models.DateTimeField(null=True)
+    registry_seen_at = models.DateTimeField(null=True, help_text="When the registry last answered.")
+    registry_tax_type = models.CharField(
+        max_length=80, blank=True, default="", help_text="In the registry's own words."
+    )
+    registry_due_at = models.DateTimeField(
+        null=True, help_text="When to ask again; a sweep that asks puts it off as its lease."
+    )
+    registry_failures = models.PositiveSmallIntegerField(default=0)
+    vouched_at = models.DateTimeField(
+        null=True, help_text="When the operator has read the evidence and believed it."
+    )
 
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(kind__in=OrganizationKind.values), name="organization_kind"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(registration__in=Registration.values),
+                name="organization_registration",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["registry_due_at"],
+                condition=models.Q(registry_due_at__isnull=False),
+                name="organization_registry_due",
             )
         ]
 
@@ -48,6 +80,10 @@ class Organization(models.Model):
     @property
     def kind_label(self) -> str:
         return str(OrganizationKind(self.kind).label)
+
+    @property
+    def registration_label(self) -> str:
+        return str(Registration(self.registration).label)
 
     @property
     def is_operator(self) -> bool:

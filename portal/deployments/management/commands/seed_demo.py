@@ -29,9 +29,11 @@ from portal.lib import ids
 from portal.lib.money import ceil_micro, token_price_to_micro
 from portal.lib.periods import SEOUL, Month
 from portal.usage.models import CardTime, LedgerEntry
-from tenants import actors, rls
-from tenants.actions import keys, members
+from tenants import actors, rls, terms
+from tenants.actions import checks, keys, members
+from tenants.founding import Founding
 from tenants.models import ApiKey, Membership, Organization, Project, User
+from tenants.registry.chosen import registry
 from tenants.roles import Role
 
 LIMIT_WON = 1_800_000
@@ -106,11 +108,16 @@ class Command(BaseCommand):
             return found
         made = onboarding.found(
             owner=owner,
-            name=customer.name,
-            kind=customer.kind,
-            business_number=customer.number,
+            founding=Founding(
+                kind=customer.kind,
+                name=customer.name,
+                business_number=customer.number,
+                medical_number="12345678" if customer.kind == "hospital" else "",
+                terms=tuple(one.public_id for one in terms.in_force(now)),
+            ),
             now=now,
         )
+        checks.sweep(registry=registry(), now=now)
         with rls.tenant(made.pk):
             actor = actors.of_membership(Membership.objects.get(user=owner))
             Budget.objects.update(limit_won=LIMIT_WON, number=2)
