@@ -44,6 +44,18 @@ def choice_of(organization: Organization) -> Choice:
     return Choice(organization.kind)
 
 
+def of(organization: Organization, **changes: str) -> Founding:
+    """The organization's own words, with some of them changed."""
+    own = Founding(
+        kind=choice_of(organization),
+        name=organization.name,
+        business_number=organization.business_number or "",
+        medical_number=organization.medical_number,
+        corporate_number=organization.corporate_number,
+    )
+    return replace(own, **changes)  # type: ignore[arg-type]
+
+
 class KindNotOpen(Exception):
     """Nobody signs up as the operator."""
 

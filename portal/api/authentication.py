@@ -21,6 +21,28 @@ class _Csrf(CsrfViewMiddleware):
         return reason
 
 
+def _require_token(request: Request) -> None:
+    """A session changes something only with its CSRF token."""
+    check = _Csrf(lambda _: None)  # type: ignore[arg-type]
+    check.process_request(request._request)
+    if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]
+        raise exceptions.PermissionDenied(f"CSRF: {reason}")
+
+
+class PersonAuthentication(BaseAuthentication):
+    """A signed-in person, of whatever organization or none; never a key."""
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        user = request._request.user
+        if request._request.headers.get("Authorization") or not user.is_authenticated:
+            return None
+        _require_token(request)
+        return user, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Session"
+
+
 class ActorAuthentication(BaseAuthentication):
     """``request.auth`` is the Actor. A session needs a CSRF token for what changes something."""
 
@@ -33,10 +55,7 @@ class ActorAuthentication(BaseAuthentication):
                 raise exceptions.PermissionDenied(str(unmet))
             return None
         if actor.key is None:
-            check = _Csrf(lambda _: None)  # type: ignore[arg-type]
-            check.process_request(request._request)
-            if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]
-                raise exceptions.PermissionDenied(f"CSRF: {reason}")
+            _require_token(request)
         return request._request.user, actor
 
     def authenticate_header(self, request: Request) -> str:

@@ -11,6 +11,7 @@ from portal.api import (
     notices,
     people,
     policies,
+    registration,
     reviews,
     schema,
     serving,
@@ -24,6 +25,50 @@ openapi = SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])
 
 urlpatterns = [
     path("organization", tenancy.OrganizationView.as_view(), name="api_organization"),
+    path("terms", registration.TermsView.as_view(), name="api_terms"),
+    path("organizations", registration.OrganizationsView.as_view(), name="api_organizations"),
+    path("registration", registration.RegistrationView.as_view(), name="api_registration"),
+    path(
+        "registration/ask",
+        registration.RegistryQuestionView.as_view(),
+        name="api_registration_ask",
+    ),
+    path("registration/evidence", registration.EvidenceListView.as_view(), name="api_evidence"),
+    path(
+        "registration/evidence/<slug:public_id>/file",
+        registration.EvidenceFileView.as_view(),
+        name="api_evidence_file",
+    ),
+    path(
+        "operator/verifications",
+        registration.VerificationsView.as_view(),
+        name="api_verifications",
+    ),
+    path(
+        "operator/verifications/<slug:public_id>",
+        registration.VerificationView.as_view(),
+        name="api_verification",
+    ),
+    path(
+        "operator/verifications/<slug:public_id>/evidence",
+        registration.VerificationEvidenceView.as_view(),
+        name="api_verification_evidence",
+    ),
+    path(
+        "operator/verifications/<slug:public_id>/approve",
+        registration.VerificationApprovalView.as_view(),
+        name="api_verification_approve",
+    ),
+    path(
+        "operator/verifications/<slug:public_id>/ask",
+        registration.VerificationQuestionView.as_view(),
+        name="api_verification_ask",
+    ),
+    path(
+        "operator/evidence/<slug:public_id>/file",
+        registration.VerificationFileView.as_view(),
+        name="api_verification_file",
+    ),
     path("projects", tenancy.ProjectsView.as_view(), name="api_projects"),
     path("projects/<slug:public_id>", tenancy.ProjectView.as_view(), name="api_project"),
     path("keys", tenancy.KeysView.as_view(), name="api_keys"),

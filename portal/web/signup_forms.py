@@ -13,10 +13,10 @@ from tenants.models import DataClass, Signup, Terms
 
 # What each choice brings, said beside it.
 KIND_HINTS = {
-    Choice.SME: _("A company or a branch of one. A monthly limit, invoices with VAT."),
-    Choice.SOLE_TRADER: _("A business in your own name, also without VAT."),
-    Choice.HOSPITAL: _("Medical data class, allowed sites only. Its code has 8 digits."),
-    Choice.PUBLIC: _("State, local government, school or other body. Budgets by fiscal year."),
+    Choice.SME: _("A company, or a branch of one."),
+    Choice.SOLE_TRADER: _("A business in your own name."),
+    Choice.HOSPITAL: _("You also give the code of the institution, 8 digits."),
+    Choice.PUBLIC: _("State, local government, school or another public body."),
 }
 CLASS_HINTS = {
     DataClass.OPEN: _("May be public: notices, texts about products."),
