@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 from uuid import UUID
+
+from PIL import Image
 
 from billing import budgets, tariffs
 from billing.models import Budget, CardTariff, TokenTariff
@@ -17,10 +20,11 @@ from portal.fleet import actions as fleet
 from portal.fleet.models import Card, Site
 from portal.lib import ids
 from portal.usage.models import CardTime, LedgerEntry
-from tenants import actors, rls
-from tenants.actions import keys
+from tenants import actors, rls, terms
+from tenants.actions import keys, registrations
 from tenants.actors import Actor
-from tenants.models import ApiKey, Membership, Organization, Project, User
+from tenants.founding import Founding
+from tenants.models import ApiKey, Evidence, Membership, Organization, Project, User
 from tenants.roles import Role
 
 NOON = datetime(2026, 11, 16, 3, 0, tzinfo=UTC)  # 12:00 in Korea, a Monday
@@ -42,6 +46,24 @@ def organization(
             business_number=number,
             created_at=NOON,
         )
+
+
+def founding(**wish: Any) -> Founding:
+    """What a new firm gives at sign-up; its number is nobody's in the cast."""
+    agreed = tuple(one.public_id for one in terms.in_force(NOON))
+    words = {"kind": "sme", "name": "새 회사", "business_number": "1248100998", "terms": agreed}
+    return Founding(**words | wish)
+
+
+def evidence(of: Organization, by: Actor) -> Evidence:
+    """A document that waits for the operator."""
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    picture = BytesIO()
+    Image.new("RGB", (4, 4)).save(picture, "PNG")
+    upload = SimpleUploadedFile("등록증.png", picture.getvalue())
+    with rls.tenant(of.pk):
+        return registrations.hand_in(kind="business", upload=upload, by=by, now=NOON)
 
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

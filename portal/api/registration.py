@@ -205,9 +205,9 @@ class RegistrationView(APIView):
         """Correct name or numbers until somebody has confirmed them."""
         actor = actor_of(request)
         actor.require("organization.change")
+        sent = _sent(CorrectionIn, request)
         with _refusals():
-            wish = founding.of(actor.organization, **_sent(CorrectionIn, request))
-            made = actions.correct(wish=wish, by=actor, now=timezone.now())
+            made = actions.correct(by=actor, now=timezone.now(), **sent)
         return Response(RegistrationOut(made).data)
 
 

@@ -155,17 +155,16 @@ def correct(request: HttpRequest) -> HttpResponse:
     initial = {name: getattr(organization, name) for name in NumbersForm.base_fields}
     form = NumbersForm(request.POST or None, initial=initial, choice=choice)
     if request.method == "POST" and form.is_valid():
-        wish = founding.Founding(kind=choice, **form.cleaned_data)
-        if _corrected(request, form, wish):
+        if _corrected(request, form):
             return redirect("registration")
     return render(
         request, "registration/correct.html", {"form": form}, status=422 if form.errors else 200
     )
 
 
-def _corrected(request: HttpRequest, form: NumbersForm, wish: founding.Founding) -> bool:
+def _corrected(request: HttpRequest, form: NumbersForm) -> bool:
     try:
-        actions.correct(wish=wish, by=doors.actor(request), now=timezone.now())
+        actions.correct(by=doors.actor(request), now=timezone.now(), **form.cleaned_data)
     except NUMBERS_REFUSED as error:
         form.refuse(error)
     except actions.NothingToDecide as error:

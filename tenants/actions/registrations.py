@@ -14,7 +14,6 @@ from portal.lib.wake import wake
 from tenants import audit, founding, notices, reasons, registrations, rls, uploads
 from tenants.actions import deeds, organizations
 from tenants.actors import Actor
-from tenants.founding import Founding
 from tenants.models import (
     Evidence,
     EvidenceKind,
@@ -110,14 +109,15 @@ def open_file(*, evidence: Evidence, by: Actor, now: datetime) -> StoredFile:
 
 
 @transaction.atomic
-def correct(*, wish: Founding, by: Actor, now: datetime) -> Organization:
+def correct(*, by: Actor, now: datetime, **changes: str) -> Organization:
     """Mend a mistyped name or number while nobody has confirmed it; the registry is asked anew.
 
-    What ``founding.checked_numbers`` refuses, ``NumberTaken``, ``NothingToDecide``.
+    ``changes`` are fields of ``Founding``. What ``founding.checked_numbers`` refuses,
+    ``NumberTaken``, ``NothingToDecide``.
     """
     by.require("organization.change")
     organization = _waiting(by.organization)
-    wish = founding.checked_numbers(wish)
+    wish = founding.checked_numbers(founding.of(organization, **changes))
     fields = ("name", "business_number", "medical_number", "corporate_number")
     before = {name: getattr(organization, name) for name in fields}
     if wish.business_number != organization.business_number:

@@ -27,12 +27,17 @@ MAKE_CUSTOMER = """
 import json
 from django.utils import timezone
 from billing import onboarding
-from tenants import actors, rls
-from tenants.actions import keys
+from tenants import actors, rls, terms
+from tenants.actions import checks, keys
+from tenants.founding import Founding
 from tenants.models import Membership, Project, User
+from tenants.registry.chosen import registry
 user = User.objects.create_user("kill@example.com", None, name="Kill")
 now = timezone.now()
-org = onboarding.found(owner=user, name="Kill", kind="sme", business_number="1248100998", now=now)
+agreed = tuple(one.public_id for one in terms.in_force(now))
+wish = Founding(kind="sme", name="Kill", business_number="1248100998", terms=agreed)
+org = onboarding.found(owner=user, founding=wish, now=now)
+checks.sweep(registry=registry(), now=now)
 with rls.tenant(org.pk):
     by = actors.of_membership(Membership.objects.get())
     key, secret = keys.create(

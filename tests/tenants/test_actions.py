@@ -7,6 +7,7 @@ from django.db import connection
 
 from tenants import actors, rls
 from tenants.actions import keys, members, organizations, projects
+from tenants.founding import KindNotOpen
 from tenants.models import ApiKey, AuditEvent, Membership, Project
 from tenants.roles import ROLES, VERBS, Role
 from tests import factories
@@ -17,33 +18,29 @@ from tests.factories import NOON
 def test_makes_an_organization_with_an_owner_and_a_project(cast: Cast) -> None:
     made, actor = organizations.create(
         owner=cast.nobody.user,
-        name="새 회사",
-        kind="hospital",
-        business_number="124-81-00998",
+        founding=factories.founding(data_class="sensitive"),
         now=NOON,
     )
 
     assert actor.role == Role.OWNER
     with rls.tenant(made.pk):
-        assert Project.objects.count() == 1
+        assert Project.objects.get().data_class == "sensitive"
         assert AuditEvent.objects.get().verb == "organization.create"
 
 
 def test_refuses_a_business_number_twice(cast: Cast) -> None:
     with pytest.raises(organizations.NumberTaken):
         organizations.create(
-            owner=cast.nobody.user, name="또", kind="sme", business_number="1234567891", now=NOON
+            owner=cast.nobody.user,
+            founding=factories.founding(business_number="1234567891"),
+            now=NOON,
         )
 
 
 def test_lets_nobody_sign_up_as_the_operator(cast: Cast) -> None:
-    with pytest.raises(organizations.KindNotOpen):
+    with pytest.raises(KindNotOpen):
         organizations.create(
-            owner=cast.nobody.user,
-            name="나",
-            kind="operator",
-            business_number="1248100998",
-            now=NOON,
+            owner=cast.nobody.user, founding=factories.founding(kind="operator"), now=NOON
         )
 
 
@@ -108,7 +105,7 @@ def test_lets_only_owners_make_owners(cast: Cast) -> None:
 @pytest.mark.parametrize("role", Role.values)
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_requires_exactly_the_verbs_of_the_role(role: str, verb: str) -> None:
-    from tenants.models import Organization
+        from tenants.models import Organization
 
     actor = actors.Actor(Organization(), ROLES[role], "user", "x", role=role)
 

@@ -14,7 +14,7 @@ from billing.models import Invoice
 from portal.deployments.actions import orders
 from portal.deployments.models import Order
 from tenants import rls
-from tenants.models import ApiKey, Organization
+from tenants.models import ApiKey
 from tests import factories
 from tests.cast import browser
 from tests.factories import CHAT, NOON
@@ -211,34 +211,6 @@ def test_bills_up_to_now_and_then_nothing(world: World) -> None:
     assert first["Location"] != second["Location"] == reverse("invoices")
     with rls.tenant(world.cast.firm.pk):
         assert Invoice.objects.count() == 2
-
-
-def test_founds_an_organization_and_goes_home(world: World) -> None:
-    body = {"kind": "hospital", "name": "새 병원", "business_number": "124-81-00998"}
-
-    answer = browser(world.cast.nobody).post(reverse("organization_new"), body)
-
-    assert answer["Location"] == reverse("home")
-    with rls.everyone(because="test"):
-        assert Organization.objects.get(business_number="1248100998").name == "새 병원"
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"kind": "operator"}, "kind"),
-        ({"business_number": "123-45-67890"}, "business_number"),
-        ({"business_number": "1234567891"}, "business_number"),
-        ({"name": "a\u200bb"}, "name"),
-    ],
-)
-def test_refuses_a_bad_organization(world: World, changes: dict[str, str], field: str) -> None:
-    body = {"kind": "sme", "name": "새 회사", "business_number": "1248100998"} | changes
-
-    answer = browser(world.cast.nobody).post(reverse("organization_new"), body)
-
-    assert answer.status_code == 422
-    assert list(answer.context["form"].errors) == [field]
 
 
 @pytest.mark.parametrize(

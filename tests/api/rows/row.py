@@ -24,6 +24,7 @@ class Row:
     path: Callable[[World], str]
     answers: str
     body: Callable[[World], Any] = lambda world: None
+    without: str = "401 401 401"  # those of WITHOUT
 
 
 def at(text: str) -> Callable[[World], str]:

@@ -52,10 +52,6 @@ def own_firm(world: World) -> dict[str, Any]:
     return {"organization": world.cast.firm.public_id}
 
 
-def bad_firm(world: World) -> dict[str, Any]:
-    return {"kind": "operator", "name": "", "business_number": "1"}
-
-
 def a_limit(world: World) -> dict[str, Any]:
     return {"limit_won": "200000000", "because": "더 많이"}
 
