@@ -24,7 +24,7 @@ from tenants import actors, rls, terms
 from tenants.actions import keys, registrations
 from tenants.actors import Actor
 from tenants.founding import Founding
-from tenants.models import ApiKey, Evidence, Membership, Organization, Project, User
+from tenants.models import ApiKey, Evidence, Membership, Organization, Project, Terms, User
 from tenants.roles import Role
 
 NOON = datetime(2026, 11, 16, 3, 0, tzinfo=UTC)  # 12:00 in Korea, a Monday
@@ -55,13 +55,34 @@ def founding(**wish: Any) -> Founding:
     return Founding(**words | wish)
 
 
+def picture() -> bytes:
+    """A small PNG file."""
+    content = BytesIO()
+    Image.new("RGB", (4, 4)).save(content, "PNG")
+    return content.getvalue()
+
+
+def terms_version(document: str, effective_at: datetime) -> Terms:
+    """A later version of a document."""
+    version = effective_at.strftime("%Y-%m-%d")
+    with rls.everyone(because="test set-up"):
+        return Terms.objects.create(
+            public_id=f"{document}-{version}-x",
+            document=document,
+            version=version,
+            effective_at=effective_at,
+            title_ko="새 약관",
+            title_en="New terms",
+            text_ko="…",
+            text_en="…",
+        )
+
+
 def evidence(of: Organization, by: Actor) -> Evidence:
     """A document that waits for the operator."""
     from django.core.files.uploadedfile import SimpleUploadedFile
 
-    picture = BytesIO()
-    Image.new("RGB", (4, 4)).save(picture, "PNG")
-    upload = SimpleUploadedFile("등록증.png", picture.getvalue())
+    upload = SimpleUploadedFile("등록증.png", picture())
     with rls.tenant(of.pk):
         return registrations.hand_in(kind="business", upload=upload, by=by, now=NOON)
 

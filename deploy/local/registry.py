@@ -71,7 +71,7 @@ class Registry:
     def report(self, number: str, state: str, *, on: date | None = None) -> None:
         """The business changes its state on a day."""
         self.history.setdefault(number, []).append((on or self.today(), state))
-        self.history[number].sort()
+        self.history[number].sort(key=lambda told: told[0])
 
     def state_of(self, number: str) -> str:
         """What it knows today, or knew ``days_behind`` days ago."""

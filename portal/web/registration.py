@@ -154,9 +154,8 @@ def correct(request: HttpRequest) -> HttpResponse:
     choice = founding.choice_of(organization)
     initial = {name: getattr(organization, name) for name in NumbersForm.base_fields}
     form = NumbersForm(request.POST or None, initial=initial, choice=choice)
-    if request.method == "POST" and form.is_valid():
-        if _corrected(request, form):
-            return redirect("registration")
+    if request.method == "POST" and form.is_valid() and _corrected(request, form):
+        return redirect("registration")
     return render(
         request, "registration/correct.html", {"form": form}, status=422 if form.errors else 200
     )

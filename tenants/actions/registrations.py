@@ -127,13 +127,13 @@ def correct(*, by: Actor, now: datetime, **changes: str) -> Organization:
     organization.kind = founding.KINDS[founding.Choice(wish.kind)]
     organization.registry_due_at, organization.registry_failures = now, 0
     organizations.keep(organization)
-    changes = {
+    changed = {
         name: {"from": was, "to": getattr(organization, name)}
         for name, was in before.items()
         if was != getattr(organization, name)
     }
     audit.record(
-        "registration.correct", by=by, now=now, subject=organization.public_id, changes=changes
+        "registration.correct", by=by, now=now, subject=organization.public_id, changes=changed
     )
     wake("tenants.tasks.ask_registry")
     return organization

@@ -105,7 +105,7 @@ def test_lets_only_owners_make_owners(cast: Cast) -> None:
 @pytest.mark.parametrize("role", Role.values)
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_requires_exactly_the_verbs_of_the_role(role: str, verb: str) -> None:
-        from tenants.models import Organization
+    from tenants.models import Organization
 
     actor = actors.Actor(Organization(), ROLES[role], "user", "x", role=role)
 
