@@ -145,6 +145,16 @@ def test_forgets_a_revoked_key_at_once(gateway: GatewayProcess, world: World) ->
     assert gateway.chat("smollm2")[0] == 401
 
 
+def test_says_that_the_organization_is_not_confirmed(gateway: GatewayProcess, world: World) -> None:
+    world.models.clear()
+    world.change_grant(confirmed=False)
+
+    answer = gateway.chat("smollm2")
+
+    assert answer[0] == 403
+    assert error(answer[1])["code"] == "organization_not_confirmed"
+
+
 def test_follows_a_grant_that_moved_to_another_endpoint(
     gateway: GatewayProcess, world: World, other_upstream: Upstream
 ) -> None:

@@ -14,7 +14,7 @@ from portal.routing import snapshot
 from portal.routing.demand import Demand, TargetDemand
 from tenants import rls
 from tenants.actions import keys
-from tenants.models import ApiKey, Project
+from tenants.models import ApiKey, Organization, Project
 from tests import factories
 from tests.factories import CHAT, EMBEDDING, NOON
 from tests.routing.conftest import Rows
@@ -57,6 +57,34 @@ def test_grants_shared_models_and_the_projects_own(rows: Rows) -> None:
 )
 def test_narrows_models(rows: Rows, changes: dict[str, Any], models: set[str]) -> None:
     assert set(grant(rows, **changes).models) == models
+
+
+def test_a_test_key_calls_shared_models_for_nothing_within_our_limits(rows: Rows) -> None:
+    one = grant(rows, key__mode="test")
+
+    free = one.models[CHAT]
+    assert (free.price_in, free.price_cached, free.price_out) == (0, 0, 0)
+    assert free.price_version == "test"
+    assert (one.rpm, one.concurrency) == (10, 2)
+
+
+@pytest.mark.parametrize("state", ["pending_registry", "unverifiable"])
+def test_an_unconfirmed_organization_has_test_keys_only(rows: Rows, state: str) -> None:
+    with rls.everyone(because="test set-up"):
+        Organization.objects.filter(pk=rows.firm.pk).update(registration=state)
+
+    live, test = grant(rows), grant(rows, key__mode="test")
+
+    assert (live.models, live.confirmed) == ({}, False)
+    assert (set(test.models), test.confirmed) == ({CHAT}, True)
+
+
+@pytest.mark.parametrize("state", ["active", "suspended", "closed"])
+def test_what_runs_goes_on_whatever_the_registry_says_later(rows: Rows, state: str) -> None:
+    with rls.everyone(because="test set-up"):
+        Organization.objects.filter(pk=rows.firm.pk).update(registration=state)
+
+    assert CHAT in grant(rows).models
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from portal.routing import trial
 from portal.routing.publish import Publisher
 from portal.routing.trial import Outcome
 from tenants import rls
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Organization
 from tests.factories import CHAT, NOON
 from tests.routing.conftest import Rows
 
@@ -35,6 +35,15 @@ def tried(
             ApiKey.objects.filter(pk=rows.key.pk).update(**key)
         publisher.turn(now=NOON + timedelta(seconds=1))
     return trial.of(key=rows.key, organization=rows.firm, model=model, address=address)
+
+
+def test_says_that_nobody_has_confirmed_the_organization(rows: Rows, publisher: Publisher) -> None:
+    with rls.everyone(because="test set-up"):
+        Organization.objects.filter(pk=rows.firm.pk).update(registration="pending_registry")
+
+    outcome = tried(rows, publisher, rpm_limit=61)
+
+    assert outcome.code == "organization_not_confirmed"
 
 
 def test_names_the_site_that_would_be_asked_and_what_is_held(
