@@ -95,7 +95,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
             [
                 ("projects", _("Projects"), "project", "projects.read"),
                 ("members", _("Members"), "users", "members.read"),
-                ("registration", _("Registration"), "check", "organization.read"),
+                ("registration", _("Registration"), "shield", "organization.read"),
                 ("policies", _("Rules of sign-in"), "gear", "policies.change"),
                 ("access_reviews", _("Access reviews"), "check", "access.read"),
                 ("audit", _("Audit log"), "audit", "audit.read"),
@@ -106,7 +106,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
             [
                 ("operator", _("Overview"), "gear", "operator.read"),
                 ("customers", _("Customers"), "users", "operator.read"),
-                ("verifications", _("Confirmations"), "check", "operator.read"),
+                ("verifications", _("Confirmations"), "shield", "operator.read"),
                 ("proposals", _("Proposals"), "check", "operator.read"),
                 ("prices", _("Prices"), "invoice", "operator.read"),
             ],

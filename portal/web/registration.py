@@ -42,7 +42,6 @@ def facts(organization: Organization) -> dict[str, Any]:
     """What every page about a registration shows of it."""
     return {
         "state": states.REGISTRATION[organization.registration],
-        "shown_number": numbers.shown(organization.business_number),
         "meaning": numbers.meaning(organization.business_number),
         "doubts": founding.warnings(organization.name, organization.corporate_number),
         "unconfirmed": registrations.is_unconfirmed(organization),

@@ -56,7 +56,7 @@ class NumbersForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     medical_number = forms.CharField(
-        label=_("Code of the medical institution"),
+        label=_("Medical institution code"),
         max_length=20,
         help_text=_("요양기관기호: 8 digits, on the notice of HIRA."),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),

@@ -134,7 +134,6 @@ def _summary(signup: Signup) -> dict[str, Any]:
     """What was filled in, read back: number as on certificates, its meaning, doubts."""
     return {
         "kind": founding.Choice(signup.choice).label,
-        "shown_number": numbers.shown(signup.business_number),
         "meaning": numbers.meaning(signup.business_number),
         "doubts": founding.warnings(signup.name, signup.corporate_number),
     }

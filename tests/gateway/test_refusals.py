@@ -152,7 +152,7 @@ def test_says_that_the_organization_is_not_confirmed(gateway: GatewayProcess, wo
     answer = gateway.chat("smollm2")
 
     assert answer[0] == 403
-    assert error(answer[1])["code"] == "organization_not_confirmed"
+    assert error(answer[2])["code"] == "organization_not_confirmed"
 
 
 def test_follows_a_grant_that_moved_to_another_endpoint(

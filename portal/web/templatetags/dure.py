@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.lib.periods import SEOUL
+from tenants import numbers
 
 register = template.Library()
 
@@ -72,6 +73,12 @@ def seconds(value: float | None) -> str:
 def hours(value: int | None) -> str:
     """Seconds as hours, to a hundredth: ``144``, ``0.01``."""
     return UNKNOWN if value is None else _grouped(Decimal(value) / 3600, 2)
+
+
+@register.filter
+def business_number(value: str | None) -> str:
+    """``123-45-67891``; nothing where there is none."""
+    return numbers.shown(value) or UNKNOWN
 
 
 @register.filter
