@@ -11,7 +11,15 @@ from typing import Any
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from tenants.models import EvidenceState, Organization, Registration, RegistrationMove
+from tenants.models import (
+    Consent,
+    Evidence,
+    EvidenceRequest,
+    EvidenceState,
+    Organization,
+    Registration,
+    RegistrationMove,
+)
 from tenants.models.registration_states import REGISTRATION_ARROWS, UNCONFIRMED
 
 
@@ -80,6 +88,33 @@ def reasons(organization: Organization) -> list[str]:
     }
     reason = found.get(Registration(organization.registration))
     return [reason] if reason else []
+
+
+def history(organization: Organization) -> QuerySet[RegistrationMove]:
+    """Its moves, the latest first."""
+    return RegistrationMove.objects.filter(organization=organization)
+
+
+def documents(organization: Organization) -> QuerySet[Evidence]:
+    """What it handed in, with the files' names but without their content."""
+    rows = Evidence.objects.filter(organization=organization).select_related("file")
+    return rows.defer("file__content")
+
+
+def document(public_id: str) -> Evidence | None:
+    """One document of any organization, for the operator's staff."""
+    rows = Evidence.objects.select_related("file", "organization")
+    return rows.filter(public_id=public_id).first()
+
+
+def questions(organization: Organization) -> QuerySet[EvidenceRequest]:
+    """What the operator asked, the latest first."""
+    return EvidenceRequest.objects.filter(organization=organization)
+
+
+def consents(organization: Organization) -> QuerySet[Consent]:
+    """Who agreed to what, the latest first."""
+    return Consent.objects.filter(organization=organization).select_related("terms", "user")
 
 
 def queue(state: str = "waiting") -> QuerySet[Organization]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -27,7 +27,7 @@ from tenants import founding, names, numbers, reasons, registrations, standing, 
 from tenants.actions import registrations as actions
 from tenants.actions.organizations import NumberTaken
 from tenants.founding import Choice, Founding
-from tenants.models import Evidence, EvidenceKind, EvidenceRequest, Organization, User
+from tenants.models import Evidence, EvidenceKind, Organization, User
 
 
 class FoundingIn(Strict):
@@ -103,7 +103,7 @@ class RegistrationOut(serializers.Serializer[Any]):
         return standing.reasons(organization)
 
     def get_asked(self, organization: Organization) -> list[str]:
-        rows = EvidenceRequest.objects.filter(organization=organization, answered_at=None)
+        rows = registrations.questions(organization).filter(answered_at=None)
         return list(rows.values_list("message", flat=True))
 
 
@@ -291,8 +291,7 @@ class VerificationEvidenceView(APIView):
     def get(self, request: Request, public_id: str) -> Response:
         """What the customer handed in."""
         actor_of(request).require("operator.verify")
-        rows = Evidence.objects.filter(organization=_find(public_id)).select_related("file")
-        return listed(request, rows, EvidenceOut)
+        return listed(request, registrations.documents(_find(public_id)), EvidenceOut)
 
 
 class VerificationFileView(APIView):
@@ -301,8 +300,9 @@ class VerificationFileView(APIView):
         """A customer's document; both audit logs keep who opened it."""
         actor = actor_of(request)
         actor.require("operator.verify")
-        rows = Evidence.objects.select_related("file", "organization")
-        evidence = get_object_or_404(rows, public_id=public_id)
+        evidence = registrations.document(public_id)
+        if evidence is None:
+            raise Http404
         return uploads.response(actions.open_file(evidence=evidence, by=actor, now=timezone.now()))
 
 

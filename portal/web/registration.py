@@ -19,13 +19,10 @@ from tenants import founding, names, numbers, registrations, standing, uploads
 from tenants.actions import registrations as actions
 from tenants.actions.organizations import NumberTaken
 from tenants.models import (
-    Consent,
     Evidence,
     EvidenceKind,
-    EvidenceRequest,
     Organization,
     Registration,
-    RegistrationMove,
 )
 
 
@@ -47,28 +44,24 @@ def facts(organization: Organization) -> dict[str, Any]:
         "unconfirmed": registrations.is_unconfirmed(organization),
         "moves": [
             (one, states.REGISTRATION[one.to_state], registrations.shown(one))
-            for one in RegistrationMove.objects.filter(organization=organization)[:20]
+            for one in registrations.history(organization)[:20]
         ],
         "evidence": [
-            (one, states.DOCUMENT[one.state])
-            for one in Evidence.objects.filter(organization=organization).select_related("file")[
-                :50
-            ]
+            (one, states.DOCUMENT[one.state]) for one in registrations.documents(organization)[:50]
         ],
-        "requests": EvidenceRequest.objects.filter(organization=organization)[:20],
+        "requests": registrations.questions(organization)[:20],
     }
 
 
 def _shown(request: HttpRequest, form: EvidenceForm, status: int = 200) -> HttpResponse:
     organization = doors.actor(request).organization
-    asked = EvidenceRequest.objects.filter(organization=organization, answered_at=None)
-    consents = Consent.objects.filter(organization=organization).select_related("terms", "user")
+    asked = registrations.questions(organization).filter(answered_at=None)
     context = {
         **facts(organization),
         "organization": organization,
         "asked": asked.first(),
         "reasons": standing.reasons(organization),
-        "consents": consents[:20],
+        "consents": registrations.consents(organization)[:20],
         "form": form,
         "polling": organization.registration == Registration.PENDING,
     }

@@ -29,6 +29,12 @@ TITLES = {
     "terms": gettext_lazy("Terms"),
     "project": gettext_lazy("First project"),
 }
+TEMPLATES = {
+    "kind": "signup/kind.html",
+    "numbers": "signup/numbers.html",
+    "terms": "signup/terms.html",
+    "project": "signup/project.html",
+}
 
 
 def _user(request: HttpRequest) -> User:
@@ -67,7 +73,7 @@ def _page(
         "all": len(signups.STEPS) + 1,
         **more,
     }
-    return render(request, f"signup/{step}.html", context, status=422 if form.errors else 200)
+    return render(request, TEMPLATES[step], context, status=422 if form.errors else 200)
 
 
 @require_GET

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,7 +13,7 @@ from portal.web import doors, states
 from portal.web.registration import facts
 from tenants import audit, reasons, registrations, uploads
 from tenants.actions import registrations as actions
-from tenants.models import Evidence, Organization
+from tenants.models import Organization
 
 
 def _find(public_id: str) -> Organization:
@@ -85,7 +85,8 @@ def ask_back(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("operator.verify")
 def open_file(request: HttpRequest, public_id: str) -> HttpResponse:
     """A customer's document; the customer's log says who opened it."""
-    rows = Evidence.objects.select_related("file", "organization")
-    evidence = get_object_or_404(rows, public_id=public_id)
+    evidence = registrations.document(public_id)
+    if evidence is None:
+        raise Http404
     stored = actions.open_file(evidence=evidence, by=doors.actor(request), now=timezone.now())
     return uploads.response(stored)

@@ -51,6 +51,14 @@ BECAUSE = {
 }
 
 
+TOLD = {
+    BusinessStatus.ACTIVE: "registration.active",
+    BusinessStatus.SUSPENDED: "registration.suspended",
+    BusinessStatus.CLOSED: "registration.closed",
+    BusinessStatus.UNKNOWN: "registration.unverifiable",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """What one sweep did: answers written, numbers that got no answer."""
@@ -158,7 +166,7 @@ def _move(organization: Organization, state: str, found: Business, now: datetime
         because=because,
     )
     notices.tell(
-        f"registration.{state}",
+        TOLD[found.status],
         organization=organization,
         to=notices.holders(organization, "organization.change"),
         now=now,
