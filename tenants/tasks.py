@@ -1,10 +1,12 @@
-"""Workers' doors to people and rights: the audit log, access reviews, mails, proposals."""
+"""Workers' doors to people and rights: the audit log, access reviews, mails, proposals,
+support."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from tenants import digests, inbox, key_watch, mails, pruning, sealing, sending, verifying
 from tenants.actions import proposals, reviews
+from tenants.support import sweeps
 
 
 @shared_task
@@ -62,3 +64,11 @@ def review_access() -> None:
     now = timezone.now()
     reviews.open_due(now=now)
     reviews.announce_overdue(now=now)
+
+
+@shared_task
+def sweep_support() -> None:
+    """Each minute: overdue requests are announced, and those solved 14 days ago closed."""
+    now = timezone.now()
+    sweeps.announce_overdue(now=now)
+    sweeps.close_solved(now=now)

@@ -11,6 +11,7 @@ from tenants.models.audit import (
 )
 from tenants.models.deputies import Deputyship
 from tenants.models.files import StoredFile
+from tenants.models.incidents import Incident, IncidentUpdate
 from tenants.models.invitations import Invitation
 from tenants.models.keys import ApiKey, KeyMode
 from tenants.models.mails import Mail, MailState
@@ -35,6 +36,15 @@ from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSig
 from tenants.models.projects import DataClass, Project
 from tenants.models.reviews import AccessLine, AccessReview, LineDecision, LineKind
 from tenants.models.sign_ins import SignIn
+from tenants.models.support import (
+    SupportAttachment,
+    SupportConsent,
+    SupportFollower,
+    SupportMessage,
+    SupportMove,
+    SupportRemark,
+    SupportRequest,
+)
 
 __all__ = [
     "AccessLine",
@@ -51,6 +61,8 @@ __all__ = [
     "Deputyship",
     "DomainClaim",
     "EventGroup",
+    "Incident",
+    "IncidentUpdate",
     "Invitation",
     "KeyAnnouncement",
     "KeyMode",
@@ -76,6 +88,13 @@ __all__ = [
     "SingleSignOnIdentity",
     "StaffView",
     "StoredFile",
+    "SupportAttachment",
+    "SupportConsent",
+    "SupportFollower",
+    "SupportMessage",
+    "SupportMove",
+    "SupportRemark",
+    "SupportRequest",
     "TenantQuerySet",
     "User",
     "UserManager",
