@@ -16,7 +16,7 @@ from tenants.support.moves import Mover
 
 MOST = 20
 
-Upload = UploadedFile[bytes]
+type Upload = UploadedFile[bytes]
 
 
 class TooManyFiles(Exception):
