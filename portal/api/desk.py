@@ -198,8 +198,7 @@ class RemarksView(APIView):
 
 
 class DeskAttachmentsView(APIView):
-    def get_parsers(self) -> list[Any]:
-        return [MultiPartParser()] if self.request.method == "POST" else super().get_parsers()
+    parser_classes = (MultiPartParser,)
 
     @extend_schema(responses=AttachmentOut(many=True))
     def get(self, request: Request, public_id: str) -> Response:

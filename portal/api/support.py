@@ -264,8 +264,7 @@ class MessagesView(APIView):
 
 
 class AttachmentsView(APIView):
-    def get_parsers(self) -> list[Any]:
-        return [MultiPartParser()] if self.request.method == "POST" else super().get_parsers()
+    parser_classes = (MultiPartParser,)
 
     @extend_schema(responses=AttachmentOut(many=True))
     def get(self, request: Request, public_id: str) -> Response:

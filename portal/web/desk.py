@@ -83,7 +83,8 @@ def index(request: HttpRequest) -> HttpResponse:
         ],
         "counts": queues.counts(by=actor, now=now),
         "chosen": filters,
-        "customer": customers.search().filter(public_id=filters.organization).first(),
+        "customer": filters.organization
+        and customers.search().filter(public_id=filters.organization).first(),
         "filtered": bool(words),
         "export": urlencode(words),
         "query": urlencode(words) + "&" if words else "",

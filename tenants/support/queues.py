@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Count, Q, QuerySet, Value, When
 
 from tenants.actors import Actor
 from tenants.models import (
@@ -100,10 +100,14 @@ class Counts:
 
 
 def counts(*, by: Actor, now: datetime) -> Counts:
-    """How much there is to do."""
-    rows = SupportRequest.objects.filter(state__in=OPEN)
-    mine = rows.filter(assignee=by.user.public_id).count() if by.user else 0
-    return Counts(open=rows.count(), overdue=rows.filter(_owed(now)).count(), mine=mine)
+    """How much there is to do, in one query."""
+    mine = Q(assignee=by.user.public_id if by.user else None)
+    found = SupportRequest.objects.filter(state__in=OPEN).aggregate(
+        open=Count("pk"),
+        overdue=Count("pk", filter=_owed(now)),
+        mine=Count("pk", filter=mine),
+    )
+    return Counts(**found)
 
 
 @dataclass(frozen=True, slots=True)

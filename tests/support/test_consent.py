@@ -241,8 +241,8 @@ def test_the_queue_offers_no_look_without_it(world: World) -> None:
 
 def test_a_view_that_outlives_the_consents_days_is_over(world: World) -> None:
     request = done(requests.ask, by=world.cast.bob.may, wish=wish(consent_days=1))
-    olivia = browser(world.cast.olivia)
     with time_machine.travel(NOON + DAY - timedelta(minutes=1), tick=False):
+        olivia = browser(world.cast.olivia)
         olivia.post(reverse("desk_view", args=[request.public_id]))
         assert world.key.name in olivia.get(reverse("keys")).content.decode()
     with time_machine.travel(NOON + DAY, tick=False):

@@ -25,7 +25,8 @@ LOG = b"2026-11-16 11:58 refused\n"
 def asked(world: World) -> SupportRequest:
     """Bob's, open, with a file; asked anew where a deed has closed it."""
     with rls.tenant(world.cast.firm.pk):
-        found = SupportRequest.objects.filter(subject=SUBJECT).exclude(state="closed").first()
+        rows = SupportRequest.objects.filter(subject=SUBJECT, attachments__isnull=False)
+        found = rows.exclude(state="closed").first()
         return found or requests.ask(
             wish=Wish(SUBJECT, SAID, "fault", "normal", consent_days=7),
             by=world.cast.bob.may,
