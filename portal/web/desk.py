@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.lib import spreadsheet
@@ -36,7 +36,7 @@ class FilterForm(forms.Form):
     )
     show = forms.ChoiceField(label=gettext_lazy("State"), required=False)
     severity = forms.ChoiceField(
-        label=gettext_lazy("Severity"),
+        label=pgettext_lazy("request", "Severity"),
         required=False,
         choices=[("", gettext_lazy("All")), *Grade.choices],
     )

@@ -154,7 +154,7 @@ class RemarkForm(forms.Form):
 
 
 class GradeForm(forms.Form):
-    severity = forms.ChoiceField(label=_("Severity"), choices=Grade.choices)
+    severity = forms.ChoiceField(label=pgettext_lazy("request", "Severity"), choices=Grade.choices)
     because = forms.CharField(
         label=_("Reason"), max_length=300, help_text=_("The customer reads it.")
     )
