@@ -27,13 +27,7 @@ from portal.api.versions import require_current, shown
 from portal.fleet.models import Site
 from tenants import audit, uploads
 from tenants.actors import Actor
-from tenants.models import (
-    Incident,
-    SupportAttachment,
-    SupportMessage,
-    SupportRemark,
-    SupportRequest,
-)
+from tenants.models import Incident, SupportRequest
 from tenants.support import attachments, desk, incidents, queues, texts
 from tenants.support.incidents import Text
 from tenants.support.queues import Filters
@@ -110,8 +104,8 @@ def _staff(request: Request, verb: str = desk.VERB) -> Actor:
     return actor
 
 
-def _find(public_id: str, *, lock: bool = False) -> SupportRequest:
-    rows = SupportRequest.objects.select_related("organization", "incident")
+def _find(actor: Actor, public_id: str, *, lock: bool = False) -> SupportRequest:
+    rows = queues.of_staff(actor)
     return get_object_or_404(
         rows.select_for_update(of=("self",)) if lock else rows, public_id=public_id
     )
@@ -147,14 +141,15 @@ class DeskRequestsView(APIView):
         subject = actor.organization.public_id
         audit.seen("customer.read", by=actor, now=now, subject=subject)
         rows = queues.queue(Filters(**body.validated_data), by=actor, now=now)
-        return listed(request, rows.select_related("incident"), DeskRequestOut, filters=names)
+        return listed(request, rows, DeskRequestOut, filters=names)
 
 
 class DeskRequestView(APIView):
     @extend_schema(operation_id="operator_support_request_retrieve", responses=DeskRequestOut)
     def get(self, request: Request, public_id: str) -> Response:
         """One request. That it was read is an event."""
-        actor, found = _staff(request), _find(public_id)
+        actor = _staff(request)
+        found = _find(actor, public_id)
         subject = found.organization.public_id
         audit.seen("customer.read", by=actor, now=timezone.now(), subject=subject)
         return shown(DeskRequestOut(found).data)
@@ -164,15 +159,15 @@ class DeskMessagesView(APIView):
     @extend_schema(responses=DeskMessageOut(many=True))
     def get(self, request: Request, public_id: str) -> Response:
         """What both sides said, newest first."""
-        _staff(request)
-        rows = SupportMessage.objects.filter(request=_find(public_id))
+        actor = _staff(request)
+        rows = queues.messages_of_staff(actor, _find(actor, public_id))
         return listed(request, rows, DeskMessageOut)
 
     @extend_schema(request=ReplyIn, responses={201: DeskMessageOut})
     def post(self, request: Request, public_id: str) -> Response:
         """Answer the customer, and say what follows from it."""
         actor = _staff(request)
-        found, body = _find(public_id), sent(ReplyIn, request)
+        found, body = _find(actor, public_id), sent(ReplyIn, request)
         with _refusals():
             made = desk.answer(
                 request=found, reply=desk.Reply(**body), by=actor, now=timezone.now()
@@ -184,14 +179,15 @@ class RemarksView(APIView):
     @extend_schema(responses=RemarkOut(many=True))
     def get(self, request: Request, public_id: str) -> Response:
         """What colleagues wrote down; the customer never sees it."""
-        _staff(request)
-        return listed(request, SupportRemark.objects.filter(request=_find(public_id)), RemarkOut)
+        actor = _staff(request)
+        rows = queues.remarks_of_staff(actor, _find(actor, public_id))
+        return listed(request, rows, RemarkOut)
 
     @extend_schema(request=shapes.MessageIn, responses={201: RemarkOut})
     def post(self, request: Request, public_id: str) -> Response:
         """Write something down."""
         actor = _staff(request)
-        found, body = _find(public_id), sent(shapes.MessageIn, request)
+        found, body = _find(actor, public_id), sent(shapes.MessageIn, request)
         with _refusals():
             made = desk.remark(request=found, by=actor, now=timezone.now(), **body)
         return Response(RemarkOut(made).data, status=201)
@@ -203,9 +199,9 @@ class DeskAttachmentsView(APIView):
     @extend_schema(responses=AttachmentOut(many=True))
     def get(self, request: Request, public_id: str) -> Response:
         """Files of both sides."""
-        _staff(request)
-        rows = SupportAttachment.objects.filter(request=_find(public_id))
-        return listed(request, rows.select_related("file").defer("file__content"), AttachmentOut)
+        actor = _staff(request)
+        rows = queues.files_of_staff(actor).filter(request=_find(actor, public_id))
+        return listed(request, rows.defer("file__content"), AttachmentOut)
 
     @extend_schema(
         request={"multipart/form-data": shapes.AttachmentIn}, responses={201: AttachmentOut}
@@ -213,7 +209,7 @@ class DeskAttachmentsView(APIView):
     def post(self, request: Request, public_id: str) -> Response:
         """Give the customer a file."""
         actor = _staff(request)
-        found, body = _find(public_id), sent(shapes.AttachmentIn, request)
+        found, body = _find(actor, public_id), sent(shapes.AttachmentIn, request)
         with _refusals():
             made = desk.attach(request=found, upload=body["file"], by=actor, now=timezone.now())
         return Response(AttachmentOut(made).data, status=201)
@@ -224,8 +220,7 @@ class DeskAttachmentView(APIView):
     def get(self, request: Request, public_id: str) -> HttpResponse:
         """The file itself; the customer's log names the download."""
         actor = _staff(request)
-        rows = SupportAttachment.objects.select_related("file", "request__organization")
-        found = get_object_or_404(rows, public_id=public_id)
+        found = get_object_or_404(queues.files_of_staff(actor), public_id=public_id)
         attachments.note_download(found, by=actor, now=timezone.now())
         return uploads.response(found.file)
 
@@ -234,8 +229,8 @@ class DeskMovesView(APIView):
     @extend_schema(responses=MoveOut(many=True))
     def get(self, request: Request, public_id: str) -> Response:
         """Each change of state and severity, and why."""
-        _staff(request)
-        return listed(request, _find(public_id).moves.all(), MoveOut)
+        actor = _staff(request)
+        return listed(request, _find(actor, public_id).moves.all(), MoveOut)
 
 
 class _Change(APIView):
@@ -243,11 +238,11 @@ class _Change(APIView):
 
     def change(self, request: Request, public_id: str, deed: Callable[..., Any]) -> Response:
         actor = _staff(request)
-        found = _find(public_id, lock=True)
+        found = _find(actor, public_id, lock=True)
         require_current(request, DeskRequestOut(found).data)
         with _refusals():
             deed(request=found, by=actor, now=timezone.now())
-        return shown(DeskRequestOut(_find(public_id)).data)
+        return shown(DeskRequestOut(_find(actor, public_id)).data)
 
 
 class GradeView(_Change):

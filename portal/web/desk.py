@@ -20,7 +20,7 @@ from portal.web import doors, states, talks
 from portal.web.support import FILE_REFUSED, REFUSED
 from portal.web.support_forms import GradeForm, LinkForm, RemarkForm, ReplyForm
 from tenants import audit, customers, reasons, uploads, viewing
-from tenants.models import Incident, Project, SupportAttachment, SupportRequest
+from tenants.models import Incident, SupportRequest
 from tenants.support import attachments, consents, desk, queues, texts
 from tenants.support.queues import Filters
 from tenants.support.words import Grade
@@ -58,9 +58,8 @@ class FilterForm(forms.Form):
         return Filters(**{name: value for name, value in self.cleaned_data.items() if value})
 
 
-def _find(public_id: str) -> SupportRequest:
-    rows = SupportRequest.objects.select_related("organization", "incident")
-    return get_object_or_404(rows, public_id=public_id)
+def _find(request: HttpRequest, public_id: str) -> SupportRequest:
+    return get_object_or_404(queues.of_staff(doors.actor(request)), public_id=public_id)
 
 
 @require_GET
@@ -105,7 +104,7 @@ def export(request: HttpRequest) -> HttpResponse:
     changes = {"narrowed_by": sorted(filters.words())}
     subject = actor.organization.public_id
     audit.record("support.export", by=actor, now=now, subject=subject, changes=changes)
-    rows = queues.queue(filters, by=actor, now=now).select_related("incident")[:MOST_EXPORTED]
+    rows = queues.queue(filters, by=actor, now=now)[:MOST_EXPORTED]
     text = "".join(spreadsheet.lines(HEAD, _cells(list(rows), now)))
     response = HttpResponse(text, content_type=spreadsheet.CONTENT_TYPE)
     name = f"support-{timezone.localdate(now)}.csv"
@@ -151,9 +150,7 @@ def _shown(
         "requester": names.get(found.requester, ""),
         "assignee": names.get(found.assignee, ""),
         "mine": bool(actor.user) and found.assignee == actor.user.public_id,  # type: ignore[union-attr]
-        "project": Project.objects.filter(
-            organization=found.organization, public_id=found.project
-        ).first(),
+        "project": queues.project_of(found),
         "incidents": talks.incident_rows([found.incident] if found.incident else []),
         "consent": talks.consent(found, now),
         "working": found.state != "closed",
@@ -170,7 +167,7 @@ def _shown(
 @doors.page_for("operator.support")
 def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     """One request, with the remarks of colleagues. That it was read is an event."""
-    actor, found = doors.actor(request), _find(public_id)
+    actor, found = doors.actor(request), _find(request, public_id)
     audit.seen("customer.read", by=actor, now=timezone.now(), subject=found.organization.public_id)
     return _shown(request, found)
 
@@ -179,7 +176,7 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("operator.support")
 def answer(request: HttpRequest, public_id: str) -> HttpResponse:
     """Say it to the customer, and what follows from it."""
-    found = _find(public_id)
+    found = _find(request, public_id)
     form = ReplyForm(request.POST, request.FILES, auto_id="reply_%s")
     if form.is_valid():
         reply = desk.Reply(**form.cleaned_data)
@@ -201,7 +198,7 @@ def answer(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("operator.support")
 def remark(request: HttpRequest, public_id: str) -> HttpResponse:
     """Tell colleagues."""
-    found, form = _find(public_id), RemarkForm(request.POST, auto_id="remark_%s")
+    found, form = _find(request, public_id), RemarkForm(request.POST, auto_id="remark_%s")
     if form.is_valid():
         try:
             desk.remark(
@@ -218,7 +215,7 @@ def remark(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("operator.support")
 def take(request: HttpRequest, public_id: str) -> HttpResponse:
     """Answer for it oneself, in place of whom the page showed."""
-    found, instead_of = _find(public_id), doors.word(request.POST, "instead_of")[:24]
+    found, instead_of = _find(request, public_id), doors.word(request.POST, "instead_of")[:24]
     try:
         desk.take(request=found, instead_of=instead_of, by=doors.actor(request), now=timezone.now())
     except (desk.TakenMeanwhile, *REFUSED) as error:
@@ -230,7 +227,7 @@ def take(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("operator.support")
 def grade(request: HttpRequest, public_id: str) -> HttpResponse:
     """Another severity, for a reason that the customer reads."""
-    found, form = _find(public_id), GradeForm(request.POST)
+    found, form = _find(request, public_id), GradeForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Choose a severity and give the reason."))
         return redirect("desk_request", public_id=public_id)
@@ -245,7 +242,7 @@ def grade(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("operator.support")
 def link(request: HttpRequest, public_id: str) -> HttpResponse:
     """Say which incident it is about."""
-    found, chosen = _find(public_id), doors.word(request.POST, "incident")
+    found, chosen = _find(request, public_id), doors.word(request.POST, "incident")
     incident = Incident.objects.filter(public_id=chosen).first()
     if chosen and incident is None:
         messages.error(request, _("There is no such incident."))
@@ -261,7 +258,7 @@ def link(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("operator.support")
 def view(request: HttpRequest, public_id: str) -> HttpResponse:
     """Look at the customer's pages, as far as it has consented for this request."""
-    found = _find(public_id)
+    found = _find(request, public_id)
     try:
         begun = consents.look(request=found, by=doors.actor(request), now=timezone.now())
     except (consents.NoConsent, viewing.OwnOrganization, reasons.BadReason) as error:
@@ -275,7 +272,7 @@ def view(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("operator.support")
 def file(request: HttpRequest, public_id: str) -> HttpResponse:
     """A file of a request; the customer's log names the download."""
-    rows = SupportAttachment.objects.select_related("file", "request__organization")
-    found = get_object_or_404(rows, public_id=public_id)
-    attachments.note_download(found, by=doors.actor(request), now=timezone.now())
+    actor = doors.actor(request)
+    found = get_object_or_404(queues.files_of_staff(actor), public_id=public_id)
+    attachments.note_download(found, by=actor, now=timezone.now())
     return uploads.response(found.file)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from portal.lib.periods import SEOUL
 from portal.web import doors, talks
 from portal.web.support_forms import IncidentForm, IncidentTextForm
-from tenants.models import Incident, SupportRequest
+from tenants.models import Incident
 from tenants.support import incidents as actions
 from tenants.support import queues, texts
 from tenants.support.incidents import Text
@@ -66,7 +66,7 @@ def _shown(
         **row,
         "found": found,
         "updates": found.updates.all(),
-        "linked": SupportRequest.objects.filter(incident=found).count(),
+        "linked": queues.linked(found),
         "form": form or IncidentTextForm(),
     }
     status = 422 if form is not None else 200

@@ -7,6 +7,18 @@ from django.db import migrations, models
 from tenants.migration_ops import AppendOnly, TenantForeignKey, TenantTable
 
 
+def _id() -> models.BigAutoField:
+    return models.BigAutoField(
+        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+    )
+
+
+def _organization() -> models.ForeignKey:
+    return models.ForeignKey(
+        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.organization"
+    )
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("tenants", "0012_people"),
@@ -23,12 +35,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Incident",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("public_id", models.CharField(max_length=24, unique=True)),
                 ("title_ko", models.CharField(max_length=120)),
                 ("title_en", models.CharField(max_length=120)),
@@ -61,12 +68,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="IncidentUpdate",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("text_ko", models.TextField(max_length=2000)),
                 ("text_en", models.TextField(max_length=2000)),
                 ("by", models.CharField(help_text="The public id of the person.", max_length=24)),
@@ -87,12 +89,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SupportRequest",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("public_id", models.CharField(max_length=24, unique=True)),
                 (
                     "requester",
@@ -135,40 +132,56 @@ class Migration(migrations.Migration):
                         to="tenants.incident",
                     ),
                 ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.organization",
-                    ),
-                ),
+                ("organization", _organization()),
             ],
             options={
                 "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["organization", "-id"], name="support_of_organization"),
+                    models.Index(
+                        condition=models.Q(
+                            ("answered_at", None), ("state__in", ["new", "with_operator"])
+                        ),
+                        fields=["due_at"],
+                        name="support_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "solved")),
+                        fields=["moved_at"],
+                        name="support_solved",
+                    ),
+                    models.Index(fields=["state", "due_at"], name="support_queue"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "id"), name="support_request_org_id"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("idempotency_key", ""), _negated=True),
+                        fields=("organization", "requester", "idempotency_key"),
+                        name="support_request_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                ["new", "with_operator", "with_customer", "solved", "closed"],
+                            )
+                        ),
+                        name="support_request_state",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
             name="SupportRemark",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("public_id", models.CharField(max_length=24, unique=True)),
                 ("author", models.CharField(max_length=24)),
                 ("text", models.TextField(max_length=10000)),
                 ("at", models.DateTimeField()),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.organization",
-                    ),
-                ),
+                ("organization", _organization()),
                 (
                     "request",
                     models.ForeignKey(
@@ -185,12 +198,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SupportMove",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("what", models.CharField(help_text="state or severity", max_length=8)),
                 ("before", models.CharField(blank=True, max_length=16)),
                 ("after", models.CharField(max_length=16)),
@@ -198,14 +206,7 @@ class Migration(migrations.Migration):
                 ("side", models.CharField(max_length=10)),
                 ("by", models.CharField(blank=True, max_length=24)),
                 ("at", models.DateTimeField()),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.organization",
-                    ),
-                ),
+                ("organization", _organization()),
                 (
                     "request",
                     models.ForeignKey(
@@ -222,12 +223,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SupportMessage",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("public_id", models.CharField(max_length=24, unique=True)),
                 ("side", models.CharField(max_length=10)),
                 (
@@ -236,14 +232,7 @@ class Migration(migrations.Migration):
                 ),
                 ("text", models.TextField(max_length=10000)),
                 ("at", models.DateTimeField()),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.organization",
-                    ),
-                ),
+                ("organization", _organization()),
                 (
                     "request",
                     models.ForeignKey(
@@ -255,26 +244,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("side__in", ["customer", "operator"])),
+                        name="support_message_side",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="SupportFollower",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("person", models.CharField(max_length=24)),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.organization",
-                    ),
-                ),
+                ("organization", _organization()),
                 (
                     "request",
                     models.ForeignKey(
@@ -284,16 +267,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("request", "person"), name="support_follower_once"
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="SupportConsent",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("given_by", models.CharField(max_length=24)),
                 ("given_at", models.DateTimeField()),
                 ("until", models.DateTimeField()),
@@ -302,14 +287,7 @@ class Migration(migrations.Migration):
                     "ended_because",
                     models.CharField(blank=True, help_text="withdrawn or closed", max_length=10),
                 ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.organization",
-                    ),
-                ),
+                ("organization", _organization()),
                 (
                     "request",
                     models.ForeignKey(
@@ -321,17 +299,23 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("request",),
+                        name="support_consent_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("until__gt", models.F("given_at"))),
+                        name="support_consent_has_an_end",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
             name="SupportAttachment",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("public_id", models.CharField(max_length=24, unique=True)),
                 ("side", models.CharField(max_length=10)),
                 ("author", models.CharField(max_length=24)),
@@ -344,14 +328,7 @@ class Migration(migrations.Migration):
                         to="tenants.storedfile",
                     ),
                 ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.organization",
-                    ),
-                ),
+                ("organization", _organization()),
                 (
                     "request",
                     models.ForeignKey(
@@ -364,79 +341,6 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["id"],
             },
-        ),
-        migrations.AddIndex(
-            model_name="supportrequest",
-            index=models.Index(fields=["organization", "-id"], name="support_of_organization"),
-        ),
-        migrations.AddIndex(
-            model_name="supportrequest",
-            index=models.Index(
-                condition=models.Q(("answered_at", None), ("state__in", ["new", "with_operator"])),
-                fields=["due_at"],
-                name="support_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="supportrequest",
-            index=models.Index(
-                condition=models.Q(("state", "solved")), fields=["moved_at"], name="support_solved"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="supportrequest",
-            index=models.Index(fields=["state", "due_at"], name="support_queue"),
-        ),
-        migrations.AddConstraint(
-            model_name="supportrequest",
-            constraint=models.UniqueConstraint(
-                fields=("organization", "id"), name="support_request_org_id"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supportrequest",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("idempotency_key", ""), _negated=True),
-                fields=("organization", "requester", "idempotency_key"),
-                name="support_request_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supportrequest",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state__in", ["new", "with_operator", "with_customer", "solved", "closed"])
-                ),
-                name="support_request_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supportmessage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("side__in", ["customer", "operator"])),
-                name="support_message_side",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supportfollower",
-            constraint=models.UniqueConstraint(
-                fields=("request", "person"), name="support_follower_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supportconsent",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at", None)),
-                fields=("request",),
-                name="support_consent_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supportconsent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("until__gt", models.F("given_at"))),
-                name="support_consent_has_an_end",
-            ),
         ),
         *(
             TenantTable(f"tenants_support{name}")

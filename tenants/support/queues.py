@@ -12,6 +12,7 @@ from django.db.models import BooleanField, Case, Count, Q, QuerySet, Value, When
 from tenants.actors import Actor
 from tenants.models import (
     Incident,
+    Project,
     SupportAttachment,
     SupportMessage,
     SupportMove,
@@ -67,14 +68,45 @@ class Filters:
         return found
 
 
+def of_staff(by: Actor) -> QuerySet[SupportRequest]:
+    """Every customer's requests, for the operator's staff."""
+    by.require("operator.support")
+    return SupportRequest.objects.select_related("organization", "incident")
+
+
+def messages_of_staff(by: Actor, request: SupportRequest) -> QuerySet[SupportMessage]:
+    by.require("operator.support")
+    return SupportMessage.objects.filter(request=request)
+
+
+def remarks_of_staff(by: Actor, request: SupportRequest) -> QuerySet[SupportRemark]:
+    by.require("operator.support")
+    return SupportRemark.objects.filter(request=request)
+
+
+def files_of_staff(by: Actor) -> QuerySet[SupportAttachment]:
+    by.require("operator.support")
+    return SupportAttachment.objects.select_related("file", "request__organization")
+
+
+def project_of(request: SupportRequest) -> Project | None:
+    """The project that it names, for the operator's staff."""
+    found = Project.objects.filter(organization=request.organization, public_id=request.project)
+    return found.first()
+
+
+def linked(incident: Incident) -> int:
+    """How many requests are about it."""
+    return SupportRequest.objects.filter(incident=incident).count()
+
+
 def _owed(now: datetime) -> Q:
     return Q(answered_at=None, state__in=UNANSWERED, due_at__lte=now)
 
 
 def queue(filters: Filters, *, by: Actor, now: datetime) -> QuerySet[SupportRequest]:
     """All customers' requests: overdue ones first, then by when the first answer is due."""
-    by.require("operator.support")
-    rows = _in_state(SupportRequest.objects.select_related("organization"), filters.show)
+    rows = _in_state(of_staff(by), filters.show)
     if filters.severity in Grade.values:
         rows = rows.filter(severity=filters.severity)
     if filters.overdue:
