@@ -333,6 +333,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "sweep-support": {
+        "task": "tenants.tasks.sweep_support",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
 }
 
 REST_FRAMEWORK = {
@@ -353,6 +358,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    # Two fields called "kind" have different choices.
+    "ENUM_NAME_OVERRIDES": {
+        "FoundingKindEnum": "tenants.founding.Choice.values",
+        "RequestKindEnum": "tenants.support.words.RequestKind.values",
+    },
 }
 
 LOGGING = {

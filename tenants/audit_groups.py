@@ -32,6 +32,8 @@ GROUPS: dict[str, EventGroup] = {
     "domain.*": RIGHTS,
     "account.*": RIGHTS,
     "key.*": RIGHTS,
+    "support.consent": RIGHTS,
+    "support.withdraw": RIGHTS,
 }
 # Months: the least by law or rule, and what an organization begins with.
 LEAST_MONTHS = {ACCESS: 24, RIGHTS: 36, OTHER: 12}

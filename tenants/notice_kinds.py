@@ -28,6 +28,7 @@ class Group(models.TextChoices):
     MONEY = "money", _("Budgets and invoices")
     ENDPOINTS = "endpoints", _("Endpoints")
     ORGANIZATION = "organization", _("Organization and members")
+    SUPPORT = "support", _("Support requests and incidents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,5 +239,43 @@ KINDS: dict[str, Kind] = {
     "evidence.waiting": Kind(
         _("A customer handed in a document"),
         _("“%(name)s” waits to be confirmed. Read the document, then confirm or ask back."),
+    ),
+    # What was said stands on the page only: mails leave the house.
+    "support.answered": Kind(
+        _("The operator answered your request"),
+        _("“%(subject)s” has an answer. The operator goes on working on it."),
+        group=Group.SUPPORT,
+    ),
+    "support.asked": Kind(
+        _("The operator asks you back"),
+        _("“%(subject)s” waits for your answer."),
+        Severity.WARNING,
+        group=Group.SUPPORT,
+    ),
+    "support.solved": Kind(
+        _("Your request is solved"),
+        _("The operator considers “%(subject)s” solved. An answer until %(until)s reopens it."),
+        group=Group.SUPPORT,
+    ),
+    "support.new": Kind(
+        _("A new support request"),
+        _("%(organization_name)s asks: “%(subject)s”. The first answer is due at %(due)s."),
+        group=Group.SUPPORT,
+    ),
+    "support.replied": Kind(
+        _("A customer answered"),
+        _("%(organization_name)s answered in “%(subject)s”."),
+        group=Group.SUPPORT,
+    ),
+    "support.overdue": Kind(
+        _("A support request is overdue"),
+        _("The first answer to “%(subject)s” of %(organization_name)s was due at %(due)s."),
+        Severity.WARNING,
+        group=Group.SUPPORT,
+    ),
+    "incident.ended": Kind(
+        _("An incident is over"),
+        _("The incident that your request “%(subject)s” is about is over."),
+        group=Group.SUPPORT,
     ),
 }

@@ -29,6 +29,7 @@ QUOTAS: dict[str, Limit] = {
     "endpoints": Limit(_("Endpoints of its own that run"), 50, 1_000),
     "replicas": Limit(_("Replicas of one endpoint"), 8, 64),
     "open_invitations": Limit(_("Open invitations"), 50, 10_000),
+    "open_requests": Limit(_("Open support requests"), 100, 10_000),
 }
 
 

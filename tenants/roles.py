@@ -26,6 +26,8 @@ VERBS = {
     "budgets.change": _("Change budgets"),
     "invoices.read": _("See invoices"),
     "invoices.issue": _("Ask for an interim invoice"),
+    "support.read": _("See all support requests"),
+    "support.write": _("Ask the operator, and see one's own requests"),
     "audit.read": _("See the audit log"),
     "audit.export": _("Export the audit log"),
     "audit.change": _("Set for how long the audit log is kept"),
@@ -36,6 +38,8 @@ VERBS = {
     "operator.quotas": _("Change customers' quotas"),
     "operator.suspend": _("Suspend customers, with a second person, and lift it"),
     "operator.prices": _("Change prices, with a second person"),
+    "operator.support": _("Answer customers' requests"),
+    "operator.incidents": _("Tell customers of incidents"),
     "operator.view_as": _("Look at a customer's pages, for a reason and a while"),
 }
 
@@ -55,13 +59,14 @@ ROLES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(set(VERBS) - _OPERATOR),
     Role.ADMINISTRATOR: frozenset(set(VERBS) - _OPERATOR - {"budgets.change", "evidence.open"}),
     Role.DEVELOPER: frozenset(
-        (_READ - {"members.read", "access.read", "audit.read", "invoices.read"})
-        | {"keys.change", "endpoints.change", "orders.create"}
+        (_READ - {"members.read", "access.read", "audit.read", "invoices.read", "support.read"})
+        | {"keys.change", "endpoints.change", "orders.create", "support.write"}
     ),
     Role.BUDGET_OFFICER: frozenset(
-        (_READ - {"keys.read", "access.read", "audit.read"}) | {"budgets.change", "invoices.issue"}
+        (_READ - {"keys.read", "access.read", "audit.read", "support.read"})
+        | {"budgets.change", "invoices.issue", "support.write"}
     ),
-    Role.AUDITOR: frozenset(_READ | {"audit.export"}),
+    Role.AUDITOR: frozenset(_READ | {"audit.export", "support.write"}),
 }
 
 
@@ -85,8 +90,11 @@ STAFF: dict[str, frozenset[str]] = {
     Role.ADMINISTRATOR: frozenset(_OPERATOR - {"operator.prices"}),
     Role.DEVELOPER: frozenset(
         {"operator.read", "operator.notes", "operator.verify", "operator.view_as"}
+        | {"operator.support", "operator.incidents"}
     ),
-    Role.BUDGET_OFFICER: frozenset({"operator.read", "operator.notes", "operator.prices"}),
+    Role.BUDGET_OFFICER: frozenset(
+        {"operator.read", "operator.notes", "operator.prices", "operator.support"}
+    ),
     Role.AUDITOR: frozenset({"operator.read"}),
 }
 

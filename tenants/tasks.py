@@ -1,5 +1,5 @@
 """Workers' doors to people and rights: the audit log, access reviews, mails, proposals,
-and customers that the registry of businesses is to be asked about."""
+customers that the registry of businesses is to be asked about, support."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -7,6 +7,7 @@ from django.utils import timezone
 from tenants import digests, inbox, key_watch, mails, pruning, sealing, sending, verifying
 from tenants.actions import checks, proposals, reviews
 from tenants.registry.chosen import registry
+from tenants.support import sweeps
 
 
 @shared_task
@@ -70,3 +71,11 @@ def review_access() -> None:
 def ask_registry() -> None:
     """Those that are due: new ones at once, all others each night, silence again after a pause."""
     checks.sweep(registry=registry(), now=timezone.now())
+
+
+@shared_task
+def sweep_support() -> None:
+    """Each minute: overdue requests are announced, and those solved 14 days ago closed."""
+    now = timezone.now()
+    sweeps.announce_overdue(now=now)
+    sweeps.close_solved(now=now)

@@ -27,7 +27,13 @@ MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 40_000_000
 MOST_PAGES = 500
 _PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg"}
-_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
+PLAIN_TEXT = "text/plain; charset=utf-8"
+_ENDINGS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "application/pdf": "pdf",
+    PLAIN_TEXT: "txt",
+}
 # What a document may not bring: programs, other files, and what runs when it is opened.
 _ACTIVE = ("/JavaScript", "/JS", "/Launch", "/EmbeddedFiles", "/RichMedia", "/XFA")
 
@@ -36,8 +42,9 @@ class BadFile(ValueError):
     """The sentence says what is wrong with the file and which are taken."""
 
 
-def checked(upload: UploadedFile[bytes]) -> tuple[str, bytes]:
-    """(media type, bytes to keep). ``BadFile`` for anything but PDF, JPG and PNG up to 10 MB."""
+def checked(upload: UploadedFile[bytes], *, plain_text: bool = False) -> tuple[str, bytes]:
+    """(media type, bytes to keep). ``BadFile`` for anything but PDF, JPG and PNG up to 10 MB,
+    and plain text where it is taken too: logs are sent to the support."""
     if upload.size is None or upload.size > MOST_BYTES:
         raise BadFile(_("The file is larger than 10 MB. Hand in a smaller one."))
     raw = upload.read(MOST_BYTES + 1)
@@ -45,7 +52,21 @@ def checked(upload: UploadedFile[bytes]) -> tuple[str, bytes]:
         raise BadFile(_("The file is empty."))
     if raw.startswith(b"%PDF-"):
         return "application/pdf", _document(raw)
+    if plain_text and (text := _plain_text(raw)) is not None:
+        return PLAIN_TEXT, text
     return _picture(raw)
+
+
+def _plain_text(raw: bytes) -> bytes | None:
+    """The text in UTF-8 where it is one; files of Korean Windows may come in CP949."""
+    for encoding in ("utf-8-sig", "cp949"):
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        plain = all(one in "\t\n\r\f" or unicodedata.category(one) != "Cc" for one in text)
+        return text.encode() if plain else None
+    return None
 
 
 def _picture(raw: bytes) -> tuple[str, bytes]:
@@ -128,10 +149,15 @@ def safe_name(name: str, media_type: str) -> str:
 
 
 def store(
-    upload: UploadedFile[bytes], *, organization: Organization, by: Actor, now: datetime
+    upload: UploadedFile[bytes],
+    *,
+    organization: Organization,
+    by: Actor,
+    now: datetime,
+    plain_text: bool = False,
 ) -> StoredFile:
     """Check a file and keep it in the organization. ``BadFile``."""
-    media_type, content = checked(upload)
+    media_type, content = checked(upload, plain_text=plain_text)
     return StoredFile.objects.create(
         public_id=ids.mint("file"),
         organization=organization,

@@ -25,7 +25,7 @@ from portal.lib.periods import SEOUL
 from tenants import audit, notices, reasons, rls, roles
 from tenants.actions import deeds
 from tenants.actors import Actor
-from tenants.models import Organization, StaffView
+from tenants.models import Organization, StaffView, SupportConsent
 
 SESSION_VIEW = "staff_view"
 LONGEST = timedelta(minutes=30)
@@ -39,9 +39,19 @@ class OwnOrganization(Exception):
 
 
 @transaction.atomic
-def begin(*, organization: Organization, because: str, by: Actor, now: datetime) -> StaffView:
+def begin(
+    *,
+    organization: Organization,
+    because: str,
+    by: Actor,
+    now: datetime,
+    consent: SupportConsent | None = None,
+) -> StaffView:
     """Half an hour of reading. One at a time: an earlier view of the same person ends.
-    ``OwnOrganization``, ``BadReason``. The door puts its id into the session."""
+    ``OwnOrganization``, ``BadReason``. The door puts its id into the session.
+
+    With a live ``consent`` it is part of that request, and ends with the consent at the latest.
+    """
     by.require("operator.view_as")
     if by.user is None or organization.is_operator:
         raise OwnOrganization
@@ -54,7 +64,8 @@ def begin(*, organization: Organization, because: str, by: Actor, now: datetime)
         staff_label=by.label,
         because=because,
         began_at=now,
-        until=now + LONGEST,
+        until=min(now + LONGEST, consent.until) if consent else now + LONGEST,
+        request=consent.request.public_id if consent else "",
     )
     _record("operator.view_as", view, by, now, because)
     notices.tell(

@@ -10,6 +10,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from tenants import origins
 from tenants.actors import NotAllowed
 
 
@@ -50,6 +51,8 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         body["detail"] = str(error.detail)
         if isinstance(error, Refused) and error.field:
             body["errors"] = [{"field": error.field, "message": str(error.detail)}]
+    if (request := context.get("request")) is not None:
+        body["request_id"] = origins.of(request).request_id  # what a support request names
     response.data = body
     response.content_type = "application/problem+json"
     return response

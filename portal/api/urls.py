@@ -7,6 +7,7 @@ from rest_framework.permissions import AllowAny
 from portal.api import (
     audit,
     customers,
+    desk,
     money,
     notices,
     people,
@@ -15,6 +16,7 @@ from portal.api import (
     reviews,
     schema,
     serving,
+    support,
     tenancy,
 )
 from portal.api import documentation as docs
@@ -180,6 +182,106 @@ urlpatterns = [
     path("notices/read", notices.NoticesReadView.as_view(), name="api_notices_read"),
     path("notices/preferences", notices.PreferencesView.as_view(), name="api_notice_preferences"),
     path("notices/<slug:public_id>/read", notices.NoticeReadView.as_view(), name="api_notice_read"),
+    path("support/requests", support.RequestsView.as_view(), name="api_requests"),
+    path("support/requests/<slug:public_id>", support.RequestView.as_view(), name="api_request"),
+    path(
+        "support/requests/<slug:public_id>/messages",
+        support.MessagesView.as_view(),
+        name="api_request_messages",
+    ),
+    path(
+        "support/requests/<slug:public_id>/attachments",
+        support.AttachmentsView.as_view(),
+        name="api_request_attachments",
+    ),
+    path(
+        "support/requests/<slug:public_id>/moves",
+        support.MovesView.as_view(),
+        name="api_request_moves",
+    ),
+    path(
+        "support/requests/<slug:public_id>/close",
+        support.CloseView.as_view(),
+        name="api_request_close",
+    ),
+    path(
+        "support/requests/<slug:public_id>/consent",
+        support.ConsentView.as_view(),
+        name="api_request_consent",
+    ),
+    path(
+        "support/requests/<slug:public_id>/follow",
+        support.FollowView.as_view(),
+        name="api_request_follow",
+    ),
+    path(
+        "support/attachments/<slug:public_id>",
+        support.AttachmentView.as_view(),
+        name="api_attachment",
+    ),
+    path("support/incidents", support.IncidentsView.as_view(), name="api_incidents"),
+    path("operator/support/requests", desk.DeskRequestsView.as_view(), name="api_desk_requests"),
+    path(
+        "operator/support/requests/<slug:public_id>",
+        desk.DeskRequestView.as_view(),
+        name="api_desk_request",
+    ),
+    path(
+        "operator/support/requests/<slug:public_id>/messages",
+        desk.DeskMessagesView.as_view(),
+        name="api_desk_messages",
+    ),
+    path(
+        "operator/support/requests/<slug:public_id>/remarks",
+        desk.RemarksView.as_view(),
+        name="api_desk_remarks",
+    ),
+    path(
+        "operator/support/requests/<slug:public_id>/attachments",
+        desk.DeskAttachmentsView.as_view(),
+        name="api_desk_attachments",
+    ),
+    path(
+        "operator/support/requests/<slug:public_id>/moves",
+        desk.DeskMovesView.as_view(),
+        name="api_desk_moves",
+    ),
+    path(
+        "operator/support/requests/<slug:public_id>/severity",
+        desk.GradeView.as_view(),
+        name="api_desk_severity",
+    ),
+    path(
+        "operator/support/requests/<slug:public_id>/assignee",
+        desk.AssigneeView.as_view(),
+        name="api_desk_assignee",
+    ),
+    path(
+        "operator/support/requests/<slug:public_id>/incident",
+        desk.LinkView.as_view(),
+        name="api_desk_link",
+    ),
+    path(
+        "operator/support/attachments/<slug:public_id>",
+        desk.DeskAttachmentView.as_view(),
+        name="api_desk_attachment",
+    ),
+    path("operator/incidents", desk.DeskIncidentsView.as_view(), name="api_desk_incidents"),
+    path(
+        "operator/incidents/<slug:public_id>",
+        desk.DeskIncidentView.as_view(),
+        name="api_desk_incident",
+    ),
+    path(
+        "operator/incidents/<slug:public_id>/updates",
+        desk.IncidentUpdatesView.as_view(),
+        name="api_incident_updates",
+    ),
+    path(
+        "operator/incidents/<slug:public_id>/end",
+        desk.IncidentEndView.as_view(),
+        name="api_incident_end",
+    ),
     path("openapi.json", openapi, name="api_schema"),
 ]
 

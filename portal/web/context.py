@@ -99,6 +99,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("policies", _("Rules of sign-in"), "gear", "policies.change"),
                 ("access_reviews", _("Access reviews"), "check", "access.read"),
                 ("audit", _("Audit log"), "audit", "audit.read"),
+                ("support", _("Support"), "help", "organization.read"),
             ],
         ),
         (
@@ -107,6 +108,8 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("operator", _("Overview"), "gear", "operator.read"),
                 ("customers", _("Customers"), "users", "operator.read"),
                 ("verifications", _("Confirmations"), "shield", "operator.read"),
+                ("desk", _("Support requests"), "help", "operator.support"),
+                ("incidents", _("Incidents"), "warn", "operator.incidents"),
                 ("proposals", _("Proposals"), "check", "operator.read"),
                 ("prices", _("Prices"), "invoice", "operator.read"),
             ],

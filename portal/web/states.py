@@ -114,3 +114,14 @@ PROPOSAL = {
     "rejected": _state("", "off", _("Rejected")),
     "expired": _state("", "off", _("Expired")),
 }
+REQUEST = {
+    "new": _state("info", "wait", pgettext_lazy("request", "New")),
+    "with_operator": _state("info", "half", _("Waiting for the operator")),
+    "with_customer": _state("warn", "pause", _("Waiting for the customer")),
+    "solved": _state("ok", "ok", pgettext_lazy("request", "Solved")),
+    "closed": _state("", "off", pgettext_lazy("request", "Closed")),
+}
+INCIDENT = {
+    "open": _state("warn", "warn", _("Going on")),
+    "over": _state("", "ok", pgettext_lazy("incident", "Over")),
+}

@@ -11,6 +11,7 @@ from tenants.models.audit import (
 )
 from tenants.models.deputies import Deputyship
 from tenants.models.files import StoredFile
+from tenants.models.incidents import Incident, IncidentUpdate
 from tenants.models.invitations import Invitation
 from tenants.models.keys import ApiKey, KeyMode
 from tenants.models.mails import Mail, MailState
@@ -46,6 +47,15 @@ from tenants.models.registrations import (
 )
 from tenants.models.reviews import AccessLine, AccessReview, LineDecision, LineKind
 from tenants.models.sign_ins import SignIn
+from tenants.models.support import (
+    SupportAttachment,
+    SupportConsent,
+    SupportFollower,
+    SupportMessage,
+    SupportMove,
+    SupportRemark,
+    SupportRequest,
+)
 
 __all__ = [
     "AccessLine",
@@ -67,6 +77,8 @@ __all__ = [
     "EvidenceKind",
     "EvidenceRequest",
     "EvidenceState",
+    "Incident",
+    "IncidentUpdate",
     "Invitation",
     "KeyAnnouncement",
     "KeyMode",
@@ -95,6 +107,13 @@ __all__ = [
     "SingleSignOnIdentity",
     "StaffView",
     "StoredFile",
+    "SupportAttachment",
+    "SupportConsent",
+    "SupportFollower",
+    "SupportMessage",
+    "SupportMove",
+    "SupportRemark",
+    "SupportRequest",
     "TenantQuerySet",
     "Terms",
     "User",

@@ -91,6 +91,9 @@ class StaffView(models.Model):
     staff = models.ForeignKey(User, models.PROTECT, related_name="+")
     staff_label = models.CharField(max_length=120)
     because = models.CharField(max_length=300, help_text="The customer reads it.")
+    request = models.CharField(
+        max_length=24, blank=True, help_text="The support request that consented to it."
+    )
     began_at = models.DateTimeField()
     until = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

@@ -95,6 +95,31 @@ def test_leaves_behind_what_rides_along_with_a_picture() -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        ("오류\r\n\t끝".encode(), "오류\r\n\t끝"),
+        (b"\xef\xbb\xbfwith a mark", "with a mark"),
+        ("한글 윈도".encode("cp949"), "한글 윈도"),
+        (b"<script>alert(1)</script>", "<script>alert(1)</script>"),
+    ],
+)
+def test_takes_plain_text_where_it_is_asked_for(content: bytes, kept: str) -> None:
+    media_type, found = uploads.checked(upload(content, "x.log"), plain_text=True)
+
+    assert (media_type, found.decode()) == ("text/plain; charset=utf-8", kept)
+    with pytest.raises(uploads.BadFile):
+        uploads.checked(upload(content, "x.txt"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"MZ\x00\x01", b"PK\x03\x04" + b"\0" * 64, b"\x1b[31m", b"\xff"]
+)
+def test_takes_no_program_for_text(content: bytes) -> None:
+    with pytest.raises(uploads.BadFile):
+        uploads.checked(upload(content, "x.txt"), plain_text=True)
+
+
+@pytest.mark.parametrize(
     ("name", "safe"),
     [
         ("../../etc/passwd", "passwd.pdf"),

@@ -21,7 +21,7 @@ def a_notice(world: World) -> dict[str, Any]:
 
 
 def choices(world: World) -> dict[str, Any]:
-    groups = ("keys", "money", "endpoints", "organization")
+    groups = ("keys", "money", "endpoints", "organization", "support")
     return {
         **{f"mail_{group}": "digest" for group in groups},
         "digest_hour": "8",
