@@ -17,19 +17,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.api import support as shapes
+from portal.api import support_shapes as shapes
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
 from portal.api.shapes import Strict
-from portal.api.support import AttachmentOut, IncidentOut, MoveOut, RequestOut, refusals, sent
+from portal.api.support_shapes import (
+    AttachmentOut,
+    MoveOut,
+    RequestOut,
+    refusals,
+    sent,
+)
 from portal.api.versions import require_current, shown
-from portal.fleet.models import Site
 from tenants import audit, uploads
 from tenants.actors import Actor
 from tenants.models import Incident, SupportRequest
-from tenants.support import attachments, desk, incidents, queues, texts
-from tenants.support.incidents import Text
+from tenants.support import attachments, desk, queues, texts
 from tenants.support.queues import Filters
 from tenants.support.words import Grade
 
@@ -63,20 +67,6 @@ class LinkIn(Strict):
     incident = serializers.CharField(max_length=24, allow_null=True)
 
 
-class IncidentTextIn(Strict):
-    text_ko = serializers.CharField(max_length=2000, trim_whitespace=False)
-    text_en = serializers.CharField(max_length=2000, trim_whitespace=False)
-
-
-class IncidentIn(IncidentTextIn):
-    title_ko = serializers.CharField(max_length=120)
-    title_en = serializers.CharField(max_length=120)
-    sites = serializers.ListField(
-        child=serializers.CharField(max_length=32), default=list, max_length=100
-    )
-    began_at = serializers.DateTimeField()
-
-
 class DeskRequestOut(RequestOut):
     organization = serializers.CharField(source="organization.public_id")
     organization_name = serializers.CharField(source="organization.name")
@@ -98,9 +88,9 @@ class RemarkOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-def _staff(request: Request, verb: str = desk.VERB) -> Actor:
+def _staff(request: Request) -> Actor:
     actor = actor_of(request)
-    actor.require(verb)
+    actor.require(desk.VERB)
     return actor
 
 
@@ -120,10 +110,6 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(error), code="taken", field="instead_of", status=409) from error
     except desk.SameGrade as error:
         raise Refused(str(error), code="same", field="severity", status=409) from error
-    except incidents.IncidentEnded as error:
-        raise Refused(str(error), code="ended", status=409) from error
-    except incidents.BadBeginning as error:
-        raise Refused(str(error), code="began_at", field="began_at") from error
 
 
 class DeskRequestsView(APIView):
@@ -273,67 +259,3 @@ class LinkView(_Change):
         if chosen and incident is None:
             raise Refused("There is no such incident.", code="unknown", field="incident")
         return self.change(request, public_id, lambda **more: desk.link(**more, incident=incident))
-
-
-class DeskIncidentsView(APIView):
-    @extend_schema(operation_id="operator_incidents_list", responses=IncidentOut(many=True))
-    def get(self, request: Request) -> Response:
-        """Incidents, newest first."""
-        _staff(request, incidents.VERB)
-        return listed(request, queues.incidents().prefetch_related("updates"), IncidentOut)
-
-    @extend_schema(request=IncidentIn, responses={201: IncidentOut})
-    def post(self, request: Request) -> Response:
-        """Tell of one: every signed-in customer reads it at once."""
-        actor = _staff(request, incidents.VERB)
-        body = sent(IncidentIn, request)
-        known = set(Site.objects.filter(code__in=body["sites"]).values_list("code", flat=True))
-        if unknown := sorted(set(body["sites"]) - known):
-            raise Refused(f"Unknown: {', '.join(unknown)}.", code="unknown_site", field="sites")
-        with _refusals():
-            made = incidents.begin(
-                title=Text(body["title_ko"], body["title_en"]),
-                text=Text(body["text_ko"], body["text_en"]),
-                sites=body["sites"],
-                began_at=body["began_at"],
-                by=actor,
-                now=timezone.now(),
-            )
-        return shown(IncidentOut(made).data, 201)
-
-
-def _incident(public_id: str) -> Incident:
-    return get_object_or_404(Incident.objects.prefetch_related("updates"), public_id=public_id)
-
-
-class DeskIncidentView(APIView):
-    @extend_schema(operation_id="operator_incident_retrieve", responses=IncidentOut)
-    def get(self, request: Request, public_id: str) -> Response:
-        """One incident with its updates."""
-        _staff(request, incidents.VERB)
-        return shown(IncidentOut(_incident(public_id)).data)
-
-
-class _Tell(APIView):
-    def tell(self, request: Request, public_id: str, deed: Callable[..., Any]) -> Response:
-        actor = _staff(request, incidents.VERB)
-        found, body = _incident(public_id), sent(IncidentTextIn, request)
-        require_current(request, IncidentOut(found).data)
-        text = Text(body["text_ko"], body["text_en"])
-        with _refusals():
-            deed(incident=found, text=text, by=actor, now=timezone.now())
-        return shown(IncidentOut(_incident(public_id)).data)
-
-
-class IncidentUpdatesView(_Tell):
-    @extend_schema(request=IncidentTextIn, responses=IncidentOut)
-    def post(self, request: Request, public_id: str) -> Response:
-        """What is known by now."""
-        return self.tell(request, public_id, incidents.update)
-
-
-class IncidentEndView(_Tell):
-    @extend_schema(request=IncidentTextIn, responses=IncidentOut)
-    def post(self, request: Request, public_id: str) -> Response:
-        """It is over; everybody who asked about it is told."""
-        return self.tell(request, public_id, incidents.end)

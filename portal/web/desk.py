@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.lib import spreadsheet
@@ -47,7 +47,7 @@ class FilterForm(forms.Form):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self.fields["show"].choices = [  # type: ignore[attr-defined]
-            ("open", _("Open")),
+            ("open", pgettext("requests", "Open")),
             *((name, state["text"]) for name, state in states.REQUEST.items()),
             ("all", _("All")),
         ]

@@ -84,7 +84,7 @@ class NewForm(forms.Form):
         ),
     )
     consent_days = forms.TypedChoiceField(
-        label=_("At most for"), coerce=int, initial=consents.USUAL_DAYS
+        label=_("Consent for at most"), coerce=int, initial=consents.USUAL_DAYS
     )
     path = forms.CharField(widget=forms.HiddenInput, required=False)
     organization = forms.CharField(widget=forms.HiddenInput, max_length=24)
@@ -138,7 +138,9 @@ class NewForm(forms.Form):
 
 
 class AnswerForm(forms.Form):
-    text = forms.CharField(label=_("Answer"), max_length=LONGEST_TEXT, widget=TEXT)
+    text = forms.CharField(
+        label=pgettext_lazy("request", "Text"), max_length=LONGEST_TEXT, widget=TEXT
+    )
     upload = forms.FileField(label=_("File"), required=False, widget=FILE, help_text=TAKEN)
 
 
@@ -150,7 +152,9 @@ class ReplyForm(AnswerForm):
 
 
 class RemarkForm(forms.Form):
-    text = forms.CharField(label=_("Internal remark"), max_length=LONGEST_TEXT, widget=FEW_LINES)
+    text = forms.CharField(
+        label=pgettext_lazy("request", "Text"), max_length=LONGEST_TEXT, widget=FEW_LINES
+    )
 
 
 class GradeForm(forms.Form):
@@ -163,7 +167,7 @@ class GradeForm(forms.Form):
 class LinkForm(forms.Form):
     """Any incident that goes on, the one that is linked, or none."""
 
-    incident = forms.ChoiceField(label=_("Incident"), required=False)
+    incident = forms.ChoiceField(label=_("Is about"), required=False)
 
     def __init__(self, *args: Any, request: SupportRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
