@@ -1,10 +1,21 @@
-"""Workers' doors to people and rights: the audit log, access reviews, mails, proposals."""
+"""Workers' doors to people and rights: the audit log, access reviews, mails, proposals, copies
+of personal data, and what is too old to keep."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from tenants import digests, inbox, key_watch, mails, pruning, sealing, sending, verifying
-from tenants.actions import proposals, reviews
+from tenants import (
+    digests,
+    inbox,
+    key_watch,
+    mails,
+    pruning,
+    retention,
+    sealing,
+    sending,
+    verifying,
+)
+from tenants.actions import exports, proposals, reviews
 
 
 @shared_task
@@ -62,3 +73,16 @@ def review_access() -> None:
     now = timezone.now()
     reviews.open_due(now=now)
     reviews.announce_overdue(now=now)
+
+
+@shared_task
+def make_exports() -> None:
+    """Make the copies that people wait for."""
+    for export in exports.waiting():
+        exports.make(export, now=timezone.now())
+
+
+@shared_task
+def sweep_retention() -> None:
+    """Remove what is older than its rule allows."""
+    retention.sweep(timezone.now())

@@ -10,6 +10,7 @@ from portal.api import (
     money,
     notices,
     people,
+    personal,
     policies,
     reviews,
     schema,
@@ -24,6 +25,10 @@ openapi = SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])
 
 urlpatterns = [
     path("organization", tenancy.OrganizationView.as_view(), name="api_organization"),
+    path("organization/closing", personal.ClosingView.as_view(), name="api_closing"),
+    path("me/exports", personal.ExportsView.as_view(), name="api_exports"),
+    path("me/exports/<slug:public_id>", personal.ExportView.as_view(), name="api_export"),
+    path("me/deletion", personal.DeletionView.as_view(), name="api_deletion"),
     path("projects", tenancy.ProjectsView.as_view(), name="api_projects"),
     path("projects/<slug:public_id>", tenancy.ProjectView.as_view(), name="api_project"),
     path("keys", tenancy.KeysView.as_view(), name="api_keys"),

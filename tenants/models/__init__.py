@@ -31,6 +31,7 @@ from tenants.models.oversight import (
     StaffView,
 )
 from tenants.models.people import User, UserManager
+from tenants.models.personal import AccountDeletion, PersonalExport
 from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSignOnIdentity
 from tenants.models.projects import DataClass, Project
 from tenants.models.reviews import AccessLine, AccessReview, LineDecision, LineKind
@@ -39,6 +40,7 @@ from tenants.models.sign_ins import SignIn
 __all__ = [
     "AccessLine",
     "AccessReview",
+    "AccountDeletion",
     "ApiKey",
     "AuditChain",
     "AuditEvent",
@@ -67,6 +69,7 @@ __all__ = [
     "OperatorNote",
     "Organization",
     "OrganizationKind",
+    "PersonalExport",
     "Policy",
     "Project",
     "Proposal",

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.models.defaults import random_id
 from tenants.models.people import User
-from tenants.roles import WHOLE, Role
+from tenants.roles import WHOLE, Role, verbs_of
 
 if TYPE_CHECKING:
     from tenants.actors import Actor
@@ -34,6 +34,8 @@ class Organization(models.Model):
     business_number = models.CharField(max_length=10, null=True, unique=True)  # noqa: DJ001
     address = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
+    closes_at = models.DateTimeField(null=True, help_text="The owner wants it closed then.")
+    closed_at = models.DateTimeField(null=True, help_text="Nothing runs any more; members read.")
 
     class Meta:
         constraints: ClassVar = [
@@ -52,6 +54,10 @@ class Organization(models.Model):
     @property
     def is_operator(self) -> bool:
         return self.kind == OrganizationKind.OPERATOR
+
+    def verbs_of(self, role: str) -> frozenset[str]:
+        """What a role may do here, as things stand."""
+        return verbs_of(role, operator=self.is_operator, closed=self.closed_at is not None)
 
 
 class TenantQuerySet[M: models.Model](models.QuerySet[M]):
