@@ -3,3 +3,8 @@ from django.apps import AppConfig
 
 class BillingConfig(AppConfig):
     name = "billing"
+
+    def ready(self) -> None:
+        from tenants.traces import copies_a_name
+
+        copies_a_name("billing.BudgetChange.by", named_by="budget__public_id")

@@ -338,6 +338,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "make-exports": {
+        "task": "tenants.tasks.make_exports",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "sweep-retention": {
+        "task": "tenants.tasks.sweep_retention",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "end-accounts-and-organizations": {
+        "task": "portal.routing.tasks.sweep_endings",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
 }
 
 REST_FRAMEWORK = {

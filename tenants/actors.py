@@ -21,7 +21,6 @@ from tenants import origins, policies, rls, scopes
 from tenants.addresses import covers
 from tenants.models import ApiKey, Membership, Organization, StaffView, User
 from tenants.origins import NOWHERE, Origin
-from tenants.roles import verbs_of
 
 SESSION_ORGANIZATION = "organization"
 
@@ -73,7 +72,7 @@ class Actor:
         """Without what is lent: only this can be handed on, to keys, roles and deputies."""
         if not self.lent:
             return self.verbs
-        return verbs_of(self.role, operator=self.organization.is_operator)
+        return self.organization.verbs_of(self.role)
 
     @property
     def behalf_of(self) -> list[str]:
@@ -95,8 +94,7 @@ class Actor:
 def of_membership(membership: Membership) -> Actor:
     """The actor that a member is."""
     organization, user = membership.organization, membership.user
-    own = verbs_of(membership.role, operator=organization.is_operator)
-    lent = _lent(membership, operator=organization.is_operator)
+    own, lent = organization.verbs_of(membership.role), _lent(membership)
     return Actor(
         organization=organization,
         verbs=own.union(*(one.verbs for one in lent)),
@@ -117,11 +115,11 @@ def lending(now: datetime) -> Func:
     return Func(F("pk"), Value(day), function=LENT, output_field=JSONField())
 
 
-def _lent(membership: Membership, *, operator: bool) -> tuple[Lent, ...]:
+def _lent(membership: Membership) -> tuple[Lent, ...]:
     """Asked with ``lending`` only; a deputy sees no more projects than the one who is away."""
     roles: list[dict[str, Any]] = getattr(membership, "lent", [])
     return tuple(
-        Lent(verbs_of(one["role"], operator=operator), one["absent"])
+        Lent(membership.organization.verbs_of(one["role"]), one["absent"])
         for one in roles
         if one["all_projects"]
         or (not membership.all_projects and set(membership.projects) <= set(one["projects"]))
@@ -144,7 +142,7 @@ def _verbs_of_maker(key: ApiKey, maker: Membership | None) -> frozenset[str]:
     """A key never does more than the member who answers for it may do at this moment."""
     if maker is None or not (maker.all_projects or key.project.public_id in maker.projects):
         return frozenset()
-    return verbs_of(maker.role, operator=key.organization.is_operator)
+    return key.organization.verbs_of(maker.role)
 
 
 class AddressNotAllowed(PermissionDenied):

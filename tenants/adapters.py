@@ -10,7 +10,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from portal.lib.sealing import seal, unseal
+from portal.lib.sealing import looks_sealed, seal, unseal
 from tenants import safety
 from tenants.models import User
 
@@ -90,6 +90,19 @@ class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
 
 class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """Kakao and Naver say who somebody is there; an address is confirmed by us, always."""
+
+    def list_apps(
+        self,
+        request: HttpRequest,
+        provider: str | None = None,
+        client_id: str | None = None,
+    ) -> list[SocialApp]:
+        """Providers of the environment, and of the database, whose secrets are sealed there."""
+        found: list[SocialApp] = super().list_apps(request, provider, client_id)
+        for one in found:
+            if one.pk and looks_sealed(one.secret):
+                one.secret = unseal(one.secret, settings.DURE_SEAL_KEYS)
+        return found
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         for one in sociallogin.email_addresses:

@@ -106,7 +106,10 @@ def _remember(organization: Organization, by: Actor, subject: str) -> None:
         if one is None:
             _introduce(organization, ref, label, email)
         elif label and one.erased_at is None and (one.label, one.email) != (label, email):
-            _people(organization).filter(ref=ref).update(label=label, email=email)
+            former = {*one.formerly, one.label, one.email} - {label, email, ""}
+            _people(organization).filter(ref=ref).update(
+                label=label, email=email, formerly=sorted(former)
+            )
 
 
 def _people(organization: Organization) -> Any:
@@ -129,7 +132,7 @@ def forget(person: User, *, now: datetime) -> int:
     """Erase a person's name behind every organization's log; how many knew it. The log stays."""
     with rls.everyone(because="a deleted account's name goes from every log"):
         rows = AuditPerson.objects.filter(ref=person.public_id, erased_at=None)
-        return rows.update(label="", email="", erased_at=now)
+        return rows.update(label="", email="", formerly=[], erased_at=now)
 
 
 def without_secrets(value: Any) -> Any:

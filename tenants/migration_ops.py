@@ -123,3 +123,50 @@ class AppendOnly(RunSQL):
                 f"DROP FUNCTION {table}_append_only()",
             ],
         )
+
+
+class ErasableName(RunSQL):
+    """In rows that may not change, ``columns`` copy people's names: each may become
+    ``former member usr_…`` when the person's account ends, and nothing else changes.
+
+    ``unless`` is that of ``AppendOnly``. ``trigger`` and ``function`` name what keeps the rows,
+    ``others`` what it refuses besides UPDATE.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        *columns: str,
+        unless: str = "",
+        trigger: str = "append_only",
+        function: str = "",
+        others: str = "DELETE",
+    ) -> None:
+        function = function or f"{table}_append_only"
+        listed = ", ".join(f"'{column}'" for column in columns)
+        only_names = " AND ".join(
+            [
+                f"to_jsonb(NEW) - ARRAY[{listed}] = to_jsonb(OLD) - ARRAY[{listed}]",
+                *(
+                    f"(NEW.{column} = OLD.{column} OR NEW.{column} LIKE 'former member usr\\_%')"
+                    for column in columns
+                ),
+            ]
+        )
+        may = f"({only_names})" + (f" OR ({unless})" if unless else "")
+        guard = f"WHEN (NOT ({unless}))" if unless else ""
+        refuse = f"FOR EACH ROW {{when}} EXECUTE FUNCTION {function}()"
+        super().__init__(
+            [
+                f"DROP TRIGGER {trigger} ON {table}",
+                f"CREATE TRIGGER {trigger} BEFORE {others} ON {table} {refuse.format(when=guard)}",
+                f"CREATE TRIGGER {trigger}_update BEFORE UPDATE ON {table} "
+                + refuse.format(when=f"WHEN (NOT ({may}))"),
+            ],
+            [
+                f"DROP TRIGGER {trigger}_update ON {table}",
+                f"DROP TRIGGER {trigger} ON {table}",
+                f"CREATE TRIGGER {trigger} BEFORE {others} OR UPDATE ON {table} "
+                + refuse.format(when=guard),
+            ],
+        )

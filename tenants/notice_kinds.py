@@ -278,4 +278,43 @@ KINDS: dict[str, Kind] = {
         _("The incident that your request “%(subject)s” is about is over."),
         group=Group.SUPPORT,
     ),
+    "account.deletion_asked": Kind(
+        _("Your account ends soon"),
+        _("Your account ends on %(day)s. Until then you can undo it."),
+        Severity.WARNING,
+        security=True,
+    ),
+    "account.deletion_held": Kind(
+        _("Your account could not end yet"),
+        _("You are the only owner of %(name)s. Make somebody else an owner there, or close it."),
+        Severity.WARNING,
+        security=True,
+    ),
+    "account.export_ready": Kind(
+        _("The copy of your data is ready"),
+        _("You can fetch the copy of your data until %(day)s."),
+        security=True,
+    ),
+    "member.leaving": Kind(
+        _("A member leaves"),
+        _("%(name)s leaves on %(day)s. API keys that end then: %(keys)s. Hand over what stays."),
+        Severity.WARNING,
+    ),
+    "organization.closing": Kind(
+        _("The organization closes"),
+        _("%(by)s closes the organization %(name)s on %(day)s. An owner can undo it until then."),
+        Severity.URGENT,
+        security=True,
+    ),
+    "organization.closing_undone": Kind(
+        _("The organization stays"),
+        _("%(by)s took back that the organization %(name)s closes."),
+        security=True,
+    ),
+    "organization.closed": Kind(
+        _("The organization is closed"),
+        _("The organization %(name)s is closed. Its members can read until %(day)s."),
+        Severity.WARNING,
+        security=True,
+    ),
 }

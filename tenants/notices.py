@@ -19,7 +19,6 @@ from tenants import mails, preferences, rls
 from tenants.models import Membership, Notice, Organization, User
 from tenants.notice_kinds import KINDS, Kind, sentence
 from tenants.notice_routes import Preferences, Route, route
-from tenants.roles import verbs_of
 
 _BATCH = 1000
 
@@ -59,7 +58,7 @@ def holders(organization: Organization, verb: str) -> list[User]:
     return [
         one.user
         for one in Membership.objects.filter(organization=organization).select_related("user")
-        if verb in verbs_of(one.role, operator=organization.is_operator)
+        if verb in organization.verbs_of(one.role)
     ]
 
 

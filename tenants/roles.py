@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 VERBS = {
     "organization.read": _("See the organization"),
     "organization.change": _("Change the organization"),
+    "organization.close": _("Close the organization"),
     "policies.change": _("Change the rules of sign-in"),
     "evidence.open": _("Open the organization's registration documents"),
     "members.read": _("See members"),
@@ -57,7 +58,9 @@ class Role(models.TextChoices):
 
 ROLES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(set(VERBS) - _OPERATOR),
-    Role.ADMINISTRATOR: frozenset(set(VERBS) - _OPERATOR - {"budgets.change", "evidence.open"}),
+    Role.ADMINISTRATOR: frozenset(
+        set(VERBS) - _OPERATOR - {"budgets.change", "organization.close", "evidence.open"}
+    ),
     Role.DEVELOPER: frozenset(
         (_READ - {"members.read", "access.read", "audit.read", "invoices.read", "support.read"})
         | {"keys.change", "endpoints.change", "orders.create", "support.write"}
@@ -99,9 +102,15 @@ STAFF: dict[str, frozenset[str]] = {
 }
 
 
-def verbs_of(role: str, *, operator: bool) -> frozenset[str]:
-    """Verbs of a role; in the operator's organization, its staff have more."""
-    return ROLES[role] | STAFF[role] if operator else ROLES[role]
+# What is left of the roles in an organization that is closed: reading, and who may still read.
+_CLOSED = frozenset(_READ | {"audit.export", "members.change"})
+
+
+def verbs_of(role: str, *, operator: bool, closed: bool = False) -> frozenset[str]:
+    """Verbs of a role; in the operator's organization, its staff have more, and in a closed one
+    there is nothing left to change but who reads."""
+    verbs = ROLES[role] | STAFF[role] if operator else ROLES[role]
+    return verbs & _CLOSED if closed else verbs
 
 
 def table() -> list[tuple[str, str, list[bool]]]:

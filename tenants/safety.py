@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from datetime import datetime, timedelta
 
+from allauth.account import app_settings as account_settings
+from allauth.account.internal.flows import reauthentication
 from allauth.account.internal.flows.login import get_authentication_records
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -67,6 +70,21 @@ def happened(what: str, user: User, *, now: datetime, **words: str) -> bool:
                 **words,
             )
     return bool(mine)
+
+
+def confirmed_lately(request: HttpRequest, user: User) -> bool:
+    """Whether the person has proven who they are within minutes: what ends an account, or takes
+    its data away, asks for it. Who has neither password nor second factor proves it by signing in.
+    """
+    if reauthentication.get_reauthentication_flows(user):
+        return bool(reauthentication.did_recently_reauthenticate(request))
+    proofs = [float(one.get("at", 0)) for one in get_authentication_records(request, user)]
+    return bool(proofs) and time.time() - max(proofs) < account_settings.REAUTHENTICATION_TIMEOUT
+
+
+def can_confirm(user: User) -> bool:
+    """Whether there is a page that asks for the proof (``account_reauthenticate``)."""
+    return bool(reauthentication.get_reauthentication_flows(user))
 
 
 def _methods(request: HttpRequest, user: User) -> str:

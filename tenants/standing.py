@@ -1,13 +1,14 @@
 """Whether an organization may order what costs money, and why not. Reading and paying go on.
 
-Each reason is derived from rows that others keep (the registry's word, the operator's hold); an
-action that makes a new obligation calls ``require_ordering`` first.
+Each reason is derived from rows that others keep (the registry's word, the operator's hold, an
+owner's wish to close); an action that makes a new obligation calls ``require_ordering`` first.
 """
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from portal.lib.periods import SEOUL
 from tenants import registrations
 from tenants.models import OperatorHold, Organization
 
@@ -25,7 +26,27 @@ class OrderingClosed(Exception):
 
 def reasons(organization: Organization) -> list[str]:
     """Sentences in the reader's language; none if the organization may order."""
-    return [*_of_hold(organization), *registrations.reasons(organization)]
+    return [
+        *_of_closing(organization),
+        *_of_hold(organization),
+        *registrations.reasons(organization),
+    ]
+
+
+def _of_closing(organization: Organization) -> list[str]:
+    """An owner closes it, or has."""
+    if organization.closed_at is not None:
+        return [_("This organization is closed. Its members read; nothing can be ordered.")]
+    if organization.closes_at is None:
+        return []
+    day = f"{organization.closes_at.astimezone(SEOUL):%Y-%m-%d}"
+    return [
+        _(
+            "This organization closes on %(day)s, and nothing new can be ordered. An owner can "
+            "undo that until then."
+        )
+        % {"day": day}
+    ]
 
 
 def _of_hold(organization: Organization) -> list[str]:

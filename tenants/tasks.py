@@ -1,11 +1,22 @@
 """Workers' doors to people and rights: the audit log, access reviews, mails, proposals,
-customers that the registry of businesses is to be asked about, support."""
+customers that the registry of businesses is to be asked about, support,
+copies of personal data, and what is too old to keep."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from tenants import digests, inbox, key_watch, mails, pruning, sealing, sending, verifying
-from tenants.actions import checks, proposals, reviews
+from tenants import (
+    digests,
+    inbox,
+    key_watch,
+    mails,
+    pruning,
+    retention,
+    sealing,
+    sending,
+    verifying,
+)
+from tenants.actions import checks, exports, proposals, reviews
 from tenants.registry.chosen import registry
 from tenants.support import sweeps
 
@@ -79,3 +90,16 @@ def sweep_support() -> None:
     now = timezone.now()
     sweeps.announce_overdue(now=now)
     sweeps.close_solved(now=now)
+
+
+@shared_task
+def make_exports() -> None:
+    """Make the copies that people wait for."""
+    for export in exports.waiting():
+        exports.make(export, now=timezone.now())
+
+
+@shared_task
+def sweep_retention() -> None:
+    """Remove what is older than its rule allows."""
+    retention.sweep(timezone.now())

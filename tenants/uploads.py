@@ -167,6 +167,7 @@ def store(
         sha256=hashlib.sha256(content).hexdigest(),
         content=content,
         created_by=by.label,
+        made_by=by.user,
         created_at=now,
     )
 

@@ -163,7 +163,8 @@ class _Grants:
     def _is_over(self, key: ApiKey) -> bool:
         # Expiry stands in the grant: Valkey's clock ends it, also with the publisher dead.
         ended = key.revoked_at is not None or key.project.archived_at is not None
-        return ended or key.organization_id in self.held
+        closed = self.organizations[key.organization_id].closed_at is not None
+        return ended or closed or key.organization_id in self.held
 
     def _grant(self, key: ApiKey) -> Grant:
         organization = self.organizations[key.organization_id]

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from tenants import audit, scopes
 from tenants.actors import Actor
 from tenants.models import ApiKey, Membership, User
-from tenants.roles import verbs_of
 
 REVOKE = "revoke"
 
@@ -73,7 +72,7 @@ def keys_of(user: User, organization_id: int, now: datetime) -> QuerySet[ApiKey]
 
 def may_have(key: ApiKey, heir: Membership) -> bool:
     """Whether a member may make such a key in such a project."""
-    verbs = verbs_of(heir.role, operator=heir.organization.is_operator)
+    verbs = heir.organization.verbs_of(heir.role)
     return (
         "keys.change" in verbs
         and not scopes.beyond([one for one in key.scopes if one in scopes.VERBS], verbs)
@@ -118,8 +117,4 @@ def _heirs(by: Actor, user: User) -> QuerySet[Membership]:
 
 def heirs(*, user: User, by: Actor) -> list[Membership]:
     """Members who may answer for keys at all: what a form offers."""
-    return [
-        one
-        for one in _heirs(by, user)
-        if "keys.change" in verbs_of(one.role, operator=one.organization.is_operator)
-    ]
+    return [one for one in _heirs(by, user) if "keys.change" in one.organization.verbs_of(one.role)]

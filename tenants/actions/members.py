@@ -206,6 +206,7 @@ def remove(
         return []
     if found.role == Role.OWNER and by.role != Role.OWNER:
         raise OnlyOwnersMakeOwners
+    _keep_an_owner(found)
     revoked = _end("member.remove", found, fates or Fates(), by, now)
     others = notices.holders(by.organization, "members.change")
     _tell("member.removed", found, [found.user, *others], by, now)
@@ -221,14 +222,26 @@ def leave(*, by: Actor, now: datetime, fates: Fates | None = None) -> list[ApiKe
     if own is None:
         raise MemberGone
     found = _locked(own, by)
+    _keep_an_owner(found)
     revoked = _end("member.leave", found, fates or Fates(), by, now)
     _tell("member.left", found, notices.holders(by.organization, "members.change"), by, now)
     return revoked
 
 
-def _end(verb: str, membership: Membership, fates: Fates, by: Actor, now: datetime) -> list[ApiKey]:
+@transaction.atomic
+def end_with_account(*, membership: Membership, by: Actor, now: datetime) -> list[ApiKey]:
+    """End a membership because the person's account ends; the keys that were revoked with it.
+    Whoever calls has seen that an owner remains, or that nobody needs to own it any more."""
+    found = _locked(membership, by)
+    return _end("member.leave", found, Fates(rest=handover.REVOKE), by, now)
+
+
+def _keep_an_owner(membership: Membership) -> None:
     if membership.role == Role.OWNER and not _another_owner(membership):
         raise LastOwner
+
+
+def _end(verb: str, membership: Membership, fates: Fates, by: Actor, now: datetime) -> list[ApiKey]:
     revoked = handover.settle(user=membership.user, fates=fates, by=by, now=now)
     _withdraw(membership.user, "", by, now)
     subject = membership.user.public_id

@@ -198,7 +198,9 @@ def without_review(*, now: datetime) -> list[Organization]:
     began = datetime.combine(quarter.first_day, time(), SEOUL)
     with rls.everyone(because="the sweep looks for organizations without this quarter's review"):
         done = AccessReview.objects.filter(quarter=str(quarter)).values("organization")
-        rows = Organization.objects.filter(created_at__lt=began).exclude(pk__in=done)
+        rows = Organization.objects.filter(created_at__lt=began, closed_at=None).exclude(
+            pk__in=done
+        )
         return list(rows.order_by("pk"))
 
 
@@ -216,7 +218,10 @@ def announce_overdue(*, now: datetime) -> int:
     today = now.astimezone(SEOUL).date()
     with rls.everyone(because="the sweep looks for reviews that are due"):
         rows = AccessReview.objects.filter(
-            signed_at=None, told_overdue_at=None, due_date__lte=today
+            signed_at=None,
+            told_overdue_at=None,
+            due_date__lte=today,
+            organization__closed_at=None,
         )
         due = list(rows.select_related("organization").order_by("pk"))
     for review in due:

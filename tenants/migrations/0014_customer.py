@@ -13,7 +13,7 @@ ME = "user_id = NULLIF(current_setting('app.user', true), '')::bigint"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0012_people"),
+        ("tenants", "0013_personal"),
     ]
 
     operations = [

@@ -32,6 +32,7 @@ from tenants.models.oversight import (
     StaffView,
 )
 from tenants.models.people import User, UserManager
+from tenants.models.personal import AccountDeletion, PersonalExport
 from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSignOnIdentity
 from tenants.models.projects import DataClass, Project
 from tenants.models.registration_states import Registration
@@ -60,6 +61,7 @@ from tenants.models.support import (
 __all__ = [
     "AccessLine",
     "AccessReview",
+    "AccountDeletion",
     "ApiKey",
     "AuditChain",
     "AuditEvent",
@@ -95,6 +97,7 @@ __all__ = [
     "OperatorNote",
     "Organization",
     "OrganizationKind",
+    "PersonalExport",
     "Policy",
     "Project",
     "Proposal",

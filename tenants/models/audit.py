@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -77,6 +78,11 @@ class AuditPerson(models.Model):
     ref = models.CharField(max_length=24)
     label = models.CharField(max_length=120, blank=True)
     email = models.CharField(max_length=254, blank=True)
+    formerly = ArrayField(
+        models.CharField(max_length=254),
+        default=list,
+        help_text="Earlier names and addresses: what was copied beside things bears them.",
+    )
     erased_at = models.DateTimeField(null=True)
 
     objects = TenantQuerySet.as_manager()

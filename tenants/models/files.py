@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.models.organizations import Organization, TenantQuerySet
+from tenants.models.people import User
 
 
 class StoredFile(models.Model):
@@ -20,6 +21,9 @@ class StoredFile(models.Model):
     sha256 = models.CharField(max_length=64)
     content = models.BinaryField()
     created_by = models.CharField(max_length=120)
+    made_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", help_text="Who handed it in."
+    )
     created_at = models.DateTimeField()
 
     objects = TenantQuerySet.as_manager()

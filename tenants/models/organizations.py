@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from tenants.models.defaults import random_id
 from tenants.models.people import User
 from tenants.models.registration_states import Registration
-from tenants.roles import WHOLE, Role
+from tenants.roles import WHOLE, Role, verbs_of
 
 if TYPE_CHECKING:
     from tenants.actors import Actor
@@ -55,6 +55,8 @@ class Organization(models.Model):
     vouched_at = models.DateTimeField(
         null=True, help_text="When the operator has read the evidence and believed it."
     )
+    closes_at = models.DateTimeField(null=True, help_text="The owner wants it closed then.")
+    closed_at = models.DateTimeField(null=True, help_text="Nothing runs any more; members read.")
 
     class Meta:
         constraints: ClassVar = [
@@ -88,6 +90,10 @@ class Organization(models.Model):
     @property
     def is_operator(self) -> bool:
         return self.kind == OrganizationKind.OPERATOR
+
+    def verbs_of(self, role: str) -> frozenset[str]:
+        """What a role may do here, as things stand."""
+        return verbs_of(role, operator=self.is_operator, closed=self.closed_at is not None)
 
 
 class TenantQuerySet[M: models.Model](models.QuerySet[M]):
