@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from tenants import audit, rls, viewing
 from tenants.actors import Actor, NotAllowed
-from tenants.models import StaffView, SupportConsent, SupportRequest
+from tenants.models import Membership, StaffView, SupportConsent, SupportRequest
 
 MOST_DAYS = 14
 USUAL_DAYS = 7
@@ -36,9 +36,12 @@ class NoConsent(Exception):
 
 
 def live(request: SupportRequest, *, now: datetime) -> SupportConsent | None:
-    """The consent that holds now."""
+    """The consent that holds now: of a person who is still a member."""
     found = SupportConsent.objects.filter(request=request, ended_at=None).first()
-    return found if found is not None and found.is_live_at(now) else None
+    if found is None or not found.is_live_at(now):
+        return None
+    members = Membership.objects.filter(organization=request.organization_id)
+    return found if members.filter(user__public_id=found.given_by).exists() else None
 
 
 @transaction.atomic

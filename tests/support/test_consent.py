@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from tenants import rls, viewing
 from tenants.actors import NotAllowed
-from tenants.models import AuditEvent, Notice, StaffView, SupportConsent, SupportRequest
+from tenants.models import AuditEvent, Membership, Notice, StaffView, SupportConsent, SupportRequest
 from tenants.support import consents, requests, sweeps
 from tests.api.callers import caller, send
 from tests.cast import Cast, browser
@@ -125,6 +125,15 @@ def test_an_owner_withdraws_what_a_developer_gave(cast: Cast) -> None:
     with rls.tenant(cast.firm.pk):
         assert consents.live(request, now=NOON) is None
         assert AuditEvent.objects.filter(verb="support.withdraw").exists()
+
+
+def test_who_left_consents_no_more(cast: Cast) -> None:
+    request = consented(cast)
+    with rls.everyone(because="test"):
+        Membership.objects.filter(user=cast.bob.user).delete()
+
+    with pytest.raises(consents.NoConsent):
+        look(cast, request)
 
 
 def test_a_new_one_takes_the_place_of_the_former(cast: Cast) -> None:
