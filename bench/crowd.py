@@ -116,7 +116,7 @@ def person_name(number: int) -> str:
 
 def make(scale: Scale, *, now: datetime) -> Crowd:
     """Everything, in a handful of transactions. Twice on one database fails at the first row."""
-    from bench import crowd_deeds
+    from bench import crowd_deeds, crowd_money
     from tenants import rls
 
     with rls.everyone(because="the crowd belongs to many organizations"):
@@ -126,7 +126,7 @@ def make(scale: Scale, *, now: datetime) -> Crowd:
         crowd_deeds.rights(crowd, now)
         crowd_deeds.oversight(crowd, now)
         crowd_deeds.notices(crowd, scale, now)
-        crowd_deeds.money(crowd, scale, now)
+        crowd_money.make(crowd, scale, now=now)
     crowd_deeds.events(crowd, scale, now)
     return crowd
 

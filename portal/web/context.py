@@ -73,7 +73,7 @@ def organizations_of(request: HttpRequest) -> list[Membership]:
 def _unread(request: HttpRequest, memberships: list[Membership]) -> int:
     """How many of the person's notices are unread; without a block of its own where the
     request's lets them through."""
-    person, mine = request.user.pk, [one.organization_id for one in memberships]
+    person, mine = request.user.pk or 0, [one.organization_id for one in memberships]
     with nullcontext() if getattr(request, "own_rows", False) else rls.user(person):
         return inbox.unread(person, mine)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from django.db.models import Case, Count, Sum, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,6 +19,11 @@ from tenants import audit
 from tenants.models import Organization
 
 MOST_CUSTOMERS = 20
+SUMS = {
+    "requests": Count("request_id"),
+    "settled": Sum("settled_micro"),
+    "lost": Sum("written_off_micro"),
+}
 
 
 @require_GET
@@ -37,29 +45,22 @@ def index(request: HttpRequest) -> HttpResponse:
             "failing": [(one, states.PLACEMENT[one.state]) for one in failing],
             "orphans": OrphanedEvent.objects.filter(resolved_at=None).count(),
             "poison": PoisonRecord.objects.count(),
-            "totals": {
-                name: sum(row[name] for row in sums.values())
-                for name in ("requests", "settled", "lost")
-            },
+            "totals": {name: sum(row[name] for row in sums.values()) for name in SUMS},
         },
     )
 
 
 def _sums(month: Month) -> dict[int, dict[str, int]]:
     """Requests and micro-won of each organization in a month."""
-    rows = (
+    rows: Iterable[Mapping[str, Any]] = (
         LedgerEntry.objects.filter(
             admitted_at__gte=month.period.start, admitted_at__lt=month.period.end
         )
         .order_by()
         .values("organization")
-        .annotate(
-            requests=Count("request_id"),
-            settled=Sum("settled_micro"),
-            lost=Sum("written_off_micro"),
-        )
+        .annotate(**SUMS)
     )
-    return {row["organization"]: row for row in rows}
+    return {row["organization"]: {name: row[name] for name in SUMS} for row in rows}
 
 
 def _busiest(
