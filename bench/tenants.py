@@ -2,8 +2,8 @@
 
 1,000 organizations, 20,000 members, 5,000 keys, a million audit events (``bench.crowd``). Printed:
 every page's time and queries, what it takes to verify the log, what the wall costs. The run fails
-if a page takes more than 100 ms of a core at p95 or more than 15 queries, the log more than 60 s, or the
-wall more than 15 %. This process and PostgreSQL share one core while pages are measured.
+if a page takes more than 100 ms of a core at p95 or more than 15 queries, the log more than 60 s,
+or the wall more than 15 %. This process and PostgreSQL share one core while pages are measured.
 """
 
 from __future__ import annotations
