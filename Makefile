@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status tour seed test check bench bench-audit pins messages shell logs code
+.PHONY: help setup up down reset status tour seed test check bench bench-audit bench-tenants crowd pins messages shell logs code
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,10 @@ bench: ## benchmarks; prints lines `figure <name> <value> <unit>`
 	@$(SETUP) dev && $(PY) -m bench.gateway
 bench-audit: ## seal and verify a million audit events
 	@$(SETUP) dev && $(PY) -m bench.audit
+bench-tenants: ## every page with 1,000 organizations behind it, verifying their logs, what the wall costs
+	@$(SETUP) dev && $(PY) -m bench.tenants
+crowd: ## 1,000 organizations, 20,000 members, 1,000,000 audit events into the running stack
+	@$(PY) -m deploy.local run -m bench.crowd
 pins: ## hashed pins out of pyproject.toml
 	@$(SETUP) dev && $(PY) -m deploy.local.pins
 messages: ## collect the texts to translate and compile them

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Case, IntegerField, QuerySet, When
 
-from billing.models import Budget, Invoice
+from billing.models import Budget, BudgetScope, Invoice
 from tenants.actors import Actor
 
 
@@ -15,4 +15,8 @@ def invoices(actor: Actor) -> QuerySet[Invoice]:
 
 def budgets(actor: Actor) -> QuerySet[Budget]:
     """The organization's budgets, the widest first."""
-    return Budget.objects.visible_to(actor).order_by("-scope", "pk")
+    widest = Case(
+        *(When(scope=scope, then=place) for place, scope in enumerate(BudgetScope.values)),
+        output_field=IntegerField(),
+    )
+    return Budget.objects.visible_to(actor).order_by(widest, "pk")

@@ -422,7 +422,12 @@ MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey alone signs in: it must
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _secure and _origin.hostname in {"localhost", "127.0.0.1"}
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "Dure"
-MFA_TOTP_TOLERANCE = 0  # with more, allauth forgets a used code after 30 s and takes it again
+MFA_TOTP_TOLERANCE = 1  # half minutes: clocks differ, and people type slowly
+MFA_FORMS = {  # allauth forgets a used code while it is still valid; these do not
+    "authenticate": "tenants.second_factors.AuthenticateForm",
+    "reauthenticate": "tenants.second_factors.ReauthenticateForm",
+    "activate_totp": "tenants.second_factors.ActivateForm",
+}
 USERSESSIONS_ADAPTER = "tenants.adapters.SessionsAdapter"
 
 # Kakao and Naver are offered where their credentials are set. They prove nothing about an address

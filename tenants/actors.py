@@ -221,6 +221,7 @@ def _of_session(request: HttpRequest) -> Actor | None:
             .annotate(lent=lending(timezone.now()))
             .order_by("joined_at", "pk")
         )
+    request.memberships = memberships  # type: ignore[attr-defined]  # the page's frame shows them
     if not memberships:
         return None
     chosen = request.session.get(SESSION_ORGANIZATION)

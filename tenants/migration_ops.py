@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db.migrations.operations.special import RunSQL
 
-_MINE = "organization_id = NULLIF(current_setting('app.org', true), '')::bigint"
+# The setting is asked once a statement (an InitPlan): not at each row, nor tried out by planning.
+_MINE = "organization_id = (SELECT NULLIF(current_setting('app.org', true), '')::bigint)"
 _SYSTEM = "dure_system"  # the role of platform work; `tenants.rls.everyone` takes it
 
 
@@ -58,6 +59,33 @@ class SystemRole(RunSQL):
             ],
             RunSQL.noop,
         )
+
+
+class SettingsOnce(RunSQL):
+    """Policies of before: a setting is asked once a statement, as ``TenantTable`` does it now.
+
+    ``x = f(setting)`` becomes ``x = (SELECT f(setting))`` in every policy that there is; what is
+    let through stays the same.
+    """
+
+    _BARE = (
+        r"(?<!SELECT )\(NULLIF\(current_setting\('app\.(org|user)'::text, true\), ''::text\)\)"
+        r"::bigint"
+    )
+
+    def __init__(self) -> None:
+        once = f"regexp_replace(p.{{0}}, $re${self._BARE}$re$, '(SELECT \\&)', 'g')"
+        alter = (
+            "IF p.{0} ~ 'current_setting' THEN EXECUTE format('ALTER POLICY %I ON %I {1} (%s)', "
+            f"p.policyname, p.tablename, {once}); END IF; "
+        )
+        walk = (
+            "DO $do$ DECLARE p record; BEGIN "  # noqa: S608 - texts of our own policies
+            "FOR p IN SELECT * FROM pg_policies WHERE schemaname = 'public' LOOP "
+            f"{alter.format('qual', 'USING')}{alter.format('with_check', 'WITH CHECK')}"
+            "END LOOP; END $do$"
+        )
+        super().__init__(walk, RunSQL.noop)
 
 
 class SystemFunction(RunSQL):

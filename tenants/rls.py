@@ -97,6 +97,16 @@ def own_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
+@contextmanager
+def _own_rows(request: HttpRequest) -> Iterator[None]:
+    """Mark that the open block lets the rows of the request's own person through."""
+    request.own_rows = True  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        request.own_rows = False  # type: ignore[attr-defined]
+
+
 class TenantTransaction:
     """Opens one transaction around an ordinary request, for the actor's organization.
 
@@ -131,7 +141,7 @@ class TenantTransaction:
             return None
         if request.path.startswith("/accounts/"):
             return None  # allauth's own paths touch no tenant table
-        with scope:
+        with scope, _own_rows(request):
             response = view(request, *args, **kwargs)
             if hasattr(response, "render") and callable(response.render):
                 response = response.render()

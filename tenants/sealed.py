@@ -39,6 +39,7 @@ NO_SECRET = {
     "tenants.StoredFile.sha256": "a file's digest",
     "billing.InvoiceDocument.sha256": "a file's digest",
     "deployments.Order.idempotency_key": "the customer's own name of a wish",
+    "tenants.SupportRequest.idempotency_key": "the customer's own name of a wish",
     "usage.LedgerEntry.key": "a key's public id",
     "fleet.Site.lease_token": "a number that says whose turn it is",
     "usage.Watermark.lease_token": "a number that says whose turn it is",

@@ -50,7 +50,9 @@ def _of_closing(organization: Organization) -> list[str]:
 
 
 def _of_hold(organization: Organization) -> list[str]:
-    """The operator's hold, in the operator's own words."""
+    """The operator's hold, in the operator's own words. It holds nobody but customers."""
+    if organization.is_operator:
+        return []
     hold = OperatorHold.objects.filter(organization=organization, lifted_at=None).first()
     if hold is None:
         return []

@@ -177,6 +177,18 @@ TRACES: dict[str, Trace] = {
         AtEnd.KEPT,
         "It shows that the person asked for it, and when it was done.",
     ),
+    "tenants.Consent.user": Trace(
+        "consents",
+        ("terms__public_id", "at", "language", "organization__public_id"),
+        AtEnd.KEPT,
+        "It shows who agreed for the organization, as long as the contract's records are kept.",
+    ),
+    "tenants.Signup.user": Trace(
+        "signup",
+        ("choice", "name", "business_number", "medical_number", "corporate_number", "saved_at"),
+        AtEnd.REMOVED,
+        "Nobody goes on with it.",
+    ),
     "tenants.User_groups.user": Trace(
         "groups", ("group__name",), AtEnd.REMOVED, "A former member may do nothing."
     ),
@@ -219,6 +231,7 @@ COPIED_NAMES: dict[str, str] = {
     "tenants.AccessReview.signed_by": "public_id",
     "tenants.ApiKey.created_by": "public_id",
     "tenants.Deputyship.created_by": "public_id",
+    "tenants.Evidence.handed_in_by": "public_id",
     "tenants.OperatorHold.held_by": "public_id",
     "tenants.OperatorHold.lifted_by": "public_id",
     "tenants.OperatorNote.by": "public_id",

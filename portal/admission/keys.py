@@ -57,3 +57,4 @@ def seen(cell: int) -> str:
 ROUTE_INDEX = "routes:index"
 ROUTE_PARTS = "routes:parts"
 DEMAND = "demand"
+ENDED = "routes:ended"  # hashes of keys that a program has ended by itself: look at them again

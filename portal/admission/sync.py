@@ -6,7 +6,7 @@ caller, who knows the id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import batched
 from typing import Any
 
@@ -98,6 +98,25 @@ class Admission:
             calls.publish_grant(cell_of(grant.org_code), sha256=sha, grant=grant, revoked=revoked)
             for sha, grant, revoked in grants
         )
+
+    def note_ended(self, hashes: Collection[str]) -> None:
+        """Whoever publishes grants shall tell these keys' again, as PostgreSQL has them then."""
+        if not hashes:
+            return
+        try:
+            self.client.sadd(keys.ENDED, *hashes)
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+
+    def take_ended(self) -> set[str]:
+        """The hashes that were noted since the last time; nobody else gets them."""
+        found: set[str] = set()
+        try:
+            while some := self.client.spop(keys.ENDED, PIPELINE_CALLS):
+                found |= {one.decode() for one in some}  # type: ignore[union-attr]
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+        return found
 
     def _many(self, commands: Iterable[Command]) -> list[Any]:
         replies: list[Any] = []

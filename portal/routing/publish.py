@@ -53,6 +53,8 @@ class Publisher:
         run_id = self.admission.run_id()
         if run_id != self.run_id or self.all_again_at is None or now >= self.all_again_at:
             self._forget(now)
+        for sha in self.admission.take_ended():  # before the look, which is newer then
+            self.told.pop(sha, None)
         found = snapshot.take(now=now, demands=self._demands(now))
         if run_id != self.run_id:
             self.admission.load_functions()

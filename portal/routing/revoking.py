@@ -82,11 +82,17 @@ def after_commit(organization: Organization, ended: Iterable[ApiKey]) -> None:
 
 
 def tell(organization: Organization, ended: list[ApiKey]) -> bool:
-    """Write tombstones now. False if Valkey did not take them: the publisher will."""
+    """Write tombstones now. False if Valkey did not take them: the publisher will.
+
+    The publisher is told which: what was ended and restored between two of its looks is to it as
+    it was, and it would leave the tombstone until it tells all again. A word that is lost costs
+    that half minute. It looks after it has read the word, and so with a newer number.
+    """
     try:
         admission().publish_grants(
             (key.sha256, _tombstone(key, organization), True) for key in ended
         )
+        admission().note_ended([key.sha256 for key in ended])
     except AdmissionUnavailable as error:
         _log.warning("tombstone.not_told", because=str(error), keys=len(ended))
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
@@ -35,7 +36,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "css_parts": CSS_PARTS,
     }
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
-        context["memberships"], context["unread"] = _own(request.user.pk)
+        context["memberships"] = organizations_of(request)
+        context["unread"] = _unread(request, context["memberships"])
     if actor is not None:
         match = request.resolver_match
         policy = getattr(actor.organization, "policy", None)
@@ -57,16 +59,23 @@ def display(request: HttpRequest) -> dict[str, str]:
 
 
 def organizations_of(request: HttpRequest) -> list[Membership]:
-    """The memberships to switch between."""
-    return _own(request.user.pk)[0] if request.user.is_authenticated else []
+    """The memberships to switch between. Who asked by a session was found among them already."""
+    if not request.user.is_authenticated:
+        return []
+    found: list[Membership] | None = getattr(request, "memberships", None)
+    if found is None:
+        with rls.user(request.user.pk):
+            rows = Membership.objects.filter(user=request.user).select_related("organization")
+            found = list(rows.order_by("joined_at", "pk"))
+    return found
 
 
-def _own(user_id: int) -> tuple[list[Membership], int]:
-    """A person's memberships, and how many of their notices are unread."""
-    with rls.user(user_id):
-        rows = Membership.objects.filter(user=user_id).select_related("organization")
-        memberships = list(rows.order_by("joined_at", "pk"))
-        return memberships, inbox.unread(user_id, [one.organization_id for one in memberships])
+def _unread(request: HttpRequest, memberships: list[Membership]) -> int:
+    """How many of the person's notices are unread; without a block of its own where the
+    request's lets them through."""
+    person, mine = request.user.pk or 0, [one.organization_id for one in memberships]
+    with nullcontext() if getattr(request, "own_rows", False) else rls.user(person):
+        return inbox.unread(person, mine)
 
 
 def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:

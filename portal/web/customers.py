@@ -63,11 +63,12 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _shown(request: HttpRequest, organization: Organization, status: int = 200) -> HttpResponse:
     now = timezone.now()
+    found = customers.summary(organization, now=now)
     context = {
         "customer": organization,
-        "state": states.CUSTOMER["suspended" if holds.current(organization) else "active"],
-        "held": holds.current(organization),
-        "found": customers.summary(organization, now=now),
+        "state": states.CUSTOMER["suspended" if found.held else "active"],
+        "held": found.held,
+        "found": found,
         "waiting": proposals.waiting_for(organization.public_id, now=now),
     }
     return render(request, "operator/customer.html", context, status=status)

@@ -27,6 +27,7 @@ def index(request: HttpRequest) -> HttpResponse:
     month = Month.of(now)
     budget = money.budgets(actor).first()
     standing = budget and budgets.standing(budget, actor.organization, now=now)
+    totals = usage.totals(actor, month.period)
     rows = [
         (one, states.ENDPOINT[deployments.status_of(one, one.placements.all()).code])
         for one in deployments.endpoints(actor).filter(stopped_at=None)[:8]
@@ -40,10 +41,10 @@ def index(request: HttpRequest) -> HttpResponse:
             "standing": standing,
             "gauge": standing and charts.gauge(standing),
             "chart": charts.days(usage.by_day(actor, month.period), month),
-            "totals": usage.totals(actor, month.period),
+            "totals": totals,
             "endpoints": rows,
             "invoice": money.invoices(actor).first() if actor.can("invoices.read") else None,
-            "tasks": _tasks(actor, first_call=usage.totals(actor, month.period).requests > 0),
+            "tasks": _tasks(actor, first_call=totals.requests > 0),
         },
     )
 

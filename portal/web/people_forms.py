@@ -15,6 +15,7 @@ from tenants.models import ApiKey, Membership, Project
 from tenants.roles import Role
 
 DATE = forms.DateInput(attrs={"type": "date"})
+MOST_LISTED = 100  # members in one list; in larger organizations people are named by address
 
 
 def named(membership: Membership) -> tuple[str, str]:
@@ -67,16 +68,30 @@ class InviteForm(MemberForm):
             raise forms.ValidationError(str(error), code="email") from error
 
 
+TO_HEIR = "heir"
+
+
 class FatesForm(forms.Form):
-    """What becomes of each key of a person who goes."""
+    """What becomes of each key of a person who goes. With many members, the keys that are not
+    revoked go to one of them, who is named by address."""
 
     def __init__(
         self, *args: Any, keys: Iterable[ApiKey], heirs: Iterable[Membership], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.keys = list(keys)
-        choices = [(REVOKE, _("Revoke")), *(named(one) for one in heirs)]
+        self.keys, found = list(keys), list(heirs)
+        self.heirs = {one.user.email: one.public_id for one in found}
+        short = len(found) <= MOST_LISTED
+        takers = [named(one) for one in found] if short else [(TO_HEIR, _("Hand over"))]
+        choices = [(REVOKE, _("Revoke")), *takers]
         alone = len(self.keys) == 1
+        if self.keys and not short:
+            self.fields["heir"] = forms.CharField(
+                label=_("Who takes over the keys that are handed over"),
+                max_length=mail_addresses.LONGEST,
+                help_text=_("The e-mail address of a member."),
+                required=False,
+            )
         if len(self.keys) > 1:
             self.fields["rest"] = forms.ChoiceField(
                 label=_("All keys without a choice of their own"),
@@ -90,11 +105,28 @@ class FatesForm(forms.Form):
                 required=alone,
             )
 
+    def clean(self) -> dict[str, Any]:
+        sent = super().clean() or {}
+        chosen = {sent.get("rest"), *(sent.get(key.public_id) for key in self.keys)}
+        if TO_HEIR in chosen and self._heir(sent) == "":
+            self.add_error("heir", _("Nobody of this address may answer for keys here."))
+        return sent
+
+    def _heir(self, sent: dict[str, Any]) -> str:
+        """The public id of the member whose address was given; empty if there is none."""
+        return self.heirs.get(str(sent.get("heir", "")).strip().lower(), "")
+
     def fates(self) -> Fates:
         """What was chosen."""
         sent = self.cleaned_data
-        each = {key.public_id: sent[key.public_id] for key in self.keys if sent[key.public_id]}
-        return Fates(rest=sent.get("rest", ""), each=each)
+        fate = {TO_HEIR: self._heir(sent)}
+        each = {
+            key.public_id: fate.get(sent[key.public_id], sent[key.public_id])
+            for key in self.keys
+            if sent[key.public_id]
+        }
+        rest = sent.get("rest", "")
+        return Fates(rest=fate.get(rest, rest), each=each)
 
 
 class LeaveForm(FatesForm):
@@ -125,9 +157,13 @@ class HandOverForm(forms.Form):
 
 class DeputyForm(forms.Form):
     """Who is away, who stands in, and when. Members without the right to see members name
-    somebody by address, and only for themselves."""
+    somebody by address, and only for themselves; so do all in organizations with many members."""
 
-    absent = forms.ChoiceField(label=_("Who is away"))
+    absent = forms.CharField(
+        label=_("Who is away"),
+        max_length=mail_addresses.LONGEST,
+        help_text=_("The e-mail address of a member."),
+    )
     deputy = forms.CharField(
         label=_("Who stands in"),
         max_length=mail_addresses.LONGEST,
@@ -141,13 +177,19 @@ class DeputyForm(forms.Form):
     def __init__(self, *args: Any, actor: Actor, members: list[Membership], **kwargs: Any) -> None:
         """``members``: everybody that the actor may see, else only itself."""
         super().__init__(*args, **kwargs)
-        choices = [named(one) for one in members]
-        own = [named(one) for one in members if actor.user and one.user_id == actor.user.pk]
+        own = [one for one in members if actor.user and one.user_id == actor.user.pk]
         for_others = "members.change" in actor.own_verbs
-        self.fields["absent"].choices = choices if for_others else own  # type: ignore[attr-defined]
+        short = len(members) <= MOST_LISTED
+        if not for_others or short:
+            absent = members if for_others else own
+            self.fields["absent"] = forms.ChoiceField(
+                label=_("Who is away"), choices=[named(one) for one in absent]
+            )
         if own:
-            self.initial.setdefault("absent", own[0][0])
-        if actor.can("members.read"):
+            first = own[0].user.email if for_others and not short else own[0].public_id
+            self.initial.setdefault("absent", first)
+        if actor.can("members.read") and short:
+            choices = [named(one) for one in members]
             self.fields["deputy"] = forms.ChoiceField(
                 label=_("Who stands in"), choices=[("", _("Choose")), *choices]
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from portal.deployments.models import Placement
 from portal.fleet.drivers.contract import PowerReport
-from portal.fleet.models import Site
+from portal.fleet.models import Card, Site
 from portal.web import doors, states
 
 
@@ -30,8 +31,12 @@ class SiteRow:
 
 def rows(now: datetime) -> list[SiteRow]:
     """All sites with their live state."""
-    found = Site.objects.select_related("region").prefetch_related("cards__chip").order_by("pk")
-    return [_row(site, now) for site in found]
+    return [_row(site, now) for site in _sites().order_by("pk")]
+
+
+def _sites() -> QuerySet[Site]:
+    cards = Prefetch("cards", Card.objects.select_related("chip"))
+    return Site.objects.select_related("region").prefetch_related(cards)
 
 
 def _row(site: Site, now: datetime) -> SiteRow:
@@ -62,7 +67,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @doors.page_for("endpoints.read")
 def detail(request: HttpRequest, code: str) -> HttpResponse:
     """One site: cards, power, and what of ours runs there."""
-    site = get_object_or_404(Site.objects.select_related("region"), code=code)
+    site = get_object_or_404(_sites(), code=code)
     own = (
         Placement.objects.visible_to(doors.actor(request))
         .living()
@@ -74,7 +79,7 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
         "sites/detail.html",
         {
             "row": _row(site, timezone.now()),
-            "cards": site.cards.select_related("chip"),
+            "cards": site.cards.all(),
             "placements": [(one, states.PLACEMENT[one.state]) for one in own],
         },
     )

@@ -61,6 +61,11 @@ class AuditEvent(models.Model):
                 condition=models.Q(on_behalf__startswith="org_"),
                 name="audit_by_operator",
             ),
+            models.Index(
+                fields=["organization", "-at", "-id"],
+                condition=models.Q(verb__startswith="operator."),
+                name="audit_operators_deeds",
+            ),
         ]
 
     def __str__(self) -> str:

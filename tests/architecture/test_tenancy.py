@@ -59,6 +59,18 @@ def _faults_seen_by(owner: psycopg.Connection) -> list[CheckMessage]:
 
 
 @pytest.mark.django_db
+def test_policies_ask_for_a_setting_once_a_statement() -> None:
+    """Written bare it is asked at each row, and many times while a plan is made."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public' "
+            "AND coalesce(qual, '') || coalesce(with_check, '') "
+            "~ '(?<!SELECT [(]NULLIF[(])current_setting'"
+        )
+        assert cursor.fetchall() == []
+
+
+@pytest.mark.django_db
 def test_the_system_role_is_only_taken_on_purpose() -> None:
     """The programs' role is a member that inherits nothing: without SET ROLE it gains nothing."""
     with connection.cursor() as cursor:

@@ -11,11 +11,12 @@ from django.test import TestCase
 
 from portal.admission import keys as names
 from portal.admission.sync import Admission
+from portal.deployments.models import Endpoint
 from portal.routing import revoking, snapshot
 from portal.routing.publish import Publisher
 from tenants import rls
-from tenants.actions import keys, projects
-from tenants.models import ApiKey
+from tenants.actions import holds, keys, projects
+from tenants.models import ApiKey, OperatorHold
 from tests import factories
 from tests.factories import NOON
 from tests.routing.conftest import Rows
@@ -75,6 +76,70 @@ def test_a_later_look_keeps_it_refused(
     publisher.turn(now=NOON + timedelta(seconds=31))  # tells all again
 
     assert told(valkey, rows) == b"1"
+
+
+def test_a_project_that_comes_back_within_a_turn_comes_back_at_the_next(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis
+) -> None:
+    """To the publisher nothing has changed; the tombstone between its looks is not its own."""
+    _stop(rows)
+    publisher.turn(now=NOON)
+    _archive_and_restore(rows)
+    assert told(valkey, rows) == b"1"
+
+    publisher.turn(now=NOON + timedelta(seconds=1))
+
+    assert told(valkey, rows) == b"0"
+
+
+def test_a_key_that_was_revoked_meanwhile_does_not_come_back_with_its_project(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis
+) -> None:
+    _stop(rows)
+    publisher.turn(now=NOON)
+    _archive_and_restore(rows)
+    revoke(rows)
+
+    for second in range(1, 4):
+        publisher.turn(now=NOON + timedelta(seconds=second))
+        assert told(valkey, rows) == b"1"
+
+
+def test_a_lifted_suspension_takes_hold_at_the_next_turn(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis
+) -> None:
+    publisher.turn(now=NOON)
+    olivia = rows.cast.olivia.may
+    with TestCase.captureOnCommitCallbacks(execute=True), rls.everyone(because="test"):
+        revoking.tell(rows.firm, [rows.key])  # as a suspension does
+        hold = OperatorHold.objects.create(
+            public_id="hold_0000000000000001",
+            organization=rows.firm,
+            because="요금이 밀렸습니다.",
+            held_at=NOON,
+            held_by="오운영",
+        )
+        holds.lift(organization=rows.firm, because="입금을 확인했습니다.", by=olivia, now=NOON)
+        assert hold.pk
+    assert told(valkey, rows) == b"1"
+
+    publisher.turn(now=NOON + timedelta(seconds=1))
+
+    assert told(valkey, rows) == b"0"
+
+
+def _stop(rows: Rows) -> None:
+    """A project with endpoints is not archived."""
+    with rls.everyone(because="test"):
+        Endpoint.objects.filter(project=rows.project).update(stopped_at=NOON)
+
+
+def _archive_and_restore(rows: Rows) -> None:
+    alice = rows.cast.alice.may
+    with TestCase.captureOnCommitCallbacks(execute=True), rls.tenant(rows.firm.pk):
+        project = revoking.archive(project=rows.project, by=alice, now=NOON)
+    with TestCase.captureOnCommitCallbacks(execute=True), rls.tenant(rows.firm.pk):
+        projects.restore(project=project, by=alice, now=NOON)
 
 
 def test_says_nothing_of_a_deed_that_is_taken_back(

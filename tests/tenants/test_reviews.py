@@ -152,9 +152,9 @@ def test_opens_one_a_quarter_for_everybody(cast: Cast) -> None:
     assert reviews.open_due(now=JANUARY) == 3
     assert reviews.open_due(now=JANUARY + timedelta(hours=1)) == 0
 
-    with rls.tenant(cast.firm.pk):
-        review = AccessReview.objects.get()
-        told = Notice.objects.filter(kind="review.opened")
+    with rls.everyone(because="notices are a person's own"):
+        review = AccessReview.objects.get(organization=cast.firm)
+        told = Notice.objects.filter(kind="review.opened", organization=cast.firm)
         assert review.quarter == "2027-Q1"
         assert [one.user for one in told] == [cast.alice.user]
 
@@ -166,7 +166,7 @@ def test_tells_once_of_what_is_overdue(cast: Cast) -> None:
     assert reviews.announce_overdue(now=due) == 1
     assert reviews.announce_overdue(now=due + timedelta(days=9)) == 0
 
-    with rls.tenant(cast.firm.pk):
+    with rls.everyone(because="notices are a person's own"):
         assert Notice.objects.filter(kind="review.overdue").count() == 1
 
 
