@@ -3,6 +3,7 @@
 ``deploy/local`` writes these names for the embedded stack; ``.env.example`` explains each.
 """
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,6 +47,13 @@ DURE_CHECKPOINT_DIR = Path(
 DURE_SITES_FILE = env.str("DURE_SITES_FILE", default="")
 DURE_EMBEDDED = env.bool("DURE_EMBEDDED", default=False)  # the embedded stack runs us
 VALKEY_URL = env.str("VALKEY_URL")
+# Where superusers read tables (Django's admin); nowhere unless it is set. Nobody should guess it.
+DURE_ADMIN_PATH = env.str("DURE_ADMIN_PATH", default="")
+if DURE_ADMIN_PATH and not re.fullmatch(r"(?=.*[0-9])[A-Za-z0-9-]{12,64}/", DURE_ADMIN_PATH):
+    raise ImproperlyConfigured(
+        "DURE_ADMIN_PATH needs 12 to 64 letters, digits and dashes, at least one digit, and a "
+        "slash at its end: reading-room-7c31f0/. Leave it empty to have no such pages."
+    )
 
 # The seller on invoices. The defaults are made up, say so, and suit only a demonstration.
 DURE_SELLER_NAME = env.str("DURE_SELLER_NAME", default="두레 운영 (예시)")
@@ -65,6 +73,7 @@ INSTALLED_APPS = [
     "portal.fleet",
     "portal.usage",
     "portal.deployments",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # without the admin modules of others
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

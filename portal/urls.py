@@ -1,5 +1,6 @@
 """The only place where doors are mounted."""
 
+from django.conf import settings
 from django.urls import include, path
 
 from portal.api.urls import documentation
@@ -30,6 +31,7 @@ from portal.web import (
     single_sign_on,
     sites,
     sso,
+    superusers,
     tariffs,
     usage,
 )
@@ -140,3 +142,6 @@ urlpatterns = [
     path("api/v1/", include("portal.api.urls")),
     path("api/", include(documentation)),
 ]
+
+if settings.DURE_ADMIN_PATH:
+    urlpatterns += [path(settings.DURE_ADMIN_PATH, superusers.site.urls)]

@@ -27,6 +27,7 @@ from tenants.scopes import Scope
 from tests import factories
 from tests.api.callers import bearer, send
 from tests.api.rows import TABLE as OPERATIONS
+from tests.architecture.test_repository import known_urls
 from tests.cast import browser
 from tests.web.conftest import World
 from tests.web.rows import TABLE as PAGES
@@ -187,6 +188,18 @@ def _operations(walk: Walk) -> None:
         walk.saw(f"{row.method} {row.name}", answer, f"{path} {body!r}")
 
 
+def _records(walk: Walk) -> None:
+    """The superusers' reading room: for each of its addresses, what a wrong address is told."""
+    for name in sorted(name for name in known_urls() if name.startswith("admin:")):
+        given = {"admin:index": [], "admin:app_list": ["tenants"]}
+        rest = [] if name.endswith("_changelist") else [str(walk.world.cast.firm.pk)]
+        url = reverse(name, args=given.get(name, rest))
+        answer = walk.client.get(url)
+        walk.saw(f"GET {name}", answer, url)
+        if answer.status_code != 404:
+            walk.leaks.append(f"GET {name}: {answer.status_code}")
+
+
 def _queries(walk: Walk) -> None:
     """Every list, asked with the firm's ids under every name that might choose rows."""
     ids = "|".join(value for what, value in walk.markers.items() if value)
@@ -219,6 +232,7 @@ def test_shows_a_stranger_nothing_and_lets_them_change_nothing(
 
     _pages(walk)
     _operations(walk)
+    _records(walk)
 
     after = state_of(world.cast.firm)
     record_property("walk", f"{who}: {sum(walk.counts.values())} requests {dict(walk.counts)}")
