@@ -18,10 +18,11 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from portal.lib import ids
 from tenants import rls
 from tenants.actors import Actor
 from tenants.checks import tenant_models
-from tenants.models import Membership, Organization, Project
+from tenants.models import Membership, OperatorHold, Organization, Project
 from tenants.roles import Role
 from tenants.scopes import Scope
 from tests import factories
@@ -29,6 +30,7 @@ from tests.api.callers import bearer, send
 from tests.api.rows import TABLE as OPERATIONS
 from tests.architecture.test_repository import known_urls
 from tests.cast import browser
+from tests.factories import NOON
 from tests.web.conftest import World
 from tests.web.rows import TABLE as PAGES
 
@@ -141,6 +143,19 @@ def _removed(world: World) -> Client:
     return client
 
 
+def _suspended_owner(world: World) -> Client:
+    """Owns another firm, which the operator holds."""
+    with rls.everyone(because="test"):
+        OperatorHold.objects.create(
+            public_id=ids.mint("hold"),
+            organization=world.cast.mallory.may.organization,
+            because="요금이 밀렸습니다.",
+            held_at=NOON,
+            held_by="오운영",
+        )
+    return browser(world.cast.mallory)
+
+
 def _anonymous(world: World) -> Client:
     return Client()
 
@@ -165,6 +180,7 @@ STRANGERS: dict[str, Callable[[World], Client]] = {
     "nobody": _nobody,
     "removed member": _removed,
     "another owner": _another_owner,
+    "owner of a suspended organization": _suspended_owner,
     **{f"another {role}": _another(role) for role in Role.values if role != Role.OWNER},
     **{f"key {scope}": _key(scope) for scope in Scope.values},
     "key of all scopes": _key(*Scope.values),
