@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from allauth.account.models import EmailAddress
+from django.core.management import call_command
 from django.db import DatabaseError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +25,7 @@ from tenants.models import (
     User,
 )
 from tenants.reading_room import Reading
+from tests import factories
 from tests.cast import Person, browser
 from tests.factories import NOON, TOTP_SECRET
 from tests.superusers.conftest import proven, rise
@@ -154,6 +156,20 @@ def test_lets_a_superuser_in_who_signs_in_with_both_factors(world: World) -> Non
     client.post(reverse("mfa_authenticate"), {"code": code_at(TOTP_SECRET, NOON.timestamp())})
 
     assert (before, client.get(reverse("admin:index")).status_code) == (404, 200)
+
+
+def test_a_superuser_is_made_by_djangos_own_command(world: World) -> None:
+    """And comes in nowhere before the operator has made them a member."""
+    call_command("createsuperuser", email="root@example.com", interactive=False, verbosity=0)
+    user = User.objects.get(email="root@example.com")
+    root = Person(user, None)
+    outside = proven(browser(root), root).get(reverse("admin:index")).status_code
+
+    factories.member(user, world.cast.olivia.may.organization, "auditor")
+
+    assert user.is_superuser
+    assert outside == 404
+    assert proven(browser(root), root).get(reverse("admin:index")).status_code == 200
 
 
 def test_believes_a_provider_that_asked_for_a_second_factor(world: World) -> None:
