@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status tour seed test check bench bench-audit bench-tenants crowd pins messages shell logs code
+.PHONY: help setup up down reset status tour seed test breakins check bench bench-audit bench-tenants crowd pins messages shell logs code
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,8 @@ logs: ## follow the logs of all programs
 	@tail -n 5 -F $(or $(DURE_DATA_DIR),.dure)/logs/*.log
 test: ## all tests, on real PostgreSQL and Valkey
 	@$(SETUP) dev && $(PY) -m pytest -n 2 --dist loadfile
+breakins: ## take each guard away and see its test fail (half an hour)
+	@$(SETUP) dev && $(PY) -m tests.breakins.guards
 check: ## format, lint, types, imports, templates, migrations, translations
 	@$(SETUP) dev && .ci/check
 bench: ## benchmarks; prints lines `figure <name> <value> <unit>`

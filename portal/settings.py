@@ -3,6 +3,7 @@
 ``deploy/local`` writes these names for the embedded stack; ``.env.example`` explains each.
 """
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,6 +47,13 @@ DURE_CHECKPOINT_DIR = Path(
 DURE_SITES_FILE = env.str("DURE_SITES_FILE", default="")
 DURE_EMBEDDED = env.bool("DURE_EMBEDDED", default=False)  # the embedded stack runs us
 VALKEY_URL = env.str("VALKEY_URL")
+# Where superusers read tables (Django's admin); nowhere unless it is set. Nobody should guess it.
+DURE_ADMIN_PATH = env.str("DURE_ADMIN_PATH", default="")
+if DURE_ADMIN_PATH and not re.fullmatch(r"(?=.*[0-9])[A-Za-z0-9-]{12,64}/", DURE_ADMIN_PATH):
+    raise ImproperlyConfigured(
+        "DURE_ADMIN_PATH needs 12 to 64 letters, digits and dashes, at least one digit, and a "
+        "slash at its end: reading-room-7c31f0/. Leave it empty to have no such pages."
+    )
 
 # The registry of businesses (.env.example has the address). Without it, customers wait until the
 # operator has read their documents.
@@ -70,6 +78,7 @@ INSTALLED_APPS = [
     "portal.fleet",
     "portal.usage",
     "portal.deployments",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # without the admin modules of others
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -96,6 +105,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "portal.web.private.NoStore",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -407,6 +417,7 @@ ACCOUNT_CHANGE_EMAIL = True  # one address a person: a new one takes over once i
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 3
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 600
 ACCOUNT_REAUTHENTICATION_REQUIRED = True

@@ -1,5 +1,6 @@
 """The only place where doors are mounted."""
 
+from django.conf import settings
 from django.urls import include, path
 
 from portal.api.urls import documentation
@@ -36,6 +37,7 @@ from portal.web import (
     single_sign_on,
     sites,
     sso,
+    superusers,
     support,
     tariffs,
     usage,
@@ -214,3 +216,5 @@ urlpatterns = [
 ]
 
 handler500 = "portal.web.errors.server_error"
+if settings.DURE_ADMIN_PATH:
+    urlpatterns += [path(settings.DURE_ADMIN_PATH, superusers.site.urls)]

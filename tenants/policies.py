@@ -100,6 +100,15 @@ def _strong(request: HttpRequest, organization: Organization) -> bool:
     return has_second_factor(request.user)
 
 
+def proved_second_factor(request: HttpRequest, organization: Organization) -> bool:
+    """Whether this very session came with a second factor; that the account has one is not it."""
+    assert isinstance(request.user, User)
+    records: list[dict[str, Any]] = get_authentication_records(request, request.user)
+    record = came_by(request, organization)
+    by_provider = record is not None and bool(STRONG & set(record.get("amr", ())))
+    return by_provider or any(one.get("method") == "mfa" for one in records)
+
+
 def unmet(request: HttpRequest, membership: Membership) -> Unmet | None:
     """The first rule that this session does not meet in the member's organization."""
     organization = membership.organization

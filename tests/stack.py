@@ -59,6 +59,7 @@ class Stack:
                 "DURE_SEAL_KEYS": Fernet.generate_key().decode(),
                 "DURE_AUDIT_KEY": signing.new_key(),
                 "DURE_WEB_ORIGIN": "http://testserver",
+                "DURE_ADMIN_PATH": "reading-room-7c31f0/",
                 "DURE_DATA_DIR": str(self.folder / "data"),
                 "DURE_DB_CONN_MAX_AGE": "0",
             }

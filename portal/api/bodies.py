@@ -1,7 +1,8 @@
-"""How bodies are read: JSON, whatever its depth, ends in an answer."""
+"""How bodies are read: JSON, whatever its depth, ends in an answer, and says each thing once."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -19,6 +20,21 @@ class Json(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return super().parse(stream, media_type, parser_context)
+            text = stream.read().decode("utf-8")
+            return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
         except RecursionError as error:
             raise ParseError("JSON parse error - nested too deeply") from error
+        except ValueError as error:
+            raise ParseError(f"JSON parse error - {error}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two readers of one text must not find two things in it."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ParseError("JSON parse error - a name stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ParseError(f"JSON parse error - {name} is no number")

@@ -7,6 +7,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def sources(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
             yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
 def texts() -> set[str]:
     """Every string constant of the product's code."""
     return {
@@ -127,7 +129,11 @@ def read(name: str) -> str:
 
 def replaces_anothers(name: str) -> bool:
     """Whether a template stands in for one of allauth or Django."""
-    places = (("allauth", "templates"), ("django", "forms/templates"))
+    places = (
+        ("allauth", "templates"),
+        ("django", "forms/templates"),
+        ("django", "contrib/admin/templates"),
+    )
     for package, folder in places:
         spec = find_spec(package)
         assert spec is not None and spec.submodule_search_locations
@@ -207,13 +213,14 @@ def test_loads_nothing_from_elsewhere() -> None:
 FOR_MACHINES = {"healthz", "readyz", "gallery"}
 
 
-def known_urls(found: list[URLPattern | URLResolver] | None = None) -> set[str]:
+def known_urls(found: list[URLPattern | URLResolver] | None = None, space: str = "") -> set[str]:
     names: set[str] = set()
     for one in get_resolver().url_patterns if found is None else found:
         if isinstance(one, URLPattern):
-            names |= {one.name} if one.name else set()
+            names |= {space + one.name} if one.name else set()
         else:
-            names |= known_urls(one.url_patterns)
+            inside = f"{space}{one.namespace}:" if one.namespace else space
+            names |= known_urls(one.url_patterns, inside)
     return names
 
 

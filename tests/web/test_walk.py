@@ -18,16 +18,19 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from portal.lib import ids
 from tenants import rls
 from tenants.actors import Actor
 from tenants.checks import tenant_models
-from tenants.models import Membership, Organization, Project
+from tenants.models import Membership, OperatorHold, Organization, Project
 from tenants.roles import Role
 from tenants.scopes import Scope
 from tests import factories
 from tests.api.callers import bearer, send
 from tests.api.rows import TABLE as OPERATIONS
+from tests.architecture.test_repository import known_urls
 from tests.cast import browser
+from tests.factories import NOON
 from tests.web.conftest import World
 from tests.web.rows import TABLE as PAGES
 
@@ -140,6 +143,19 @@ def _removed(world: World) -> Client:
     return client
 
 
+def _suspended_owner(world: World) -> Client:
+    """Owns another firm, which the operator holds."""
+    with rls.everyone(because="test"):
+        OperatorHold.objects.create(
+            public_id=ids.mint("hold"),
+            organization=world.cast.mallory.may.organization,
+            because="요금이 밀렸습니다.",
+            held_at=NOON,
+            held_by="오운영",
+        )
+    return browser(world.cast.mallory)
+
+
 def _anonymous(world: World) -> Client:
     return Client()
 
@@ -164,6 +180,7 @@ STRANGERS: dict[str, Callable[[World], Client]] = {
     "nobody": _nobody,
     "removed member": _removed,
     "another owner": _another_owner,
+    "owner of a suspended organization": _suspended_owner,
     **{f"another {role}": _another(role) for role in Role.values if role != Role.OWNER},
     **{f"key {scope}": _key(scope) for scope in Scope.values},
     "key of all scopes": _key(*Scope.values),
@@ -185,6 +202,18 @@ def _operations(walk: Walk) -> None:
         path, body = row.path(walk.world), row.body(walk.world)
         answer = send(walk.client, row.method, path, body, Idempotency_Key="walk-1")
         walk.saw(f"{row.method} {row.name}", answer, f"{path} {body!r}")
+
+
+def _records(walk: Walk) -> None:
+    """The superusers' reading room: for each of its addresses, what a wrong address is told."""
+    for name in sorted(name for name in known_urls() if name.startswith("admin:")):
+        given = {"admin:index": [], "admin:app_list": ["tenants"]}
+        rest = [] if name.endswith("_changelist") else [str(walk.world.cast.firm.pk)]
+        url = reverse(name, args=given.get(name, rest))
+        answer = walk.client.get(url)
+        walk.saw(f"GET {name}", answer, url)
+        if answer.status_code != 404:
+            walk.leaks.append(f"GET {name}: {answer.status_code}")
 
 
 def _queries(walk: Walk) -> None:
@@ -219,6 +248,7 @@ def test_shows_a_stranger_nothing_and_lets_them_change_nothing(
 
     _pages(walk)
     _operations(walk)
+    _records(walk)
 
     after = state_of(world.cast.firm)
     record_property("walk", f"{who}: {sum(walk.counts.values())} requests {dict(walk.counts)}")

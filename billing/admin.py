@@ -1,0 +1,39 @@
+"""Money, to be read. Invoices' documents are on the customer's own page."""
+
+from billing.models import (
+    Budget,
+    BudgetChange,
+    CardTariff,
+    Commitment,
+    Invoice,
+    InvoiceLine,
+    InvoiceSeries,
+    TokenTariff,
+)
+from tenants.reading_room import shows
+
+shows(TokenTariff, "public_id model price_in price_cached price_out starts_at", find="model")
+shows(CardTariff, "public_id chip won_per_hour starts_at", find="chip")
+shows(
+    Budget,
+    "public_id organization scope subject limit_won hard created_at number",
+    find="public_id subject",
+)
+shows(BudgetChange, "organization budget from_won to_won because by at")
+shows(
+    Commitment,
+    "organization project reference endpoint month amount_micro final created_at",
+    find="reference endpoint month",
+)
+shows(InvoiceSeries, "month last")
+shows(
+    Invoice,
+    "public_id organization number kind month total_won issued_at issue_date due_date "
+    "period_start period_end seller buyer supply_won vat_won vat_rule",
+    find="public_id number month",
+)
+shows(
+    InvoiceLine,
+    "organization invoice position text_ko quantity unit amount_won item usage_month text_en "
+    "unit_price price_version exact_micro",
+)

@@ -1,0 +1,19 @@
+"""What can be run, to be read."""
+
+from portal.catalog.models import CatalogModel, Chip, Offering, Region, Version
+from tenants.reading_room import shows
+
+shows(Region, "code name_ko name_en order")
+shows(Chip, "code vendor name_ko name_en memory_gib tdp_watts order")
+shows(
+    CatalogModel,
+    "slug kind name_ko name_en publisher licence context_tokens parameters_millions "
+    "answers_korean default_max_tokens template_tokens description_ko description_en",
+    find="slug",
+)
+shows(Version, "model label digest current created_at")
+shows(
+    Offering,
+    "public_id version chip cards sdk evidence parallel context_tokens note_ko note_en",
+    find="public_id",
+)

@@ -1,0 +1,37 @@
+"""What customers asked for and what became of it, to be read. Credentials are not shown."""
+
+from portal.deployments.models import (
+    Endpoint,
+    Order,
+    OrderMove,
+    Placement,
+    PlacementMove,
+    Revision,
+)
+from tenants.reading_room import shows
+
+shows(
+    Endpoint,
+    "public_id organization project kind name model stopped_at generation created_at created_by "
+    "stopped_because funding_hold operator_hold",
+    find="public_id name",
+)
+shows(
+    Revision,
+    "organization endpoint number offering replicas because created_at regions created_by",
+)
+shows(
+    Placement,
+    "public_id organization endpoint site state wanted state_since because offering cards epoch "
+    "url card_refs model_digest restarts created_at accrued_until",
+    find="public_id",
+)
+shows(PlacementMove, "organization placement from_state to_state because at")
+shows(
+    Order,
+    "public_id organization project endpoint name state placed_at model region replicas chip "
+    "cards price_version won_per_card_hour won_per_hour won_per_month committed_micro month "
+    "placed_by",
+    find="public_id",
+)
+shows(OrderMove, "organization order from_state to_state because at")

@@ -1,0 +1,12 @@
+"""Sites and cards, to be read. Tokens and leases are not shown."""
+
+from portal.fleet.models import Card, Site
+from tenants.reading_room import shows
+
+shows(
+    Site,
+    "code region driver name_ko simulated observed_at trouble name_en control_url data_classes "
+    "enrolled_at drained_at generation trouble_since lease_owner lease_until",
+    find="code",
+)
+shows(Card, "site ref chip state placement simulated seen_at", find="placement")

@@ -1,0 +1,15 @@
+"""What was consumed, to be read. The ledger itself has a primary key of two columns, which
+Django's admin cannot show: it has its pages (usage, invoices)."""
+
+from portal.usage.models import CardTime, OrphanedEvent, PoisonRecord, Watermark
+from tenants.reading_room import shows
+
+shows(
+    CardTime,
+    "organization endpoint_name site chip cards started_at ended_at project endpoint placement "
+    "price_version recorded_at",
+    find="endpoint placement",
+)
+shows(OrphanedEvent, "organization request_id cell hold_micro seen_at resolved_at")
+shows(PoisonRecord, "cell stream_id reason seen_at")
+shows(Watermark, "cell stream_id lease_owner lease_until")

@@ -1,0 +1,5 @@
+"""The world of the pages."""
+
+from tests.web.conftest import _no_static_files, world
+
+__all__ = ["_no_static_files", "world"]
