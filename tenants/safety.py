@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from allauth.account import app_settings as account_settings
 from allauth.account.internal.flows import reauthentication
@@ -76,10 +78,15 @@ def confirmed_lately(request: HttpRequest, user: User) -> bool:
     """Whether the person has proven who they are within minutes: what ends an account, or takes
     its data away, asks for it. Who has neither password nor second factor proves it by signing in.
     """
-    if reauthentication.get_reauthentication_flows(user):
-        return bool(reauthentication.did_recently_reauthenticate(request))
-    proofs = [float(one.get("at", 0)) for one in get_authentication_records(request, user)]
-    return bool(proofs) and time.time() - max(proofs) < account_settings.REAUTHENTICATION_TIMEOUT
+    records = get_authentication_records(request, user)
+    if _is_recent(one for one in records if one.get("reauthenticated")):
+        return True
+    return not can_confirm(user) and _is_recent(records)
+
+
+def _is_recent(records: Iterable[dict[str, Any]]) -> bool:
+    latest = max((float(one.get("at", 0)) for one in records), default=0)
+    return time.time() - latest < float(account_settings.REAUTHENTICATION_TIMEOUT)
 
 
 def can_confirm(user: User) -> bool:

@@ -6,13 +6,16 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.routing import endings
 from tenants import rls
 from tenants.actions import accounts, exports
 from tenants.models import AccountDeletion, Organization, PersonalExport, Policy
+from tests import factories
 from tests.api.callers import bearer
 from tests.cast import browser
 from tests.factories import NOON
@@ -221,3 +224,18 @@ def test_a_closed_organization_reads_and_orders_nothing(world: World) -> None:
         assert answer.status_code == 403, path
     answer = bearer(world.secret).post("/api/v1/endpoints", {}, content_type="application/json")
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("name", ["me", "me_delete", "organization_close", "ai_notice"])
+def test_pages_ask_the_database_at_most_fifteen_times(world: World, name: str) -> None:
+    alice = confirmed(world, "alice")
+    with rls.everyone(because="test set-up"):  # more rows, not more questions
+        for number in range(5):
+            other = factories.organization(f"기관 {number}", number=f"{number:010}")
+            factories.member(world.cast.alice.user, other)
+
+    with CaptureQueriesContext(connection) as asked:
+        assert alice.get(reverse(name)).status_code == 200
+
+    questions = [one["sql"] for one in asked if one["sql"].startswith("SELECT")]
+    assert len([one for one in questions if "set_config" not in one]) <= 15, questions
