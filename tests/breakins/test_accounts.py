@@ -1,21 +1,13 @@
-"""Addresses that change while they are being confirmed; codes that are over."""
+"""Addresses that change while they are being confirmed."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import time_machine
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from deploy.local.code import code_at
 from tenants.models import User
-from tests import factories
 from tests.cast import Cast
-from tests.factories import NOON
-from tests.signin.conftest import _ready, last_code, people
-from tests.signin.test_accounts import is_signed_in, say_it_again, sign_in
+from tests.signin.conftest import _ready, last_code, people, say_it_again, sign_in
 
 __all__ = ["_ready", "people"]
 
@@ -32,19 +24,3 @@ def test_the_code_for_one_address_confirms_no_other(people: Cast) -> None:
 
     assert User.objects.get(pk=people.alice.user.pk).email != "victim@example.com"
     assert not User.objects.filter(email="victim@example.com").exists()
-
-
-def test_a_second_factors_code_is_over_with_its_half_minute(people: Cast) -> None:
-    """Also when what was used is forgotten: allauth keeps that for half a minute only."""
-    factories.second_factor(people.bob.user)
-    code = code_at(factories.TOTP_SECRET, NOON.timestamp())
-    found = []
-    for seconds in (0, 31):
-        cache.clear()
-        with time_machine.travel(NOON + timedelta(seconds=seconds), tick=False):
-            client = Client()
-            sign_in(client, "bob@example.com")
-            client.post(reverse("mfa_authenticate"), {"code": code})
-            found.append(is_signed_in(client))
-
-    assert found == [True, False]

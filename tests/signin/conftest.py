@@ -10,6 +10,8 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
 
 from tests import factories
 from tests.cast import Cast
@@ -55,4 +57,27 @@ def last_code() -> str:
 
 PASSWORD = "correct-horse-battery"
 NEW_PASSWORD = "tapestry-orbital-93-wagon"
-__all__ = ["NEW_PASSWORD", "PASSWORD", "factories", "last_code"]
+
+
+def sign_in(client: Client, email: str, password: str = PASSWORD, **more: str) -> Any:
+    return client.post(reverse("account_login"), {"login": email, "password": password, **more})
+
+
+def say_it_again(client: Client) -> None:
+    """What changes an account asks for the password once more."""
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+
+
+def is_signed_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
+
+
+__all__ = [
+    "NEW_PASSWORD",
+    "PASSWORD",
+    "factories",
+    "is_signed_in",
+    "last_code",
+    "say_it_again",
+    "sign_in",
+]

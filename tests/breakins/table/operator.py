@@ -135,8 +135,8 @@ ROWS = [
         "tenants/test_actions.py::test_gives_no_customer_an_operator_verb",
         Cut(
             "tenants/roles.py",
-            "    return ROLES[role] | STAFF[role] if operator else ROLES[role]\n",
-            "    return ROLES[role] | STAFF[role]\n",
+            "    verbs = ROLES[role] | STAFF[role] if operator else ROLES[role]\n",
+            "    verbs = ROLES[role] | STAFF[role]\n",
         ),
     ),
     attempt(
