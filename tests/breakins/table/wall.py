@@ -17,7 +17,7 @@ ROWS = [
     attempt(
         "walk every route with another's ids",
         "tenants.rls:tenant",
-        "web/test_walk.py::test_lists_tell_no_more_when_they_are_asked_with_anothers_ids",
+        "web/test_walk.py::test_shows_a_stranger_nothing_and_lets_them_change_nothing[another owner]",
         *NO_WALL,
     ),
     attempt(
