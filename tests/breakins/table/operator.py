@@ -174,6 +174,11 @@ ROWS = [
         "tenants.migration_ops:AppendOnly",
         "tenants/test_wall.py::test_keeps_audit_events_for_ever",
         Cut("tenants/migrations/0002_wall.py", '        AppendOnly("tenants_auditevent"),\n'),
+        Cut(
+            "tenants/migrations/0008_audit_names.py",
+            "REVOKE UPDATE, DELETE, TRUNCATE ON tenants_auditevent,",
+            "REVOKE TRUNCATE ON tenants_auditevent,",
+        ),
     ),
     attempt(
         "change one byte of a sealed event as the database's superuser",
