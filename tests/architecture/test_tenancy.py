@@ -41,6 +41,20 @@ def test_the_check_names_what_is_open(statement: str, fault: str) -> None:
     assert [one.id for one in faults] == [fault]
 
 
+@pytest.mark.django_db
+def test_no_policy_lets_everybody_through() -> None:
+    """Rows or none: what a policy says is asked of tables that are empty in the tests as well."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename, policyname, qual, with_check FROM pg_policies "
+            "WHERE schemaname = 'public' AND NOT roles @> '{dure_system}'::name[]"
+        )
+        policies = cursor.fetchall()
+
+    assert len(policies) >= len(tenant_models())
+    assert [one for one in policies if "true" in one[2:]] == []
+
+
 def owner_url() -> str:
     """The database of this test, as the role that owns its tables."""
     url = urlsplit(os.environ["DURE_TEST_SUPERUSER_URL"])

@@ -11,6 +11,7 @@ fail. First all tests run once without a cut, and must pass.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import queue
 import re
@@ -31,7 +32,6 @@ from tests.stack import Stack
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs/break-ins.md"
 JOBS = int(os.environ.get("JOBS", "2"))
-SECONDS = 600  # for one test
 _moments = itertools.count(int(time.time()))  # of changes: Python looks at whole seconds
 
 HEAD = """# Break-in attempts
@@ -98,47 +98,72 @@ def _write(path: Path, text: str) -> None:
     os.utime(path, (moment, moment))
 
 
-def outcome(attempt: Attempt, place: Path, job: int) -> str:
+def outcome(attempt: Attempt, place: Path, job: int, zygote: Zygote) -> str:
     """``caught``, or why it is not."""
     environment = dict(os.environ)
     if not any("migration" in one.path for one in attempt.cuts):
         environment["PYTEST_XDIST_WORKER"] = f"gw{job}"  # the servers run already
+    out = place.with_suffix(".out")
+    wish = {
+        "place": str(place),
+        "environment": environment,
+        "test": attempt.test,
+        "out": str(out),
+    }
     with without(attempt.cuts, place):
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-x", attempt.test],
-            cwd=place,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    found = re.findall(r"^E +(.+)$", done.stdout, re.M)
-    if done.returncode == 1:
+        code = zygote.ask(wish)
+    said = out.read_text(errors="replace")
+    found = re.findall(r"^E +(.+)$", said, re.M)
+    if code == 1:
         return f"caught: {found[0][:90] if found else ''}"
-    return f"NOT caught ({done.returncode}): {(done.stdout + done.stderr)[-400:]}"
+    return f"NOT caught ({code}): {said[-400:]}"
+
+
+class Zygote:
+    """``zygote.py`` at work; one for each copy."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests/breakins/zygote.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, wish: dict[str, object]) -> int:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def tried(rows: Sequence[tuple[int, Attempt]]) -> dict[int, str]:
     """What came of each row, by its number."""
     with tempfile.TemporaryDirectory(prefix="dure-guards-") as folder:
-        places: queue.Queue[tuple[int, Path]] = queue.Queue()
+        places: queue.Queue[tuple[int, Path, Zygote]] = queue.Queue()
         for job in range(JOBS):
-            places.put((job, copied(Path(folder))))
+            places.put((job, copied(Path(folder)), Zygote()))
 
         def run(row: tuple[int, Attempt]) -> tuple[int, str]:
-            job, place = places.get()
+            job, place, zygote = places.get()
             try:
-                said = outcome(row[1], place, job)
-            except (ValueError, subprocess.TimeoutExpired) as error:
+                said = outcome(row[1], place, job, zygote)
+            except ValueError as error:
                 said = f"NOT caught: {error}"
             finally:
-                places.put((job, place))
+                places.put((job, place, zygote))
             print(f"{row[0]:>3} {row[1].what}\n    {said}", flush=True)
             return row[0], said
 
         with ThreadPoolExecutor(JOBS) as pool:
-            return dict(pool.map(run, rows))
+            found = dict(pool.map(run, rows))
+        while not places.empty():
+            places.get()[2].end()
+        return found
 
 
 def passes_uncut() -> bool:

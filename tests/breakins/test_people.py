@@ -13,6 +13,8 @@ from django.urls import reverse
 
 from portal.routing import deciding
 from tenants import audit, rls
+from tenants.actions import quotas
+from tenants.actors import NotAllowed
 from tenants.models import AuditEvent, Organization, Proposal
 from tests import factories
 from tests.cast import browser
@@ -69,6 +71,20 @@ def test_one_person_in_two_browsers_is_one_person(world: World) -> None:
     with rls.everyone(because="test"):
         assert Proposal.objects.get().decision == "open"
         assert not world.cast.firm.holds.exists()
+
+
+@pytest.mark.parametrize("who", ["alice", "mallory"])
+def test_a_customer_raises_no_quota(world: World, who: str) -> None:
+    by = world.cast[who].may
+    with rls.everyone(because="test"), pytest.raises(NotAllowed):
+        quotas.change(
+            organization=by.organization,
+            name="live_keys",
+            most=9_999,
+            because="Wir brauchen mehr.",
+            by=by,
+            now=NOON,
+        )
 
 
 def test_a_long_reason_keeps_no_deed_out_of_the_log(world: World) -> None:

@@ -249,7 +249,7 @@ def test_ends_other_sessions_when_the_password_changes(people: Cast) -> None:
 
     assert here.get(reverse("home")).status_code == 200
     assert there.get(reverse("home")).status_code == 302
-    with rls.tenant(people.firm.pk):
+    with rls.user(people.alice.user.pk):
         assert Notice.objects.filter(kind="account.password").count() == 1
         assert AuditEvent.objects.filter(verb="account.password_changed").count() == 1
 
@@ -264,7 +264,7 @@ def test_signs_out_everywhere_else_and_says_so(people: Cast) -> None:
 
     assert here.get(reverse("home")).status_code == 200
     assert there.get(reverse("home")).status_code == 302
-    with rls.tenant(people.firm.pk):
+    with rls.user(people.alice.user.pk):
         assert Notice.objects.filter(kind="account.sessions_ended").exists()
 
 
@@ -273,12 +273,12 @@ def test_tells_of_a_new_browser_and_not_of_a_known_one(people: Cast) -> None:
     for _time in range(2):
         sign_in(client, "alice@example.com")
         client.post(reverse("account_logout"))
-    with rls.tenant(people.firm.pk):
+    with rls.user(people.alice.user.pk):
         assert not Notice.objects.filter(kind="account.new_device").exists()
 
     sign_in(Client(), "alice@example.com")
 
-    with rls.tenant(people.firm.pk):
+    with rls.user(people.alice.user.pk):
         assert Notice.objects.filter(kind="account.new_device").count() == 1
 
 

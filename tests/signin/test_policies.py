@@ -182,6 +182,7 @@ def test_tells_owners_of_a_change(people: Cast) -> None:
     with rls.tenant(people.firm.pk):
         actions.change(wish=actions.PolicyWish(idle_minutes=30), by=at(people.alice), now=NOON)
 
+    with rls.user(people.alice.user.pk):
         assert Notice.objects.get().kind == "policies.changed"
 
 

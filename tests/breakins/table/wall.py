@@ -7,6 +7,19 @@ from tests.breakins.table.attempt import NO_WALL, Cut, attempt
 REQUESTS, CASES = "breakins/test_requests.py::", "tenants/test_wall_cases.py::"
 OPS, PAGES = "tenants/migration_ops.py", "portal/api/pages.py"
 
+NO_POLICY = (
+    Cut(
+        OPS,
+        'f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",',
+        'f"CREATE POLICY tenant ON {table} USING (true) WITH CHECK (true)",',
+    ),
+    Cut(
+        OPS,
+        'f"ALTER POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",',
+        'f"ALTER POLICY tenant ON {table} USING (true) WITH CHECK (true)",',
+    ),
+)
+
 ROWS = [
     attempt(
         "ask for another's project, key, endpoint, invoice by its id",
@@ -17,7 +30,7 @@ ROWS = [
     attempt(
         "walk every route with another's ids",
         "tenants.rls:tenant",
-        "web/test_walk.py::test_lists_tell_no_more_when_they_are_asked_with_anothers_ids",
+        "web/test_walk.py::test_shows_a_stranger_nothing_and_lets_them_change_nothing[another owner]",
         *NO_WALL,
     ),
     attempt(
@@ -74,11 +87,13 @@ ROWS = [
         "ask a table without being in a tenant",
         "tenants.migration_ops:TenantTable",
         CASES + "test_without_a_tenant_every_table_is_empty",
-        Cut(
-            OPS,
-            'f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",',
-            'f"CREATE POLICY tenant ON {table} USING (true) WITH CHECK (true)",',
-        ),
+        *NO_POLICY,
+    ),
+    attempt(
+        "find a table whose policy lets everybody through",
+        "tenants.migration_ops:TenantTable",
+        "architecture/test_tenancy.py::test_no_policy_lets_everybody_through",
+        NO_POLICY[0],
     ),
     attempt(
         "step around the wall as the owner of a table",
@@ -111,16 +126,7 @@ ROWS = [
         "write into another tenant by a bulk operation",
         "tenants.migration_ops:TenantTable",
         CASES + "test_bulk_operations_reach_no_other_tenant",
-        Cut(
-            OPS,
-            'f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",',
-            'f"CREATE POLICY tenant ON {table} USING (true) WITH CHECK (true)",',
-        ),
-        Cut(
-            OPS,
-            'f"ALTER POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",',
-            'f"ALTER POLICY tenant ON {table} USING (true) WITH CHECK (true)",',
-        ),
+        *NO_POLICY,
     ),
     attempt(
         "read or open somebody else's notice",
