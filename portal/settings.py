@@ -293,6 +293,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "tell-budgets": {
+        "task": "billing.tasks.tell_budgets",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "close-month": {
         "task": "portal.deployments.tasks.close_last_month",
         "schedule": 3600.0,
