@@ -127,6 +127,28 @@ class BudgetChange(models.Model):
         return f"{self.from_won} → {self.to_won}"
 
 
+class BudgetAlert(models.Model):
+    """That people were told how far a budget is used; the row that makes it once a month."""
+
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
+    budget = models.ForeignKey(Budget, models.PROTECT, related_name="alerts")
+    month = models.CharField(max_length=7)
+    percent = models.PositiveSmallIntegerField()
+    at = models.DateTimeField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["budget", "month", "percent"], name="budget_alert_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month} {self.percent}"
+
+
 class Commitment(models.Model):
     """What an order has set aside in one month. Lowered to what was used once it has ended."""
 

@@ -313,6 +313,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "tell-budgets": {
+        "task": "billing.tasks.tell_budgets",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "close-month": {
         "task": "portal.deployments.tasks.close_last_month",
         "schedule": 3600.0,

@@ -92,6 +92,24 @@ KINDS: dict[str, Kind] = {
         _("Invoice %(number)s over ₩%(total)s (VAT included) is issued. It is due on %(day)s."),
         group=Group.MONEY,
     ),
+    "budget.reached": Kind(
+        _("A budget is used to %(percent)s"),
+        _(
+            "₩%(used)s of ₩%(limit)s of the budget of “%(name)s” are used in %(month)s. At the "
+            "limit requests are refused. An owner or budget officer can raise it."
+        ),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "endpoint.failed": Kind(
+        _("A replica of “%(name)s” failed"),
+        _(
+            "A replica of the endpoint “%(name)s” at the site %(site)s does not run. It is asked "
+            "for again by itself; meanwhile its other replicas answer."
+        ),
+        Severity.WARNING,
+        group=Group.ENDPOINTS,
+    ),
     "audit.not_whole": Kind(
         _("An audit log is not whole"),
         _("The audit log of %(name)s has %(count)s faults, the first: %(first)s. Keep all data."),

@@ -53,12 +53,14 @@ class Told:
 Channel = Callable[[Told], None]
 
 
-def holders(organization: Organization, verb: str) -> list[User]:
-    """The members whose role has a verb: those whom something concerns."""
+def holders(organization: Organization, verb: str, *, project: str = "") -> list[User]:
+    """The members whose role has a verb: those whom something concerns. ``project`` (a public id)
+    leaves out those who work in other projects only."""
     return [
         one.user
         for one in Membership.objects.filter(organization=organization).select_related("user")
         if verb in organization.verbs_of(one.role)
+        and (not project or one.all_projects or project in one.projects)
     ]
 
 

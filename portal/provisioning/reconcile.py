@@ -16,7 +16,8 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from portal.deployments.models import Endpoint, Placement
+from portal.deployments import failing
+from portal.deployments.models import Endpoint, Placement, PlacementState
 from portal.deployments.states import NoSuchMove, move_placement
 from portal.fleet import actions as fleet
 from portal.fleet import leases
@@ -145,7 +146,9 @@ def _record(placement: Placement, move: Move, now: datetime) -> None:
             "restarts": move.replica.restarts,
         }
     try:
-        move_placement(placement, move.to_state, because=move.because, now=now, **seen)
+        moved = move_placement(placement, move.to_state, because=move.because, now=now, **seen)
+        if moved and move.to_state == PlacementState.FAILED:
+            failing.tell(placement=placement, now=now)
     except NoSuchMove as error:
         log.error("reconcile.no_such_move", placement=placement.public_id, move=str(error))
 

@@ -12,6 +12,7 @@ from django.http import (
     HttpResponse,
     HttpResponseBadRequest,
     HttpResponseBase,
+    QueryDict,
 )
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from portal.web import doors
-from tenants import actors, audit, audit_groups, audit_log, rls
+from tenants import actors, audit, audit_groups, audit_log, audit_words, rls
 from tenants.audit_files import attachment, text_of
 from tenants.audit_log import Filters
 from tenants.models import AuditEvent, EventGroup
@@ -37,10 +38,17 @@ class FilterForm(forms.Form):
         choices=[("", gettext_lazy("All")), *EventGroup.choices],
     )
     actor = forms.CharField(label=gettext_lazy("Who"), required=False, max_length=60)
-    verb = forms.CharField(label=gettext_lazy("What"), required=False, max_length=60)
+    verb = forms.ChoiceField(label=gettext_lazy("What"), required=False)
     subject = forms.CharField(label=gettext_lazy("To what"), required=False, max_length=120)
     since = forms.DateField(label=gettext_lazy("First day"), required=False, widget=DATE)
     until = forms.DateField(label=gettext_lazy("Last day"), required=False, widget=DATE)
+
+    def __init__(self, asked: QueryDict) -> None:
+        super().__init__(asked)
+        verb = doors.word(asked, "verb")[:60]
+        field = self.fields["verb"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", _("All")), *audit_words.choices(verb)]
 
     def filters(self) -> Filters:
         """As far as the form makes sense."""

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from tenants.audit_words import words_of
 from tenants.models.defaults import random_id
 from tenants.models.organizations import Organization, TenantQuerySet
 
@@ -70,6 +71,10 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.subject}"
+
+    @property
+    def verb_label(self) -> str:
+        return words_of(self.verb)
 
     @property
     def group_label(self) -> str:

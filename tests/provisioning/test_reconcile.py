@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from portal.deployments import failing
 from portal.deployments.actions import endpoints
 from portal.deployments.models import Endpoint, Placement, PlacementMove
 from portal.fleet import leases
@@ -15,6 +16,7 @@ from portal.fleet.models import Card, Site
 from portal.provisioning import tasks
 from portal.provisioning.reconcile import reconcile
 from tenants import rls
+from tenants.models import Notice
 from tests import factories
 from tests.deployments.conftest import Shop, shop
 from tests.factories import NOON
@@ -251,3 +253,38 @@ def test_sweeps_every_active_site(shop: Shop, monkeypatch: pytest.MonkeyPatch) -
     tasks.sweep()
 
     assert sent == [{"site": "daegu-1"}]
+
+
+def told() -> list[tuple[str, str]]:
+    """Who was told of a failed replica, and where."""
+    with rls.everyone(because="notices are a person's own"):
+        found = Notice.objects.filter(kind="endpoint.failed").order_by("at", "user__email")
+        return [(one.user.email.partition("@")[0], one.place) for one in found]
+
+
+def test_tells_of_a_failed_replica_once_an_hour(
+    shop: Shop, site: FakeSite, placement: Placement
+) -> None:
+    site.cards = ()
+    place = f"/endpoints/{placement.endpoint.public_id}/"
+
+    round_at()
+    assert now_is(shop, placement).state == "failed"
+    assert told() == [("alice", place)]
+
+    with rls.everyone(because="test"):
+        for minutes, times in ((59, 1), (61, 2)):
+            now = NOON + timedelta(minutes=minutes)
+            failing.tell(placement=placement, now=now)
+            assert told() == [("alice", place)] * times
+
+
+def test_tells_nobody_of_a_replica_that_is_not_wanted(
+    shop: Shop, site: FakeSite, placement: Placement
+) -> None:
+    with rls.everyone(because="test"):
+        Placement.objects.filter(pk=placement.pk).update(wanted=False)
+        placement.refresh_from_db()
+        assert not failing.tell(placement=placement, now=NOON)
+
+    assert told() == []

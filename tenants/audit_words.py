@@ -1,0 +1,90 @@
+"""What the verbs of the audit log mean, in a reader's words: one table.
+
+The log itself, its exports and its API keep the verbs. A verb that a later version of the product
+has written, or that has no words yet, is shown as it is.
+"""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+WORDS: dict[str, Promise | str] = {
+    "account.account_connected": _("Linked another way to sign in"),
+    "account.account_disconnected": _("Unlinked a way to sign in"),
+    "account.email_changed": _("Changed their e-mail address"),
+    "account.new_device": _("Signed in from a new browser"),
+    "account.password_changed": _("Changed their password"),
+    "account.password_reset": _("Reset their password"),
+    "account.password_set": _("Set a password"),
+    "account.recovery_codes_generated": _("Made new recovery codes"),
+    "account.sessions_ended": _("Ended sessions of their account"),
+    "account.totp_activated": _("Added an authenticator app"),
+    "account.totp_deactivated": _("Removed an authenticator app"),
+    "account.webauthn_added": _("Added a passkey"),
+    "account.webauthn_removed": _("Removed a passkey"),
+    "audit.export": _("Exported the audit log"),
+    "audit.read": _("Looked at the audit log"),
+    "audit.retention": _("Changed for how long the audit log is kept"),
+    "budget.change": _("Changed a budget"),
+    "customer.read": _("Looked at customers"),
+    "deputy.name": _("Named a deputy"),
+    "deputy.revoke": _("Dismissed a deputy"),
+    "domain.claim": _("Claimed a mail domain"),
+    "domain.drop": _("Dropped a mail domain"),
+    "domain.prove": _("Proved a mail domain"),
+    "endpoint.funding_hold": _("Held an endpoint for lack of money"),
+    "endpoint.funding_resume": _("Let an endpoint run again"),
+    "endpoint.stop": _("Stopped an endpoint"),
+    "invitation.create": _("Invited somebody"),
+    "invitation.resend": _("Sent an invitation again"),
+    "invitation.revoke": _("Revoked an invitation"),
+    "invoice.issue": _("Issued an invoice"),
+    "key.change": _("Changed an API key"),
+    "key.create": _("Made an API key"),
+    "key.hand_over": _("Handed an API key to another member"),
+    "key.revoke": _("Revoked an API key"),
+    "key.rotate": _("Rotated an API key"),
+    "member.add": _("Added a member"),
+    "member.change_role": _("Changed a member's role or projects"),
+    "member.join": _("Joined by an invitation"),
+    "member.leave": _("Left the organization"),
+    "member.read": _("Looked at members"),
+    "member.remove": _("Removed a member"),
+    "operator.approve": _("Operator: approved a proposal"),
+    "operator.lift": _("Operator: lifted a suspension"),
+    "operator.note": _("Operator: wrote a note"),
+    "operator.propose": _("Operator: proposed a deed that takes two"),
+    "operator.quota": _("Operator: changed a quota"),
+    "operator.reject": _("Operator: rejected a proposal"),
+    "operator.suspend": _("Operator: suspended the organization"),
+    "operator.view_as": _("Operator: began to look at the organization"),
+    "operator.view_end": _("Operator: stopped looking at the organization"),
+    "operator.view_page": _("Operator: looked at a page"),
+    "order.place": _("Ordered an endpoint"),
+    "organization.create": _("Founded the organization"),
+    "ownership.hand_over": _("Handed over the ownership"),
+    "policies.change": _("Changed the rules of sign-in"),
+    "project.archive": _("Archived a project"),
+    "project.change": _("Changed a project"),
+    "project.create": _("Created a project"),
+    "project.restore": _("Restored a project"),
+    "review.decide": _("Decided a line of an access review"),
+    "review.export": _("Exported an access review"),
+    "review.open": _("Opened an access review"),
+    "review.sign": _("Signed an access review"),
+    "single_sign_on.change": _("Changed the single sign-on"),
+    "single_sign_on.forget": _("Removed the single sign-on"),
+}
+
+
+def words_of(verb: str) -> str:
+    """The verb in the reader's language."""
+    return str(WORDS.get(verb, verb))
+
+
+def choices(also: str = "") -> list[tuple[str, str]]:
+    """Verbs for a filter, by their words; ``also`` is one that an address names besides, such as
+    the beginning of several."""
+    known = sorted(((verb, str(words)) for verb, words in WORDS.items()), key=lambda one: one[1])
+    return known if also in WORDS or not also else [(also, also), *known]
