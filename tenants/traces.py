@@ -198,6 +198,12 @@ TRACES: dict[str, Trace] = {
         AtEnd.REMOVED,
         "A former member may do nothing.",
     ),
+    "admin.LogEntry.user": Trace(
+        "admin",
+        ("action_time", "object_repr"),
+        AtEnd.REMOVED,
+        "The reading room writes none; Django's table is there all the same.",
+    ),
     "account.EmailAddress.user": Trace(
         "addresses",
         ("email", "verified", "primary"),
