@@ -19,7 +19,7 @@ from billing import price_changes, tariffs
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
-from portal.api.shapes import Strict
+from portal.api.shapes import Strict, body_of
 from portal.routing import deciding
 from tenants import customers, reasons
 from tenants.actions import holds, notes, proposals, quotas
@@ -108,12 +108,6 @@ def _find(public_id: str) -> Organization:
     return get_object_or_404(customers.search(), public_id=public_id)
 
 
-def _sent(shape: type[Strict], request: Request) -> dict[str, Any]:
-    body = shape(data=request.data)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
-
-
 @contextmanager
 def _refusals() -> Iterator[None]:
     try:
@@ -167,7 +161,7 @@ class SuspensionView(APIView):
         """Propose to suspend; another person approves."""
         actor = actor_of(request)
         actor.require("operator.suspend")
-        organization, sent = _find(public_id), _sent(ReasonIn, request)
+        organization, sent = _find(public_id), body_of(ReasonIn, request)
         with _refusals():
             made = deciding.propose_suspension(
                 organization=organization, by=actor, now=timezone.now(), **sent
@@ -179,7 +173,7 @@ class SuspensionView(APIView):
         """Lift the suspension, with a reason."""
         actor = actor_of(request)
         actor.require("operator.suspend")
-        organization, sent = _find(public_id), _sent(ReasonIn, request)
+        organization, sent = _find(public_id), body_of(ReasonIn, request)
         with _refusals():
             holds.lift(organization=organization, by=actor, now=timezone.now(), **sent)
         return Response(CustomerOut(_find(public_id)).data)
@@ -198,7 +192,7 @@ class QuotasView(APIView):
         """Another quota, with a reason."""
         actor = actor_of(request)
         actor.require("operator.quotas")
-        organization, sent = _find(public_id), _sent(QuotaIn, request)
+        organization, sent = _find(public_id), body_of(QuotaIn, request)
         with _refusals():
             quotas.change(organization=organization, by=actor, now=timezone.now(), **sent)
         return self.get(request, public_id)
@@ -217,7 +211,7 @@ class NotesView(APIView):
         """Write something down."""
         actor = actor_of(request)
         actor.require("operator.notes")
-        organization, sent = _find(public_id), _sent(NoteIn, request)
+        organization, sent = _find(public_id), body_of(NoteIn, request)
         with _refusals():
             note = notes.write(organization=organization, by=actor, now=timezone.now(), **sent)
         return Response(NoteOut(note).data, status=201)
@@ -254,7 +248,7 @@ class RejectionView(_Decision):
     @extend_schema(request=ReasonIn, responses=ProposalOut)
     def post(self, request: Request, public_id: str) -> Response:
         """No, with a reason."""
-        proposal, sent = self.find(request, public_id), _sent(ReasonIn, request)
+        proposal, sent = self.find(request, public_id), body_of(ReasonIn, request)
         with _refusals():
             done = proposals.reject(
                 proposal=proposal, by=actor_of(request), now=timezone.now(), **sent
@@ -275,7 +269,7 @@ class TokenPricesView(APIView):
         """Propose a price from a day on; another person approves."""
         actor = actor_of(request)
         actor.require("operator.prices")
-        sent = _sent(TokenPriceIn, request)
+        sent = body_of(TokenPriceIn, request)
         with _refusals():
             made = price_changes.propose_tokens(by=actor, now=timezone.now(), **sent)
         return Response(ProposalOut(made).data, status=202)
@@ -294,7 +288,7 @@ class CardPricesView(APIView):
         """Propose a price from a day on; another person approves."""
         actor = actor_of(request)
         actor.require("operator.prices")
-        sent = _sent(CardPriceIn, request)
+        sent = body_of(CardPriceIn, request)
         with _refusals():
             made = price_changes.propose_cards(by=actor, now=timezone.now(), **sent)
         return Response(ProposalOut(made).data, status=202)

@@ -22,7 +22,7 @@ from billing import onboarding
 from portal.api.authentication import PersonAuthentication, actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
-from portal.api.shapes import OrganizationOut, Strict
+from portal.api.shapes import OrganizationOut, Strict, body_of
 from tenants import founding, names, numbers, reasons, registrations, standing, terms, uploads
 from tenants.actions import registrations as actions
 from tenants.actions.organizations import NumberTaken
@@ -129,12 +129,6 @@ class VerificationOut(serializers.Serializer[Any]):
     registry_answered_at = serializers.DateTimeField(source="registry_seen_at", allow_null=True)
 
 
-def _sent(shape: type[Strict], request: Request) -> dict[str, Any]:
-    body = shape(data=request.data)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
-
-
 @contextmanager
 def _refusals() -> Iterator[None]:
     """What founding and correcting may say, as answers."""
@@ -184,7 +178,7 @@ class OrganizationsView(APIView):
     @extend_schema(request=FoundingIn, responses={201: OrganizationOut})
     def post(self, request: Request) -> Response:
         """Found an organization: for a signed-in person, since there is no key before it."""
-        sent = _sent(FoundingIn, request)
+        sent = body_of(FoundingIn, request)
         wish = Founding(**sent | {"terms": tuple(sent["terms"])})
         assert isinstance(request.user, User)
         with _refusals():
@@ -205,7 +199,7 @@ class RegistrationView(APIView):
         """Correct name or numbers until somebody has confirmed them."""
         actor = actor_of(request)
         actor.require("organization.change")
-        sent = _sent(CorrectionIn, request)
+        sent = body_of(CorrectionIn, request)
         with _refusals():
             made = actions.correct(by=actor, now=timezone.now(), **sent)
         return Response(RegistrationOut(made).data)
@@ -238,7 +232,7 @@ class EvidenceListView(APIView):
         """Hand in a PDF, JPG or PNG up to 10 MB."""
         actor = actor_of(request)
         actor.require("organization.change")
-        sent = _sent(EvidenceIn, request)
+        sent = body_of(EvidenceIn, request)
         with _refusals():
             made = actions.hand_in(
                 kind=sent["kind"], upload=sent["file"], by=actor, now=timezone.now()
@@ -312,7 +306,7 @@ class VerificationApprovalView(APIView):
         """Vouch for the customer; its live keys and orders open."""
         actor = actor_of(request)
         actor.require("operator.verify")
-        organization, sent = _find(public_id), _sent(DecisionIn, request)
+        organization, sent = _find(public_id), body_of(DecisionIn, request)
         with _refusals():
             actions.approve(organization=organization, by=actor, now=timezone.now(), **sent)
         return Response(VerificationOut(_find(public_id)).data)
@@ -324,7 +318,7 @@ class VerificationQuestionView(APIView):
         """Ask for another document."""
         actor = actor_of(request)
         actor.require("operator.verify")
-        organization, sent = _find(public_id), _sent(QuestionIn, request)
+        organization, sent = _find(public_id), body_of(QuestionIn, request)
         with _refusals():
             actions.ask_back(organization=organization, by=actor, now=timezone.now(), **sent)
         return Response(VerificationOut(_find(public_id)).data)

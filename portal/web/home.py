@@ -14,6 +14,7 @@ from portal.deployments import queries as deployments
 from portal.lib.periods import Month
 from portal.usage import queries as usage
 from portal.web import charts, doors, invitations, states
+from tenants import registrations
 from tenants.actors import Actor
 from tenants.models import ApiKey, Membership
 
@@ -55,6 +56,12 @@ def _tasks(actor: Actor, *, first_call: bool) -> list[dict[str, object]]:
     has_members = Membership.objects.visible_to(actor).count() > 1
     return [
         {"done": True, "title": _("Set up the organization"), "url": "", "action": ""},
+        {
+            "done": not registrations.is_unconfirmed(actor.organization),
+            "title": _("Have the organization confirmed"),
+            "url": "registration",
+            "action": _("See how it stands"),
+        },
         {
             "done": has_key,
             "title": _("Make an API key"),
