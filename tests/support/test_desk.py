@@ -180,10 +180,14 @@ def test_overdue_ones_stand_first_then_by_due_then_what_was_answered(cast: Cast)
     later = asked(cast, severity="low")
     late = asked(cast, severity="low", now=NOON - timedelta(days=7))
 
-    assert [one.pk for one in queue(cast)] == [late.pk, soon.pk, later.pk, answered.pk]
+    waiting = put_into(asked(cast, now=NOON - timedelta(days=8)), "with_customer")
+
+    found = [one.pk for one in queue(cast)]
+
+    assert found == [late.pk, waiting.pk, soon.pk, later.pk, answered.pk]
     with rls.everyone(because="test"):
         counts = queues.counts(by=cast.olivia.may, now=NOON)
-    assert (counts.open, counts.overdue, counts.mine) == (4, 1, 1)
+    assert (counts.open, counts.overdue, counts.mine) == (5, 1, 1)
 
 
 def test_finds_by_each_filter(cast: Cast) -> None:

@@ -17,6 +17,7 @@ from tenants.models import (
     AuditEvent,
     SupportMessage,
     SupportRequest,
+    User,
 )
 from tenants.support import requests
 from tests import factories
@@ -158,16 +159,19 @@ def test_an_export_has_no_formula(world: World) -> None:
         assert AuditEvent.objects.filter(verb="support.export").exists()
 
 
-def test_staff_have_no_address_on_the_customers_page(world: World) -> None:
+@pytest.mark.parametrize("name", ["오운영", ""])
+def test_staff_have_no_address_on_the_customers_page(world: World, name: str) -> None:
+    """Who gave no name is called by the address among colleagues, and by nothing here."""
     request = asked(world.cast)
     replied(world.cast, request)
+    User.objects.filter(pk=world.cast.olivia.user.pk).update(name=name)
 
     page = text_of(
         browser(world.cast.bob).get(reverse("support_request", args=[request.public_id]))
     )
     call = send(caller(world, "bob"), "GET", f"support/requests/{request.public_id}/messages")
 
-    assert "오운영" in page and "olivia@example.com" not in page
+    assert name in page and "olivia@example.com" not in page
     assert {one["author"] for one in call.json()["data"]} == {"", world.cast.bob.user.public_id}
 
 
