@@ -21,7 +21,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from tenants import erasure, traces
-from tenants.models import AuditEvent, Mail, User
+from tenants.models import AuditEvent, Mail, SupportMessage, SupportRequest, User
 
 MOST_ROWS = 100_000  # of one section
 
@@ -44,6 +44,8 @@ def sections(user: User) -> list[Section]:
     found.append(_section("mails", _mails(user)))
     found.append(_section("deeds", _deeds(user)))
     found.append(_section("deeds_about_you", _deeds_about(user)))
+    found.append(_section("support_requests", _requests(user)))
+    found.append(_section("support_messages", _messages(user)))
     found.append(Section("names_beside_things", _copied(user)))
     return found
 
@@ -85,6 +87,21 @@ def _deeds_about(user: User) -> Any:
     """What others did to the person's membership or account, without who did it."""
     rows = AuditEvent.objects.filter(subject=user.public_id).exclude(actor=user.public_id)
     return rows.order_by("at", "pk").values(*_EVENT)
+
+
+def _requests(user: User) -> Any:
+    """What the person asked the operator."""
+    rows = SupportRequest.objects.filter(requester=user.public_id).order_by("pk")
+    return rows.values(
+        *("public_id", "kind", "severity", "state", "subject", "path", "created_at"),
+        "organization__public_id",
+    )
+
+
+def _messages(user: User) -> Any:
+    """What the person wrote in requests. The staff's internal remarks are no part of it."""
+    rows = SupportMessage.objects.filter(author=user.public_id).order_by("pk")
+    return rows.values("request__public_id", "text", "at")
 
 
 def _mails(user: User) -> Any:

@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 from django.urls import reverse
 
 from portal.lib import ids
-from tenants import rls
+from tenants import exports, rls
 from tenants.models import (
     AuditEvent,
     Mail,
@@ -173,3 +173,14 @@ def test_a_remark_is_bounded(world: World) -> None:
     for text in ("", " ", "a" * 10_001, "a\u202eb"):
         answer = send(caller(world, "olivia"), "POST", path, {"text": text})
         assert answer.status_code == 422, text[:5]
+
+
+def test_a_copy_of_ones_data_has_what_one_wrote_and_no_remark(world: World) -> None:
+    request = remarked(world.cast)
+
+    with rls.everyone(because="test"):
+        copy = {one.name: one.rows for one in exports.sections(world.cast.bob.user)}
+
+    assert [one["public_id"] for one in copy["support_requests"]] == [request.public_id]
+    assert [one["text"] for one in copy["support_messages"]] == ["예산이 남았는데 거절됩니다."]
+    assert SECRET not in repr(copy)
