@@ -106,8 +106,10 @@ def catch(world: World, busy: Busy, now: datetime) -> Caught:
     return catching.caught
 
 
-def measure(world: World, *, now: datetime, turns: int = TURNS) -> list[Cost]:
-    """Both ways, turn by turn."""
+def measure(
+    world: World, *, now: datetime, turns: int = TURNS, most_percent: float = 0.0
+) -> list[Cost]:
+    """Both ways, turn by turn; what was above ``most_percent`` again, with three times as many."""
     caught = [(busy, catch(world, busy, now)) for busy in BUSY]
     database = settings.DATABASES["default"]
     with (
@@ -121,7 +123,13 @@ def measure(world: World, *, now: datetime, turns: int = TURNS) -> list[Cost]:
             cursor_factory=psycopg.ClientCursor,
         ) as walled,
     ):
-        return [_compare(busy, one, walled, past, turns) for busy, one in caught]
+        costs = []
+        for busy, one in caught:
+            cost = _compare(busy, one, walled, past, turns)
+            if most_percent and cost.percent > most_percent:
+                cost = _compare(busy, one, walled, past, 3 * turns)
+            costs.append(cost)
+        return costs
 
 
 def _compare(
