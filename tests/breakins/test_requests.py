@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from portal.deployments.models import Endpoint
-from tenants import rls
+from tenants import mails, rls
 from tenants.models import ApiKey, Mail, Organization, Project, User
 from tests.api.callers import bearer, caller, send
 from tests.cast import browser
+from tests.factories import NOON
 from tests.web.conftest import World
 from tests.web.rows import TABLE as PAGES
 from tests.web.rows.row import a_key
@@ -71,6 +72,13 @@ def test_links_in_mails_are_ours_whatever_the_host(world: World, settings: Any) 
         sent = Mail.objects.get(to="new@example.com")
     assert settings.DURE_WEB_ORIGIN + "/invitations/" in sent.text
     assert "evil.example" not in sent.text + sent.html
+
+
+def test_a_name_brings_no_line_into_a_subject(world: World) -> None:
+    words = {"organization": "x\r\nBcc: all@example.com", "inviter": "y\u2028z", "link": "/"}
+
+    with rls.everyone(because="test"), pytest.raises(mails.BadHeader):
+        mails.queue(to="new@example.com", template="invitation", context=words, now=NOON)
 
 
 def test_anothers_project_in_a_form_makes_no_key_there(world: World) -> None:

@@ -47,7 +47,7 @@ ROWS = [
     attempt(
         "put a line break into a mail's subject by an organization's name",
         "tenants.mails:_one_line",
-        "notices/test_mails.py::test_a_line_break_in_a_word_makes_no_header",
+        REQUESTS + "test_a_name_brings_no_line_into_a_subject",
         Cut(
             "tenants/mails.py",
             '    if any(unicodedata.category(one) in {"Cc", "Zl", "Zp"} for one in text):\n',
