@@ -33,6 +33,8 @@ from tests.cast import browser
 from tests.factories import NOON
 from tests.web.conftest import World
 from tests.web.rows import TABLE as PAGES
+from tests.web.rows.registration import a_document
+from tests.web.rows.support import asked
 
 READS = ("GET", "HEAD")
 # Names that lists take or might take one day: with another's id in them they say nothing more.
@@ -94,6 +96,8 @@ def markers_of(world: World) -> dict[str, str]:
         "the owner": world.cast.alice.user.email,
         "a member": world.cast.bob.user.public_id,
         "a member's name": world.cast.bob.user.name,
+        "a document": a_document(world)["public_id"],
+        "a support request": asked(world).public_id,
     }
 
 
