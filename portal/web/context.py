@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,6 +15,7 @@ from tenants import inbox, rls, standing
 from tenants.actors import Actor
 from tenants.models import Membership
 from tenants.policies import WARNING_SECONDS
+from tenants.support import texts
 
 MODES = ("light", "contrast", "system")
 TEXT_SIZES = ("normal", "large", "xlarge")
@@ -44,8 +46,20 @@ def page(request: HttpRequest) -> dict[str, Any]:
         context["idle_seconds"] = (policy.idle_minutes or 0) * 60 if policy else 0
         context["idle_warning"] = WARNING_SECONDS
         context["closed"] = standing.reasons(actor.organization)
+        context["help"] = help_address(request)
         context["navigation"] = navigation(actor, (match.url_name or "") if match else "")
     return context
+
+
+def help_address(request: HttpRequest) -> str:
+    """Where to ask the operator about this page. Secrets that its address may carry stay here."""
+    try:
+        place = texts.local_path(request.path)
+    except texts.BadText:
+        place = ""
+    origin = getattr(request, "origin", None)
+    words = {"from": place, "request_id": origin.request_id if origin else ""}
+    return f"{reverse('support_new')}?{urlencode(words)}"
 
 
 def display(request: HttpRequest) -> dict[str, str]:

@@ -89,6 +89,7 @@ def test_is_undone_until_its_day(cast: Cast) -> None:
         with pytest.raises(closings.ClosingBegan):
             closings.undo(by=cast.alice.may, now=DAY)
         closings.undo(by=cast.alice.may, now=DAY - timedelta(seconds=1))
+    with rls.user(cast.bob.user.pk):
         told = Notice.objects.filter(user=cast.bob.user).values_list("kind", flat=True)
         assert sorted(told) == ["organization.closing", "organization.closing_undone"]
     assert endings.close_organizations(now=DAY) == 0

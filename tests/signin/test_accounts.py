@@ -251,6 +251,7 @@ def test_ends_other_sessions_when_the_password_changes(people: Cast) -> None:
     assert there.get(reverse("home")).status_code == 302
     with rls.user(people.alice.user.pk):
         assert Notice.objects.filter(kind="account.password").count() == 1
+    with rls.tenant(people.firm.pk):
         assert AuditEvent.objects.filter(verb="account.password_changed").count() == 1
 
 
