@@ -36,6 +36,7 @@ class Kept:
 
 _OF_ENDED = {"user__email__endswith": f"@{erasure.UNREACHABLE}"}
 _DONE = {"state__in": ("sent", "failed")}
+_OVER = {"request__state": "closed"}
 _AT_ITS_END, _QUARTER, _YEAR = timedelta(0), timedelta(days=90), timedelta(days=365)
 
 RULES = [
@@ -53,6 +54,15 @@ RULES = [
         "tenants.Mail.queued_at", _YEAR, _("Mails to you"), _("1 year; their text 30 days"), _DONE
     ),
     Kept("tenants.Notice.at", 2 * _YEAR, _("Notices"), _("2 years; those you read 1 year")),
+    Kept("tenants.Signup.saved_at", _QUARTER, _("Sign-ups left unfinished"), _("90 days")),
+    # Records of complaints and disputes: three years (전자상거래법 시행령 제6조).
+    Kept(
+        "tenants.SupportMessage.at",
+        3 * _YEAR + timedelta(1),
+        _("Messages of closed requests"),
+        _("3 years"),
+        _OVER,
+    ),
     Kept("tenants.Invitation.expires_at", 3 * _YEAR + timedelta(1), _("Invitations"), _("3 years")),
 ]
 

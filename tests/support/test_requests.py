@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from portal.lib.periods import SEOUL
-from tenants import quotas, rls
+from tenants import quotas, retention, rls
 from tenants.actors import NotAllowed
 from tenants.models import (
     AuditEvent,
@@ -370,3 +370,18 @@ def test_the_customer_does_no_deed_of_the_staff(cast: Cast) -> None:
     ):
         with pytest.raises(NotAllowed):
             done(deed, by=cast.alice.may, request=request, **more)
+
+
+def test_what_was_said_is_kept_for_three_years_after_it_was_closed(cast: Cast) -> None:
+    still_open, closed = asked(cast), put_into(asked(cast), "closed")
+
+    retention.sweep(NOON + timedelta(days=3 * 365))
+    before = texts_of(closed)
+    retention.sweep(NOON + timedelta(days=3 * 365 + 2))
+
+    assert (before, texts_of(closed), texts_of(still_open)) == (1, 0, 1)
+
+
+def texts_of(request: SupportRequest) -> int:
+    with rls.everyone(because="test"):
+        return SupportMessage.objects.filter(request=request).count()

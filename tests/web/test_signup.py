@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from deploy.local.registry import Registry
-from tenants import rls
+from tenants import retention, rls
 from tenants.actions import checks
 from tenants.models import ApiKey, Consent, Evidence, Organization, Project, Signup
 from tenants.registry.nts import TaxServiceRegistry
@@ -273,3 +273,12 @@ def test_a_new_version_of_the_terms_opens_their_step_again(world: World) -> None
         answer = client.get(reverse("organization_new"))
 
     assert answer["Location"] == reverse("signup_terms")
+
+
+def test_an_unfinished_sign_up_is_forgotten_after_90_days(world: World) -> None:
+    browser(world.cast.nobody).post(reverse("signup_kind"), {"kind": "sme"})
+
+    kept = retention.sweep(NOON + timedelta(days=89))["tenants.Signup.saved_at"]
+    gone = retention.sweep(NOON + timedelta(days=91))["tenants.Signup.saved_at"]
+
+    assert (kept, gone) == (0, 1)
