@@ -140,13 +140,13 @@ def _shown(
     remark: RemarkForm | None = None,
 ) -> HttpResponse:
     actor, now = doors.actor(request), timezone.now()
-    names = queues.names_of([found.requester, found.assignee])
+    rows, names = talks.entries(found, staff=True)
     refused = (reply is not None and reply.errors) or (remark is not None and remark.errors)
     context = {
         "found": found,
         "state": states.REQUEST[found.state],
         "due": talks.due(found, now),
-        "entries": talks.entries(found, staff=True),
+        "entries": rows,
         "requester": names.get(found.requester, ""),
         "assignee": names.get(found.assignee, ""),
         "mine": bool(actor.user) and found.assignee == actor.user.public_id,  # type: ignore[union-attr]

@@ -136,14 +136,16 @@ def _shown(
 ) -> HttpResponse:
     actor, now = doors.actor(request), timezone.now()
     person = actor.user.public_id if actor.user else ""
-    project = Project.objects.visible_to(actor).filter(public_id=found.project).first()
+    projects = Project.objects.visible_to(actor)
+    project = projects.filter(public_id=found.project).first() if found.project else None
+    rows, names = talks.entries(found, staff=False)
     linked = [found.incident] if found.incident else []
     context = {
         "found": found,
         "state": states.REQUEST[found.state],
         "due": talks.due(found, now),
-        "entries": talks.entries(found, staff=False),
-        "requester": queues.names_of([found.requester]).get(found.requester, ""),
+        "entries": rows,
+        "requester": names[found.requester],
         "project": project,
         "incidents": talks.incident_rows(linked),
         "writing": actor.can("support.write"),

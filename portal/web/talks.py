@@ -15,12 +15,13 @@ from tenants.support import consents, hours, queues
 from tenants.support.words import Grade, Side
 
 
-def entries(request: SupportRequest, *, staff: bool) -> list[dict[str, Any]]:
-    """What happened, in its order. Customers read no remarks, and of the operator's people no
-    address of mail."""
+def entries(request: SupportRequest, *, staff: bool) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """What happened, in its order, and the names of who asked and who answers for it. Customers
+    read no remarks, and of the operator's people no address of mail."""
     found = queues.conversation(request, remarks=staff)
-    names = names_of(found, staff=staff)
-    return [
+    own = [(Side.CUSTOMER.value, request.requester), (Side.OPERATOR.value, request.assignee)]
+    names = names_of({*own, *((one.side, one.ref) for one in found)}, staff=staff)
+    rows = [
         {
             "what": one.what,
             "at": one.at,
@@ -33,6 +34,7 @@ def entries(request: SupportRequest, *, staff: bool) -> list[dict[str, Any]]:
         }
         for one in found
     ]
+    return rows, {ref: names.get((side, ref), "") for side, ref in own}
 
 
 def _word(entry: queues.Entry, name: str) -> Any:
@@ -42,9 +44,9 @@ def _word(entry: queues.Entry, name: str) -> Any:
     return Grade(value).label if entry.what == "grade" else ""
 
 
-def names_of(found: Iterable[queues.Entry], *, staff: bool) -> dict[tuple[str, str], str]:
+def names_of(found: Iterable[tuple[str, str]], *, staff: bool) -> dict[tuple[str, str], str]:
     """(side, public id) → name."""
-    refs = {(one.side, one.ref) for one in found if one.ref}
+    refs = {(side, ref) for side, ref in found if ref}
     people = {one.public_id: one for one in User.objects.filter(public_id__in={r for _, r in refs})}
     return {(side, ref): _name(side, people.get(ref), staff) for side, ref in refs}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from tenants import audit, rls, viewing
@@ -37,11 +38,12 @@ class NoConsent(Exception):
 
 def live(request: SupportRequest, *, now: datetime) -> SupportConsent | None:
     """The consent that holds now: of a person who is still a member."""
-    found = SupportConsent.objects.filter(request=request, ended_at=None).first()
-    if found is None or not found.is_live_at(now):
-        return None
-    members = Membership.objects.filter(organization=request.organization_id)
-    return found if members.filter(user__public_id=found.given_by).exists() else None
+    members = Membership.objects.filter(
+        organization=request.organization_id, user__public_id=OuterRef("given_by")
+    )
+    given = SupportConsent.objects.filter(Exists(members), request=request, ended_at=None)
+    found = given.first()
+    return found if found is not None and found.is_live_at(now) else None
 
 
 @transaction.atomic

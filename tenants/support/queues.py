@@ -91,6 +91,8 @@ def files_of_staff(by: Actor) -> QuerySet[SupportAttachment]:
 
 def project_of(request: SupportRequest) -> Project | None:
     """The project that it names, for the operator's staff."""
+    if not request.project:
+        return None
     found = Project.objects.filter(organization=request.organization, public_id=request.project)
     return found.first()
 
