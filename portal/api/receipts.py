@@ -48,7 +48,10 @@ class ReceiptView(APIView):
     renderer_classes = (JSONRenderer, Jose)
 
     @extend_schema(
-        responses={200: ReceiptOut, (200, "application/jose"): OpenApiTypes.STR},
+        responses={
+            (200, "application/json"): ReceiptOut,
+            (200, "application/jose"): OpenApiTypes.STR,
+        },
         description="The signed receipt of one answered request. It is signed when it is first "
         "asked for and the same for ever. `Accept: application/jose` gives the JWS alone. "
         "The keys that verify it stand at `/.well-known/dure-receipts.json`.",
