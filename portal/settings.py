@@ -24,6 +24,7 @@ _REQUIRED = (
     "SECRET_KEY",
     "DURE_SEAL_KEYS",
     "DURE_AUDIT_KEY",
+    "DURE_RECEIPT_KEYS",
 )
 if missing := [name for name in _REQUIRED if not env.str(name, default="")]:
     raise ImproperlyConfigured(
@@ -40,6 +41,7 @@ DURE_WEB_ORIGIN = env.str("DURE_WEB_ORIGIN", default="http://127.0.0.1:8000")
 DURE_GATEWAY_URL = env.str("DURE_GATEWAY_URL", default="http://127.0.0.1:8080")
 DURE_DATA_DIR = Path(env.str("DURE_DATA_DIR", default=str(BASE_DIR / ".dure")))
 DURE_AUDIT_KEY = env.str("DURE_AUDIT_KEY")  # a list: the first signs checkpoints, all verify
+DURE_RECEIPT_KEYS = env.str("DURE_RECEIPT_KEYS")  # a list: the first signs receipts, all verify
 # Where checkpoints of the audit log are kept: not on PostgreSQL's disks, not in its backups.
 DURE_CHECKPOINT_DIR = Path(
     env.str("DURE_CHECKPOINT_DIR", default=str(DURE_DATA_DIR / "checkpoints"))

@@ -58,6 +58,7 @@ class Stack:
                 "SECRET_KEY": secrets.token_hex(32),
                 "DURE_SEAL_KEYS": Fernet.generate_key().decode(),
                 "DURE_AUDIT_KEY": signing.new_key(),
+                "DURE_RECEIPT_KEYS": signing.new_key(),
                 "DURE_WEB_ORIGIN": "http://testserver",
                 "DURE_ADMIN_PATH": "reading-room-7c31f0/",
                 "DURE_DATA_DIR": str(self.folder / "data"),

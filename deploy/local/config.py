@@ -83,6 +83,7 @@ class Config:
             "SECRET_KEY": self.values["SECRET_KEY"],
             "DURE_SEAL_KEYS": self.values["DURE_SEAL_KEYS"],
             "DURE_AUDIT_KEY": self.values["DURE_AUDIT_KEY"],
+            "DURE_RECEIPT_KEYS": self.values["DURE_RECEIPT_KEYS"],
             "DURE_CHECKPOINT_DIR": str(self.folder / "checkpoints"),
             "DURE_WEB_ORIGIN": f"http://127.0.0.1:{web}",
             "DURE_GATEWAY_URL": f"http://127.0.0.1:{gateway}",
@@ -125,7 +126,7 @@ def _fernet_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def _audit_key() -> str:
+def _signing_key() -> str:
     from portal.lib.signing import new_key
 
     return new_key()
@@ -151,7 +152,8 @@ def _new_values() -> dict[str, str]:
     return secret | {
         "SECRET_KEY": secrets.token_urlsafe(60),
         "DURE_SEAL_KEYS": _fernet_key(),
-        "DURE_AUDIT_KEY": _audit_key(),
+        "DURE_AUDIT_KEY": _signing_key(),
+        "DURE_RECEIPT_KEYS": _signing_key(),
         "DURE_DEMO_PASSWORD": secrets.token_urlsafe(12),
         "DURE_DEMO_TOTP": _totp_secret(),
         "DURE_PG_PORT": str(pg),
@@ -172,7 +174,8 @@ def load_or_make() -> Config:
     config.folder.chmod(0o700)
     if not config.values:
         config.values = _new_values()
-    config.values.setdefault("DURE_AUDIT_KEY", _audit_key())  # a stack from before it had one
+    for name in ("DURE_AUDIT_KEY", "DURE_RECEIPT_KEYS"):  # a stack from before it had them
+        config.values.setdefault(name, _signing_key())
     config.values.setdefault("DURE_DEMO_TOTP", _totp_secret())
     if "DURE_REGISTRY_PORT" not in config.values:
         config.values["DURE_REGISTRY_PORT"] = str(ports.free(1)[0])

@@ -24,6 +24,7 @@ class Config:
     port: int = 8080
     gateway_id: str = "gateway"
     public_url: str = ""
+    receipts: bytes = b""  # the address of a receipt, without the request's id
     body_bytes: int = 1 << 20
     body_seconds: float = 30.0
     answer_bytes: int = 16 << 20  # of one answer that is not streamed
@@ -58,6 +59,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         port=port,
         gateway_id=environment.get("DURE_GATEWAY_ID") or f"{socket.gethostname()}-{port}",
         public_url=environment.get("DURE_GATEWAY_URL", f"http://{host}:{port}").rstrip("/"),
+        receipts=_receipts(environment),
         body_bytes=_number(environment, "DURE_GATEWAY_BODY_BYTES", 1 << 20),
         first_byte_seconds=_number(environment, "DURE_GATEWAY_FIRST_BYTE_SECONDS", 60),
         between_seconds=_number(environment, "DURE_GATEWAY_BETWEEN_SECONDS", 30),
@@ -68,6 +70,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         proxies=_number(environment, "DURE_PROXIES", 0),
         drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
     )
+
+
+def _receipts(environment: Mapping[str, str]) -> bytes:
+    origin = environment.get("DURE_WEB_ORIGIN") or "http://127.0.0.1:8000"  # as the portal's own
+    return f"{origin.rstrip('/')}/api/v1/receipts/".encode("ascii", "ignore")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

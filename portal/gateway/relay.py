@@ -16,6 +16,7 @@ from portal.gateway import answers, errors
 from portal.gateway.asgi import ClientLeft
 from portal.gateway.call import Call
 from portal.gateway.client import Client
+from portal.gateway.config import Config
 from portal.gateway.errors import Header, Problem
 from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
 from portal.usage.events import Outcome
@@ -89,7 +90,7 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
         raise SiteFailed("garbage", "sent something that is no answer") from None
     _note_first_byte(gateway, call)
     cost = await gateway.settler.secure(call, counts, "answered")
-    headers = [*headers_of(call), (b"x-dure-cost-krw", errors.won(cost).encode())]
+    headers = [*headers_of(gateway.config, call), (b"x-dure-cost-krw", errors.won(cost).encode())]
     await client.answer(200, body, headers)
 
 
@@ -106,7 +107,7 @@ async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchan
     counts = call.meter.counts(call.asked.prompt_bytes)
     cost = await gateway.settler.secure(call, counts, "answered")
     if not client.started:
-        await client.start(200, [*_STREAM, *headers_of(call)])
+        await client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
     await client.finish(call.meter.held + _usage_event(call, cost) + b"data: [DONE]\n\n")
 
 
@@ -120,7 +121,7 @@ async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Excha
         if ready:
             if not client.started:
                 _note_first_byte(gateway, call)
-                await client.start(200, [*_STREAM, *headers_of(call)])
+                await client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
             await client.write(ready)
         if meter.broken:
             raise SiteFailed("garbage", meter.broken)
@@ -182,14 +183,15 @@ def _note_first_byte(gateway: Gateway, call: Call) -> None:
     gateway.metrics.add("dure_first_byte_seconds_count")
 
 
-def headers_of(call: Call) -> list[Header]:
-    """Who answered, and what is left."""
+def headers_of(config: Config, call: Call) -> list[Header]:
+    """Who answered, where its receipt is, and what is left."""
     target, admitted = call.target, call.admitted
     assert target is not None
     found: list[Header] = [
         (b"x-request-id", call.request_id.encode()),
         (b"x-dure-site", target.site.encode()),
         (b"x-dure-chip", target.chip.encode()),
+        (b"x-dure-receipt", config.receipts + call.request_id.encode()),
         (b"x-ratelimit-limit-requests", b"%d" % admitted.rpm_limit),
         (b"x-ratelimit-remaining-requests", b"%d" % admitted.rpm_left),
         (b"x-ratelimit-reset-requests", b"%ds" % -(-admitted.rpm_reset_ms // 1000)),

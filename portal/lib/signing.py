@@ -37,6 +37,31 @@ def _bytes(text: str, number: int) -> bytes:
     return found
 
 
+def read(keys: str) -> tuple[Ed25519PrivateKey, list[Ed25519PublicKey]]:
+    """The key that signs, and all that verify, it first. ``BadKey``."""
+    first: Ed25519PrivateKey | None = None
+    known: list[Ed25519PublicKey] = []
+    entries = [entry.strip() for entry in keys.split(",") if entry.strip()]
+    for number, entry in enumerate(entries, 1):
+        if entry.startswith(_PUBLIC):
+            raw = _bytes(entry.removeprefix(_PUBLIC), number)
+            known.append(Ed25519PublicKey.from_public_bytes(raw))
+        else:
+            secret = Ed25519PrivateKey.from_private_bytes(_bytes(entry, number))
+            known.append(secret.public_key())
+            if number == 1:
+                first = secret
+    if first is None:
+        raise BadKey("The first key of the list must be a secret: it signs.")
+    return first, known
+
+
+def public_half(secret: str) -> str:
+    """What stays in the list of a key that no longer signs: ``public:…``."""
+    key = Ed25519PrivateKey.from_private_bytes(_bytes(secret.strip(), 1)).public_key()
+    return _PUBLIC + base64.b64encode(key.public_bytes_raw()).decode()
+
+
 def _id(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
 
@@ -45,26 +70,12 @@ class Signer:
     """Signs with the first key of a list and verifies with all."""
 
     def __init__(self, keys: str) -> None:
-        self._secret: Ed25519PrivateKey | None = None
-        self._known: dict[str, Ed25519PublicKey] = {}
-        entries = [entry.strip() for entry in keys.split(",") if entry.strip()]
-        for number, entry in enumerate(entries, 1):
-            if entry.startswith(_PUBLIC):
-                raw = _bytes(entry.removeprefix(_PUBLIC), number)
-                public = Ed25519PublicKey.from_public_bytes(raw)
-            else:
-                secret = Ed25519PrivateKey.from_private_bytes(_bytes(entry, number))
-                public = secret.public_key()
-                if number == 1:
-                    self._secret = secret
-            self._known[_id(public)] = public
-        if self._secret is None:
-            raise BadKey("The first key of the list must be a secret: it signs.")
+        self._secret, known = read(keys)
+        self._known = {_id(public): public for public in known}
         self.key_id = _id(self._secret.public_key())
 
     def sign(self, text: str) -> str:
         """The signature in hex."""
-        assert self._secret is not None
         return self._secret.sign(text.encode()).hex()
 
     def holds(self, text: str, key_id: str, signature: str) -> bool:

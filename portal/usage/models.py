@@ -175,3 +175,20 @@ class Watermark(models.Model):
 
     def __str__(self) -> str:
         return f"c{self.cell} {self.stream_id}"
+
+
+class Receipt(models.Model):
+    """What a ledger entry was, signed. Kept as it was signed first, for ever."""
+
+    pk = models.CompositePrimaryKey("day", "request_id")
+    day = models.DateField()
+    request_id = models.UUIDField()
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
+    project = models.CharField(max_length=24)
+    jws = models.TextField()
+    issued_at = models.DateTimeField()
+
+    objects = OfProject.as_manager()
+
+    def __str__(self) -> str:
+        return str(self.request_id)
