@@ -52,6 +52,12 @@ def micro_won(value: int | None) -> str:
 
 
 @register.filter
+def exact_won(value: Decimal | None) -> str:
+    """Won with all twelve decimals that a few tokens may need."""
+    return UNKNOWN if value is None else f"₩{_grouped(value, 12)}"
+
+
+@register.filter
 def number(value: int | None) -> str:
     """``12,660``."""
     return UNKNOWN if value is None else f"{value:,}"
