@@ -39,6 +39,7 @@ class RequestCost:
     cost: Decimal
     settled: Decimal
     written_off: Decimal
+    because: str  # of what was written off: above_hold, no_room, or empty where nothing was
 
 
 def of(entry: LedgerEntry) -> RequestCost:
@@ -55,7 +56,16 @@ def of(entry: LedgerEntry) -> RequestCost:
         cost=micro_to_won(entry.cost_micro),
         settled=micro_to_won(entry.settled_micro),
         written_off=micro_to_won(entry.written_off_micro),
+        because=_because(entry),
     )
+
+
+def _because(entry: LedgerEntry) -> str:
+    """An open hold is charged up to its amount; one that has ended, up to the budgets' room."""
+    if not entry.written_off_micro:
+        return ""
+    open_hold = not entry.late and entry.settled_micro == entry.hold_micro
+    return "above_hold" if open_hold else "no_room"
 
 
 def _lines(entry: LedgerEntry) -> tuple[str, tuple[PriceLine, ...]]:

@@ -92,6 +92,9 @@ class CostOut(serializers.Serializer[Any]):
     written_off_won = serializers.DecimalField(
         source="written_off", max_digits=30, decimal_places=6
     )
+    written_off_because = serializers.ChoiceField(
+        source="because", choices=["", "above_hold", "no_room"]
+    )
 
 
 class OrphanOut(serializers.Serializer[Any]):

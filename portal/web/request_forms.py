@@ -46,6 +46,8 @@ class FilterForm(forms.Form):
         known |= {"model": names.models, "site": names.sites}
         for name, choices in known.items():
             self._choose(name, choices, sent[name])
+        if not names.keys and not sent["key"]:
+            del self.fields["key"]  # nothing to choose from, or not for this role to see
         self._choose("outcome", {one: str(ANSWER[one]["text"]) for one in requests.OUTCOMES}, "")
 
     def _choose(self, name: str, choices: dict[str, str], asked: str) -> None:

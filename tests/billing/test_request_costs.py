@@ -75,6 +75,21 @@ def test_what_was_written_off_is_part_of_the_cost(priced: Cast) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "because"),
+    [
+        ({}, ""),
+        ({"hold_micro": 15_000, "written_off_micro": 1}, "above_hold"),  # min(cost, worst)
+        ({"hold_micro": 20_000, "written_off_micro": 1}, "no_room"),  # its hold had ended
+        ({"hold_micro": 15_000, "written_off_micro": 1, "late": True}, "no_room"),
+    ],
+)
+def test_says_why_something_was_written_off(
+    priced: Cast, fields: dict[str, object], because: str
+) -> None:
+    assert cost_of(priced, **fields).because == because
+
+
+@pytest.mark.parametrize(
     ("fields", "basis"),
     [
         ({"price_version": "card", "settled_micro": 0}, "card"),

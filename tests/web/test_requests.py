@@ -73,12 +73,19 @@ def test_names_what_it_lists(world: World, alice: Client) -> None:
     assert world.site.title in page and "SmolLM2" in page
 
 
+def test_is_opened_from_a_key(world: World, alice: Client) -> None:
+    page = text(alice, "key", world.key.public_id)
+
+    assert f"{reverse('requests')}?key={world.key.public_id}&amp;since=2026-10-17" in page
+
+
 def test_names_no_key_to_whom_may_see_none(world: World) -> None:
     entry(world)
 
     page = text(browser(world.cast.carol), "requests")
 
     assert world.key.name not in page and world.key.public_id in page
+    assert 'name="key"' not in page
 
 
 def test_asks_as_often_for_fifty_rows_as_for_one(world: World, alice: Client) -> None:
@@ -258,7 +265,8 @@ def test_links_nowhere_a_role_may_not_go(world: World) -> None:
     ("fields", "words"),
     [
         ({"late": True}, "The settlement came after the hold had ended"),
-        ({}, "It cost more than was held for it (₩1)"),
+        ({}, "The settlement came after the hold had ended"),
+        ({"hold_micro": 15_000}, "It cost more than was held for it (₩0.015)"),
     ],
 )
 def test_says_why_something_was_written_off(
