@@ -22,6 +22,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from billing import request_costs
@@ -129,7 +130,7 @@ def _steps(entry: LedgerEntry) -> list[dict[str, Any]]:
         _step(
             _("First byte"), _("none came") if first is None else _after(first), first is not None
         ),
-        _step(_("End"), _after(entry.duration_ms), ended),
+        _step(pgettext("course", "End"), _after(entry.duration_ms), ended),
         _step(_("In the ledger"), format_html("{}", kst(entry.recorded_at)), not entry.late),
     ]
 

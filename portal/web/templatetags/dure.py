@@ -99,6 +99,15 @@ def kst(value: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def kst_second(value: datetime) -> SafeString:
+    """The same to the second, where many things happen in a minute."""
+    local = value.astimezone(SEOUL)
+    return format_html(
+        '<time datetime="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M:%S}"
+    )
+
+
+@register.filter
 def clock(value: datetime | None) -> SafeString | str:
     """Hours, minutes and seconds in Korea."""
     if value is None:
