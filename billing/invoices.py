@@ -156,13 +156,7 @@ class _Prices:
             return Decimal(0)
         if item.kind == "card_seconds":
             return self.cards[item.price_version].won_per_hour
-        tariff = self.tokens[item.price_version]
-        prices = {
-            "token_in": tariff.price_in,
-            "token_cached": tariff.price_cached,
-            "token_out": tariff.price_out,
-        }
-        return prices[item.kind]
+        return self.tokens[item.price_version].price_of(item.kind)
 
 
 _TEXTS = {
@@ -286,7 +280,7 @@ def _line(invoice: Invoice, position: int, line: DraftLine) -> InvoiceLine:
         quantity=line.quantity,
         unit_price=line.unit_price,
         price_version=line.item.price_version,
-        exact_micro=Decimal(exact.numerator) / Decimal(exact.denominator),
+        exact_micro=rating.decimal_of(exact),
         amount_won=line.amount_won,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
@@ -35,6 +36,15 @@ class TokenTariff(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    def price_of(self, kind: str) -> Decimal:
+        """Won per million tokens of one kind of item (``billing.rating.Item.kind``)."""
+        prices = {
+            "token_in": self.price_in,
+            "token_cached": self.price_cached,
+            "token_out": self.price_out,
+        }
+        return prices[kind]
 
 
 class CardTariff(models.Model):

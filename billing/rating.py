@@ -50,6 +50,11 @@ def amount(item: Item, quantity: int, unit_price: Decimal) -> Fraction:
     return token_amount(quantity, unit_price)
 
 
+def decimal_of(exact: Fraction) -> Decimal:
+    """The same amount in decimals. Tokens at a price of six decimals have twelve at most."""
+    return Decimal(exact.numerator) / Decimal(exact.denominator)
+
+
 def rounded(exact: Fraction) -> int:
     """Whole won, half up; the one rounding of a line. Negative amounts mirror positive ones."""
     sign = -1 if exact < 0 else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -60,6 +61,14 @@ class LedgerEntry(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["organization", "admitted_at"], name="ledger_org_time"),
+            models.Index(fields=["organization", "key", "admitted_at"], name="ledger_key_time"),
+            models.Index(  # few rows, so that intake hardly feels it
+                fields=["organization", "admitted_at"],
+                condition=models.Q(late=True)
+                | models.Q(written_off_micro__gt=0)
+                | ~models.Q(outcome="answered"),
+                name="ledger_unusual",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -80,6 +89,21 @@ class LedgerEntry(models.Model):
 
     def __str__(self) -> str:
         return str(self.request_id)
+
+    @property
+    def first_byte_ms(self) -> int | None:
+        """From admission to the first byte of the answer."""
+        return None if self.first_byte_at is None else _ms(self.admitted_at, self.first_byte_at)
+
+    @property
+    def duration_ms(self) -> int:
+        """From admission to the end."""
+        return _ms(self.admitted_at, self.ended_at)
+
+
+def _ms(start: datetime, end: datetime) -> int:
+    """Milliseconds. Two machines' clocks tell them, so what lies below 0 is 0."""
+    return max(0, (end - start) // timedelta(milliseconds=1))
 
 
 class CardTime(models.Model):

@@ -108,6 +108,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
             _("Cost"),
             [
                 ("usage", _("Usage"), "usage", "usage.read"),
+                ("requests", _("Requests"), "search", "usage.read"),
                 ("budget", _("Budget"), "budget", "budgets.read"),
                 ("invoices", _("Invoices"), "invoice", "invoices.read"),
             ],

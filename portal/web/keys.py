@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing import budgets
 from billing import keys as capped
 from portal.catalog.models import CatalogModel
+from portal.lib.periods import seoul_date
 from portal.routing import revoking, trial
 from portal.usage import queries as usage
 from portal.web import doors, states
@@ -114,6 +115,7 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "live": key.state_at(now) == "live",
         "scopes": [Scope(scope).label for scope in key.scopes if scope in Scope.values],
         "used": usage.requests_of_keys(actor, [public_id], now - RECENT).get(public_id, 0),
+        "recent": seoul_date(now - RECENT).isoformat(),
         "budget": budget,
         "standing": budget and budgets.standing(budget, actor.organization, now=now),
         "replacement": ApiKey.objects.visible_to(actor).filter(replaces=key.public_id).first(),

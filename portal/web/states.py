@@ -125,3 +125,10 @@ INCIDENT = {
     "open": _state("warn", "warn", _("Going on")),
     "over": _state("", "ok", pgettext_lazy("incident", "Over")),
 }
+# How a request to a model ended, as the ledger keeps it.
+ANSWER = {
+    "answered": _state("ok", "ok", pgettext_lazy("answer", "Answered")),
+    "cut_short": _state("warn", "warn", _("Cut short")),
+    "client_left": _state("", "off", _("Client left")),
+    "site_failed": _state("bad", "bad", _("Site failed")),
+}

@@ -52,6 +52,12 @@ def micro_won(value: int | None) -> str:
 
 
 @register.filter
+def exact_won(value: Decimal | None) -> str:
+    """Won with all twelve decimals that a few tokens may need."""
+    return UNKNOWN if value is None else f"₩{_grouped(value, 12)}"
+
+
+@register.filter
 def number(value: int | None) -> str:
     """``12,660``."""
     return UNKNOWN if value is None else f"{value:,}"
@@ -89,6 +95,15 @@ def kst(value: datetime | None) -> SafeString | str:
     local = value.astimezone(SEOUL)
     return format_html(
         '<time datetime="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M}"
+    )
+
+
+@register.filter
+def kst_second(value: datetime) -> SafeString:
+    """The same to the second, where many things happen in a minute."""
+    local = value.astimezone(SEOUL)
+    return format_html(
+        '<time datetime="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M:%S}"
     )
 
 
