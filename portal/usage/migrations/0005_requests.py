@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("usage", "0003_system_role")]
+    dependencies = [("usage", "0004_receipts")]
 
     operations = [
         AddIndexConcurrently(
