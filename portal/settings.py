@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
-from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
@@ -268,109 +267,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 5,
     "max_retries": 1,
 }
-CELERY_TIMEZONE = "Asia/Seoul"
-CELERY_BEAT_SCHEDULE = {
-    "sweep-sites": {
-        "task": "portal.provisioning.tasks.sweep",
-        "schedule": 2.0,
-        "options": {"expires": 2},
-    },
-    "accrue-card-time": {
-        "task": "portal.deployments.tasks.accrue",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "repair-commitments": {
-        "task": "portal.deployments.tasks.repair_commitments",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "note-key-use": {
-        "task": "portal.usage.tasks.note_key_use",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "seal-audit": {
-        "task": "tenants.tasks.seal_audit",
-        "schedule": 20.0,
-        "options": {"expires": 20},
-    },
-    "verify-audit": {
-        "task": "tenants.tasks.verify_audit",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "prune-audit": {
-        "task": "tenants.tasks.prune_audit",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "review-access": {
-        "task": "tenants.tasks.review_access",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "ask-registry": {
-        "task": "tenants.tasks.ask_registry",
-        "schedule": 15.0,
-        "options": {"expires": 15},
-    },
-    "tell-budgets": {
-        "task": "billing.tasks.tell_budgets",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "close-month": {
-        "task": "portal.deployments.tasks.close_last_month",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "send-mails": {
-        "task": "tenants.tasks.send_mails",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "send-digests": {
-        "task": "tenants.tasks.send_digests",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "forget-old-notices": {
-        "task": "tenants.tasks.forget_old_notices",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "announce-keys": {
-        "task": "tenants.tasks.announce_keys",
-        "schedule": crontab(hour="9", minute="10"),
-        "options": {"expires": 3600},
-    },
-    "expire-proposals": {
-        "task": "tenants.tasks.expire_proposals",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "sweep-support": {
-        "task": "tenants.tasks.sweep_support",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "make-exports": {
-        "task": "tenants.tasks.make_exports",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "sweep-retention": {
-        "task": "tenants.tasks.sweep_retention",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "end-accounts-and-organizations": {
-        "task": "portal.routing.tasks.sweep_endings",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-}
+CELERY_TIMEZONE = "Asia/Seoul"  # portal/schedule.py says when what is done
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.ActorAuthentication"],

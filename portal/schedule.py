@@ -1,0 +1,43 @@
+"""What beat starts, and how often. A nudge that nobody took in time expires: the next one finds
+the same rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.schedules import crontab
+
+MINUTE, HOUR = 60, 3600
+
+
+def _every(seconds: int, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": float(seconds), "options": {"expires": seconds}}
+
+
+def _at(task: str, moment: crontab) -> dict[str, Any]:
+    """At a time of the day in Korea (``CELERY_TIMEZONE``)."""
+    return {"task": task, "schedule": moment, "options": {"expires": HOUR}}
+
+
+SCHEDULE = {
+    "sweep-sites": _every(2, "portal.provisioning.tasks.sweep"),
+    "accrue-card-time": _every(MINUTE, "portal.deployments.tasks.accrue"),
+    "repair-commitments": _every(MINUTE, "portal.deployments.tasks.repair_commitments"),
+    "note-key-use": _every(MINUTE, "portal.usage.tasks.note_key_use"),
+    "seal-audit": _every(20, "tenants.tasks.seal_audit"),
+    "verify-audit": _every(MINUTE, "tenants.tasks.verify_audit"),
+    "prune-audit": _every(HOUR, "tenants.tasks.prune_audit"),
+    "review-access": _every(HOUR, "tenants.tasks.review_access"),
+    "ask-registry": _every(15, "tenants.tasks.ask_registry"),
+    "tell-budgets": _every(MINUTE, "billing.tasks.tell_budgets"),
+    "close-month": _every(HOUR, "portal.deployments.tasks.close_last_month"),
+    "send-mails": _every(5, "tenants.tasks.send_mails"),
+    "send-digests": _every(300, "tenants.tasks.send_digests"),
+    "forget-old-notices": _every(HOUR, "tenants.tasks.forget_old_notices"),
+    "announce-keys": _at("tenants.tasks.announce_keys", crontab(hour="9", minute="10")),
+    "expire-proposals": _every(300, "tenants.tasks.expire_proposals"),
+    "sweep-support": _every(MINUTE, "tenants.tasks.sweep_support"),
+    "make-exports": _every(MINUTE, "tenants.tasks.make_exports"),
+    "sweep-retention": _every(HOUR, "tenants.tasks.sweep_retention"),
+    "end-accounts-and-organizations": _every(MINUTE, "portal.routing.tasks.sweep_endings"),
+}
