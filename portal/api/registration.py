@@ -25,7 +25,7 @@ from portal.api.problems import Refused
 from portal.api.shapes import OrganizationOut, Strict, body_of
 from tenants import founding, names, numbers, reasons, registrations, standing, terms, uploads
 from tenants.actions import registrations as actions
-from tenants.actions.organizations import NumberTaken
+from tenants.actions.organizations import NumberTaken, TooManyUnconfirmed
 from tenants.founding import Choice, Founding
 from tenants.models import Evidence, EvidenceKind, Organization, User
 
@@ -144,6 +144,8 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(error), code="number", field="business_number") from error
     except NumberTaken as error:
         raise Refused(str(error), code="number_taken", field="business_number") from error
+    except TooManyUnconfirmed as error:
+        raise Refused(str(error), code="too_many_unconfirmed", status=409) from error
     except founding.NoDataClass as error:
         raise Refused(str(error), code="data_class", field="data_class") from error
     except terms.TermsNotAccepted as error:

@@ -19,7 +19,7 @@ from portal.web.registration import NUMBERS_REFUSED
 from portal.web.signup_forms import FirstProjectForm, KindForm, NumbersForm, TermsForm
 from tenants import founding, numbers, terms
 from tenants.actions import signups
-from tenants.actions.organizations import NumberTaken
+from tenants.actions.organizations import NumberTaken, TooManyUnconfirmed
 from tenants.actors import SESSION_ORGANIZATION
 from tenants.models import Signup, Terms, User
 
@@ -158,7 +158,7 @@ def project(request: HttpRequest) -> HttpResponse:
             organization = onboarding.finish(owner=_user(request), now=now, **form.cleaned_data)
         except signups.StepTooEarly:  # another tab was first
             return redirect("organization_new")
-        except NumberTaken as error:
+        except (NumberTaken, TooManyUnconfirmed) as error:
             form.add_error(None, str(error))
         else:
             request.session[SESSION_ORGANIZATION] = organization.public_id

@@ -20,7 +20,7 @@ from portal.lib import ids
 from portal.lib.periods import SEOUL
 from tenants import addresses, audit, names, notices, quotas, scopes
 from tenants.actors import Actor
-from tenants.models import ApiKey, KeyMode, Project
+from tenants.models import ApiKey, KeyMode, Organization, Project
 from tenants.scopes import Scope
 
 LONGEST_OVERLAP = timedelta(days=30)
@@ -41,6 +41,15 @@ class TooManyKeys(Exception):
         return _(
             "The organization may have %(most)d live keys. Revoke those that are not used."
         ) % {"most": self.most}
+
+
+class TooManyTestKeys(TooManyKeys):
+    """They cost nothing, so there are few of them."""
+
+    def __str__(self) -> str:
+        return _("The organization may have %(most)d test keys. Revoke one of them first.") % {
+            "most": self.most
+        }
 
 
 class ExpiryPassed(Exception):
@@ -158,9 +167,7 @@ def _mint(
 ) -> tuple[ApiKey, str]:
     if project.archived_at is not None:
         raise ProjectArchived
-    most = quotas.most(by.organization, "live_keys")
-    if _live(by).count() >= most:
-        raise TooManyKeys(most)
+    _require_room(wish.mode, by)
     secret = ids.mint_api_key(by.organization.code, test=wish.mode == KeyMode.TEST)
     key = ApiKey.objects.create(
         public_id=ids.mint("key"),
@@ -176,6 +183,18 @@ def _mint(
         **_limits(wish),
     )
     return key, secret
+
+
+def _require_room(mode: str, by: Actor) -> None:
+    """``TooManyKeys``. The organization is locked: many at once get no more than one by one."""
+    Organization.objects.select_for_update().get(pk=by.organization.pk)
+    most = quotas.most(by.organization, "live_keys")
+    if _live(by).count() >= most:
+        raise TooManyKeys(most)
+    if mode == KeyMode.TEST:
+        most = quotas.most(by.organization, "test_keys")
+        if _live(by).filter(mode=KeyMode.TEST).count() >= most:
+            raise TooManyTestKeys(most)
 
 
 def _live(by: Actor) -> QuerySet[ApiKey]:

@@ -26,6 +26,7 @@ from tenants.models import (
     Terms,
     User,
 )
+from tenants.models.registration_states import UNCONFIRMED
 from tenants.roles import Role
 
 
@@ -39,6 +40,30 @@ class NumberTaken(Exception):
         )
 
 
+class TooManyUnconfirmed(Exception):
+    """The person has founded organizations that nobody has confirmed."""
+
+    def __str__(self) -> str:
+        return _(
+            "Three of your organizations wait to be confirmed. Hand in their documents first, then "
+            "set up another."
+        )
+
+
+MOST_UNCONFIRMED = 3  # of one owner: each may use the free models
+
+
+def refuse_too_many(owner: User) -> None:
+    """``TooManyUnconfirmed``. The owner's row is locked: of two tabs, one waits for the other."""
+    User.objects.select_for_update().get(pk=owner.pk)
+    with rls.everyone(because="how many organizations of one owner wait to be confirmed"):
+        waiting = Membership.objects.filter(
+            user=owner, role=Role.OWNER, organization__registration__in=UNCONFIRMED
+        )
+        if waiting.count() >= MOST_UNCONFIRMED:
+            raise TooManyUnconfirmed
+
+
 def refuse_taken(number: str) -> None:
     """``NumberTaken``. Two founders at once: the database lets in the first."""
     with rls.everyone(because="a business number may be signed up only once"):
@@ -50,10 +75,12 @@ def refuse_taken(number: str) -> None:
 def create(*, owner: User, founding: Founding, now: datetime) -> tuple[Organization, Actor]:
     """An organization with its owner and a first project, waiting for the registry's word.
 
-    What ``Founding.checked`` and ``terms.require_all`` refuse, and ``NumberTaken``.
+    What ``Founding.checked`` and ``terms.require_all`` refuse, ``NumberTaken``,
+    ``TooManyUnconfirmed``.
     """
     wish = founding.checked()
     agreed = terms.require_all(wish.terms, now=now)
+    refuse_too_many(owner)
     refuse_taken(wish.business_number)
     organization = Organization(
         name=wish.name,

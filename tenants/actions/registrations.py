@@ -110,7 +110,8 @@ def open_file(*, evidence: Evidence, by: Actor, now: datetime) -> StoredFile:
 
 @transaction.atomic
 def correct(*, by: Actor, now: datetime, **changes: str) -> Organization:
-    """Mend a mistyped name or number while nobody has confirmed it; the registry is asked anew.
+    """Mend a mistyped name or number while nobody has confirmed it; the registry is asked anew
+    within 15 seconds.
 
     ``changes`` are fields of ``Founding``. What ``founding.checked_numbers`` refuses,
     ``NumberTaken``, ``NothingToDecide``.
@@ -135,8 +136,7 @@ def correct(*, by: Actor, now: datetime, **changes: str) -> Organization:
     audit.record(
         "registration.correct", by=by, now=now, subject=organization.public_id, changes=changed
     )
-    wake("tenants.tasks.ask_registry")
-    return organization
+    return organization  # not woken: the next sweep asks, however often somebody corrects
 
 
 @transaction.atomic
