@@ -39,6 +39,9 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     inference: bool = True  # false: a key for the control API only
     addresses: tuple[str, ...] = ()  # ranges (CIDR) that it may come from; empty: any
     confirmed: bool = True  # false: nobody has confirmed the organization yet, so no model is here
+    tpm: int = 0  # tokens a minute, worst cases counted; 0: no such limit
+    region: str = ""  # near the organization; empty: nobody said
+    replay_seconds: int = 0  # an idempotent answer is kept (sealed) for so long; 0: never
 
     def allows_from(self, address: str) -> bool:
         """Whether the key may be used from this address; what is no address is let in nowhere."""

@@ -73,6 +73,8 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         hold_micro=call.admitted.hold_micro,
         cost_micro=cost,
         stream=call.asked.stream,
+        data_class=call.grant.data_class,
+        simulated=call.simulated,
     )
     return Settlement(call.request_id, call.cell, cost, encode(event))
 

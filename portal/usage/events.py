@@ -42,6 +42,10 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True):
     written_off_micro: int = 0  # what did not fit; the operator's loss; set by settle
     late: bool = False  # settled without a live hold; set by settle
     stream: bool = False
+    data_class: str = ""  # of the project when it was admitted; empty: an older gateway
+    simulated: bool = False  # the chip was pretended
+    waited_ms: int = 0  # in the queue of its endpoint, before the first attempt
+    replayable: bool = False  # the answer is kept, sealed, for a few minutes (idempotency)
 
 
 def encode(event: UsageEvent) -> bytes:
