@@ -16,7 +16,7 @@ import structlog
 from portal.gateway import admit, bodies, chat, embeddings, errors, forward, pages
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
-from portal.gateway.client import Client, ClientLeft
+from portal.gateway.client import Client, ClientLeft, lines
 from portal.gateway.errors import Problem
 from portal.gateway.gateway import Gateway
 from portal.gateway.request import Request
@@ -73,7 +73,7 @@ def look(gateway: Gateway, request: Request) -> None:
     if isinstance(route, Inference):
         if len(gateway.clients) >= gateway.config.most_open:
             raise errors.overloaded(gateway.config.most_open)
-        request.key = admit.key_of(request)
+        request.key = admit.key_of(gateway, request)
         bodies.check_headers(request)
 
 
@@ -99,8 +99,8 @@ def _refuse(seen: _Visit, problem: Problem) -> int:
     if client.started and not client.finished:
         client.finish(problem.event())
     elif not client.started:
-        more = [*problem.headers, (b"x-request-id", seen.request_id.encode())]
-        client.answer(problem.status, problem.body(), more)
+        headers = lines(problem.headers) + b"x-request-id: %b\r\n" % seen.request_id.encode()
+        client.answer(problem.status, problem.body(), headers)
     return problem.status
 
 
@@ -126,7 +126,7 @@ async def _route(gateway: Gateway, seen: _Visit) -> int:
         await _infer(gateway, seen, route)
         return 200
     shown = await route.show(gateway, request)
-    headers = ((b"x-request-id", seen.request_id.encode()),)
+    headers = b"x-request-id: %b\r\n" % seen.request_id.encode()
     seen.client.answer(shown.status, shown.content, headers, shown.kind)
     return shown.status
 

@@ -9,12 +9,9 @@ import msgspec
 
 from portal.gateway import admit, dispatch
 from portal.gateway.client import JSON
-from portal.gateway.errors import Header
 from portal.gateway.gateway import Gateway
 from portal.gateway.metrics import KIND
 from portal.gateway.request import Request
-
-_TEXT: Header = (b"content-type", KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +20,12 @@ class Shown:
 
     status: int
     content: bytes
-    kind: Header = JSON
+    kind: bytes = JSON
 
 
 async def models(gateway: Gateway, request: Request) -> Shown:
     """Only what the key may use. Its grant is read anew, so that a revoked key sees nothing."""
-    key = admit.key_of(request)
+    key = admit.key_of(gateway, request)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     grant = await admit.grant_of(gateway, key, fresh=True, until=until)
     admit.check_use(gateway, request, grant)
@@ -76,4 +73,4 @@ async def metrics(gateway: Gateway, request: Request) -> Shown:
         "dure_ready": int(not gateway.closed_because()),
         "dure_table_number": table.index.number if table is not None else 0,
     }
-    return Shown(200, gateway.metrics.text(gauges), _TEXT)
+    return Shown(200, gateway.metrics.text(gauges), KIND)
