@@ -7,6 +7,7 @@ that has not ended closes its connection with it, so that the engine stops.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -56,6 +57,7 @@ class Exchange:
         "_loop",
         "_pieces",
         "_size",
+        "_take",
         "_waiter",
         "_wire",
         "content_type",
@@ -76,6 +78,7 @@ class Exchange:
         self._pieces: list[bytes] = []
         self._size = 0
         self._failure: BaseException | None = None
+        self._take: Callable[[bytes], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._wire: Wire | None = None
         self._limit = min(loop.time() + deadlines.first_byte, deadlines.whole)
@@ -93,15 +96,35 @@ class Exchange:
         while not self._pieces and not self.ended and self._failure is None:
             await self._wait()
         if self._pieces:
-            content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._pieces.clear()
-            self._size = 0
-            if self._wire is not None:
-                self._wire.resume()
-            return content
+            return self._take_all()
         if self._failure is not None:
             raise self._failure
         return b""
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Give every piece to ``take`` in the moment in which it comes, without a turn of the
+        loop between. Returns ``True`` when ``take`` wants no more for now, ``False`` at the end of
+        a whole answer."""
+        while True:
+            if self._pieces and not take(self._take_all()):
+                return True
+            if self._failure is not None:
+                raise self._failure
+            if self.ended:
+                return False
+            self._take = take
+            await self._wait()
+            if self._take is None:
+                return True
+            self._take = None
+
+    def _take_all(self) -> bytes:
+        content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        if self._wire is not None:
+            self._wire.resume()
+        return content
 
     async def read_all(self, most: int) -> bytes:
         """The whole answer, at most ``most`` bytes."""
@@ -144,6 +167,12 @@ class Exchange:
 
     def came(self, piece: bytes) -> bool:
         """Whether the reader has fallen behind."""
+        if self._take is not None:
+            self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)
+            if not self._take(piece):
+                self._take = None
+                self._wake()
+            return False
         self._pieces.append(piece)
         self._size += len(piece)
         self._progress()

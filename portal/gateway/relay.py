@@ -114,18 +114,22 @@ async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchan
 
 async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
     meter = call.meter
-    while not meter.done:
-        piece = await exchange.read()
-        if not piece:
-            break
+
+    def take(piece: bytes) -> bool:
         ready = meter.feed(piece)
         if ready:
             if not client.started:
                 _note_first_byte(gateway, call)
                 client.start(200, _STREAM + headers_of(gateway.config, call))
-            await client.write(ready)
+            client.write(ready)
+        return not (meter.done or meter.broken or client.behind)
+
+    while await exchange.pour(take):
         if meter.broken:
             raise SiteFailed("garbage", meter.broken)
+        if meter.done:
+            break
+        await client.caught_up()
     if not meter.finished:
         raise SiteFailed("closed", "ended the answer before it was whole")
 
