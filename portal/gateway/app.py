@@ -13,7 +13,19 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from portal.gateway import admit, asgi, bodies, chat, embeddings, errors, forward, lifespan, pages
+from portal.gateway import (
+    admit,
+    asgi,
+    bodies,
+    chat,
+    completions,
+    embeddings,
+    errors,
+    forward,
+    lifespan,
+    pages,
+    rerank,
+)
 from portal.gateway.asgi import ClientLeft, Receive, Scope, Send
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
@@ -42,12 +54,16 @@ class Page:
 
 ROUTES: dict[str, tuple[str, Inference | Page]] = {
     "/v1/chat/completions": ("POST", Inference(chat.read)),
+    "/v1/completions": ("POST", Inference(completions.read)),
     "/v1/embeddings": ("POST", Inference(embeddings.read)),
+    "/v1/rerank": ("POST", Inference(rerank.read)),
     "/v1/models": ("GET", Page(pages.models)),
     "/health": ("GET", Page(pages.health)),
     "/ready": ("GET", Page(pages.ready)),
     "/metrics": ("GET", Page(pages.metrics)),
 }
+
+ONE_MODEL = ("GET", Page(pages.model))  # its name is the rest of the path
 
 
 @dataclass(slots=True)
@@ -99,7 +115,8 @@ async def _visit(gateway: Gateway, visit: _Visit) -> None:
 async def _refuse(visit: _Visit, problem: Problem) -> int:
     client = visit.client
     if client.started and not client.finished:
-        await client.finish(problem.event())
+        call = visit.call  # it is there: only a stream is begun, and only calls stream
+        await client.finish(call.error_event(problem) if call else problem.event())
     elif not client.started:
         if not visit.body_read and problem.status != 408:
             await asgi.discard_body(visit.scope, visit.receive)
@@ -117,6 +134,8 @@ def _our_fault() -> Problem:
 async def _route(gateway: Gateway, visit: _Visit) -> int:
     scope = visit.scope
     found = ROUTES.get(scope["path"])
+    if found is None and scope["path"].startswith("/v1/models/"):
+        found = ONE_MODEL
     if found is None:
         raise Problem(404, "unknown_url", "There is nothing at this address. See /v1/models.")
     method, route = found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from portal.gateway import bodies
+from portal.gateway import answers, bodies, fields, served
 from portal.gateway.errors import invalid
+from portal.gateway.meter import Counts
+from portal.gateway.served import Served, Stamp
 
 MOST_MESSAGES = 2048
 MOST_TOOLS = 128
@@ -17,9 +19,10 @@ SCHEMA_BYTES = 65536
 
 _Name = Annotated[str, Meta(min_length=1, max_length=64)]
 _FunctionName = Annotated[str, Meta(pattern=r"\A[a-zA-Z0-9_-]{1,64}\Z")]
-_Tokens = Annotated[int, Meta(ge=1, le=10_000_000)]
-_Penalty = Annotated[float, Meta(ge=-2, le=2)]
-_Stop = Annotated[str, Meta(min_length=1, max_length=256)]
+Tokens = Annotated[int, Meta(ge=1, le=10_000_000)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Stop = Annotated[str, Meta(min_length=1, max_length=256)]
+Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Part(Struct, forbid_unknown_fields=True, tag_field="type", omit_defaults=True):
@@ -128,40 +131,56 @@ class StreamOptions(Struct, forbid_unknown_fields=True):
 
 
 class ChatRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """The known fields. ``user`` is read and not passed on: a site has no use for it."""
+    """The known fields. Those from ``user`` on are read and not passed on: a site has no use for
+    them, and nothing changes without them."""
 
     model: Annotated[str, Meta(min_length=1, max_length=256)]
     messages: Annotated[list[Message], Meta(min_length=1, max_length=MOST_MESSAGES)]
-    max_tokens: _Tokens | None = None
-    max_completion_tokens: _Tokens | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    stop: _Stop | Annotated[list[_Stop], Meta(max_length=4)] | None = None
-    presence_penalty: _Penalty | None = None
-    frequency_penalty: _Penalty | None = None
+    stop: Stop | Annotated[list[Stop], Meta(max_length=4)] | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
     logit_bias: (
         Annotated[dict[str, Annotated[float, Meta(ge=-100, le=100)]], Meta(max_length=300)] | None
     ) = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    user: Annotated[str, Meta(max_length=64)] | None = None
+    seed: Seed | None = None
     response_format: ResponseFormat | None = None
     tools: Annotated[list[ToolOffer], Meta(max_length=MOST_TOOLS)] | None = None
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    # Not known by every engine
+    top_k: Annotated[int, Meta(ge=-1, le=100_000)] | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
+    # Read, and not passed on
+    user: fields.UserName | None = None
+    metadata: fields.Metadata | None = None
+    store: bool | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    safety_identifier: fields.SafetyIdentifier | None = None
+    prompt_cache_key: fields.CacheKey | None = None
+    modalities: list[str] | None = None
 
 
 _decoder = msgspec.json.Decoder(ChatRequest)
+_SHAPE = ("chatcmpl", "chat.completion.chunk")
 _ALWAYS_USAGE = StreamOptions(include_usage=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedChat(bodies.Asked):
     """A chat request that was read."""
+
+    site_path: ClassVar[str] = "/v1/chat/completions"
 
     body: ChatRequest
 
@@ -174,11 +193,26 @@ class AskedChat(bodies.Asked):
             max_tokens=max_tokens,
             max_completion_tokens=None,
             n=None,
-            user=None,
             stream=True if self.stream else None,
             stream_options=_ALWAYS_USAGE if self.stream else None,
+            user=None,
+            metadata=None,
+            store=None,
+            service_tier=None,
+            safety_identifier=None,
+            prompt_cache_key=None,
+            modalities=None,
         )
         return msgspec.json.encode(body)
+
+    def answer(self, content: bytes, stamp: Stamp) -> tuple[bytes, Counts]:
+        """The choices as they came."""
+        return answers.with_choices(content, self.model)
+
+    def ending(self, held: bytes, end: Served) -> bytes:
+        """The finishing chunk, the usage for those who asked, and [DONE]."""
+        usage = served.usage_event(_SHAPE, self.model, end) if self.include_usage else b""
+        return held + usage + b"data: [DONE]\n\n"
 
 
 def _for_engine(message: Message) -> Message:
@@ -201,11 +235,20 @@ def read(content: bytes) -> AskedChat:
         kind="chat",
         stream=bool(body.stream),
         include_usage=options is not None and options.include_usage,
-        prompt_bytes=_prompt_bytes(body),
+        prompt_bytes=prompt_bytes(body),
         messages=len(body.messages),
         max_tokens=body.max_tokens or body.max_completion_tokens,
+        optional=_optional(body),
         body=body,
     )
+
+
+def _optional(body: ChatRequest) -> tuple[str, ...]:
+    values = (body.top_k, body.min_p, body.repetition_penalty, body.reasoning_effort)
+    if values == (None, None, None, None):
+        return ()
+    names = ("top_k", "min_p", "repetition_penalty", "reasoning_effort")
+    return tuple(name for name, value in zip(names, values, strict=True) if value is not None)
 
 
 def _check_together(body: ChatRequest) -> None:
@@ -219,6 +262,10 @@ def _check_together(body: ChatRequest) -> None:
         raise invalid("top_logprobs is only allowed when logprobs is true.", "top_logprobs")
     if body.tool_choice is not None and not body.tools:
         raise invalid("tool_choice is only allowed when tools are given.", "tool_choice")
+    if body.store:
+        raise fields.refuse("store")
+    if body.modalities is not None and body.modalities != ["text"]:
+        raise fields.refuse("modalities")
 
 
 def _check_message(message: Message, param: str) -> None:
@@ -252,7 +299,8 @@ def _check_schemas(body: ChatRequest) -> None:
             raise invalid(f"The schema is larger than {SCHEMA_BYTES} bytes.", param)
 
 
-def _prompt_bytes(body: ChatRequest) -> int:
+def prompt_bytes(body: ChatRequest) -> int:
+    """Upper bound of the prompt's tokens, without the template."""
     total = 0
     for message in body.messages:
         content = message.content

@@ -49,6 +49,7 @@ class _Delta(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None
+    text: msgspec.Raw = _ABSENT  # of /v1/completions
     finish_reason: str | None = None
 
 
@@ -158,9 +159,9 @@ class StreamMeter:
             self.usage = read_usage(chunk.usage) or self.usage
         for choice in chunk.choices:
             delta = choice.delta
-            if delta is not None and (
-                _says(delta.content) or _says(delta.reasoning_content) or _says(delta.tool_calls)
-            ):
+            if delta is None:
+                self.pieces += _says(choice.text)
+            elif _says(delta.content) or _says(delta.reasoning_content) or _says(delta.tool_calls):
                 self.pieces += 1
 
 

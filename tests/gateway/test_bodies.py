@@ -83,6 +83,20 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"logit_bias": {"1": 101}}, "logit_bias[...]"),
     ({"seed": 2**64}, "seed"),
     ({"user": "x" * 65}, "user"),
+    ({"store": True}, "store"),
+    ({"modalities": ["text", "audio"]}, "modalities"),
+    ({"service_tier": "flex"}, "service_tier"),
+    ({"metadata": {str(n): "" for n in range(17)}}, "metadata"),
+    ({"metadata": {"a": "x" * 513}}, "metadata[...]"),
+    ({"metadata": {"a": 1}}, "metadata[...]"),
+    ({"safety_identifier": "x" * 129}, "safety_identifier"),
+    ({"prediction": {"type": "content"}}, "prediction"),
+    ({"functions": []}, "functions"),
+    ({"function_call": "auto"}, "function_call"),
+    ({"audio": {}}, "audio"),
+    ({"web_search_options": {}}, "web_search_options"),
+    ({"verbosity": "low"}, "verbosity"),
+    ({"reasoning_effort": "extreme"}, "reasoning_effort"),
     ({"response_format": {"type": "json_schema"}}, "response_format"),
     ({"response_format": {"type": "grammar"}}, "response_format.type"),
     ({"unknown": 1}, "unknown"),
@@ -98,6 +112,22 @@ def test_names_the_field_of_a_chat(change: dict[str, Any], param: str) -> None:
         chat.read(json.dumps(body).encode())
 
     assert (found.value.status, found.value.param) == (400, param)
+
+
+def test_says_why_a_field_of_openai_is_refused() -> None:
+    body = {"model": "m", "messages": [USER], "store": True}
+
+    with pytest.raises(Problem) as found:
+        chat.read(json.dumps(body).encode())
+
+    assert found.value.code == "unsupported_parameter"
+    assert "nothing is kept here between requests" in found.value.message
+
+
+def test_notes_the_fields_that_not_every_engine_knows() -> None:
+    body = {"model": "m", "messages": [USER], "top_k": 5, "reasoning_effort": "low"}
+
+    assert chat.read(json.dumps(body).encode()).optional == ("top_k", "reasoning_effort")
 
 
 MALFORMED = [
