@@ -25,6 +25,7 @@ from portal.gateway import (
     lifespan,
     pages,
     rerank,
+    responses,
 )
 from portal.gateway.asgi import ClientLeft, Receive, Scope, Send
 from portal.gateway.bodies import Asked
@@ -57,6 +58,7 @@ ROUTES: dict[str, tuple[str, Inference | Page]] = {
     "/v1/completions": ("POST", Inference(completions.read)),
     "/v1/embeddings": ("POST", Inference(embeddings.read)),
     "/v1/rerank": ("POST", Inference(rerank.read)),
+    "/v1/responses": ("POST", Inference(responses.read)),
     "/v1/models": ("GET", Page(pages.models)),
     "/health": ("GET", Page(pages.health)),
     "/ready": ("GET", Page(pages.ready)),

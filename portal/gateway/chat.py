@@ -16,13 +16,15 @@ from portal.gateway.served import Served, Stamp
 MOST_MESSAGES = 2048
 MOST_TOOLS = 128
 SCHEMA_BYTES = 65536
+ONLY_TEXT = "Only text is offered: images, audio and files are neither read nor fetched."
 
-_Name = Annotated[str, Meta(min_length=1, max_length=64)]
-_FunctionName = Annotated[str, Meta(pattern=r"\A[a-zA-Z0-9_-]{1,64}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+FunctionName = Annotated[str, Meta(pattern=r"\A[a-zA-Z0-9_-]{1,64}\Z")]
 Tokens = Annotated[int, Meta(ge=1, le=10_000_000)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Effort = Literal["none", "minimal", "low", "medium", "high"]
 
 
 class _Part(Struct, forbid_unknown_fields=True, tag_field="type", omit_defaults=True):
@@ -45,16 +47,17 @@ class FilePart(_Part, tag="file"):
     file: Any
 
 
-_Content = str | Annotated[list[TextPart | ImagePart | AudioPart | FilePart], Meta(min_length=1)]
+Part = TextPart | ImagePart | AudioPart | FilePart
+_Content = str | Annotated[list[Part], Meta(min_length=1)]
 
 
 class FunctionCall(Struct, forbid_unknown_fields=True):
-    name: _FunctionName
+    name: FunctionName
     arguments: str
 
 
 class ToolCall(Struct, forbid_unknown_fields=True):
-    id: _Name
+    id: Name
     function: FunctionCall
     type: Literal["function"] = "function"
 
@@ -65,36 +68,36 @@ class _Message(Struct, forbid_unknown_fields=True, tag_field="role", omit_defaul
 
 class System(_Message, tag="system"):
     content: _Content
-    name: _Name | None = None
+    name: Name | None = None
 
 
 class Developer(_Message, tag="developer"):
     content: _Content
-    name: _Name | None = None
+    name: Name | None = None
 
 
 class User(_Message, tag="user"):
     content: _Content
-    name: _Name | None = None
+    name: Name | None = None
 
 
 class Assistant(_Message, tag="assistant"):
     content: _Content | UnsetType | None = UNSET
-    name: _Name | None = None
+    name: Name | None = None
     tool_calls: Annotated[list[ToolCall], Meta(min_length=1, max_length=128)] | None = None
     refusal: str | None = None
 
 
 class Tool(_Message, tag="tool"):
     content: _Content
-    tool_call_id: _Name
+    tool_call_id: Name
 
 
 Message = System | Developer | User | Assistant | Tool
 
 
 class FunctionTool(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    name: _FunctionName
+    name: FunctionName
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -106,7 +109,7 @@ class ToolOffer(Struct, forbid_unknown_fields=True):
 
 
 class NamedFunction(Struct, forbid_unknown_fields=True):
-    name: _FunctionName
+    name: FunctionName
 
 
 class ToolChoice(Struct, forbid_unknown_fields=True):
@@ -115,7 +118,7 @@ class ToolChoice(Struct, forbid_unknown_fields=True):
 
 
 class JsonSchema(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    name: _FunctionName
+    name: FunctionName
     schema: dict[str, Any]
     description: str | None = None
     strict: bool | None = None
@@ -160,7 +163,7 @@ class ChatRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     top_k: Annotated[int, Meta(ge=-1, le=100_000)] | None = None
     min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
+    reasoning_effort: Effort | None = None
     # Read, and not passed on
     user: fields.UserName | None = None
     metadata: fields.Metadata | None = None
@@ -274,10 +277,7 @@ def _check_message(message: Message, param: str) -> None:
     if isinstance(message.content, list):
         for index, part in enumerate(message.content):
             if not isinstance(part, TextPart):
-                raise invalid(
-                    "Only text is offered: images, audio and files are neither read nor fetched.",
-                    f"{param}.content[{index}]",
-                )
+                raise invalid(ONLY_TEXT, f"{param}.content[{index}]")
 
 
 def _check_schemas(body: ChatRequest) -> None:
@@ -293,10 +293,14 @@ def _check_schemas(body: ChatRequest) -> None:
             "json_schema is needed with the type json_schema, and only there.", "response_format"
         )
     if wanted.json_schema is not None:
-        param = "response_format.json_schema.schema"
-        bodies.check_schema(wanted.json_schema.schema, param)
-        if len(msgspec.json.encode(wanted.json_schema.schema)) > SCHEMA_BYTES:
-            raise invalid(f"The schema is larger than {SCHEMA_BYTES} bytes.", param)
+        check_answer_schema(wanted.json_schema.schema, "response_format.json_schema.schema")
+
+
+def check_answer_schema(schema: dict[str, Any], param: str) -> None:
+    """A schema that an answer must fit: a grammar is made of it."""
+    bodies.check_schema(schema, param)
+    if len(msgspec.json.encode(schema)) > SCHEMA_BYTES:
+        raise invalid(f"The schema is larger than {SCHEMA_BYTES} bytes.", param)
 
 
 def prompt_bytes(body: ChatRequest) -> int:

@@ -36,17 +36,17 @@ UserName = Annotated[str, Meta(max_length=64)]
 SafetyIdentifier = Annotated[str, Meta(max_length=128)]
 CacheKey = Annotated[str, Meta(max_length=1024)]
 
-_STATE = "nothing is kept here between requests; send the whole input"
+STATE = "nothing is kept here between requests; send the whole input"
 _TEXT = "only text is offered"
 _CACHE = "prompts are cached at a site only while its engine runs, and nothing tunes that"
 
 REFUSED: Mapping[str, str] = {
     "audio": _TEXT,
-    "background": _STATE,
-    "background_options": _STATE,
+    "background": STATE,
+    "background_options": STATE,
     "best_of": "only one answer per request is offered",
     "context_management": "input is never shortened; send what the model shall read",
-    "conversation": _STATE,
+    "conversation": STATE,
     "function_call": "it is the old form; send tool_choice",
     "functions": "they are the old form; send tools",
     "image": _TEXT,
@@ -55,10 +55,10 @@ REFUSED: Mapping[str, str] = {
     "modalities": _TEXT,
     "moderation": "answers are not moderated here",
     "prediction": "no engine here knows predicted outputs",
-    "previous_response_id": _STATE,
+    "previous_response_id": STATE,
     "prompt_cache_options": _CACHE,
     "prompt_cache_retention": _CACHE,
-    "store": _STATE,
+    "store": STATE,
     "suffix": "no engine here fills in the middle of a text",
     "top_logprobs": "log probabilities are offered by /v1/chat/completions",
     "verbosity": "no engine here knows it; say so in the prompt",

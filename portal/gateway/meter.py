@@ -44,6 +44,7 @@ class Usage(msgspec.Struct):
 class _Delta(msgspec.Struct):
     content: msgspec.Raw = _ABSENT
     reasoning_content: msgspec.Raw = _ABSENT
+    reasoning: msgspec.Raw = _ABSENT  # newer engines' name of it
     tool_calls: msgspec.Raw = _ABSENT
 
 
@@ -161,7 +162,12 @@ class StreamMeter:
             delta = choice.delta
             if delta is None:
                 self.pieces += _says(choice.text)
-            elif _says(delta.content) or _says(delta.reasoning_content) or _says(delta.tool_calls):
+            elif (
+                _says(delta.content)
+                or _says(delta.reasoning_content)
+                or _says(delta.tool_calls)
+                or _says(delta.reasoning)
+            ):
                 self.pieces += 1
 
 

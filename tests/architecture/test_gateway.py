@@ -19,6 +19,7 @@ BODIES = {
     },
     "/v1/completions": {"model": "smollm2", "prompt": "x"},
     "/v1/embeddings": {"model": "e5", "input": "x"},
+    "/v1/responses": {"model": "smollm2", "input": "x"},
     "/v1/rerank": {"model": "e5", "query": "x", "documents": ["y"]},
 }
 

@@ -38,14 +38,20 @@ def journalled(folder: Path) -> list[str]:
     return [one.request_id for part in found for one in part if isinstance(one, Settlement)]
 
 
-BODY = {"model": "smollm2", "messages": [{"role": "user", "content": "x"}]}
+BODIES: dict[str, dict[str, object]] = {
+    "/v1/chat/completions": {"model": "smollm2", "messages": [{"role": "user", "content": "x"}]},
+    "/v1/completions": {"model": "smollm2", "prompt": "x"},
+    "/v1/responses": {"model": "smollm2", "input": "x"},
+}
+ENDINGS = (b"data: [DONE]\n\n", b"}\n\n")  # of chunks, and of a response's events
+COMPLETE = (b'"stop"', b".done", b".completed")  # only behind the settlement
 
 
-def scope_of(world: World) -> dict[str, object]:
+def scope_of(world: World, path: str) -> dict[str, object]:
     return {
         "type": "http",
         "method": "POST",
-        "path": "/v1/chat/completions",
+        "path": path,
         "query_string": b"",
         "headers": [
             (b"content-type", b"application/json"),
@@ -54,9 +60,10 @@ def scope_of(world: World) -> dict[str, object]:
     }
 
 
+@pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_journals_before_the_last_byte_leaves(
-    world: World, tmp_path: Path, streaming: bool
+    world: World, tmp_path: Path, streaming: bool, path: str
 ) -> None:
     app = App(
         Config(
@@ -65,7 +72,7 @@ async def test_journals_before_the_last_byte_leaves(
             journal_dir=tmp_path,
         )
     )
-    body = BODY | {"stream": streaming}
+    body = BODIES[path] | {"stream": streaming}
     arrived = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
     sent: list[tuple[Message, int]] = []
 
@@ -82,15 +89,15 @@ async def test_journals_before_the_last_byte_leaves(
         assert gateway is not None
         while gateway.closed_because():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        await app(scope_of(world), receive, send)
+        await app(scope_of(world, path), receive, send)
 
     last, in_journal = sent[-1]
     assert sent[0][0]["status"] == 200
     assert in_journal == 1
     if streaming:
-        assert last["body"].endswith(b"data: [DONE]\n\n")
+        assert last["body"].endswith(ENDINGS[path == "/v1/responses"])
         early = [message["body"] for message, count in sent[1:] if not count]
         assert early
-        assert b'"stop"' not in b"".join(early)
+        assert not any(word in b"".join(early) for word in COMPLETE)
     assert len(world.events()) == 1
     assert world.held() == 0
