@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import msgspec
 
 from portal.admission.grants import Grant
 from portal.gateway import admit, dispatch, errors
-from portal.gateway.asgi import JSON, Scope
+from portal.gateway.client import JSON
 from portal.gateway.errors import Header
 from portal.gateway.gateway import Gateway
+from portal.gateway.metrics import KIND
+from portal.gateway.request import Request
 
-_TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_TEXT: Header = (b"content-type", KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +28,28 @@ class Shown:
     kind: Header = JSON
 
 
-async def models(gateway: Gateway, scope: Scope) -> Shown:
+async def models(gateway: Gateway, request: Request) -> Shown:
     """Only what the key may use."""
-    grant = await _grant(gateway, scope)
+    grant = await _grant(gateway, request)
     found = [_entry(gateway, grant, name) for name in sorted(grant.models)]
     return Shown(200, msgspec.json.encode({"object": "list", "data": found}))
 
 
-async def model(gateway: Gateway, scope: Scope) -> Shown:
+async def model(gateway: Gateway, request: Request) -> Shown:
     """One of them; unknown and not allowed are the same 404."""
-    grant = await _grant(gateway, scope)
-    name: str = scope["path"].removeprefix("/v1/models/")
+    grant = await _grant(gateway, request)
+    name = unquote(request.path.removeprefix("/v1/models/"))
     if name not in grant.models:
         raise errors.model_not_found(name)
     return Shown(200, msgspec.json.encode(_entry(gateway, grant, name)))
 
 
-async def _grant(gateway: Gateway, scope: Scope) -> Grant:
+async def _grant(gateway: Gateway, request: Request) -> Grant:
     """The key's grant, read anew, so that a revoked key sees nothing."""
-    key = admit.key_of(scope)
+    key = admit.key_of(request)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     grant = await admit.grant_of(gateway, key, fresh=True, until=until)
-    admit.check_use(gateway, scope, grant)
+    admit.check_use(gateway, request, grant)
     return grant
 
 
@@ -64,12 +67,12 @@ def _entry(gateway: Gateway, grant: Grant, name: str) -> dict[str, object]:
     }
 
 
-async def health(gateway: Gateway, scope: Scope) -> Shown:
+async def health(gateway: Gateway, request: Request) -> Shown:
     """The process is alive; nothing else is said by this."""
     return Shown(200, b'{"status":"alive"}')
 
 
-async def ready(gateway: Gateway, scope: Scope) -> Shown:
+async def ready(gateway: Gateway, request: Request) -> Shown:
     """Whether requests can be admitted, and if not, why."""
     because = gateway.closed_because()
     if because:
@@ -80,7 +83,7 @@ async def ready(gateway: Gateway, scope: Scope) -> Shown:
     return Shown(200, msgspec.json.encode({"status": "ready", "table": number}))
 
 
-async def metrics(gateway: Gateway, scope: Scope) -> Shown:
+async def metrics(gateway: Gateway, request: Request) -> Shown:
     """Counters and this moment's values, without tenants."""
     table = gateway.table.table
     gauges: dict[str, float] = {
