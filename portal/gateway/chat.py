@@ -24,7 +24,7 @@ Tokens = Annotated[int, Meta(ge=1, le=10_000_000)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Effort = Literal["none", "minimal", "low", "medium", "high"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 class _Part(Struct, forbid_unknown_fields=True, tag_field="type", omit_defaults=True):
@@ -82,10 +82,19 @@ class User(_Message, tag="user"):
 
 
 class Assistant(_Message, tag="assistant"):
+    """What an engine said. Clients send whole messages back as they came, with fields that are
+    empty or that an engine's template has no use for; those are read and left out."""
+
     content: _Content | UnsetType | None = UNSET
     name: Name | None = None
-    tool_calls: Annotated[list[ToolCall], Meta(min_length=1, max_length=128)] | None = None
+    tool_calls: Annotated[list[ToolCall], Meta(max_length=MOST_TOOLS)] | None = None
     refusal: str | None = None
+    # Read, and not passed on
+    annotations: list[Any] | None = None
+    audio: None = None
+    function_call: None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
 
 
 class Tool(_Message, tag="tool"):
@@ -129,8 +138,9 @@ class ResponseFormat(Struct, forbid_unknown_fields=True, omit_defaults=True):
     json_schema: JsonSchema | None = None
 
 
-class StreamOptions(Struct, forbid_unknown_fields=True):
+class StreamOptions(Struct, forbid_unknown_fields=True, omit_defaults=True):
     include_usage: bool = False
+    include_obfuscation: bool | None = None  # refused when true; not passed on
 
 
 class ChatRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -222,6 +232,9 @@ def _for_engine(message: Message) -> Message:
     """``developer`` is OpenAI's newer word for ``system``; templates of open models know that."""
     if isinstance(message, Developer):
         return System(message.content, message.name)
+    if isinstance(message, Assistant):
+        calls = message.tool_calls or None
+        return Assistant(message.content, message.name, calls, message.refusal)
     return message
 
 
@@ -259,8 +272,7 @@ def _check_together(body: ChatRequest) -> None:
         raise invalid("Send max_tokens or max_completion_tokens, not both.", "max_tokens")
     if body.n is not None and body.n > 1:
         raise invalid("Only one answer per request is offered: leave n out or send 1.", "n")
-    if body.stream_options is not None and not body.stream:
-        raise invalid("stream_options is only allowed when stream is true.", "stream_options")
+    check_stream_options(body.stream_options, body.stream)
     if body.top_logprobs is not None and not body.logprobs:
         raise invalid("top_logprobs is only allowed when logprobs is true.", "top_logprobs")
     if body.tool_choice is not None and not body.tools:
@@ -269,6 +281,16 @@ def _check_together(body: ChatRequest) -> None:
         raise fields.refuse("store")
     if body.modalities is not None and body.modalities != ["text"]:
         raise fields.refuse("modalities")
+
+
+def check_stream_options(options: StreamOptions | None, stream: bool | None) -> None:
+    """They belong to a stream; its pieces are not padded."""
+    if options is None:
+        return
+    if not stream:
+        raise invalid("stream_options is only allowed when stream is true.", "stream_options")
+    if options.include_obfuscation:
+        raise fields.refuse("stream_options.include_obfuscation", "pieces are sent as they come")
 
 
 def _check_message(message: Message, param: str) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from portal.gateway import answers, bodies, events, fields, served
-from portal.gateway.chat import Penalty, Seed, Stop, StreamOptions, Tokens
+from portal.gateway.chat import Penalty, Seed, Stop, StreamOptions, Tokens, check_stream_options
 from portal.gateway.errors import invalid
 from portal.gateway.meter import Counts
 from portal.gateway.served import Served, Stamp
@@ -140,8 +140,7 @@ def _check_together(body: CompletionRequest) -> None:
             )
     if body.suffix:
         raise fields.refuse("suffix")
-    if body.stream_options is not None and not body.stream:
-        raise invalid("stream_options is only allowed when stream is true.", "stream_options")
+    check_stream_options(body.stream_options, body.stream)
 
 
 def _optional(body: CompletionRequest) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ REFUSED: Mapping[str, str] = {
     "best_of": "only one answer per request is offered",
     "context_management": "input is never shortened; send what the model shall read",
     "conversation": STATE,
+    "dimensions": "a model's vectors have one length",
     "function_call": "it is the old form; send tool_choice",
     "functions": "they are the old form; send tools",
     "image": _TEXT,

@@ -64,10 +64,6 @@ class ToolChoice(Struct, forbid_unknown_fields=True):
     name: chat.FunctionName
 
 
-class StreamOptions(Struct, forbid_unknown_fields=True):
-    include_obfuscation: bool | None = None
-
-
 class ResponseRequest(Struct, forbid_unknown_fields=True):
     """The known fields. The last group is known only to be refused: absent, null and what changes
     nothing are accepted, since clients write them out."""
@@ -79,7 +75,7 @@ class ResponseRequest(Struct, forbid_unknown_fields=True):
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
+    stream_options: chat.StreamOptions | None = None
     text: TextConfig | None = None
     reasoning: ReasoningConfig | None = None
     tools: Annotated[list[Raw], Meta(max_length=chat.MOST_TOOLS)] | None = None
@@ -210,19 +206,7 @@ def _refuse(request: ResponseRequest) -> None:
     reasoning = request.reasoning
     if reasoning is not None and (reasoning.summary or reasoning.generate_summary):
         raise fields.refuse("reasoning.summary", "no engine here sums up its reasoning")
-    _refuse_stream_options(request)
-
-
-def _refuse_stream_options(request: ResponseRequest) -> None:
-    options = request.stream_options
-    if options is None:
-        return
-    if not request.stream:
-        raise invalid("stream_options is only allowed when stream is true.", "stream_options")
-    if options.include_obfuscation:
-        raise fields.refuse(
-            "stream_options.include_obfuscation", "pieces are sent as they come, without padding"
-        )
+    chat.check_stream_options(request.stream_options, request.stream)
 
 
 def _read_tool(raw: Raw, param: str) -> FunctionTool:

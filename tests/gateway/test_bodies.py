@@ -76,6 +76,15 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"Stream": True}, "Stream"),
     ({"stream_options": {"include_usage": True}}, "stream_options"),
     ({"stream": True, "stream_options": {"x": 1}}, "stream_options.x"),
+    (
+        {"stream": True, "stream_options": {"include_obfuscation": True}},
+        "stream_options.include_obfuscation",
+    ),
+    ({"messages": [{"role": "assistant", "tool_calls": []}]}, "messages[0].content"),
+    (
+        {"messages": [{"role": "assistant", "content": "x", "function_call": {}}]},
+        "messages[0].function_call",
+    ),
     ({"temperature": 2.1}, "temperature"),
     ({"temperature": "hot"}, "temperature"),
     ({"top_p": -0.1}, "top_p"),
@@ -221,6 +230,33 @@ def test_passes_on_a_whole_conversation() -> None:
     assert found["messages"] == [{"role": "system", "content": "rules"}, *messages[1:]]
     assert found["tools"] == [TOOL]
     assert "max_completion_tokens" not in found
+
+
+def test_takes_an_engines_message_back_as_it_came() -> None:
+    """vLLM's, as the official client sends it again."""
+    said = {
+        "role": "assistant",
+        "content": "it is warm",
+        "refusal": None,
+        "annotations": None,
+        "audio": None,
+        "function_call": None,
+        "tool_calls": [],
+        "reasoning_content": "hmm",
+        "reasoning": None,
+    }
+
+    found = sent({"model": "m", "messages": [USER, said, USER]})
+
+    assert found["messages"][1] == {"role": "assistant", "content": "it is warm"}
+
+
+def test_asks_only_for_usage_of_the_options_of_a_stream() -> None:
+    options = {"include_usage": False, "include_obfuscation": False}
+
+    found = sent({"model": "m", "messages": [USER], "stream": True, "stream_options": options})
+
+    assert found["stream_options"] == {"include_usage": True}
 
 
 def test_accepts_a_schema_whose_references_end() -> None:
