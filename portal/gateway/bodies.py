@@ -26,9 +26,10 @@ _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _FIELD = re.compile(r"(unknown|required) field `(?P<field>[^`]*)`")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Asked:
-    """What every route knows of a request, before and after admission."""
+    """What every route knows of a request, before and after admission. Nobody changes it; it is not
+    frozen because that alone would double what it costs to make one."""
 
     site_path: ClassVar[str]  # where it is asked at a site
 

@@ -185,11 +185,12 @@ class ChatRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 _decoder = msgspec.json.Decoder(ChatRequest)
+_OPTIONAL = ("top_k", "min_p", "repetition_penalty", "reasoning_effort")
 _SHAPE = ("chatcmpl", "chat.completion.chunk")
 _ALWAYS_USAGE = StreamOptions(include_usage=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class AskedChat(bodies.Asked):
     """A chat request that was read."""
 
@@ -208,13 +209,6 @@ class AskedChat(bodies.Asked):
             n=None,
             stream=True if self.stream else None,
             stream_options=_ALWAYS_USAGE if self.stream else None,
-            user=None,
-            metadata=None,
-            store=None,
-            service_tier=None,
-            safety_identifier=None,
-            prompt_cache_key=None,
-            modalities=None,
         )
         return msgspec.json.encode(body)
 
@@ -230,6 +224,8 @@ class AskedChat(bodies.Asked):
 
 def _for_engine(message: Message) -> Message:
     """``developer`` is OpenAI's newer word for ``system``; templates of open models know that."""
+    if isinstance(message, User):
+        return message
     if isinstance(message, Developer):
         return System(message.content, message.name)
     if isinstance(message, Assistant):
@@ -245,6 +241,7 @@ def read(content: bytes) -> AskedChat:
     for index, message in enumerate(body.messages):
         _check_message(message, f"messages[{index}]")
     _check_schemas(body)
+    _leave_out(body)
     options = body.stream_options
     return AskedChat(
         model=body.model,
@@ -259,12 +256,17 @@ def read(content: bytes) -> AskedChat:
     )
 
 
+def _leave_out(body: ChatRequest) -> None:
+    """What a site has no use for."""
+    body.user = body.metadata = body.store = body.service_tier = None
+    body.safety_identifier = body.prompt_cache_key = body.modalities = None
+
+
 def _optional(body: ChatRequest) -> tuple[str, ...]:
-    values = (body.top_k, body.min_p, body.repetition_penalty, body.reasoning_effort)
-    if values == (None, None, None, None):
+    usual = body.top_k is None and body.min_p is None and body.repetition_penalty is None
+    if usual and body.reasoning_effort is None:
         return ()
-    names = ("top_k", "min_p", "repetition_penalty", "reasoning_effort")
-    return tuple(name for name, value in zip(names, values, strict=True) if value is not None)
+    return tuple(name for name in _OPTIONAL if getattr(body, name) is not None)
 
 
 def _check_together(body: ChatRequest) -> None:

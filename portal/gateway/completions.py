@@ -50,7 +50,7 @@ _SHAPE = ("cmpl", "text_completion")
 _ALWAYS_USAGE = StreamOptions(include_usage=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class AskedCompletion(bodies.Asked):
     """A completion request that was read."""
 

@@ -42,7 +42,7 @@ _floats = msgspec.json.Decoder(list[float])
 _vectors = msgspec.json.Decoder(list[Vector])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class AskedEmbeddings(bodies.Asked):
     """An embeddings request that was read."""
 

@@ -68,7 +68,7 @@ _answers = msgspec.json.Decoder(_Answer)
 _totals = msgspec.json.Decoder(Usage)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class AskedRerank(bodies.Asked):
     """A rerank request that was read."""
 

@@ -108,7 +108,7 @@ _kind = msgspec.json.Decoder(_Kind)
 _tool = msgspec.json.Decoder(FunctionTool)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class AskedResponse(chat.AskedChat):
     """A request that was read; ``body`` is the chat that a site is asked for."""
 

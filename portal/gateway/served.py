@@ -3,7 +3,6 @@ instead of a site's own stream."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -13,16 +12,14 @@ from portal.gateway.errors import Problem
 from portal.gateway.meter import Counts
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """Which answer it is. ``created`` is in Unix seconds."""
 
     request_id: str
     created: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class Served(msgspec.Struct, frozen=True, kw_only=True):
     """How a stream was answered, once that is settled."""
 
     stamp: Stamp
