@@ -17,7 +17,7 @@ import structlog
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
-from portal.gateway import errors
+from portal.gateway import errors, fields
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
@@ -131,6 +131,8 @@ async def admit(
         if routes is None:
             await grant_of(gateway, key, fresh=True, until=until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
+        if asked.optional:
+            fields.check_engines(asked.optional, routes.targets, grant.sites)
         wish = _Wish(
             key=key,
             cell=cell,

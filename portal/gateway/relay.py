@@ -8,6 +8,7 @@ What makes an answer complete leaves only after its settlement stands in the jou
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -46,7 +47,7 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
     head = gateway.table.credentials.get(target.credential, b"")
     head += b"x-request-id: %b\r\n" % call.request_id.encode()
     body = call.asked.encoded(target.engine_model, call.max_tokens)
-    exchange = await gateway.pool.send(target.url, call.route, head, body, deadlines)
+    exchange = await gateway.pool.send(target.url, call.asked.site_path, head, body, deadlines)
     call.exchange = exchange
     try:
         if client.left:
@@ -83,7 +84,7 @@ def _refused(sentence: str) -> Problem:
 async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
     content = await exchange.read_all(gateway.config.answer_bytes)
     try:
-        body, counts = answers.read(content, call.asked)
+        body, counts = answers.read(content, call.asked, call.stamp)
     except answers.Garbage:
         raise SiteFailed("garbage", "sent something that is no answer") from None
     _note_first_byte(gateway, call)
@@ -96,6 +97,7 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
 
 
 async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
+    call.translation = call.asked.translation(call.stamp)
     try:
         await _pass_on(gateway, call, client, exchange)
     except (SiteFailed, Problem) as failure:
@@ -109,14 +111,21 @@ async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchan
     cost = await gateway.settler.secure(call, counts, "answered")
     if not client.started:
         client.start(200, _STREAM + headers_of(gateway.config, call))
-    client.finish(call.meter.held + _usage_event(call, cost) + b"data: [DONE]\n\n")
+    client.finish(call.ending(cost))
 
 
 async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
-    meter = call.meter
+    meter, translation = call.meter, call.translation
+    garbage: list[SiteFailed] = []  # said in the callback, raised in the task
 
     def take(piece: bytes) -> bool:
         ready = meter.feed(piece)
+        if translation is not None:
+            try:
+                ready = _translated(translation.feed, ready)
+            except SiteFailed as failure:
+                garbage.append(failure)
+                return False
         if ready:
             if not client.started:
                 _note_first_byte(gateway, call)
@@ -127,11 +136,22 @@ async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Excha
     while await exchange.pour(take):
         if meter.broken:
             raise SiteFailed("garbage", meter.broken)
+        if garbage:
+            raise garbage[0]
         if meter.done:
             break
         await client.caught_up()
     if not meter.finished:
         raise SiteFailed("closed", "ended the answer before it was whole")
+    if translation is not None:
+        _translated(translation.hold, meter.held)
+
+
+def _translated[T](tell: Callable[[bytes], T], events: bytes) -> T:
+    try:
+        return tell(events)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise SiteFailed("garbage", "sent something that is no chunk of an answer") from None
 
 
 async def _cut(gateway: Gateway, call: Call, client: Client, failure: SiteFailed | Problem) -> None:
@@ -146,37 +166,7 @@ async def _cut(gateway: Gateway, call: Call, client: Client, failure: SiteFailed
         outcome: Outcome = "site_failed" if isinstance(failure, SiteFailed) else "cut_short"
         counts = call.meter.counts(call.asked.prompt_bytes)
         await gateway.settler.secure(call, counts, outcome)
-    client.finish(problem.event())
-
-
-def _usage_event(call: Call, cost: int) -> bytes:
-    """The usage chunk, for clients that asked for it, with where and for how much."""
-    if not call.asked.include_usage or call.counts is None or call.target is None:
-        return b""
-    counts = call.counts
-    chunk = {
-        "id": f"chatcmpl-{call.request_id}",
-        "object": "chat.completion.chunk",
-        "created": call.admitted.at_ms // 1000,
-        "model": call.asked.model,
-        "choices": [],
-        "usage": None
-        if counts.counted == "none"
-        else {
-            "prompt_tokens": counts.tokens_in,
-            "completion_tokens": counts.tokens_out,
-            "total_tokens": counts.tokens_in + counts.tokens_out,
-            "prompt_tokens_details": {"cached_tokens": counts.tokens_cached},
-        },
-        "dure": {
-            "site": call.target.site,
-            "chip": call.target.chip,
-            "simulated": call.simulated,
-            "counted": counts.counted,
-            "cost_krw": errors.won(cost),
-        },
-    }
-    return b"data: " + msgspec.json.encode(chunk) + b"\n\n"
+    client.finish(call.error_event(problem))
 
 
 def _note_first_byte(gateway: Gateway, call: Call) -> None:
