@@ -35,6 +35,11 @@ class Asked:
     messages: int  # how many times the template's overhead is counted, less one
     max_tokens: int | None  # of the answer; None: the endpoint's default; 0: no tokens come out
 
+    def beginning(self) -> str:
+        """The first thousand characters or so that an engine reads; empty where no engine would
+        save anything by having read them before."""
+        return ""
+
     def encoded(self, engine_model: str, max_tokens: int) -> bytes:
         """The body for a site."""
         raise NotImplementedError

@@ -7,6 +7,7 @@ that has not ended closes its connection with it, so that the engine stops.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -23,6 +24,7 @@ class SiteFailed(Exception):
         super().__init__(what)
         self.kind = kind
         self.what = what
+        self.retry_after = 0  # seconds that a site without room asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Exchange:
     def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> None:
         self.status = 0
         self.content_type = b""
+        self.retry_after = b""
+        self.on_over: Callable[[], None] | None = None  # when the site works on it no longer
         self.ended = False  # the answer is whole
         self._loop = loop
         self._deadlines = deadlines
@@ -113,6 +117,11 @@ class Exchange:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.abandon()
+        self._is_over()
+
+    def _is_over(self) -> None:
+        if self.on_over is not None:
+            self.on_over()
 
     # Called by the wire.
 
@@ -136,6 +145,7 @@ class Exchange:
         self._wire = None
         self._timer.cancel()
         self._wake()
+        self._is_over()
 
     def _progress(self) -> None:
         # One timer, looked at when it fires: moving it at every chunk would cost more.
