@@ -138,7 +138,7 @@ async def _route(gateway: Gateway, visit: _Visit) -> int:
 
 async def _infer(gateway: Gateway, visit: _Visit, route: Inference) -> None:
     """Key → body → hold → answer."""
-    if len(gateway.clients) >= gateway.config.most_open:
+    if not gateway.shedding.admits(len(gateway.clients)):
         raise errors.overloaded(gateway.config.most_open)
     task = asyncio.current_task()
     assert task is not None

@@ -15,6 +15,7 @@ from portal.routing.table import EndpointRoutes, SiteInfo, Target
 
 HEALTHY, DEGRADED, OUT = 0, 1, 2
 FAR_MS = 5.0  # of network to another region, at most: distance decides only among equals
+EXPECTED_MS = 100.0  # where nobody knows
 CROWDED = 1.25  # times its fair share of what is in flight: then prefixes go elsewhere
 
 
@@ -129,7 +130,10 @@ def _among(found: list[Candidate], region: str, favourite: str, now: float, dice
     first = dice % count
     second = (dice >> 16) % (count - 1)
     a, b = found[first], found[second + (second >= first)]
-    return a if _cost(a, region, now) <= _cost(b, region, now) else b
+    of_a, of_b = a.load.latency_ms(now), b.load.latency_ms(now)
+    if not of_a or not of_b:
+        of_a = of_b = EXPECTED_MS  # what is not known decides nothing
+    return a if _cost(a, of_a, region, now) <= _cost(b, of_b, region, now) else b
 
 
 def _is_crowded(one: Candidate, found: Iterable[Candidate]) -> bool:
@@ -142,10 +146,9 @@ def _is_crowded(one: Candidate, found: Iterable[Candidate]) -> bool:
     return one.load.in_flight >= CROWDED * in_flight * one.weight / weight
 
 
-def _cost(one: Candidate, region: str, now: float) -> float:
+def _cost(one: Candidate, milliseconds: float, region: str, now: float) -> float:
     """Milliseconds that one more request would take there, give or take."""
     load = one.load
-    milliseconds = load.latency_ms(now)
     if region and one.target.region != region:
         milliseconds += FAR_MS
     milliseconds *= (load.in_flight + 1) / one.weight

@@ -16,6 +16,7 @@ from portal.gateway.journal import Journal
 from portal.gateway.metrics import Metrics
 from portal.gateway.retries import RetryBudget
 from portal.gateway.settle import Settler
+from portal.gateway.shedding import Shedding
 from portal.gateway.table_view import TableView
 from portal.gateway.upstream import Pool
 from portal.gateway.waiting import Waiting
@@ -34,6 +35,7 @@ class Gateway:
     pool: Pool
     traffic: Traffic
     waiting: Waiting
+    shedding: Shedding
     metrics: Metrics
     open: dict[str, Call] = field(default_factory=dict)  # admitted and not ended, by request id
     clients: dict[asyncio.Task[object], Client] = field(default_factory=dict)  # being answered
@@ -83,5 +85,6 @@ def build(config: Config) -> Gateway:
         pool=Pool(),
         traffic=traffic,
         waiting=waiting,
+        shedding=Shedding(config.most_open),
         metrics=metrics,
     )

@@ -10,9 +10,8 @@ from math import exp
 
 from portal.routing.health import MIN_SAMPLE
 
-EXPECTED_MS = 100.0  # of a target that has not been heard yet, or not lately
 SMOOTHING_SECONDS = 10.0  # in which an average of latencies forgets two thirds
-FORGETTING_SECONDS = 15.0  # in which a target that nobody asks is taken for an ordinary one again
+KNOWN_SECONDS = 30.0  # for which a latency is believed: then the target must be tried again
 STEEPEST = 4.0  # one answer raises an average at most so many times
 WHOLE_SHARE = 0.1  # of a whole answer in the average: its length says little about the target
 
@@ -60,7 +59,7 @@ class TargetLoad:
         # Of the second that is going on, for the portal.
         self.started = self.failed = 0
         self.first_byte_ms: list[int] = []
-        self._latency_ms = EXPECTED_MS
+        self._latency_ms = 0.0
         self._measured_at = float("-inf")
         self.heard_at = since
         self._good = self._bad = 0.0
@@ -85,23 +84,20 @@ class TargetLoad:
         """It begins to answer. What is slower than thought is believed at once, what is quicker
         only slowly: an engine that gets into trouble loses its requests before it fails them."""
         known = self.latency_ms(now)
-        if milliseconds > known and self._measured_at > float("-inf"):
+        if not known:
+            self._latency_ms = milliseconds
+        elif milliseconds > known:
             self._latency_ms = min(milliseconds, known * STEEPEST)
-        elif self._measured_at > float("-inf"):
+        else:
             old = exp((self._measured_at - now) / SMOOTHING_SECONDS)
             self._latency_ms = known * old + milliseconds * (1 - old)
-        else:
-            self._latency_ms = milliseconds
         self._hear(milliseconds, now)
 
     def whole(self, milliseconds: float, now: float) -> None:
         """A whole answer is here, which took as long as its length: averaged without peaks."""
         known = self.latency_ms(now)
-        if self._measured_at == float("-inf"):
-            self._latency_ms = milliseconds
-        else:
-            step = min(milliseconds, known * STEEPEST) - known
-            self._latency_ms = known + step * WHOLE_SHARE
+        step = min(milliseconds, known * STEEPEST) - known
+        self._latency_ms = known + step * WHOLE_SHARE if known else milliseconds
         self._hear(milliseconds, now)
 
     def _hear(self, milliseconds: float, now: float) -> None:
@@ -116,6 +112,8 @@ class TargetLoad:
     def fail(self, now: float) -> None:
         """It did not answer as it should: chosen last for a while, and longer if it is usual."""
         self.failed += 1
+        if self.since > now:
+            return  # ejected: this was under way before
         self._count(0.0, 1.0, now)
         self.aside_until = max(self.aside_until, now + COOLING_SECONDS)
         sample = self._good + self._bad
@@ -144,11 +142,8 @@ class TargetLoad:
             self._ejections = 0  # it has proved itself
 
     def latency_ms(self, now: float) -> float:
-        """What to expect; it drifts back to an ordinary one while nobody asks."""
-        age = now - self._measured_at
-        if age < 1.0:
-            return self._latency_ms
-        return EXPECTED_MS + (self._latency_ms - EXPECTED_MS) * exp(-age / FORGETTING_SECONDS)
+        """What to expect; 0: it has not been heard lately, so nobody knows."""
+        return self._latency_ms if now - self._measured_at < KNOWN_SECONDS else 0.0
 
     def aside_for(self, now: float) -> float:
         """Seconds for which it is chosen last: it failed a moment ago, is ejected, or is silent

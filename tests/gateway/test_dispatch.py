@@ -87,6 +87,8 @@ CASES: list[tuple[tuple[Target, ...], dict[str, Any], dict[str, Any], str]] = [
     # Latency, told apart from load: three in flight here are as good as one at a slower one.
     ((A, B), {"latency": {"a": 300, "b": 100}}, {}, "b"),
     ((A, B), {"latency": {"a": 300, "b": 100}, "in_flight": {"b": 3}}, {}, "a"),
+    ((A, B), {"latency": {"a": 3}, "in_flight": {"a": 2, "b": 1}}, {}, "b"),  # b is not known
+    ((A, B), {"latency": {"a": 300, "b": 1}, "in_flight": {"b": 1}}, {"now": NOW + 60}, "a"),
     # A region nearby wins among equals, and never against load.
     ((A, B), {}, {"region": "gwangju"}, "b"),
     ((A, B), {"in_flight": {"b": 1}}, {"region": "gwangju"}, "a"),
