@@ -77,6 +77,7 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         stream=call.asked.stream,
         data_class=call.grant.data_class,
         simulated=call.simulated,
+        waited_ms=call.waited_ms,
     )
     return Settlement(call.request_id, call.cell, cost, encode(event))
 
