@@ -47,6 +47,7 @@ class Server:
                     'save ""',
                     "maxmemory-policy noeviction",
                     "databases 64",
+                    "hash-max-listpack-value 128",  # records of holds stay small
                     "loglevel warning",
                 ]
             )

@@ -112,6 +112,7 @@ class Connection:
         self.user = unquote(parts.username or "")
         self.database = parts.path.strip("/") or "0"
         self.run_id = ""
+        self.has_functions = False  # ours, of this build; see ``load_functions``
         self.on_connect: list[Command] = []
         self._wire: _Wire | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -142,6 +143,21 @@ class Connection:
             return await asyncio.wait_for(future, timeout)
         except TimeoutError:
             raise AdmissionUnavailable("Valkey did not answer in time.") from None
+
+    async def load_functions(self) -> None:
+        """Ours, where the server has none of this version; others are never replaced from here.
+        ``AdmissionUnavailable`` if it has some of another build: the publisher loads the right
+        ones when it starts."""
+        try:
+            found = await self.ask(library.ask_digest(), 2.0)
+        except AdmissionUnavailable as error:
+            if not library.is_missing(str(error)):
+                raise
+            await self.ask(library.load_command(), 2.0)
+            found = await self.ask(library.ask_digest(), 2.0)
+        self.has_functions = library.is_ours(found)
+        if not self.has_functions:
+            raise AdmissionUnavailable("The functions in Valkey are of another build.")
 
     async def _keep(self) -> None:
         pause = 0.05
@@ -188,9 +204,10 @@ class Connection:
         if self.database != "0":
             await wire.send(pack(("SELECT", self.database)))
         server = (await wire.send(pack(("INFO", "server")))).decode()
-        for line in server.splitlines():
-            if line.startswith("run_id:"):
-                self.run_id = line.removeprefix("run_id:").strip()
+        fields = dict(line.partition(":")[::2] for line in server.splitlines())
+        if fields.get("run_id", "") != self.run_id:
+            self.run_id = fields["run_id"]
+            self.has_functions = False
         for command in self.on_connect:
             try:
                 await wire.send(pack(command))

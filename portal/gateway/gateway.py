@@ -59,6 +59,8 @@ class Gateway:
             return "no route table has been published yet."
         if not any(run == self.valkey.run_id for run, _ in self.table.table.index.fences.values()):
             return "the counters were restarted and are being checked."
+        if not self.valkey.has_functions:
+            return "the functions of the counters are of another release."
         if not self.journal.writable:
             return "the journal cannot be written."
         return ""

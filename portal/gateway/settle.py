@@ -76,7 +76,8 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         data_class=call.grant.data_class,
         simulated=call.simulated,
     )
-    return Settlement(call.request_id, call.cell, cost, encode(event))
+    tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
+    return Settlement(call.request_id, call.cell, cost, encode(event), tokens, outcome)
 
 
 @dataclass(slots=True)
@@ -218,4 +219,6 @@ def _command(settlement: Settlement) -> Command:
         request_id=settlement.request_id,
         cost_micro=settlement.cost_micro,
         event=settlement.event,
+        tokens=settlement.tokens,
+        outcome=settlement.outcome,
     )
