@@ -245,7 +245,7 @@ end
 local function asked_before(tag, id, sha, callers_number)
   local state, by, answer, number = unpack(server.call('HMGET', hold_key(tag, id), 'state', 'sha', 'answer', 'grant'))
   if not state then return nil end
-  if state == 'open' and by == sha then return admitted(tag, sha, answer, number, callers_number) end
+  if state == 'open' and by == sha and answer then return admitted(tag, sha, answer, number, callers_number) end
   return no('request_id_used')
 end
 

@@ -16,7 +16,7 @@ import structlog
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
-from portal.gateway import errors
+from portal.gateway import errors, idempotency
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
@@ -107,10 +107,16 @@ class _Wish:
     route: str
     request_id: str
     until: float
+    again: idempotency.Key | None
 
 
 async def admit(
-    gateway: Gateway, request: Request, key: ApiKeyParts, asked: Asked, request_id: str
+    gateway: Gateway,
+    request: Request,
+    key: ApiKeyParts,
+    asked: Asked,
+    request_id: str,
+    again: idempotency.Key | None = None,
 ) -> Call:
     """A hold for the worst case, or a ``Problem`` that says which rule refused."""
     cell = cell_of(key.org_code)
@@ -135,6 +141,7 @@ async def admit(
             route=request.path,
             request_id=request_id if turn == 0 else mint_request_id(),
             until=until,
+            again=again,
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
@@ -187,6 +194,7 @@ async def _hold(
         tokens_out=tokens_out,
         grant_number=grant.number,
         kind=wish.asked.kind,
+        mark=wish.again.mark if wish.again is not None else None,
     )
     admitted = await _ask(gateway, command, wish)
     checked = (grant.inference, grant.addresses)
@@ -212,6 +220,7 @@ async def _hold(
         routes=routes,
         admitted=admitted,
         max_tokens=tokens_out,
+        again=wish.again,
     )
 
 
@@ -231,4 +240,6 @@ async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
             gateway.grants.forget(wish.key.sha256)
         if refusal.reason in ("closed", "clock_skew", "budget_unknown"):
             _log.error("admission.refused", request_id=wish.request_id, because=refusal.reason)
+        if refusal.reason.startswith("idempotency_"):
+            raise idempotency.problem_of(refusal, gateway.config.receipts) from None
         raise errors.of_refusal(refusal, wish.asked.model) from None

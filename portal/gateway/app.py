@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from portal.gateway import admit, bodies, chat, embeddings, errors, forward, pages
+from portal.gateway import admit, bodies, chat, embeddings, errors, forward, idempotency, pages
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
@@ -136,8 +136,13 @@ async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
     request = seen.request
     assert request.key is not None
     asked = route.read(request.body)
+    again = idempotency.read(request, request.key.sha256)
     request.body = b""
-    seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id)
+    try:
+        seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id, again)
+    except idempotency.Repeated as repeated:
+        await idempotency.replay(gateway, request.key, again, repeated, seen.client)
+        return
     await forward.serve(gateway, seen.call, seen.client)
 
 

@@ -12,6 +12,7 @@ from portal.gateway.client import Client
 from portal.gateway.config import Config
 from portal.gateway.demand import Traffic
 from portal.gateway.grants_view import GrantsView
+from portal.gateway.idempotency import Answers
 from portal.gateway.journal import Journal
 from portal.gateway.metrics import Metrics
 from portal.gateway.settle import Settler
@@ -37,6 +38,7 @@ class Gateway:
     clients: set[Client] = field(default_factory=set)  # being answered
     # Keys used since they were last told: (cell, public id) → "<ms> <address>".
     seen: dict[tuple[int, str], str] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
     turn: int = 0
     draining: bool = False
 

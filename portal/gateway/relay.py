@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from portal.gateway import answers, errors
+from portal.gateway import answers, errors, idempotency
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
 from portal.gateway.config import Config
@@ -90,6 +90,7 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
     _note_first_byte(gateway, call)
     cost = await gateway.settler.secure(call, counts, "answered")
     headers = [*headers_of(gateway.config, call), (b"x-dure-cost-krw", errors.won(cost).encode())]
+    idempotency.keep(gateway, call, body, headers)
     client.answer(200, body, headers)
 
 
