@@ -225,14 +225,9 @@ local function repeated(tag, text, fingerprint)
   return no('idempotency_ended', id, charged, '0', 0, outcome)
 end
 
-local function free_mark(tag, id, hold)
-  local _, _, first = read_mark(hold.mark and server.call('GET', mark_key(tag, hold.mark)))
-  if first == id then server.call('DEL', mark_key(tag, hold.mark)) end
-end
-
 local function end_mark(tag, id, hold, charged, outcome)
-  local _, fingerprint, first = read_mark(hold.mark and server.call('GET', mark_key(tag, hold.mark)))
-  if first == id then set_mark(tag, hold.mark, 'ended', fingerprint, id, charged, outcome) end
+  local _, fingerprint = read_mark(server.call('GET', mark_key(tag, hold.mark)))
+  if fingerprint then set_mark(tag, hold.mark, 'ended', fingerprint, id, charged, outcome) end
 end
 
 -- The answer to an admit: as it stands in the record, with the grant if the caller's is older.
@@ -397,7 +392,7 @@ local function release(keys, argv)
   if hold then
     free_hold(tag, id, hold)
     give_back_tokens(tag, hold, 0)
-    if hold.mark then free_mark(tag, id, hold) end
+    if hold.mark then server.call('DEL', mark_key(tag, hold.mark)) end
   end
   keep_end(tag, id, 'released', 0)
   return hold and 'released' or 'unknown'

@@ -48,6 +48,11 @@ def is_missing(error: str) -> bool:
     return "Function not found" in error
 
 
+def is_forbidden(error: str) -> bool:
+    """Whether this program's user may not load functions: it waits for one that may."""
+    return error.startswith("NOPERM")
+
+
 def is_needless(error: str) -> bool:
     """Whether a failed load may be passed over: a full server takes no functions, but it may
     have them, and then running answers must be able to settle."""

@@ -169,11 +169,19 @@ class Connection:
         except AdmissionUnavailable as error:
             if not library.is_missing(str(error)):
                 raise
-            await self.ask(library.load_command(), 2.0)
-            found = await self.ask(library.ask_digest(), 2.0)
+            found = await self._load_missing()
         self.has_functions = library.is_ours(found)
         if not self.has_functions:
             raise AdmissionUnavailable("The functions in Valkey are of another build.")
+
+    async def _load_missing(self) -> Any:
+        try:
+            await self.ask(library.load_command(), 2.0)
+        except AdmissionUnavailable as error:
+            if not library.is_forbidden(str(error)):
+                raise
+            raise AdmissionUnavailable("The publisher has not loaded the functions yet.") from None
+        return await self.ask(library.ask_digest(), 2.0)
 
     async def _keep(self) -> None:
         pause = 0.05

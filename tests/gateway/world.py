@@ -209,7 +209,7 @@ class GatewayProcess:
 
     def start(self, *, ready: bool = True) -> Self:
         env = os.environ | {
-            "VALKEY_URL": self.world.valkey_url,
+            "VALKEY_URL": self.world.valkey_url.replace("//operator:", "//gateway:"),
             "DURE_SEAL_KEYS": self.world.seal_keys,
             "DURE_JOURNAL_DIR": str(self.folder / "journal"),
             "DURE_GATEWAY_HOST": "127.0.0.1",
