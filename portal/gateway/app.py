@@ -21,6 +21,7 @@ from portal.gateway import (
     embeddings,
     errors,
     forward,
+    idempotency,
     pages,
     rerank,
     responses,
@@ -155,8 +156,13 @@ async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
     request = seen.request
     assert request.key is not None
     asked = route.read(request.body)
+    again = idempotency.read(request, request.key.sha256)
     request.body = b""
-    seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id)
+    try:
+        seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id, again)
+    except idempotency.Repeated as repeated:
+        await idempotency.replay(gateway, request.key, again, repeated, seen.client)
+        return
     await forward.serve(gateway, seen.call, seen.client)
 
 

@@ -6,11 +6,12 @@ import asyncio
 
 import msgspec
 
-from portal.admission.calls import Admitted
+from portal.admission.calls import Admitted, Command
 from portal.admission.grants import Grant, ModelGrant
 from portal.gateway.bodies import Asked
 from portal.gateway.errors import Problem
 from portal.gateway.exchange import Exchange
+from portal.gateway.idempotency import Key
 from portal.gateway.meter import Counts, StreamMeter
 from portal.gateway.segment import Settlement
 from portal.gateway.served import Served, Stamp, Translation
@@ -45,6 +46,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     outcome: Outcome = "cut_short"  # unless something better is known
     counts: Counts | None = None
     settlement: Settlement | None = None  # in the journal
+    again: Key | None = None  # of a client that wants it to run once
+    kept: Command | None = None  # keeps its answer, once it is settled
 
     def end(self, failure: BaseException) -> None:
         """End it from outside; its client is told ``failure`` if it is a ``Problem``."""

@@ -13,6 +13,7 @@ from portal.gateway.client import Client
 from portal.gateway.config import Config
 from portal.gateway.demand import Traffic
 from portal.gateway.grants_view import GrantsView
+from portal.gateway.idempotency import Answers
 from portal.gateway.journal import Journal
 from portal.gateway.metrics import Metrics
 from portal.gateway.retries import RetryBudget
@@ -45,6 +46,7 @@ class Gateway:
     seen: dict[tuple[int, str], str] = field(default_factory=dict)
     affinity: Affinity = field(default_factory=Affinity)
     retries: RetryBudget = field(default_factory=RetryBudget)
+    answers: Answers = field(default_factory=Answers)
     draining: bool = False
 
     def count_failure(self, call: Call, kind: str) -> None:
@@ -63,6 +65,8 @@ class Gateway:
             return "no route table has been published yet."
         if not any(run == self.valkey.run_id for run, _ in self.table.table.index.fences.values()):
             return "the counters were restarted and are being checked."
+        if not self.valkey.has_functions:
+            return "the functions of the counters are of another release."
         if not self.journal.writable:
             return "the journal cannot be written."
         return ""

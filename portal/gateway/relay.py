@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from portal.gateway import answers, errors
+from portal.gateway import answers, errors, idempotency
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
 from portal.gateway.config import Config
@@ -99,6 +99,8 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
         headers_of(gateway.config, call),
         errors.won(cost).encode(),
     )
+    if call.again is not None:
+        idempotency.keep(gateway, call, body, headers)
     client.answer(200, body, headers)
 
 
@@ -205,6 +207,11 @@ def headers_of(config: Config, call: Call) -> bytes:
         admitted.rpm_left,
         -(-admitted.rpm_reset_ms // 1000),
     )
+    if admitted.tpm_limit:
+        found += (
+            b"x-ratelimit-limit-tokens: %d\r\nx-ratelimit-remaining-tokens: %d\r\n"
+            b"x-ratelimit-reset-tokens: %ds\r\n"
+        ) % (admitted.tpm_limit, admitted.tpm_left, -(-admitted.rpm_reset_ms // 1000))
     if call.simulated:
         found += b"x-dure-simulated: true\r\n"
     if call.asked.max_tokens is None:

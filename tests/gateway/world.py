@@ -177,7 +177,7 @@ class World:
 
     def expire(self) -> None:
         """As every gateway does each second."""
-        self.client.fcall("expire_1", 1, keys.tag(CELL))
+        self.client.fcall("expire_2", 1, keys.tag(CELL))
 
     def held(self) -> int:
         return max(self.standing(subject).held for subject in SUBJECTS)
@@ -211,7 +211,7 @@ class GatewayProcess:
 
     def start(self, *, ready: bool = True) -> Self:
         env = os.environ | {
-            "VALKEY_URL": self.world.valkey_url,
+            "VALKEY_URL": self.world.valkey_url.replace("//operator:", "//gateway:"),
             "DURE_SEAL_KEYS": self.world.seal_keys,
             "DURE_JOURNAL_DIR": str(self.folder / "journal"),
             "DURE_GATEWAY_HOST": "127.0.0.1",
