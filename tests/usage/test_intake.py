@@ -15,11 +15,11 @@ from portal.admission.sync import Admission
 from portal.lib import ids
 from portal.lib.ids import cell_of
 from portal.lib.periods import Month
-from portal.usage import events, intake
+from portal.usage import decoding, events, intake
+from portal.usage.decoding import Record
 from portal.usage.events import UsageEvent
-from portal.usage.intake import Record
-from portal.usage.management.commands.intake import Reader
 from portal.usage.models import LedgerEntry, OrphanedEvent, PoisonRecord, Watermark
+from portal.usage.reader import Reader
 from tenants import rls
 from tests import factories
 from tests.cast import Cast
@@ -76,7 +76,7 @@ def record(cell: int, number: int, one: UsageEvent, **how: Any) -> Record:
 
 
 def book(cell: int, *records: Record, token: UUID = TOKEN) -> int:
-    return intake.book(cell, records, token=token, now=NOON)
+    return intake.book(decoding.read(records), token=token, now=NOON).new
 
 
 def ledger(cast: Cast) -> list[LedgerEntry]:
@@ -262,11 +262,11 @@ def test_charges_a_late_event_once_when_it_dies_before_the_insert(
 
     one = record(cell_of(cast.firm.code), 1, event(cast, cost_micro=700), settled=0, late=True)
 
-    first = late.charged([one], Admission(valkey))
-    again = late.charged([one], Admission(valkey))
+    first = late.charged(decoding.read([one]), Admission(valkey))
+    again = late.charged(decoding.read([one]), Admission(valkey))
 
     assert first == again
-    assert first[0].fields[b"settled_micro"] == b"700"
+    assert first.rows[0].record.fields[b"settled_micro"] == b"700"
 
 
 def test_reads_a_new_stream_from_its_beginning(
