@@ -49,7 +49,7 @@ def look(client: redis.Redis, cells: Iterable[int]) -> dict[int, Stream]:
     cells = list(cells)
     pipe = client.pipeline(transaction=False)
     for cell in cells:
-        pipe.execute_command("EXISTS", keys.events(cell))
+        pipe.exists(keys.events(cell))
     there = [cell for cell, found in zip(cells, pipe.execute(), strict=True) if found]
     pipe = client.pipeline(transaction=False)
     for cell in there:
@@ -78,11 +78,19 @@ def measure(
         marks = list(ours.select_for_update())
         for mark in marks:
             _note(mark, streams[mark.cell], now)
-        Watermark.objects.bulk_update(
-            marks,
-            ["appended_before", "read", "booked", "put_aside", "appended", "waiting"]
-            + ["waiting_ms", "measured_at"],
-        )
+        Watermark.objects.bulk_update(marks, _MEASURED)
+
+
+_MEASURED = [
+    "appended_before",
+    "read",
+    "booked",
+    "put_aside",
+    "appended",
+    "waiting",
+    "waiting_ms",
+    "measured_at",
+]
 
 
 def _note(mark: Watermark, stream: Stream, now: datetime) -> None:

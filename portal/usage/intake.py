@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import structlog
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 
 from portal.lib import ids
@@ -92,7 +93,7 @@ def book(batch: Batch, *, token: UUID, now: datetime) -> Booked:
 
     ``LeaseLost`` if one of the cells is no longer ours: then nothing was written.
     """
-    with transaction.atomic(), rls.everyone(because="intake: a cell holds many organizations"):
+    with rls.everyone(because="intake: a cell holds many organizations"):
         rows, strangers = _known(batch.rows)
         new, refused = staging.insert(rows, now)
         aside = [*batch.spoilt, *strangers, *refused]
@@ -124,7 +125,7 @@ _MOVE = """
 
 def _move(batch: Batch, new: Counter[int], aside: Counter[int], token: UUID) -> None:
     cells = sorted(batch.ends)
-    columns = [
+    columns: list[list[Any]] = [
         cells,
         [batch.ends[cell] for cell in cells],
         [batch.counts[cell] for cell in cells],

@@ -50,7 +50,11 @@ class LedgerEntry(models.Model):
     # Checked once a statement by a trigger of migration 0007 instead of once a row, and indexed by
     # the first column of the indexes below.
     organization = models.ForeignKey(
-        "tenants.Organization", models.PROTECT, related_name="+", db_constraint=False, db_index=False
+        "tenants.Organization",
+        models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     project = models.CharField(max_length=24)
     key = models.CharField(max_length=24)

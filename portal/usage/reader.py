@@ -24,6 +24,7 @@ from django.utils import timezone
 from portal.admission import keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.sync import Admission, connect
+from portal.lib.ids import CELLS
 from portal.usage import decoding, flow, intake, late, partitions
 from portal.usage.decoding import Batch, Record
 
@@ -52,7 +53,7 @@ class Reader:
         self.renew_at = 0.0
         self.measure_at = 0.0
         self.run_id = ""
-        self.count = MOST
+        self.count = MOST // CELLS
         self.thread = ThreadPoolExecutor(1, "ahead")
         self.ahead: Future[Batch] | None = None
 
@@ -139,13 +140,10 @@ class Reader:
                 self.positions[cell] = "0-0"
 
     def _book(self, batch: Batch) -> None:
-        booked = intake.book(
-            late.charged(batch, self.admission), token=self.token, now=timezone.now()
-        )
+        intake.book(late.charged(batch, self.admission), token=self.token, now=timezone.now())
         self.positions |= batch.ends
         # Only now is it safe to forget: the rows and the positions are committed together.
         flow.trim(self.client, batch.ends)
-        log.debug("intake.booked", new=booked.new, repeated=booked.repeated)
 
     def _measure(self) -> None:
         if time.monotonic() >= self.measure_at:

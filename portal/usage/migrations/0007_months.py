@@ -100,6 +100,7 @@ FIRST_MONTHS = f"""
     END $do$
 """
 
+
 def as_system(name):
     """Let a trigger's function look past the wall, whoever changes the row."""
     return [

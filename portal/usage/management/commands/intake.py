@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from typing import Any
 
@@ -20,9 +21,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, once: bool, **options: Any) -> None:
         reader = Reader(settings.VALKEY_URL)
+        calm_collector()
         signal.signal(signal.SIGTERM, lambda *_: reader.stop())
         signal.signal(signal.SIGINT, lambda *_: reader.stop())
         try:
             reader.run(once=once)
         finally:
             intake.give_back_cells(reader.token)
+
+
+def calm_collector() -> None:
+    """Batches are many small objects without cycles: looking through them again and again is a
+    fifth of the decoding."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
