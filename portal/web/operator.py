@@ -53,9 +53,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def _sums(month: Month) -> dict[int, dict[str, int]]:
     """Requests and micro-won of each organization in a month."""
     rows: Iterable[Mapping[str, Any]] = (
-        LedgerEntry.objects.filter(
-            admitted_at__gte=month.period.start, admitted_at__lt=month.period.end
-        )
+        LedgerEntry.objects.admitted(month.period.start, month.period.end)
         .order_by()
         .values("organization")
         .annotate(**SUMS)

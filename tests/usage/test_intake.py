@@ -97,6 +97,51 @@ def test_books_what_was_settled(cast: Cast, cell: int) -> None:
     assert watermark(cell) == "1-0"
 
 
+def test_books_what_was_told_of_class_chip_and_waiting(cast: Cast, cell: int) -> None:
+    told = {"data_class": "medical", "simulated": True, "waited_ms": 12, "replayable": True}
+    book(cell, record(cell, 1, event(cast, **told)))
+
+    (row,) = ledger(cast)
+    assert {name: getattr(row, name) for name in told} == told
+
+
+def test_keeps_unknown_what_an_older_gateway_did_not_tell(cast: Cast, cell: int) -> None:
+    book(cell, record(cell, 1, event(cast)))
+
+    (row,) = ledger(cast)
+    assert (row.data_class, row.simulated, row.waited_ms, row.replayable) == ("", None, None, None)
+
+
+@pytest.mark.parametrize("ms", [MS, MS + 1, MS + 999, MS + 86_399_999])
+def test_keeps_moments_to_the_millisecond(cast: Cast, cell: int, ms: int) -> None:
+    book(cell, record(cell, 1, event(cast, admitted_at_ms=ms, first_byte_at_ms=ms + 1)))
+
+    (row,) = ledger(cast)
+    assert row.admitted_at == NOON + timedelta(milliseconds=ms - MS)
+    assert row.first_byte_at == row.admitted_at + timedelta(milliseconds=1)
+
+
+def test_takes_text_as_it_came(cast: Cast, cell: int) -> None:
+    strange = "a\\b\tc\nd\re\\N"
+    book(cell, record(cell, 1, event(cast, placement=strange)), record(cell, 2, event(cast, 2)))
+
+    assert [row.placement for row in ledger(cast)] == [strange, "plc_a"]
+
+
+def test_books_cells_together_or_none(cast: Cast, cell: int) -> None:
+    """One cell of a batch is another's by now: the others of the batch are not written either."""
+    other = (cell + 1) % ids.CELLS
+    with rls.everyone(because="test: another intake took the cell"):
+        Watermark.objects.filter(cell=other).update(lease_token=UUID(int=2))
+    batch = [record(cell, 1, event(cast)), record(other, 1, event(cast, 2))]
+
+    with pytest.raises(intake.LeaseLost):
+        book(cell, *batch)
+
+    assert ledger(cast) == []
+    assert (watermark(cell), watermark(other)) == ("0-0", "0-0")
+
+
 def test_books_once_when_a_batch_is_repeated(cast: Cast, cell: int) -> None:
     batch = [record(cell, n, event(cast, n)) for n in range(1, 6)]
 

@@ -32,9 +32,9 @@ SET_ASIDE = [
     END $do$
     """,
     f"ALTER INDEX {LEDGER}_pkey RENAME TO {BEFORE}_pkey",
-    f"ALTER INDEX ledger_org_time RENAME TO {BEFORE}_org_time",
-    f"ALTER INDEX ledger_key_time RENAME TO {BEFORE}_key_time",
-    f"ALTER INDEX ledger_unusual RENAME TO {BEFORE}_unusual",
+    "ALTER INDEX ledger_org_time RENAME TO before_ledger_org_time",
+    "ALTER INDEX ledger_key_time RENAME TO before_ledger_key_time",
+    "ALTER INDEX ledger_unusual RENAME TO before_ledger_unusual",
 ]
 
 DIVIDED = [
