@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 MAX_BODY = 2_000_000
@@ -43,6 +43,7 @@ def application(model: str, credential: str, path: Path) -> Starlette:
 
     embedder = E5(model_path=str(path), num_threads=1)
     lock = asyncio.Lock()  # the C engine keeps one scratch buffer
+    served = {"requests": 0, "prompt_tokens": 0}
 
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -60,6 +61,8 @@ def application(model: str, credential: str, path: Path) -> Starlette:
         async with lock:
             vectors = await asyncio.to_thread(_embed, embedder, texts)
         tokens = sum(_tokens(embedder, text) for text in texts)
+        served["requests"] += 1
+        served["prompt_tokens"] += tokens
         return JSONResponse(
             {
                 "object": "list",
@@ -76,8 +79,17 @@ def application(model: str, credential: str, path: Path) -> Starlette:
             }
         )
 
+    async def metrics(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(
+            "".join(f"dure_engine:{name}_total {count}\n" for name, count in served.items())
+        )
+
     return Starlette(
-        routes=[Route("/health", health), Route("/v1/embeddings", embeddings, methods=["POST"])]
+        routes=[
+            Route("/health", health),
+            Route("/metrics", metrics),
+            Route("/v1/embeddings", embeddings, methods=["POST"]),
+        ]
     )
 
 

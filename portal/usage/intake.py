@@ -94,7 +94,7 @@ def book(batch: Batch, *, token: UUID, now: datetime) -> Booked:
     ``LeaseLost`` if one of the cells is no longer ours: then nothing was written.
     """
     with rls.everyone(because="intake: a cell holds many organizations"):
-        rows, strangers = _known(batch.rows)
+        rows, strangers = known(batch.rows)
         new, refused = staging.insert(rows, now)
         aside = [*batch.spoilt, *strangers, *refused]
         put_aside(aside, now)
@@ -158,17 +158,17 @@ def put_aside(spoilt: Iterable[Spoilt], now: datetime) -> None:
 _numbers: dict[str, int] = {}  # an organization keeps its public id and its number for ever
 
 
-def _known(rows: Sequence[Row]) -> tuple[list[Staged], list[Spoilt]]:
+def known(rows: Sequence[Row]) -> tuple[list[Staged], list[Spoilt]]:
     """Rows with their organization's number, and rows that name an organization we do not have."""
     numbers = _numbers_of({row.organization for row in rows})
-    known, strangers = [], []
+    found, strangers = [], []
     for row in rows:
         number = numbers.get(row.organization)
         if number is None:
             strangers.append(Spoilt(row.record, f"no organization {row.organization}"[:300]))
         else:
-            known.append(Staged(row, number))
-    return known, strangers
+            found.append(Staged(row, number))
+    return found, strangers
 
 
 def _numbers_of(wanted: set[str]) -> Mapping[str, int]:
