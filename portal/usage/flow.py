@@ -36,6 +36,66 @@ def trim(client: redis.Redis, positions: Mapping[int, str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """All cells together, as last measured. ``missing`` is what was removed unread: never one."""
+
+    appended: int
+    booked: int
+    repeated: int
+    put_aside: int
+    waiting: int
+    waiting_seconds: int
+    missing: int
+    measured_at: datetime | None
+
+
+def whole() -> Flow:
+    """Out of PostgreSQL alone. The caller may see the platform's rows."""
+    marks = list(Watermark.objects.exclude(measured_at=None))
+
+    def total(name: str) -> int:
+        return sum(getattr(one, name) for one in marks)
+
+    read, booked, put_aside = total("read"), total("booked"), total("put_aside")
+    return Flow(
+        appended=total("appended"),
+        booked=booked,
+        repeated=read - booked - put_aside,
+        put_aside=put_aside,
+        waiting=total("waiting"),
+        waiting_seconds=max((one.waiting_ms for one in marks), default=0) // 1000,
+        missing=sum(_missing(one) for one in marks),
+        measured_at=min((one.measured_at for one in marks if one.measured_at), default=None),
+    )
+
+
+def _missing(mark: Watermark) -> int:
+    """As last measured; batches booked since then are no longer waiting, so less than 0 is 0."""
+    return max(0, mark.appended - mark.read - mark.waiting)
+
+
+_GAUGES = {
+    "appended": "Events that the cell's stream took since counting began.",
+    "read": "Events that were read: booked, repeated or put aside.",
+    "booked": "New entries of the ledger.",
+    "put_aside": "Records that could not be booked.",
+    "waiting": "Events that wait in the stream.",
+    "waiting_ms": "How long the oldest of them has waited.",
+}
+
+
+def lines(marks: Iterable[Watermark]) -> str:
+    """Gauges by cell in Prometheus' text format. No tenant is named."""
+    marks = sorted(marks, key=lambda one: one.cell)
+    found = []
+    for name, meaning in _GAUGES.items():
+        metric = f"dure_intake_{name}"
+        found += [f"# HELP {metric} {meaning}", f"# TYPE {metric} gauge"]
+        found += [f'{metric}{{cell="{one.cell}"}} {getattr(one, name)}' for one in marks]
+    return "\n".join(found) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """A cell's stream: events that it ever took, events that wait, since when the oldest does."""
 
@@ -69,8 +129,8 @@ def _stream(about: Any) -> Stream:
 
 def measure(
     client: redis.Redis, positions: Mapping[int, str], *, token: UUID, now: datetime
-) -> None:
-    """Look at the streams of our cells and note it beside their watermarks."""
+) -> list[Watermark]:
+    """Look at the streams of our cells and note it beside their watermarks, which come back."""
     trim(client, positions)  # what was committed by one who died before trimming
     streams = look(client, positions)
     with rls.everyone(because="intake: how the streams flow"):
@@ -79,6 +139,7 @@ def measure(
         for mark in marks:
             _note(mark, streams[mark.cell], now)
         Watermark.objects.bulk_update(marks, _MEASURED)
+    return marks
 
 
 _MEASURED = [
