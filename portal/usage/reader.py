@@ -56,7 +56,7 @@ class Reader:
         self.measure_at = 0.0
         self.run_id = ""
         self.gauges = settings.DURE_DATA_DIR / "metrics" / "intake.prom"
-        self.count = MOST // CELLS
+        self.count = max(LEAST, MOST // CELLS)
         self.thread = ThreadPoolExecutor(1, "ahead")
         self.ahead: Future[Batch] | None = None
 

@@ -279,6 +279,38 @@ def test_reads_books_and_trims(
     assert len(ledger(cast)) == 3
 
 
+def test_reads_ahead_and_books_each_once(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two events a read; the third batch fails when the fourth has been read already."""
+    for number in range(9):
+        valkey.xadd(stream, fields(event(cast, number)))
+    monkeypatch.setattr("portal.usage.reader.MOST", 2)
+    monkeypatch.setattr("portal.usage.reader.LEAST", 1)
+    book_it, calls = intake.book, []
+
+    def sometimes(*args: Any, **how: Any) -> intake.Booked:
+        calls.append(args[0].size)
+        if len(calls) == 3:
+            raise intake.LeaseLost("c1")
+        return book_it(*args, **how)
+
+    monkeypatch.setattr(intake, "book", sometimes)
+    reader = Reader(valkey_url)
+    reader.count = 2
+    with pytest.raises(intake.LeaseLost):
+        reader.run(once=True)
+    assert len(ledger(cast)) == 4
+    assert valkey.xlen(stream) == 5
+    intake.give_back_cells(reader.token)
+
+    run(valkey_url)
+
+    assert len(ledger(cast)) == 9
+    assert valkey.xlen(stream) == 0
+    assert calls[:3] == [2, 2, 2]
+
+
 def test_charges_late_events_once_and_as_far_as_there_is_room(
     cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
 ) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from io import StringIO
 
-import pytest
 from django.core.management import CommandError, call_command
 
+from portal.usage import events
+from portal.usage.decoding import Record
 from portal.usage.models import PoisonRecord
+from tenants import rls
+from tenants.models import Organization
+from tests import factories
 from tests.cast import Cast
 from tests.usage.test_intake import (  # noqa: F401 - the fixture is used by its name
     book,
@@ -17,12 +21,6 @@ from tests.usage.test_intake import (  # noqa: F401 - the fixture is used by its
     ledger,
     record,
 )
-from portal.usage.decoding import Record
-from portal.usage import events, intake
-from tests import factories
-from portal.lib import ids
-from tenants import rls
-from tenants.models import Organization
 
 
 def replay() -> tuple[int, str]:
