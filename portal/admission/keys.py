@@ -58,3 +58,6 @@ ROUTE_INDEX = "routes:index"
 ROUTE_PARTS = "routes:parts"
 DEMAND = "demand"
 ENDED = "routes:ended"  # hashes of keys that a program has ended by itself: look at them again
+FENCE_ROUND = "fence:round"  # number of the round that asks the gateways; missing: nobody asks
+FENCE_ANSWERS = "fence:answers"  # hash: gateway → the last round that it has told everything in
+PASSED = "fence:passed"  # of each cell: how far the ledger has come, in ms of Valkey's clock

@@ -37,6 +37,8 @@ class Call:
     outcome: Outcome = "cut_short"  # unless something better is known
     counts: Counts | None = None
     settlement: Settlement | None = None  # in the journal
+    sha256: str = ""  # of its key
+    leased_ms: int = 0  # until when its hold was renewed; 0: not yet, see ``admitted``
 
     def end(self, problem: Problem) -> None:
         """End it from outside; its client is told ``problem``."""

@@ -61,6 +61,8 @@ class Gateway:
             return "the counters were restarted and are being checked."
         if not self.journal.writable:
             return "the journal cannot be written."
+        if self.journal.full:
+            return "the journal is full; the ledger does not take what is in it."
         return ""
 
 
@@ -69,7 +71,10 @@ def build(config: Config) -> Gateway:
     valkey = Connection(config.valkey_url)
     metrics = Metrics()
     journal = Journal(
-        config.journal_dir, config.gateway_id, keep_seconds=config.journal_keep_seconds
+        config.journal_dir,
+        config.gateway_id,
+        keep_seconds=config.journal_keep_seconds,
+        most_bytes=config.journal_bytes,
     )
     return Gateway(
         config=config,

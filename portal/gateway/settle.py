@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -22,7 +23,7 @@ from portal.gateway.errors import Problem
 from portal.gateway.journal import Journal
 from portal.gateway.meter import Counts
 from portal.gateway.metrics import Metrics
-from portal.gateway.segment import Settlement
+from portal.gateway.segment import UNKNOWN, Settlement
 from portal.lib.money import ceil_micro, token_cost_micro
 from portal.usage.events import Outcome, UsageEvent, encode
 
@@ -76,7 +77,7 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         data_class=call.grant.data_class,
         simulated=call.simulated,
     )
-    return Settlement(call.request_id, call.cell, cost, encode(event))
+    return Settlement(call.request_id, call.cell, cost, encode(event), call.leased_ms)
 
 
 @dataclass(slots=True)
@@ -190,11 +191,11 @@ class Settler:
 
     async def _tell(self, waiting: _Waiting) -> bool:
         try:
-            await self.valkey.ask(waiting.command, 1.0)
+            reply = await self.valkey.ask(waiting.command, 1.0)
         except AdmissionUnavailable:
             return False
         if waiting.request_id:
-            self.journal.acknowledge(waiting.request_id)
+            self.journal.acknowledge(waiting.request_id, _charged(reply))
         return True
 
     @property
@@ -210,6 +211,13 @@ class Settler:
         except TimeoutError:
             return False
         return True
+
+
+def _charged(reply: Any) -> int:
+    """What it was charged. A late one is charged by intake, and the answer to its repetition
+    cannot be told from a charge of nothing."""
+    charged = int(reply[1])
+    return UNKNOWN if reply[0] == b"late" or (reply[0] == b"repeated" and not charged) else charged
 
 
 def _command(settlement: Settlement) -> Command:

@@ -201,6 +201,16 @@ class Watermark(models.Model):
         return f"c{self.cell} {self.stream_id}"
 
 
+class RegisteredGateway(models.Model):
+    """A gateway that has been heard: after a loss of Valkey, which of them to wait for."""
+
+    name = models.CharField(max_length=128, primary_key=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Receipt(models.Model):
     """What a ledger entry was, signed. Kept as it was signed first, for ever."""
 
