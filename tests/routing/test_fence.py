@@ -24,7 +24,7 @@ from portal.routing.demand import Demand
 from portal.routing.publish import Publisher
 from portal.usage import events
 from portal.usage.events import UsageEvent
-from portal.usage.models import RegisteredGateway, Watermark
+from portal.usage.models import LedgerEntry, RegisteredGateway, Watermark
 from tenants import rls
 from tests import factories
 from tests.factories import NOON
