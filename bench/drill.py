@@ -75,8 +75,11 @@ class Drill:
 
     def rest(self) -> None:
         """No more requests; wait until nothing moves, compare, give new room."""
+        from django.db import connections
+
         from tests.drill import books, firms
 
+        connections.close_all()  # PostgreSQL may have been killed since
         self.load.pause()
         began = time.monotonic()
         try:
