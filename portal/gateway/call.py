@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from portal.admission.calls import Admitted
 from portal.admission.grants import Grant, ModelGrant
@@ -15,8 +15,7 @@ from portal.routing.table import EndpointRoutes, Target
 from portal.usage.events import Outcome
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Call:
+class Call(msgspec.Struct, kw_only=True, eq=False):
     """An admitted request. Its hold ends by exactly one settlement or one release."""
 
     request_id: str
@@ -32,7 +31,7 @@ class Call:
     target: Target | None = None
     simulated: bool = False
     exchange: Exchange | None = None
-    meter: StreamMeter = field(default_factory=StreamMeter)
+    meter: StreamMeter = msgspec.field(default_factory=StreamMeter)
     first_byte_at_ms: int | None = None
     outcome: Outcome = "cut_short"  # unless something better is known
     counts: Counts | None = None

@@ -7,8 +7,9 @@ that has not ended closes its connection with it, so that the engine stops.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 HIGH_WATER = 262144  # bytes that wait for their reader before the socket is paused
 
@@ -25,8 +26,7 @@ class SiteFailed(Exception):
         self.what = what
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
+class Deadlines(msgspec.Struct, frozen=True, gc=False):
     """Seconds; ``whole`` is a moment of the loop's clock by which everything has ended."""
 
     connect: float
@@ -48,19 +48,37 @@ class Wire(Protocol):
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> None:
+    __slots__ = (
+        "_deadlines",
+        "_failure",
+        "_limit",
+        "_live",
+        "_loop",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "_wire",
+        "content_type",
+        "ended",
+        "status",
+    )
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, live: set[Exchange]
+    ) -> None:
         self.status = 0
         self.content_type = b""
         self.ended = False  # the answer is whole
         self._loop = loop
         self._deadlines = deadlines
+        self._live = live  # those whose clock is looked at
+        live.add(self)
         self._pieces: list[bytes] = []
         self._size = 0
         self._failure: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._wire: Wire | None = None
         self._limit = min(loop.time() + deadlines.first_byte, deadlines.whole)
-        self._timer = loop.call_at(self._limit, self._look_at_clock)
 
     async def head(self) -> int:
         """The status, once the headers are here."""
@@ -109,7 +127,7 @@ class Exchange:
         self._let_go()
 
     def _let_go(self) -> None:
-        self._timer.cancel()
+        self._live.discard(self)
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.abandon()
@@ -134,20 +152,20 @@ class Exchange:
     def end(self) -> None:
         self.ended = True
         self._wire = None
-        self._timer.cancel()
+        self._live.discard(self)
         self._wake()
 
     def _progress(self) -> None:
-        # One timer, looked at when it fires: moving it at every chunk would cost more.
         self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)
         self._wake()
 
-    def _look_at_clock(self) -> None:
-        if self._loop.time() < self._limit - 0.001:
-            self._timer = self._loop.call_at(self._limit, self._look_at_clock)
-        elif self._size and self._limit < self._deadlines.whole:
+    def look_at_clock(self, now: float) -> None:
+        """Called every now and then by the pool: a timer of its own would cost each exchange more
+        than everything else here."""
+        if now < self._limit:
+            return
+        if self._size and self._limit < self._deadlines.whole:
             self._progress()  # the reader is behind, not the site
-            self._timer = self._loop.call_at(self._limit, self._look_at_clock)
         else:
             self.fail(SiteFailed("timeout", "did not answer in time"))
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from portal.gateway import answers, errors
-from portal.gateway.asgi import ClientLeft
 from portal.gateway.call import Call
-from portal.gateway.client import Client
+from portal.gateway.client import Client, ClientLeft
 from portal.gateway.config import Config
-from portal.gateway.errors import Header, Problem
+from portal.gateway.errors import Problem
 from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
 from portal.usage.events import Outcome
 
@@ -27,10 +26,9 @@ if TYPE_CHECKING:
 REFUSAL_BYTES = 65536
 _REFUSALS = (400, 413, 422)
 _BUSY = (429, 503)
-_STREAM: tuple[Header, ...] = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
+_STREAM = (
+    b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+    b"x-accel-buffering: no\r\n"
 )
 
 
@@ -90,8 +88,11 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
         raise SiteFailed("garbage", "sent something that is no answer") from None
     _note_first_byte(gateway, call)
     cost = await gateway.settler.secure(call, counts, "answered")
-    headers = [*headers_of(gateway.config, call), (b"x-dure-cost-krw", errors.won(cost).encode())]
-    await client.answer(200, body, headers)
+    headers = b"%bx-dure-cost-krw: %b\r\n" % (
+        headers_of(gateway.config, call),
+        errors.won(cost).encode(),
+    )
+    client.answer(200, body, headers)
 
 
 async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
@@ -107,8 +108,8 @@ async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchan
     counts = call.meter.counts(call.asked.prompt_bytes)
     cost = await gateway.settler.secure(call, counts, "answered")
     if not client.started:
-        await client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
-    await client.finish(call.meter.held + _usage_event(call, cost) + b"data: [DONE]\n\n")
+        client.start(200, _STREAM + headers_of(gateway.config, call))
+    client.finish(call.meter.held + _usage_event(call, cost) + b"data: [DONE]\n\n")
 
 
 async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
@@ -121,7 +122,7 @@ async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Excha
         if ready:
             if not client.started:
                 _note_first_byte(gateway, call)
-                await client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
+                client.start(200, _STREAM + headers_of(gateway.config, call))
             await client.write(ready)
         if meter.broken:
             raise SiteFailed("garbage", meter.broken)
@@ -141,7 +142,7 @@ async def _cut(gateway: Gateway, call: Call, client: Client, failure: SiteFailed
         outcome: Outcome = "site_failed" if isinstance(failure, SiteFailed) else "cut_short"
         counts = call.meter.counts(call.asked.prompt_bytes)
         await gateway.settler.secure(call, counts, outcome)
-    await client.finish(problem.event())
+    client.finish(problem.event())
 
 
 def _usage_event(call: Call, cost: int) -> bytes:
@@ -179,27 +180,34 @@ def _note_first_byte(gateway: Gateway, call: Call) -> None:
     call.first_byte_at_ms = time.time_ns() // 1_000_000
     waited = max(0, call.first_byte_at_ms - call.admitted.at_ms)
     gateway.traffic.first_byte(call.target.id, waited)
-    gateway.metrics.add("dure_first_byte_seconds_sum", waited / 1000)
-    gateway.metrics.add("dure_first_byte_seconds_count")
+    gateway.metrics.first_byte(waited / 1000)
 
 
-def headers_of(config: Config, call: Call) -> list[Header]:
-    """Who answered, where its receipt is, and what is left."""
+def headers_of(config: Config, call: Call) -> bytes:
+    """Who answered, where its receipt is, and what is left: whole lines."""
     target, admitted = call.target, call.admitted
     assert target is not None
-    found: list[Header] = [
-        (b"x-request-id", call.request_id.encode()),
-        (b"x-dure-site", target.site.encode()),
-        (b"x-dure-chip", target.chip.encode()),
-        (b"x-dure-receipt", config.receipts + call.request_id.encode()),
-        (b"x-ratelimit-limit-requests", b"%d" % admitted.rpm_limit),
-        (b"x-ratelimit-remaining-requests", b"%d" % admitted.rpm_left),
-        (b"x-ratelimit-reset-requests", b"%ds" % -(-admitted.rpm_reset_ms // 1000)),
-    ]
+    request_id = call.request_id.encode()
+    found = (
+        b"x-request-id: %b\r\nx-dure-site: %b\r\nx-dure-chip: %b\r\nx-dure-receipt: %b%b\r\n"
+        b"x-dure-attempts: %d\r\nx-ratelimit-limit-requests: %d\r\n"
+        b"x-ratelimit-remaining-requests: %d\r\nx-ratelimit-reset-requests: %ds\r\n"
+    ) % (
+        request_id,
+        target.site.encode(),
+        target.chip.encode(),
+        config.receipts,
+        request_id,
+        call.attempts,
+        admitted.rpm_limit,
+        admitted.rpm_left,
+        -(-admitted.rpm_reset_ms // 1000),
+    )
     if call.simulated:
-        found.append((b"x-dure-simulated", b"true"))
+        found += b"x-dure-simulated: true\r\n"
     if call.asked.max_tokens is None:
-        found.append((b"x-dure-max-tokens", b"%d" % call.max_tokens))
+        found += b"x-dure-max-tokens: %d\r\n" % call.max_tokens
     if admitted.left_micro is not None:
-        found.append((b"x-dure-budget-remaining-krw", errors.won(admitted.left_micro).encode()))
+        left = errors.won(admitted.left_micro).encode()
+        found += b"x-dure-budget-remaining-krw: %b\r\n" % left
     return found
