@@ -50,6 +50,10 @@ class Drill:
 
     def cycle(self, kind: str) -> None:
         """Load, one fault, all there again; now and then everything compared."""
+        from django.db import connections
+
+        from tests.drill import firms
+
         time.sleep(self.chance.uniform(0.5, 1.5))
         what = self._break(kind)
         began = time.monotonic()
@@ -63,6 +67,8 @@ class Drill:
         print(f"{self.done}: {kind} {what}; open after {took:.1f} s", flush=True)
         if self.done % self.rest_every == 0:
             self.rest()
+        connections.close_all()  # PostgreSQL may have been killed since
+        firms.give_room(self.firms, self.room_won)
 
     def _break(self, kind: str) -> str:
         if kind == "kill":
@@ -77,7 +83,7 @@ class Drill:
         """No more requests; wait until nothing moves, compare, give new room."""
         from django.db import connections
 
-        from tests.drill import books, firms
+        from tests.drill import books
 
         connections.close_all()  # PostgreSQL may have been killed since
         self.load.pause()
@@ -101,7 +107,6 @@ class Drill:
         )
         for name in sorted(found.lost)[:5]:
             print(f"  lost: {name}", flush=True)
-        firms.give_room(self.firms, self.room_won, now=now)
         self.load.resume()
 
     def _at_rest(self) -> bool:
@@ -110,8 +115,8 @@ class Drill:
         return books.drained(self.admission) and books.holds(self.admission.client) == 0
 
 
-def main() -> int:
-    """The whole drill; 1 if a bound is broken."""
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """What the command line says; the defaults are the whole drill."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=200, help="with kill -9 of a random program")
     parser.add_argument("--cuts", type=int, default=50, help="with Valkey's file cut back")
@@ -119,11 +124,16 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=3, help="of each fault without a kill")
     parser.add_argument("--rest-every", type=int, default=10, help="cycles between comparisons")
     parser.add_argument("--clients", type=int, default=10)
-    parser.add_argument("--room", type=int, default=90, help="won that a budget gets at each rest")
+    parser.add_argument("--room", type=int, default=40, help="won that a budget gets each cycle")
     parser.add_argument("--minutes", type=float, default=50, help="then it ends, whole or not")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--keep", action="store_true", help="leave its folder with all logs")
-    given = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    """The whole drill; 1 if a bound is broken."""
+    given = arguments()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     stack = DrillStack()
@@ -159,12 +169,13 @@ def _run(stack: DrillStack, given: argparse.Namespace, seed: int) -> bool:
     from tests.drill import firms
     from tests.drill.books import Books, Watch
     from tests.drill.clients import Load
+    from tests.drill.firms import COMMITTED_WON
     from tests.drill.stack import DAEGU, GWANGJU
 
     now = datetime.now(UTC)
     urls = {DAEGU: stack.ports["engine"], GWANGJU: stack.ports["site"]}
     made = firms.build({name: f"http://127.0.0.1:{port}" for name, port in urls.items()}, now=now)
-    firms.give_room(made, given.room, now=now)
+    firms.give_room(made, COMMITTED_WON + given.room)
     stack.start_programs()
     wanted = kinds(given)
     load = Load(

@@ -546,12 +546,15 @@ end
 
 -- New events get ids above this one, also on a server whose clock or stream lies behind it.
 local function advance(tag, to)
+  local name = tag .. ':events'
   local ms, number = stream_id(to)
   local last_ms, last_number = stream_id(last_event(tag))
-  if ms > last_ms or (ms == last_ms and number > last_number) then
-    server.call('XADD', tag .. ':events', to, 'passed', '')
-    server.call('XDEL', tag .. ':events', to)
+  if ms < last_ms or (ms == last_ms and number <= last_number) then return end
+  if server.call('EXISTS', name) == 0 then -- an empty stream: made with a group, which goes again
+    server.call('XGROUP', 'CREATE', name, 'made', '0', 'MKSTREAM')
+    server.call('XGROUP', 'DESTROY', name, 'made')
   end
+  server.call('XSETID', name, to)
 end
 
 -- ARGV: round, id of the last event that the ledger has; or nothing. An older round is refused.

@@ -226,6 +226,17 @@ def test_a_limit_counts_also_below_what_is_used(cell: Cell) -> None:
     assert cell.standing().limit == 100
 
 
+def test_an_empty_stream_begins_above_what_the_ledger_has(closed: Cell) -> None:
+    closed.ask(calls.close_cell(CELL, ROUND, "9999999999999-5"))
+
+    resettle(closed, ids.mint_request_id(), 1, 1)
+
+    found: Any = closed.client.xrange(f"{TAG}:events")
+    assert [entry for entry, _ in found] == [b"9999999999999-6"]
+    about: Any = closed.client.xinfo_stream(f"{TAG}:events")
+    assert (about["entries-added"], about["groups"]) == (1, 0)
+
+
 def test_new_events_have_ids_above_what_the_ledger_has(cell: Cell) -> None:
     cell.settle(cell.hold(10), 10)
     far = "9999999999999-5"
