@@ -63,6 +63,23 @@ def restore_limit(cell: int, *, subject: str, limit_micro: int, hard: bool, numb
     return ("FCALL", "restore_limit_1", 1, tag(cell), subject, limit_micro, int(hard), number)
 
 
+class Round(msgspec.Struct, frozen=True, array_like=True):
+    """A round that is over, and how far the ledger had come in each cell when it began."""
+
+    number: int
+    passed_ms: list[int]
+
+
+def encode_rounds(rounds: Sequence[Round]) -> bytes:
+    """Bytes as published."""
+    return msgspec.msgpack.encode(list(rounds))
+
+
+def decode_rounds(raw: bytes) -> list[Round]:
+    """``msgspec.ValidationError`` if they are none."""
+    return msgspec.msgpack.decode(raw, type=list[Round])
+
+
 def encode_passed(passed_ms: Sequence[int]) -> bytes:
     """Of each cell: what was settled before this moment of Valkey's clock is in the ledger."""
     return msgspec.msgpack.encode(list(passed_ms))

@@ -15,7 +15,17 @@ from pathlib import Path
 
 import structlog
 
-from portal.gateway.segment import UNKNOWN, Acknowledged, Segment, Settlement, Told, told, unframed
+from portal.admission.fencing import Round
+from portal.gateway.segment import (
+    UNKNOWN,
+    Acknowledged,
+    Answered,
+    Segment,
+    Settlement,
+    Told,
+    told,
+    unframed,
+)
 
 SEGMENT_BYTES = 64 << 20
 SHARE = 8  # segments that a full journal has at least, so that dropping one makes room
@@ -45,6 +55,8 @@ class Journal:
         self.most_bytes = most_bytes
         self.writable = True
         self.passed_ms: Sequence[int] | None = None  # by cell: how far the ledger has come
+        self.answered = 0  # the last round of the fence in which all was told
+        self.full = False  # what runs is still written, but nobody new may be admitted
         self._alarmed = False
         self._number = 0
         self._home: dict[str, Segment] = {}  # where an unacknowledged settlement stands
@@ -62,11 +74,6 @@ class Journal:
     def size(self) -> int:
         """Bytes of all segments."""
         return self._open.size + sum(segment.size for segment in self._older)
-
-    @property
-    def full(self) -> bool:
-        """The bound is reached: what runs is still written, but nobody new may be admitted."""
-        return self.size >= self.most_bytes
 
     def append(self, settlement: Settlement) -> None:
         """``OSError`` if it cannot be kept; then the answer must not be finished by it."""
@@ -117,6 +124,31 @@ class Journal:
                 found.waiting += some.waiting
         return found
 
+    def missed(self, rounds: Sequence[Round]) -> list[Settlement]:
+        """What was acknowledged before a round that its gateway did not answer, and may have been
+        lost then. Reads the disk: call it in a thread, after ``write_acknowledged``."""
+        found: list[Settlement] = []
+        for segment in [*self._older, self._open]:
+            later = [one for one in rounds if one.number > segment.answered]
+            if not later:
+                continue
+            first = min(later, key=lambda one: one.number)
+            moments = [moment - SKEW_MS for moment in first.passed_ms]
+            if segment.told_since(moments):
+                records, _, _ = unframed(segment.path.read_bytes())
+                some = told(records, moments)
+                found += [one for one, _ in some.charged] + some.undecided
+        return found
+
+    def mark_answered(self, number: int) -> None:
+        """All that stands here was told again in this round. Losing the mark only repeats it."""
+        self.answered = number
+        for segment in [*self._older, self._open]:
+            try:
+                segment.append(Answered(number))
+            except OSError as error:
+                _log.error("journal.unwritable", because=str(error))
+
     async def keep_syncing(self) -> None:
         """Acknowledgements written, segments synced, old ones dropped; until cancelled."""
         turn = 0
@@ -124,10 +156,10 @@ class Journal:
             await asyncio.sleep(SYNC_SECONDS)
             if dirty := self.write_acknowledged():
                 await asyncio.to_thread(self._sync, dirty)
+            self._watch_size()
             turn += 1
             if turn % 200 == 0:
                 self._drop_old(time.time())
-                self._watch_size()
 
     def close(self) -> None:
         """Everything onto the disk, all locks released."""
@@ -138,7 +170,10 @@ class Journal:
     def _create(self) -> Segment:
         self._number += 1
         name = f"{self.gateway}-{time.time_ns() // 1000}-{self._number}.journal"
-        return Segment.create(self.folder / name.replace("/", "_"))
+        segment = Segment.create(self.folder / name.replace("/", "_"))
+        if self.answered:
+            segment.append(Answered(self.answered))
+        return segment
 
     def write_acknowledged(self) -> list[Segment]:
         """Acknowledgements into their segments; those that are to be synced."""
@@ -173,7 +208,9 @@ class Journal:
                 segment.path.unlink()
 
     def _watch_size(self) -> None:
-        above = self.size >= ALARM * self.most_bytes
+        size = self.size
+        self.full = size >= self.most_bytes
+        above = size >= ALARM * self.most_bytes
         if above and not self._alarmed:
-            _log.error("journal.filling", bytes=self.size, most=self.most_bytes)
+            _log.error("journal.filling", bytes=size, most=self.most_bytes)
         self._alarmed = above

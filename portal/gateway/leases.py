@@ -122,6 +122,7 @@ async def keep_server_ready(gateway: Gateway) -> None:
                 answered = await retelling.look(gateway, answered)
                 if turn % PASSED_TURNS == 0:
                     await retelling.note_passed(gateway)
+                    await retelling.catch_up(gateway)
             except AdmissionUnavailable as error:
                 _log.error("admission.not_ready", because=str(error))
         turn += 1

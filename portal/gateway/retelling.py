@@ -81,6 +81,7 @@ async def answer(gateway: Gateway, number: int) -> None:
     await _resettle(gateway, number, found.charged)
     for settlement in found.undecided:
         gateway.settler.later(settlement)
+    gateway.journal.mark_answered(number)
     await gateway.valkey.ask(
         ("HSET", keys.FENCE_ANSWERS, gateway.config.gateway_id, number), SECONDS
     )
@@ -93,6 +94,32 @@ async def answer(gateway: Gateway, number: int) -> None:
     )
 
 
+async def catch_up(gateway: Gateway) -> None:
+    """After rounds that this gateway, or one whose journal it has adopted, did not answer: what
+    had been acknowledged before may have been lost. It is journalled again and told as if nobody
+    had acknowledged it; what the ledger has is not booked twice."""
+    raw = await gateway.valkey.ask(("GET", keys.FENCE_ROUNDS), 1.0)
+    try:
+        rounds = fencing.decode_rounds(raw) if raw is not None else []
+    except msgspec.MsgspecError:
+        return
+    newest = max((one.number for one in rounds), default=0)
+    if newest <= gateway.journal.answered:
+        return
+    gateway.journal.write_acknowledged()
+    missed = await asyncio.to_thread(gateway.journal.missed, rounds)
+    for settlement in missed:
+        try:
+            gateway.journal.append(settlement)
+        except OSError as error:
+            _log.error("journal.unwritable", because=str(error))
+            return  # tried again at the next look
+        gateway.settler.later(settlement)
+    gateway.journal.mark_answered(newest)
+    if missed:
+        _log.warning("fence.caught_up", round=newest, settlements=len(missed))
+
+
 def leased_ms(call: Call) -> int:
     """Until when the call's hold is known to be live, in ms since 1970."""
     return call.leased_ms or call.admitted.at_ms + LEASE_MS
@@ -103,7 +130,11 @@ def _is_live(call: Call) -> bool:
 
 
 def _was_live(settlement: Settlement) -> bool:
-    until = settlement.leased_ms or events.decode(settlement.event).admitted_at_ms + LEASE_MS
+    try:
+        event = events.decode(settlement.event)
+    except msgspec.MsgspecError:
+        return False  # intake will put it aside
+    until = settlement.leased_ms or event.admitted_at_ms + LEASE_MS
     return until - CLOCK_MS > time.time_ns() // 1_000_000
 
 

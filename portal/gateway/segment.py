@@ -39,7 +39,13 @@ class Acknowledged(msgspec.Struct, frozen=True, tag="a", array_like=True):
     charged_micro: list[int] = []  # ``UNKNOWN`` where intake decides
 
 
-Record = Settlement | Acknowledged
+class Answered(msgspec.Struct, frozen=True, tag="r", array_like=True):
+    """What stands before has been told again in this round of the fence, where it was needed."""
+
+    number: int
+
+
+Record = Settlement | Acknowledged | Answered
 _decoder = msgspec.msgpack.Decoder(Record)
 
 
@@ -89,6 +95,8 @@ def told(records: list[Record], moments_ms: Sequence[int]) -> Told:
         if isinstance(record, Settlement):
             waiting[record.request_id] = record
             continue
+        if isinstance(record, Answered):
+            continue
         charges = record.charged_micro or [UNKNOWN] * len(record.request_ids)
         for request_id, charged in zip(record.request_ids, charges, strict=False):
             one = waiting.pop(request_id, None)
@@ -109,6 +117,7 @@ class Segment:
         self.path = path
         self.size = size
         self.waiting: dict[str, int] = {}  # settlements in it that are not acknowledged → cell
+        self.answered = 0  # the last round in which it was told again
         self.acknowledged_ms: dict[int, int] = {}  # cell → when the last one was
         self.dirty = False
         self._file = file
@@ -159,6 +168,9 @@ class Segment:
     def _note(self, record: Record) -> None:
         if isinstance(record, Settlement):
             self.waiting[record.request_id] = record.cell
+            return
+        if isinstance(record, Answered):
+            self.answered = max(self.answered, record.number)
             return
         at_ms = record.at_ms or int(self.path.stat().st_mtime * 1000)
         for request_id in record.request_ids:

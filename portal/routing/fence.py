@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import redis
 import structlog
+from django.db import transaction
 
 from portal.admission import fencing, keys
 from portal.admission.calls import AdmissionUnavailable
@@ -24,6 +25,8 @@ from portal.deployments.actions import commitments
 from portal.lib.ids import CELLS, cell_of
 from portal.routing import demand, gateways, recount
 from portal.routing.snapshot import Snapshot
+from portal.usage.models import FenceRound
+from tenants import rls
 
 log = structlog.get_logger()
 
@@ -31,13 +34,27 @@ DEAD_SECONDS = 5.0  # a gateway without heartbeat on the new server is dead
 MOST_SECONDS = 15.0  # one that beats and does not answer is left out; its holds lapse
 DRAIN_SECONDS = 2.0  # for intake; what it has not booked then is counted in the stream
 LOOK_SECONDS = 0.05
+REMEMBERED = timedelta(days=30)  # rounds; a journal that is older tells what the oldest left out
 
 
-def close(admission: Admission, number: int) -> None:
+def close(admission: Admission, number: int, *, now: datetime) -> None:
     """Close every cell for this round. ``Refused`` if a newer one is under way."""
     booked = recount.watermarks()
     admission.close_cells(number, booked)
-    _tell_passed(admission, [_ms(booked.get(cell, "0-0")) for cell in range(CELLS)])
+    passed = [_ms(booked.get(cell, "0-0")) for cell in range(CELLS)]
+    _remember(number, passed, now)
+    _tell_passed(admission, passed)
+
+
+def _remember(number: int, passed: list[int], now: datetime) -> None:
+    """One row for each time that the cells were closed, however many rounds it took."""
+    with transaction.atomic(), rls.everyone(because="publisher: rounds of the fence"):
+        unopened = FenceRound.objects.filter(opened=False)
+        for row in unopened:
+            passed = [min(pair) for pair in zip(passed, row.passed_ms, strict=True)]
+        unopened.delete()
+        FenceRound.objects.filter(closed_at__lt=now - REMEMBERED).delete()
+        FenceRound.objects.create(number=number, closed_at=now, passed_ms=passed)
 
 
 def publish_limits(admission: Admission, found: Snapshot) -> None:
@@ -83,8 +100,14 @@ def rebuild(admission: Admission, found: Snapshot, *, now: datetime) -> None:
 
 
 def end(admission: Admission) -> None:
-    """The round is over: nobody needs to answer it any more."""
+    """The round is over: nobody needs to answer it any more, and who could not learns of it."""
+    with rls.everyone(because="publisher: rounds of the fence"):
+        FenceRound.objects.filter(opened=False).update(opened=True)
+        rows = list(FenceRound.objects.order_by("-number").values_list("number", "passed_ms")[:100])
     with _asking():
+        admission.client.set(
+            keys.FENCE_ROUNDS, fencing.encode_rounds([fencing.Round(*row) for row in rows])
+        )
         admission.client.delete(keys.FENCE_ROUND)
 
 
@@ -110,6 +133,8 @@ def _hear_gateways(admission: Admission, number: int) -> None:
     before = _beats(admission)
     asked = gateways.last_living() | before.keys()
     with _asking():
+        if int(admission.client.get(keys.FENCE_ROUND) or 0) > number:  # type: ignore[arg-type]
+            raise AdmissionUnavailable("Another publisher asks in a newer round.")
         admission.client.set(keys.FENCE_ROUND, number)
     began = time.monotonic()
 

@@ -90,7 +90,7 @@ class Publisher:
     def _close(self, found: Snapshot, now: datetime) -> None:
         self.run_id = ""  # until this round is through, the next turn begins another
         self._forget(now)  # who lost the epochs lost limits and grants as well
-        fence.close(self.admission, found.number)
+        fence.close(self.admission, found.number, now=now)
         fence.publish_limits(self.admission, found)
 
     def _open(self, found: Snapshot, run_id: str, now: datetime) -> None:
@@ -123,6 +123,7 @@ class Publisher:
         if len(epochs) == 1 and 0 not in epochs and self._get(OPENED_FOR) == run_id.encode():
             self.run_id = run_id
             self.epoch = epochs.pop()
+            fence.end(self.admission)  # who opened them may have died before it said so
 
     def _get(self, name: str) -> bytes | None:
         try:

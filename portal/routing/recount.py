@@ -2,8 +2,8 @@
 
 A counter is right if it is the sum of the ledger and of those events in the cell's stream that the
 ledger does not have. While it is summed, the cell's watermark is locked: intake can neither book
-nor trim, so nothing is counted twice or passed over. Late events count nothing here: intake
-charges them by the room that is left, once the cell is open.
+nor trim, so nothing is counted twice or passed over. Of a late event that counts what intake has
+charged before the loss; what it has not is charged by the room that is left, once the cell is open.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _waiting(admission: Admission, cell: int, booked: str) -> tuple[str, Counter
     try:
         last = _last_event(admission.client, cell)
         for fields in _pages(admission.client, cell, booked, last):
-            one = _charge(fields)
+            one = _charge(admission.client, cell, fields)
             if one is not None:
                 charges.setdefault(UUID(one[0].request_id), one)
     except redis.RedisError as error:
@@ -145,11 +145,16 @@ def _pages(client: redis.Redis, cell: int, booked: str, last: str) -> Iterator[d
         after = page[-1][0].decode()
 
 
-def _charge(fields: dict[bytes, bytes]) -> tuple[events.UsageEvent, int] | None:
+def _charge(
+    client: redis.Redis, cell: int, fields: dict[bytes, bytes]
+) -> tuple[events.UsageEvent, int] | None:
     """``None`` for what intake will put aside."""
     try:
         event = events.decode(fields[b"event"])
         UUID(event.request_id)
+        if fields[b"late"] == b"1":
+            charged: Any = client.get(keys.late(cell, event.request_id))
+            return event, int(charged or 0)
         return event, int(fields[b"settled_micro"])
     except (msgspec.MsgspecError, KeyError, ValueError):
         return None

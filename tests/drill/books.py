@@ -55,7 +55,12 @@ class Books:
 
 
 def drained(admission: Admission) -> bool:
-    """Whether the ledger has every event that stands in a stream."""
+    """Whether all cells are open and the ledger has every event that stands in a stream."""
+    try:
+        if 0 in admission.epochs():
+            return False
+    except AdmissionUnavailable:
+        return False
     booked = recount.watermarks()
     try:
         found = admission.many(

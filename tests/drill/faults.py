@@ -11,7 +11,7 @@ from pathlib import Path
 
 from portal.admission import keys
 from portal.lib.ids import CELLS
-from tests.drill.stack import GATEWAYS, DrillStack
+from tests.drill.stack import GATEWAYS, DrillStack, wait_for
 
 KILLED = (*GATEWAYS, "intake", "publisher", "sweeper", "valkey", "postgres", "engine", "site")
 MOST_CUT = 200_000  # bytes
@@ -45,6 +45,17 @@ def cut_back(stack: DrillStack, chance: random.Random) -> str:
     time.sleep(chance.uniform(0, 0.5))
     stack.restart("valkey")
     return f"{min(lost, size)} of {size} bytes"
+
+
+def cut_without_one(stack: DrillStack, chance: random.Random) -> str:
+    """As above, and a gateway is down until all is open again without it."""
+    name = chance.choice(GATEWAYS)
+    stack.programs[name].kill()
+    what = cut_back(stack, chance)
+    other = next(one for one in GATEWAYS if one != name)
+    wait_for("the other gateway", lambda: stack.is_ready(other))
+    stack.restart(name)
+    return f"{what}, {name} down"
 
 
 def replace_by_copy(stack: DrillStack, chance: random.Random) -> str:
@@ -126,5 +137,6 @@ FAULTS: dict[str, Callable[[DrillStack, random.Random], str]] = {
     "read-only": read_only,
     "epoch lost": lost_epochs,
     "emptied": emptied,
+    "cut without a gateway": cut_without_one,
     "disk full": full_disk,
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from portal.admission.fencing import Round
 from portal.gateway.journal import Journal
 from portal.gateway.segment import UNKNOWN, Settlement, framed, unframed
 from portal.lib.ids import mint_request_id
@@ -131,6 +132,25 @@ def test_leaves_out_what_the_ledger_has(tmp_path: Path) -> None:
 
     assert journal.told_since([now_ms() + 1000] * CELLS).charged == []
     assert journal.told_since(elsewhere).charged == [(mine, 4)]
+    journal.close()
+
+
+def test_knows_what_a_dead_gateway_could_not_tell_in_a_round(tmp_path: Path) -> None:
+    dead = Journal(tmp_path, "dead")
+    dead.mark_answered(4)
+    mine = settlement(5)
+    dead.append(mine)
+    dead.acknowledge(mine.request_id, 4)
+    dead.close()
+    journal = Journal(tmp_path, "new")
+    assert journal.adopt() == []
+    passed, before = [now_ms() + 60_000] * CELLS, [now_ms() - 60_000] * CELLS
+
+    assert journal.missed([Round(4, before)]) == []
+    assert journal.missed([Round(6, passed)]) == []
+    assert journal.missed([Round(7, passed), Round(5, before)]) == [mine]
+    journal.mark_answered(7)
+    assert journal.missed([Round(7, before)]) == []
     journal.close()
 
 

@@ -14,7 +14,7 @@ import redis
 
 from billing import budgets
 from portal.admission import fencing, keys
-from portal.admission.calls import BudgetStanding
+from portal.admission.calls import AdmissionUnavailable, BudgetStanding
 from portal.lib import ids
 from portal.lib.ids import cell_of
 from portal.lib.money import MICRO
@@ -101,12 +101,15 @@ def test_counts_the_ledger_and_what_waits_in_the_stream(
     settled(valkey, rows, 30, request_id=twice)
     settled(valkey, rows, 30, request_id=twice)
     settled(valkey, rows, 700, late=True)  # charged by intake, once the cell is open
+    half = ids.mint_request_id(NOON_MS)
+    settled(valkey, rows, 11, late=True, request_id=half)  # charged by it before the loss
+    valkey.set(keys.late(cell_of(rows.firm.code), half), 2 * MICRO)
     valkey.xadd(keys.events(cell_of(rows.firm.code)), {"event": "garbage"})
     lose_epoch(valkey, rows)
 
     publisher.turn(now=LATER)
 
-    assert standing(publisher, rows).spent == 35 * MICRO
+    assert standing(publisher, rows).spent == 37 * MICRO
     assert all(publisher.admission.epochs())
 
 
@@ -308,3 +311,27 @@ def test_publishes_a_limit_that_was_used_beyond_again(
     publisher.turn(now=NOON + timedelta(seconds=1))
 
     assert standing(publisher, rows).left < 0
+
+
+def test_tells_journals_of_rounds_that_were_missed(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each time that the cells were closed, from where it began to where it opened."""
+    cell = cell_of(rows.firm.code)
+    Watermark.objects.create(cell=cell, stream_id="500-0")
+    monkeypatch.setattr(recount, "TRIES", 0)
+    with pytest.raises(AdmissionUnavailable, match="rest"):
+        publisher.turn(now=NOON)
+    monkeypatch.undo()
+    monkeypatch.setattr(fence, "DRAIN_SECONDS", 0.1)
+    assert not valkey.exists(keys.FENCE_ROUNDS)
+    Watermark.objects.filter(cell=cell).update(stream_id="900-0")
+    first = publisher.turn(now=NOON).number
+    lose_epoch(valkey, rows)
+    second = publisher.turn(now=LATER).number
+
+    raw: Any = valkey.get(keys.FENCE_ROUNDS)
+    told = fencing.decode_rounds(raw)
+
+    assert [(one.number, one.passed_ms[cell]) for one in told] == [(second, 900), (first, 500)]
+    assert not valkey.exists(keys.FENCE_ROUND)

@@ -1,4 +1,4 @@
-"""Gateways are remembered by PostgreSQL: a Valkey that lost all has forgotten them."""
+"""Gateways and rounds of the fence are remembered by PostgreSQL: a Valkey may forget them."""
 
 from django.db import migrations, models
 
@@ -12,6 +12,15 @@ class Migration(migrations.Migration):
             fields=[
                 ("name", models.CharField(max_length=128, primary_key=True, serialize=False)),
                 ("seen_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="FenceRound",
+            fields=[
+                ("number", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("closed_at", models.DateTimeField()),
+                ("opened", models.BooleanField(default=False)),
+                ("passed_ms", models.JSONField()),
             ],
         ),
     ]
