@@ -17,7 +17,7 @@ OVER = b"over"  # the answer when the round is over: nothing was done
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """An admitted request as its gateway knows it. Amounts in micro-won, ``at_ms`` by Valkey."""
+    """An admitted request as its gateway knows it."""
 
     request_id: str
     sha256: str
@@ -26,19 +26,15 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     subjects: Sequence[str]
     key: str
     organization: str
-    price_version: str
-    endpoint: str
     grant_number: int
-    at_ms: int
 
 
 def reassert(cell: int, round_number: int, hold: Hold) -> Command:
     """Count a hold again, without refusing it, with a new lease. Harmless when repeated."""
     return (
-        *("FCALL", "reassert_1", 1, tag(cell), round_number),
+        *("FCALL", "reassert_2", 1, tag(cell), round_number),
         *(hold.request_id, hold.sha256, hold.month, hold.worst_micro, ",".join(hold.subjects)),
-        *(hold.key, hold.organization, hold.price_version, hold.endpoint),
-        *(hold.grant_number, hold.at_ms),
+        *(hold.key, hold.organization, hold.grant_number),
     )
 
 
@@ -53,14 +49,14 @@ def resettle(
 ) -> Command:
     """Put a settlement that was acknowledged into the stream again, charged as it was."""
     return (
-        *("FCALL", "resettle_1", 1, tag(cell), round_number),
+        *("FCALL", "resettle_2", 1, tag(cell), round_number),
         *(request_id, cost_micro, charged_micro, event),
     )
 
 
 def restore_limit(cell: int, *, subject: str, limit_micro: int, hard: bool, number: int) -> Command:
     """The limit that the row says, also below what is used. A newer number stays."""
-    return ("FCALL", "restore_limit_1", 1, tag(cell), subject, limit_micro, int(hard), number)
+    return ("FCALL", "restore_limit_2", 1, tag(cell), subject, limit_micro, int(hard), number)
 
 
 class Round(msgspec.Struct, frozen=True, array_like=True):

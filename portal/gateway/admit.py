@@ -17,7 +17,7 @@ import structlog
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
-from portal.gateway import errors
+from portal.gateway import errors, fields, idempotency
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
@@ -111,10 +111,16 @@ class _Wish(msgspec.Struct, frozen=True, kw_only=True):
     route: str
     request_id: str
     until: float
+    again: idempotency.Key | None
 
 
 async def admit(
-    gateway: Gateway, request: Request, key: ApiKeyParts, asked: Asked, request_id: str
+    gateway: Gateway,
+    request: Request,
+    key: ApiKeyParts,
+    asked: Asked,
+    request_id: str,
+    again: idempotency.Key | None = None,
 ) -> Call:
     """A hold for the worst case, or a ``Problem`` that says which rule refused."""
     cell = cell_of(key.org_code)
@@ -131,6 +137,9 @@ async def admit(
         if routes is None:
             await grant_of(gateway, key, fresh=True, until=until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
+        if asked.optional:
+            fields.check_engines(asked.optional, routes.targets, grant.sites)
+        gateway.waiting.check(model.endpoint, grant.organization)
         wish = _Wish(
             key=key,
             cell=cell,
@@ -139,6 +148,7 @@ async def admit(
             route=request.path,
             request_id=request_id if turn == 0 else mint_request_id(),
             until=until,
+            again=again,
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
@@ -191,6 +201,7 @@ async def _hold(
         tokens_out=tokens_out,
         grant_number=grant.number,
         kind=wish.asked.kind,
+        mark=wish.again.mark if wish.again is not None else None,
     )
     admitted = await _ask(gateway, command, wish)
     checked = (grant.inference, grant.addresses)
@@ -217,6 +228,7 @@ async def _hold(
         admitted=admitted,
         max_tokens=tokens_out,
         sha256=wish.key.sha256,
+        again=wish.again,
     )
 
 
@@ -236,4 +248,6 @@ async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
             gateway.grants.forget(wish.key.sha256)
         if refusal.reason in ("closed", "clock_skew", "budget_unknown"):
             _log.error("admission.refused", request_id=wish.request_id, because=refusal.reason)
+        if refusal.reason.startswith("idempotency_"):
+            raise idempotency.problem_of(refusal, gateway.config.receipts) from None
         raise errors.of_refusal(refusal, wish.asked.model) from None

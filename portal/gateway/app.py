@@ -13,7 +13,19 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from portal.gateway import admit, bodies, chat, embeddings, errors, forward, pages
+from portal.gateway import (
+    admit,
+    bodies,
+    chat,
+    completions,
+    embeddings,
+    errors,
+    forward,
+    idempotency,
+    pages,
+    rerank,
+    responses,
+)
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft, lines
@@ -41,12 +53,17 @@ class Page:
 
 ROUTES: dict[str, tuple[str, Inference | Page]] = {
     "/v1/chat/completions": ("POST", Inference(chat.read)),
+    "/v1/completions": ("POST", Inference(completions.read)),
     "/v1/embeddings": ("POST", Inference(embeddings.read)),
+    "/v1/rerank": ("POST", Inference(rerank.read)),
+    "/v1/responses": ("POST", Inference(responses.read)),
     "/v1/models": ("GET", Page(pages.models)),
     "/health": ("GET", Page(pages.health)),
     "/ready": ("GET", Page(pages.ready)),
     "/metrics": ("GET", Page(pages.metrics)),
 }
+
+ONE_MODEL = ("GET", Page(pages.model))  # its name is the rest of the path
 
 
 @dataclass(slots=True)
@@ -71,7 +88,7 @@ def look(gateway: Gateway, request: Request) -> None:
             headers=((b"allow", method.encode()),),
         )
     if isinstance(route, Inference):
-        if len(gateway.clients) >= gateway.config.most_open:
+        if not gateway.shedding.admits(len(gateway.clients)):
             raise errors.overloaded(gateway.config.most_open)
         request.key = admit.key_of(gateway, request)
         bodies.check_headers(request)
@@ -97,7 +114,8 @@ async def visit(gateway: Gateway, client: Client) -> None:
 def _refuse(seen: _Visit, problem: Problem) -> int:
     client = seen.client
     if client.started and not client.finished:
-        client.finish(problem.event())
+        # Only a stream is begun, and only calls stream: the call is there.
+        client.finish(seen.call.error_event(problem) if seen.call else problem.event())
     elif not client.started:
         headers = lines(problem.headers) + b"x-request-id: %b\r\n" % seen.request_id.encode()
         client.answer(problem.status, problem.body(), headers)
@@ -112,6 +130,8 @@ def _our_fault() -> Problem:
 
 def _find(request: Request) -> tuple[str, Inference | Page]:
     found = ROUTES.get(request.path)
+    if found is None and request.path.startswith("/v1/models/"):
+        found = ONE_MODEL
     if found is None:
         raise Problem(404, "unknown_url", "There is nothing at this address. See /v1/models.")
     return found
@@ -136,8 +156,13 @@ async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
     request = seen.request
     assert request.key is not None
     asked = route.read(request.body)
+    again = idempotency.read(request, request.key.sha256)
     request.body = b""
-    seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id)
+    try:
+        seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id, again)
+    except idempotency.Repeated as repeated:
+        await idempotency.replay(gateway, request.key, again, repeated, seen.client)
+        return
     await forward.serve(gateway, seen.call, seen.client)
 
 

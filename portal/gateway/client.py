@@ -89,15 +89,23 @@ class Client:
             headers += b"transfer-encoding: chunked\r\n"
         self._send(head(status, headers, keep_alive=self._stays))
 
-    async def write(self, content: bytes) -> None:
-        """A piece of a stream; waits while the client is slow. ``ClientLeft`` if it is gone."""
-        if self.left:
-            raise ClientLeft
+    def write(self, content: bytes) -> None:
+        """A piece of a stream. While ``behind``, wait for ``caught_up`` before the next."""
         self._send(content if self.request.old else b"%x\r\n%b\r\n" % (len(content), content))
+
+    @property
+    def behind(self) -> bool:
+        """Whether the client is slow, or gone."""
+        return self._connection.paused or self.left
+
+    async def caught_up(self) -> None:
+        """Until the client has taken what was sent. ``ClientLeft`` if it is gone."""
         if self._connection.paused:
             self.writing_since = self._loop.time()
             await self._connection.drained()
             self.writing_since = 0.0
+        if self.left:
+            raise ClientLeft
 
     def finish(self, content: bytes) -> None:
         """The last bytes of a stream."""

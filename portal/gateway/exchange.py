@@ -7,6 +7,7 @@ that has not ended closes its connection with it, so that the engine stops.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -24,6 +25,7 @@ class SiteFailed(Exception):
         super().__init__(what)
         self.kind = kind
         self.what = what
+        self.retry_after = 0  # seconds that a site without room asked for
 
 
 class Deadlines(msgspec.Struct, frozen=True, gc=False):
@@ -50,16 +52,20 @@ class Exchange:
 
     __slots__ = (
         "_deadlines",
+        "_enough",
         "_failure",
         "_limit",
         "_live",
         "_loop",
         "_pieces",
         "_size",
+        "_take",
         "_waiter",
         "_wire",
         "content_type",
         "ended",
+        "on_over",
+        "retry_after",
         "status",
     )
 
@@ -68,6 +74,8 @@ class Exchange:
     ) -> None:
         self.status = 0
         self.content_type = b""
+        self.retry_after = b""
+        self.on_over: Callable[[], None] | None = None  # when the site works on it no longer
         self.ended = False  # the answer is whole
         self._loop = loop
         self._deadlines = deadlines
@@ -76,6 +84,8 @@ class Exchange:
         self._pieces: list[bytes] = []
         self._size = 0
         self._failure: BaseException | None = None
+        self._take: Callable[[bytes], bool] | None = None
+        self._enough = False  # said by it
         self._waiter: asyncio.Future[None] | None = None
         self._wire: Wire | None = None
         self._limit = min(loop.time() + deadlines.first_byte, deadlines.whole)
@@ -93,15 +103,36 @@ class Exchange:
         while not self._pieces and not self.ended and self._failure is None:
             await self._wait()
         if self._pieces:
-            content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._pieces.clear()
-            self._size = 0
-            if self._wire is not None:
-                self._wire.resume()
-            return content
+            return self._take_all()
         if self._failure is not None:
             raise self._failure
         return b""
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Give every piece to ``take`` in the moment in which it comes, without a turn of the
+        loop between. Returns ``True`` when ``take`` wants no more for now, ``False`` at the end of
+        a whole answer."""
+        while True:
+            if self._pieces and not take(self._take_all()):
+                return True
+            if self._failure is not None:
+                raise self._failure
+            if self.ended:
+                return False
+            self._take = take
+            self._enough = False
+            await self._wait()
+            self._take = None
+            if self._enough:
+                return True
+
+    def _take_all(self) -> bytes:
+        content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        if self._wire is not None:
+            self._wire.resume()
+        return content
 
     async def read_all(self, most: int) -> bytes:
         """The whole answer, at most ``most`` bytes."""
@@ -131,6 +162,11 @@ class Exchange:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.abandon()
+        self._is_over()
+
+    def _is_over(self) -> None:
+        if self.on_over is not None:
+            self.on_over()
 
     # Called by the wire.
 
@@ -144,6 +180,13 @@ class Exchange:
 
     def came(self, piece: bytes) -> bool:
         """Whether the reader has fallen behind."""
+        if self._take is not None:
+            self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)
+            if not self._take(piece):
+                self._take = None
+                self._enough = True
+                self._wake()
+            return False
         self._pieces.append(piece)
         self._size += len(piece)
         self._progress()
@@ -154,6 +197,7 @@ class Exchange:
         self._wire = None
         self._live.discard(self)
         self._wake()
+        self._is_over()
 
     def _progress(self) -> None:
         self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)

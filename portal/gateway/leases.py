@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from portal.admission import calls, keys, library
+from portal.admission import calls, keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.gateway import retelling
 from portal.gateway.errors import Problem
@@ -81,7 +81,8 @@ async def keep_beating(gateway: Gateway) -> None:
 
 
 async def _tell_demand(gateway: Gateway) -> None:
-    second = gateway.traffic.take(time.time_ns() // 1_000_000)
+    now = asyncio.get_running_loop().time()
+    second = gateway.traffic.take(time.time_ns() // 1_000_000, gateway.waiting.counts(), now)
     command = ("HSET", keys.DEMAND, gateway.config.gateway_id, demand.encode(second))
     await gateway.valkey.ask(command, 1.0)
 
@@ -111,7 +112,7 @@ PASSED_TURNS = 25  # of looks
 async def keep_server_ready(gateway: Gateway) -> None:
     """After each start of the server: its functions loaded. And whenever the publisher asks what
     this gateway holds and has settled, that is told."""
-    known, answered, turn = "", 0, 0
+    known, answered, turn, said = "", 0, 0, ""
     while True:
         run_id = gateway.valkey.run_id
         if gateway.valkey.connected:
@@ -123,14 +124,15 @@ async def keep_server_ready(gateway: Gateway) -> None:
                 if turn % PASSED_TURNS == 0:
                     await retelling.note_passed(gateway)
                     await retelling.catch_up(gateway)
+                said = ""
             except AdmissionUnavailable as error:
-                _log.error("admission.not_ready", because=str(error))
+                if str(error) != said:  # once, and not five times a second
+                    said = str(error)
+                    _log.error("admission.not_ready", because=said)
         turn += 1
         await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _load_functions(gateway: Gateway) -> None:
-    """Only where they are missing: another release may have loaded newer ones."""
-    listed = await gateway.valkey.ask(("FUNCTION", "LIST", "LIBRARYNAME", "dure_admission_*"), 2.0)
-    if not listed:
-        await gateway.valkey.ask(library.load_command(), 2.0)
+    """Only where they are missing; /ready is false where they are of another build."""
+    await gateway.valkey.load_functions()

@@ -148,10 +148,7 @@ def _hold(call: Call) -> Hold:
         subjects=call.grant.budgets,
         key=call.grant.key,
         organization=call.grant.organization,
-        price_version=admitted.price_version,
-        endpoint=admitted.endpoint,
         grant_number=admitted.grant_number,
-        at_ms=admitted.at_ms,
     )
 
 
@@ -166,10 +163,7 @@ def _hold_of(settlement: Settlement) -> Hold:
         subjects=(event.organization, event.project, event.key),
         key=event.key,
         organization=event.organization,
-        price_version=event.price_version,
-        endpoint=event.endpoint,
         grant_number=0,
-        at_ms=event.admitted_at_ms,
     )
 
 

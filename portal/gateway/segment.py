@@ -28,6 +28,8 @@ class Settlement(msgspec.Struct, frozen=True, tag="s", array_like=True):
     cell: int
     cost_micro: int
     event: bytes
+    tokens: int | None = None  # used, in and out; None: unknown, or from an older release
+    outcome: str = ""
     leased_ms: int = 0  # until then its hold was known to be live; 0: a lease after its admission
 
 

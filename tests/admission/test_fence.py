@@ -24,10 +24,7 @@ def hold(cell: Cell, request_id: str, worst: int = 300) -> Hold:
         subjects=[*GRANT.budgets, "key_one"],  # a budget that nobody published
         key="key_one",
         organization="org_acme",
-        price_version="price_one",
-        endpoint="ep_one",
         grant_number=10,
-        at_ms=1,
     )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import redis
 from cryptography.fernet import Fernet
 
-from deploy.local import ports, postgres, valkey
+from deploy.local import ports, postgres, valkey, valkey_users
 from portal.lib import signing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,7 +97,11 @@ class DrillStack:
         words = [secrets.token_hex(16) for _ in range(4)]
         self.postgres = postgres.Server(self.folder / "pg", self.ports["postgres"], words[0])
         self.valkey = valkey.Server(
-            self.folder / "valkey", self.ports["valkey"], words[1], always=True
+            self.folder / "valkey",
+            self.ports["valkey"],
+            words[1],
+            always=True,
+            users={user.name: secrets.token_hex(16) for user in valkey_users.PROGRAMS},
         )
         self.owner_password, self.app_password = words[2:]
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -144,9 +148,10 @@ class DrillStack:
         engine = [python, "-m", "tests.drill.engine", "--port"]
         self._add("engine", [*engine, str(self.ports["engine"])])
         self._add("site", [*engine, str(self.ports["site"]), "--site", GWANGJU])
-        self._add("publisher", [python, "-m", "portal.routing"])
-        self._add("intake", [python, "manage.py", "intake"])
-        self._add("sweeper", [python, "-m", "tests.drill.sweeper", DAEGU])
+        self._add("publisher", [python, "-m", "portal.routing"], **self._as("publisher"))
+        self._add("intake", [python, "manage.py", "intake"], **self._as("intake"))
+        sweeper = [python, "-m", "tests.drill.sweeper", DAEGU]
+        self._add("sweeper", sweeper, **self._as("portal"))
         for name in GATEWAYS:
             journal = self.folder / name
             self._add(
@@ -155,8 +160,12 @@ class DrillStack:
                 DURE_GATEWAY_ID=name,
                 DURE_GATEWAY_PORT=str(self.ports[name]),
                 DURE_JOURNAL_DIR=str(journal),
+                **self._as("gateway"),
             )
         self.wait_until_ready()
+
+    def _as(self, user: str) -> dict[str, str]:
+        return {"VALKEY_URL": self.valkey.url(user=user)}
 
     def _add(self, name: str, command: list[str], **env: str) -> None:
         made = Program(name, command, self.env | env, self.folder / f"{name}.log")
