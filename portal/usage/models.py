@@ -244,6 +244,29 @@ class Watermark(models.Model):
         return f"c{self.cell} {self.stream_id}"
 
 
+class RegisteredGateway(models.Model):
+    """A gateway that has been heard: after a loss of Valkey, which of them to wait for."""
+
+    name = models.CharField(max_length=128, primary_key=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FenceRound(models.Model):
+    """A time when Valkey's counters were not trusted. What a gateway had acknowledged then and
+    could not tell again, its journal tells later."""
+
+    number = models.BigIntegerField(primary_key=True)
+    closed_at = models.DateTimeField()
+    opened = models.BooleanField(default=False)
+    passed_ms = models.JSONField()  # of each cell: how far the ledger had come
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
 class Receipt(models.Model):
     """What a ledger entry was, signed. Kept as it was signed first, for ever."""
 
