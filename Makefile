@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status tour seed test breakins check bench bench-audit bench-tenants crowd pins messages shell logs code
+.PHONY: help setup up down reset status tour seed test breakins check bench bench-gateway soak-gateway bench-audit bench-tenants crowd pins messages shell logs code
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,10 @@ check: ## format, lint, types, imports, templates, migrations, translations
 	@$(SETUP) dev && .ci/check
 bench: ## benchmarks; prints lines `figure <name> <value> <unit>`
 	@$(SETUP) dev && $(PY) -m bench.gateway
+bench-gateway: ## the gateway beside nginx and LiteLLM: CPU, latency, overload, memory, bounds judged
+	@$(SETUP) dev && $(PY) -m bench.gateway
+soak-gateway: ## 500,000 mixed requests over two gateways; what grows, what is left
+	@$(SETUP) dev && $(PY) -m bench.soak
 bench-audit: ## seal and verify a million audit events
 	@$(SETUP) dev && $(PY) -m bench.audit
 bench-tenants: ## every page with 1,000 organizations behind it, verifying their logs, what the wall costs
