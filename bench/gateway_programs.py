@@ -28,7 +28,7 @@ from tests.gateway.world import CELL, GatewayProcess, World, free_port, target
 
 UNDER_TEST, LOAD = 0, 1  # cores
 FUNDING = "fnd_gate"  # the fourth budget of the chain
-MOODS = ("whole", "aligned", "spread", "engines", "first", "slots", "500", "die")
+MOODS = ("whole", "aligned", "spread", "engines", "first", "slots", "flood", "500", "die")
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;

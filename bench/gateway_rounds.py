@@ -25,7 +25,6 @@ from bench.gateway_programs import (
 from bench.load import CHUNKS_FIRST, SERVICE_SECONDS, SLOTS, Result, chat, request
 from bench.servers import cpu_seconds, memory_mb
 
-CONNECTIONS = 32
 WITHIN_MS = 2000  # an answer that comes later than this after it was wanted is no good one
 SETTLE_SECONDS = 20.0
 
@@ -35,6 +34,7 @@ class Scale:
     """How much of everything. The rates are those of the promise."""
 
     requests: int = 20_000
+    clients: int = 32  # that wait for each answer
     litellm_requests: int = 400
     json_rps: float = 50
     json_seconds: float = 15
@@ -55,6 +55,7 @@ class Scale:
 
 QUICK = Scale(
     requests=640,
+    clients=4,
     litellm_requests=0,
     json_seconds=0.5,
     ttft_rps=30,
@@ -128,7 +129,7 @@ def warm(bench: Bench) -> None:
     """Connections to the engine, the key's grant, code that was never run."""
     for one in bench.proxies:
         for model, chunks in (("whole", 0), ("first", CHUNKS_FIRST)):
-            bench.ask(one, model, chunks=chunks, conns=CONNECTIONS, count=320)
+            bench.ask(one, model, chunks=chunks, conns=bench.scale.clients, count=320)
     time.sleep(0.5)
 
 
@@ -159,7 +160,7 @@ def cpu_of_requests(bench: Bench) -> None:
     for one in bench.proxies:
         with bench.settled(bench.gateway, "requests") as results:
             before, valkey = cpu_seconds(one.pids()), cpu_seconds([bench.store.pid])
-            result = bench.ask(one, "whole", conns=CONNECTIONS, count=count)
+            result = bench.ask(one, "whole", conns=bench.scale.clients, count=count)
             time.sleep(0.3)  # settlements that are still told
             used[one.name] = (cpu_seconds(one.pids()) - before) / count * 1e6
             valkey = (cpu_seconds([bench.store.pid]) - valkey) / count * 1e6
@@ -326,7 +327,7 @@ def memory(bench: Bench) -> None:
     try:
         for _ in range(2):
             with bench.settled(gateway, "memory") as results:
-                result = bench.ask(gateway.program, "whole", conns=CONNECTIONS, count=half)
+                result = bench.ask(gateway.program, "whole", conns=bench.scale.clients, count=half)
                 results.append(result)
             bench.faultless(gateway.program, "memory", result)
             time.sleep(0.5)

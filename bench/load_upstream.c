@@ -5,6 +5,7 @@
  *   aligned   `max_tokens` chunks 20 ms apart, all streams at the same moments (one batch)
  *   spread    the same, each stream at its own moments
  *   engines   the same; the streams belong to 20 engines, each engine's in step
+ *   flood     the same number of chunks, all at once
  *   first     5 chunks, the first at once
  *   slots     64 requests at a time, 50 ms each, the others wait in order of arrival
  *   500, 503  this status
@@ -243,6 +244,8 @@ static void begin_stream(Link *link, const char *mood, int tokens) {
     link->die = strcmp(mood, "die") ? 0 : tokens - 3;
     if (!strcmp(mood, "spread")) beat += random() % step;
     if (!strcmp(mood, "engines")) beat += (stream_number % ENGINES) * (step / ENGINES);
+    if (!strcmp(mood, "flood"))
+        for (; link->left; link->left--) say_chunk(link);
     if (!strcmp(mood, "first")) {
         link->left = 4;
         say_chunk(link);
