@@ -31,6 +31,7 @@ from bench import gateway_figures, gateway_litellm, gateway_rounds
 from bench.gateway_figures import Found
 from bench.gateway_programs import (
     Place,
+    end_on_signals,
     load_core,
     start_gateway,
     start_nginx,
@@ -44,6 +45,7 @@ from deploy.local import valkey
 ROOT = Path(__file__).resolve().parent.parent
 WITH_NGINX = tuple(one.name for one in gateway_figures.TABLE if one.name.endswith("_vs_nginx"))
 INTAKE = "intake_events_per_s"
+BUSY = 0.5  # load average of a machine that is not left alone
 
 
 def describe() -> None:
@@ -55,6 +57,8 @@ def describe() -> None:
         f"machine {os.cpu_count()} cores, {model.group(1) if model else platform.machine()}, "
         f"{memory:.0f} GB, Linux {platform.release()}, load {os.getloadavg()[0]:.2f}"
     )
+    if os.getloadavg()[0] > BUSY:
+        print("machine is busy with other work: times are worse than they would be")
     packages = ", ".join(f"{name} {version(name)}" for name in ("uvloop", "httptools", "msgspec"))
     print(f"versions Python {platform.python_version()}, {packages}")
     print(f"versions {_said([valkey.binary(), '--version'])}; commit {_commit()}")
@@ -134,6 +138,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a test of the harness")
     arguments = parser.parse_args()
     found = Found()
+    end_on_signals()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dure-bench-")))
         try:

@@ -83,6 +83,11 @@ class Place:
         return process.pid
 
 
+def end_on_signals() -> None:
+    """SIGTERM (``timeout`` sends it) ends like Ctrl-C: nothing that was started is left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def load_core(pid: int) -> None:
     pin(pid, LOAD)
 

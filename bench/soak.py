@@ -26,6 +26,7 @@ from bench.gateway_programs import (
     Place,
     Store,
     held,
+    end_on_signals,
     load_core,
     start_gateway,
     start_store,
@@ -223,6 +224,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=0, help="for so long instead")
     parser.add_argument("--clients", type=int, default=160)
     arguments = parser.parse_args()
+    end_on_signals()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dure-soak-")))
         try:
