@@ -17,6 +17,7 @@ from portal.admission import library
 from portal.admission.calls import AdmissionUnavailable, Command
 
 TIMEOUT_SECONDS = 0.3
+TICK_SECONDS = 0.02  # so much later than its time a call may be given up
 STALL_SECONDS = 5.0  # nothing came for so long while calls wait: connect anew
 MOST_WAITING = 10_000  # calls in flight, given up ones included; more are refused at once
 _TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
@@ -37,7 +38,8 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self, lost: asyncio.Future[None]) -> None:
         self.reader = hiredis.Reader()
-        self.waiting: deque[asyncio.Future[Any]] = deque()
+        self.waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
+        self.ticking = False
         self.out: list[bytes] = []
         self.transport: asyncio.Transport | None = None
         self.loop = asyncio.get_running_loop()
@@ -54,7 +56,7 @@ class _Wire(asyncio.Protocol):
             reply = self.reader.gets()
             if reply is False:
                 return
-            future = self.waiting.popleft()
+            future, _ = self.waiting.popleft()
             if future.done():
                 continue  # its caller gave up waiting
             if isinstance(reply, hiredis.ReplyError):
@@ -63,26 +65,40 @@ class _Wire(asyncio.Protocol):
                 future.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for future in self.waiting:
+        for future, _ in self.waiting:
             if not future.done():
                 future.set_exception(AdmissionUnavailable("The connection to Valkey was lost."))
         self.waiting.clear()
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def send(self, raw: bytes) -> asyncio.Future[Any]:
+    def send(self, raw: bytes, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
         if self.lost.done():
             raise AdmissionUnavailable("The connection to Valkey was lost.")
         if len(self.waiting) >= MOST_WAITING:
             raise AdmissionUnavailable("Too many calls wait for Valkey.")
         future: asyncio.Future[Any] = self.loop.create_future()
+        now = self.loop.time()
         if not self.waiting:
-            self.heard_at = self.loop.time()  # from here on it owes an answer
-        self.waiting.append(future)
+            self.heard_at = now  # from here on it owes an answer
+        self.waiting.append((future, now + seconds))
+        if not self.ticking:
+            self.ticking = True
+            self.loop.call_later(TICK_SECONDS, self._tick)
         if not self.out:
             self.loop.call_soon(self._flush)
         self.out.append(raw)
         return future
+
+    def _tick(self) -> None:
+        """One clock for all who wait: a timer for each call would cost more than the call."""
+        now = self.loop.time()
+        for future, until in self.waiting:
+            if until <= now and not future.done():
+                future.set_exception(AdmissionUnavailable("Valkey did not answer in time."))
+        self.ticking = bool(self.waiting)
+        if self.ticking:
+            self.loop.call_later(TICK_SECONDS, self._tick)
 
     def is_stalled(self) -> bool:
         """Whether the server owes answers and has been silent for long."""
@@ -132,16 +148,16 @@ class Connection:
     def connected(self) -> bool:
         return self._wire is not None and not self._wire.lost.done()
 
-    async def ask(self, command: Command, timeout: float = TIMEOUT_SECONDS) -> Any:  # noqa: ASYNC109
-        """The reply, or ``AdmissionUnavailable`` after at most ``timeout`` seconds."""
+    def post(self, command: Command, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
+        """A future reply; ``AdmissionUnavailable`` in it after about ``seconds``, or at once."""
         wire = self._wire
         if wire is None:
             raise AdmissionUnavailable("Valkey is not connected.")
-        future = wire.send(pack(command))
-        try:
-            return await asyncio.wait_for(future, timeout)
-        except TimeoutError:
-            raise AdmissionUnavailable("Valkey did not answer in time.") from None
+        return wire.send(pack(command), seconds)
+
+    async def ask(self, command: Command, timeout: float = TIMEOUT_SECONDS) -> Any:  # noqa: ASYNC109
+        """The reply, or ``AdmissionUnavailable`` after about ``timeout`` seconds."""
+        return await self.post(command, timeout)
 
     async def _keep(self) -> None:
         pause = 0.05
@@ -184,16 +200,16 @@ class Connection:
     async def _greet(self, wire: _Wire) -> None:
         if self.password:
             who = (self.user,) if self.user else ()
-            await wire.send(pack(("AUTH", *who, self.password)))
+            await wire.send(pack(("AUTH", *who, self.password)), 2.0)
         if self.database != "0":
-            await wire.send(pack(("SELECT", self.database)))
-        server = (await wire.send(pack(("INFO", "server")))).decode()
+            await wire.send(pack(("SELECT", self.database)), 2.0)
+        server = (await wire.send(pack(("INFO", "server")), 2.0)).decode()
         for line in server.splitlines():
             if line.startswith("run_id:"):
                 self.run_id = line.removeprefix("run_id:").strip()
         for command in self.on_connect:
             try:
-                await wire.send(pack(command))
+                await wire.send(pack(command), 2.0)
             except AdmissionUnavailable as error:
                 if not library.is_needless(str(error)):
                     raise

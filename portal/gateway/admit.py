@@ -17,10 +17,10 @@ from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
 from portal.gateway import errors
-from portal.gateway.asgi import Scope, client_address, header, headers
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
+from portal.gateway.request import Request
 from portal.lib.ids import ApiKeyParts, cell_of, mint_request_id, parse_api_key
 from portal.routing.table import EndpointRoutes
 
@@ -32,14 +32,13 @@ TRIES = 3  # when the grant or the endpoint changed between the two round trips
 _log = structlog.get_logger()
 
 
-def key_of(scope: Scope) -> ApiKeyParts:
+def key_of(request: Request) -> ApiKeyParts:
     """The well-formed key of a request, or a 401 that is the same for every reason."""
-    found = headers(scope, b"authorization")
-    query = scope.get("query_string", b"")
-    if len(found) != 1 or not found[0].startswith(b"Bearer ") or b"dure_" in query:
+    found = request.header(b"authorization")
+    if found is None or not found.startswith(b"Bearer ") or b"dure_" in request.query:
         raise errors.invalid_api_key()
     try:
-        parts = parse_api_key(found[0][7:].decode("ascii"))
+        parts = parse_api_key(found[7:].decode("ascii"))
     except UnicodeDecodeError:
         parts = None
     if parts is None:
@@ -64,16 +63,19 @@ async def grant_of(gateway: Gateway, key: ApiKeyParts, *, fresh: bool, until: fl
     return copy
 
 
-def check_use(gateway: Gateway, scope: Scope, grant: Grant) -> None:
+def check_use(gateway: Gateway, request: Request, grant: Grant) -> None:
     """Whether this key may call models at all, from this address, for whom the client names:
     clients may name organization and project as they do with OpenAI; then it must be the key's."""
     if not grant.inference:
         raise errors.insufficient_scope()
     if grant.addresses:
-        address = client_address(scope, gateway.config.proxies)
+        address = request.address(gateway.config.proxies)
         if not grant.allows_from(address):
             raise errors.address_not_allowed(address)
-    organization, project = header(scope, b"openai-organization"), header(scope, b"openai-project")
+    organization, project = (
+        request.headers.get(b"openai-organization"),
+        request.headers.get(b"openai-project"),
+    )
     if organization is not None and organization != grant.organization.encode():
         raise errors.other_organization("OpenAI-Organization")
     if project is not None and project != grant.project.encode():
@@ -81,16 +83,16 @@ def check_use(gateway: Gateway, scope: Scope, grant: Grant) -> None:
 
 
 async def _usable(
-    gateway: Gateway, scope: Scope, key: ApiKeyParts, *, fresh: bool, until: float
+    gateway: Gateway, request: Request, key: ApiKeyParts, *, fresh: bool, until: float
 ) -> Grant:
     """The grant, if the key may be used so. Our copy may be older than a wider one: before it
     refuses anybody, it is asked for anew."""
     grant = await grant_of(gateway, key, fresh=fresh, until=until)
     try:
-        check_use(gateway, scope, grant)
+        check_use(gateway, request, grant)
     except Problem:
         grant = await grant_of(gateway, key, fresh=True, until=until)
-        check_use(gateway, scope, grant)
+        check_use(gateway, request, grant)
     return grant
 
 
@@ -108,7 +110,7 @@ class _Wish:
 
 
 async def admit(
-    gateway: Gateway, scope: Scope, key: ApiKeyParts, asked: Asked, request_id: str
+    gateway: Gateway, request: Request, key: ApiKeyParts, asked: Asked, request_id: str
 ) -> Call:
     """A hold for the worst case, or a ``Problem`` that says which rule refused."""
     cell = cell_of(key.org_code)
@@ -117,7 +119,7 @@ async def admit(
         raise errors.admission_unavailable(gateway.closed_because())
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
-        grant = await _usable(gateway, scope, key, fresh=turn > 0, until=until)
+        grant = await _usable(gateway, request, key, fresh=turn > 0, until=until)
         if asked.model not in grant.models:
             grant = await grant_of(gateway, key, fresh=True, until=until)
         model = _model(grant, asked)
@@ -130,13 +132,13 @@ async def admit(
             cell=cell,
             epoch=epoch,
             asked=asked,
-            route=scope["path"],
+            route=request.path,
             request_id=request_id if turn == 0 else mint_request_id(),
             until=until,
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
-            address = client_address(scope, gateway.config.proxies)
+            address = request.address(gateway.config.proxies)
             gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
             return call
     raise errors.admission_unavailable("the key is being changed.")

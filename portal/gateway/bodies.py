@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from portal.gateway.asgi import Scope, headers
 from portal.gateway.errors import Problem, invalid
+from portal.gateway.request import Request
 
 NESTING = 64
 _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
@@ -40,15 +40,14 @@ class Asked:
         raise NotImplementedError
 
 
-def check_headers(scope: Scope) -> None:
+def check_headers(request: Request) -> None:
     """JSON, not compressed."""
-    kinds = headers(scope, b"content-type")
-    kind = kinds[0].split(b";")[0].strip().lower() if len(kinds) == 1 else b""
-    if kind != b"application/json":
+    kind = request.header(b"content-type") or b""
+    if kind != b"application/json" and kind.split(b";")[0].strip().lower() != b"application/json":
         raise Problem(
             415, "unsupported_media_type", "Send the request as 'Content-Type: application/json'."
         )
-    if any(value.lower() != b"identity" for value in headers(scope, b"content-encoding")):
+    if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Problem(
             415, "unsupported_media_type", "Compressed requests are not accepted. Send plain JSON."
         )

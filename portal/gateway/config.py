@@ -22,10 +22,12 @@ class Config:
     journal_dir: Path
     host: str = "127.0.0.1"
     port: int = 8080
+    share_port: bool = False  # several processes on one machine listen together
     gateway_id: str = "gateway"
     public_url: str = ""
     receipts: bytes = b""  # the address of a receipt, without the request's id
     body_bytes: int = 1 << 20
+    header_seconds: float = 10.0
     body_seconds: float = 30.0
     answer_bytes: int = 16 << 20  # of one answer that is not streamed
     admission_seconds: float = 0.28  # refused within 300 ms when Valkey is silent
@@ -60,7 +62,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         gateway_id=environment.get("DURE_GATEWAY_ID") or f"{socket.gethostname()}-{port}",
         public_url=environment.get("DURE_GATEWAY_URL", f"http://{host}:{port}").rstrip("/"),
         receipts=_receipts(environment),
+        share_port=bool(_number(environment, "DURE_GATEWAY_SHARE_PORT", 0)),
         body_bytes=_number(environment, "DURE_GATEWAY_BODY_BYTES", 1 << 20),
+        header_seconds=_number(environment, "DURE_GATEWAY_HEADER_SECONDS", 10),
+        body_seconds=_number(environment, "DURE_GATEWAY_BODY_SECONDS", 30),
         first_byte_seconds=_number(environment, "DURE_GATEWAY_FIRST_BYTE_SECONDS", 60),
         between_seconds=_number(environment, "DURE_GATEWAY_BETWEEN_SECONDS", 30),
         whole_seconds=_number(environment, "DURE_GATEWAY_WHOLE_SECONDS", 600),

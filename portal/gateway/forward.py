@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from portal.gateway import dispatch, errors, relay
-from portal.gateway.asgi import ClientLeft
 from portal.gateway.call import Call
-from portal.gateway.client import Client
+from portal.gateway.client import Client, ClientLeft
 from portal.gateway.errors import Problem
 from portal.gateway.exchange import SiteFailed
 

@@ -1,4 +1,4 @@
-"""The running gateway: what its stages share, opened and closed by the lifespan of ``app``."""
+"""The running gateway: what its stages share, opened and closed by ``lifespan``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from portal.admission.pipelined import Connection
+from portal.gateway.accesslog import AccessLog
 from portal.gateway.call import Call
 from portal.gateway.client import Client
 from portal.gateway.config import Config
@@ -31,8 +32,9 @@ class Gateway:
     pool: Pool
     traffic: Traffic
     metrics: Metrics
+    access_log: AccessLog
     open: dict[str, Call] = field(default_factory=dict)  # admitted and not ended, by request id
-    clients: dict[asyncio.Task[object], Client] = field(default_factory=dict)  # being answered
+    clients: set[Client] = field(default_factory=set)  # being answered
     # Keys used since they were last told: (cell, public id) → "<ms> <address>".
     seen: dict[tuple[int, str], str] = field(default_factory=dict)
     turn: int = 0
@@ -47,7 +49,7 @@ class Gateway:
         """A target failed an attempt."""
         assert call.target is not None
         self.traffic.fail(call.target.id, asyncio.get_running_loop().time())
-        self.metrics.add("dure_site_failures_total", site=call.target.site, kind=kind)
+        self.metrics.site_failure(call.target.site, kind)
 
     def closed_because(self) -> str:
         """Why nobody can be admitted, for the reader; empty if all is well."""
@@ -81,4 +83,5 @@ def build(config: Config) -> Gateway:
         pool=Pool(),
         traffic=Traffic(config.gateway_id),
         metrics=metrics,
+        access_log=AccessLog(),
     )

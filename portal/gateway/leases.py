@@ -61,11 +61,10 @@ def _ended() -> Problem:
 
 
 async def keep_beating(gateway: Gateway) -> None:
-    """Each second: demand and last uses told, leases that ran out ended, clients that are stuck
-    cut off, and connections to what left the table closed."""
+    """Each second: demand and last uses told, leases that ran out ended, and connections to what
+    left the table closed."""
     while True:
         await asyncio.sleep(1.0)
-        _cut_stuck(gateway)
         gateway.pool.forget(gateway.table.urls)
         try:
             await _tell_demand(gateway)
@@ -97,14 +96,6 @@ async def expire(gateway: Gateway) -> None:
         *(gateway.valkey.ask(calls.expire(cell), 1.0) for cell in range(CELLS)),
         return_exceptions=True,
     )
-
-
-def _cut_stuck(gateway: Gateway) -> None:
-    now = asyncio.get_running_loop().time()
-    for task, client in list(gateway.clients.items()):
-        if client.writing_since and now - client.writing_since > gateway.config.stuck_seconds:
-            client.left = True
-            task.cancel()
 
 
 async def keep_server_ready(gateway: Gateway) -> None:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import msgspec
 
 from portal.gateway import admit, dispatch
-from portal.gateway.asgi import JSON, Scope
+from portal.gateway.client import JSON
 from portal.gateway.errors import Header
 from portal.gateway.gateway import Gateway
+from portal.gateway.metrics import KIND
+from portal.gateway.request import Request
 
-_TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_TEXT: Header = (b"content-type", KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,12 @@ class Shown:
     kind: Header = JSON
 
 
-async def models(gateway: Gateway, scope: Scope) -> Shown:
+async def models(gateway: Gateway, request: Request) -> Shown:
     """Only what the key may use. Its grant is read anew, so that a revoked key sees nothing."""
-    key = admit.key_of(scope)
+    key = admit.key_of(request)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     grant = await admit.grant_of(gateway, key, fresh=True, until=until)
-    admit.check_use(gateway, scope, grant)
+    admit.check_use(gateway, request, grant)
     found = [
         {
             "id": name,
@@ -47,12 +49,12 @@ async def models(gateway: Gateway, scope: Scope) -> Shown:
     return Shown(200, msgspec.json.encode({"object": "list", "data": found}))
 
 
-async def health(gateway: Gateway, scope: Scope) -> Shown:
+async def health(gateway: Gateway, request: Request) -> Shown:
     """The process is alive; nothing else is said by this."""
     return Shown(200, b'{"status":"alive"}')
 
 
-async def ready(gateway: Gateway, scope: Scope) -> Shown:
+async def ready(gateway: Gateway, request: Request) -> Shown:
     """Whether requests can be admitted, and if not, why."""
     because = gateway.closed_because()
     if because:
@@ -63,7 +65,7 @@ async def ready(gateway: Gateway, scope: Scope) -> Shown:
     return Shown(200, msgspec.json.encode({"status": "ready", "table": number}))
 
 
-async def metrics(gateway: Gateway, scope: Scope) -> Shown:
+async def metrics(gateway: Gateway, request: Request) -> Shown:
     """Counters and this moment's values, without tenants."""
     table = gateway.table.table
     gauges: dict[str, float] = {

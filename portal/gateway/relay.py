@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from portal.gateway import answers, errors
-from portal.gateway.asgi import ClientLeft
 from portal.gateway.call import Call
-from portal.gateway.client import Client
+from portal.gateway.client import Client, ClientLeft
 from portal.gateway.config import Config
 from portal.gateway.errors import Header, Problem
 from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
@@ -91,7 +90,7 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
     _note_first_byte(gateway, call)
     cost = await gateway.settler.secure(call, counts, "answered")
     headers = [*headers_of(gateway.config, call), (b"x-dure-cost-krw", errors.won(cost).encode())]
-    await client.answer(200, body, headers)
+    client.answer(200, body, headers)
 
 
 async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
@@ -107,8 +106,8 @@ async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchan
     counts = call.meter.counts(call.asked.prompt_bytes)
     cost = await gateway.settler.secure(call, counts, "answered")
     if not client.started:
-        await client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
-    await client.finish(call.meter.held + _usage_event(call, cost) + b"data: [DONE]\n\n")
+        client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
+    client.finish(call.meter.held + _usage_event(call, cost) + b"data: [DONE]\n\n")
 
 
 async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
@@ -121,7 +120,7 @@ async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Excha
         if ready:
             if not client.started:
                 _note_first_byte(gateway, call)
-                await client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
+                client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
             await client.write(ready)
         if meter.broken:
             raise SiteFailed("garbage", meter.broken)
@@ -141,7 +140,7 @@ async def _cut(gateway: Gateway, call: Call, client: Client, failure: SiteFailed
         outcome: Outcome = "site_failed" if isinstance(failure, SiteFailed) else "cut_short"
         counts = call.meter.counts(call.asked.prompt_bytes)
         await gateway.settler.secure(call, counts, outcome)
-    await client.finish(problem.event())
+    client.finish(problem.event())
 
 
 def _usage_event(call: Call, cost: int) -> bytes:
@@ -179,8 +178,7 @@ def _note_first_byte(gateway: Gateway, call: Call) -> None:
     call.first_byte_at_ms = time.time_ns() // 1_000_000
     waited = max(0, call.first_byte_at_ms - call.admitted.at_ms)
     gateway.traffic.first_byte(call.target.id, waited)
-    gateway.metrics.add("dure_first_byte_seconds_sum", waited / 1000)
-    gateway.metrics.add("dure_first_byte_seconds_count")
+    gateway.metrics.first_byte(waited / 1000)
 
 
 def headers_of(config: Config, call: Call) -> list[Header]:

@@ -10,6 +10,8 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -95,7 +97,7 @@ class Settler:
         self.metrics = metrics
         self._queue: deque[_Waiting] = deque()
         self._some = asyncio.Event()
-        self._busy = False
+        self._telling = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -152,55 +154,65 @@ class Settler:
         self._put(_Waiting(calls.release(cell, request_id), "", until))
 
     def _put(self, waiting: _Waiting) -> None:
-        self._queue.append(waiting)
         self._idle.clear()
-        self._some.set()
+        if self._queue:
+            self._queue.append(waiting)  # Valkey does not listen at the moment
+        else:
+            self._tell(waiting)
+
+    def _tell(self, waiting: _Waiting) -> asyncio.Future[Any] | None:
+        """Begin to tell; ``None`` if nobody listens."""
+        try:
+            reply = self.valkey.post(waiting.command, 1.0)
+        except AdmissionUnavailable:
+            self._miss(waiting)
+            return None
+        self._telling += 1
+        reply.add_done_callback(partial(self._heard, waiting))
+        return reply
+
+    def _heard(self, waiting: _Waiting, reply: asyncio.Future[Any]) -> None:
+        self._telling -= 1
+        if reply.cancelled() or reply.exception() is not None:
+            self._miss(waiting)
+        elif waiting.request_id:
+            self.journal.acknowledge(waiting.request_id)
+        if not self.waiting:
+            self._idle.set()
+
+    def _miss(self, waiting: _Waiting) -> None:
+        """To be told again; what comes after it waits behind it."""
+        self.metrics.repeats(1)
+        if waiting.until > asyncio.get_running_loop().time():
+            self._queue.append(waiting)
+            self._some.set()
+        elif not self.waiting:
+            self._idle.set()
 
     async def keep_settling(self) -> None:
-        """Until cancelled. One batch at a time; longer pauses while Valkey does not listen."""
+        """Tell again what was not heard, with longer pauses while Valkey does not listen; until
+        cancelled."""
         pause = SHORTEST_PAUSE
         while True:
             await self._some.wait()
             self._some.clear()
-            if await self._tell_all():
-                pause = SHORTEST_PAUSE
-                continue
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = SHORTEST_PAUSE if await self._tell_all() else min(pause * 2, LONGEST_PAUSE)
 
     async def _tell_all(self) -> bool:
         """Whether everything that waited was heard."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            self._busy = True
-            try:
-                heard = await asyncio.gather(*(self._tell(one) for one in batch))
-            finally:
-                self._busy = False
-            missed = [one for one, was_heard in zip(batch, heard, strict=True) if not was_heard]
-            if missed:
-                now = asyncio.get_running_loop().time()
-                for one in missed:
-                    if one.until > now:
-                        self._put(one)
-                self.metrics.add("dure_settle_repeats_total", len(missed))
+            replies = [reply for one in batch if (reply := self._tell(one)) is not None]
+            heard = await asyncio.gather(*replies, return_exceptions=True)
+            if len(heard) < len(batch) or any(isinstance(one, Exception) for one in heard):
                 return False
-        self._idle.set()
-        return True
-
-    async def _tell(self, waiting: _Waiting) -> bool:
-        try:
-            await self.valkey.ask(waiting.command, 1.0)
-        except AdmissionUnavailable:
-            return False
-        if waiting.request_id:
-            self.journal.acknowledge(waiting.request_id)
         return True
 
     @property
     def waiting(self) -> int:
         """How many are not heard yet."""
-        return len(self._queue) + int(self._busy)
+        return len(self._queue) + self._telling
 
     async def drain(self, seconds: float) -> bool:
         """Wait until all was heard, at most so long."""
