@@ -111,8 +111,8 @@ def intake(found: Found, *, quick: bool) -> None:
     values = re.findall(
         rf"^figure {INTAKE} ([0-9.]+).*?(?:\[([0-9.]+)-([0-9.]+)\])?$", done.stdout, re.M
     )
-    if not values:
-        found.wrong(f"bench.intake said no figure: {done.stderr[-500:]}")
+    if done.returncode or not values:
+        found.wrong(f"bench.intake failed: {(done.stdout + done.stderr)[-500:]}")
     for middle, least, most in values:
         for one in (least or middle, middle, most or middle):
             found.note(INTAKE, float(one))
