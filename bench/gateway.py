@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from bench import gateway_figures, gateway_litellm, gateway_rounds
 from bench.gateway_figures import Found
 from bench.gateway_programs import (
     Place,
+    allow_connections,
     end_on_signals,
     load_core,
     start_gateway,
@@ -45,6 +47,7 @@ from deploy.local import valkey
 ROOT = Path(__file__).resolve().parent.parent
 WITH_NGINX = tuple(one.name for one in gateway_figures.TABLE if one.name.endswith("_vs_nginx"))
 INTAKE = "intake_events_per_s"
+SPARE_FILES = 500
 BUSY = 0.5  # load average of a machine that is not left alone
 
 
@@ -149,6 +152,10 @@ def main() -> int:
         describe()
         load_core(os.getpid())
         scale = QUICK if arguments.quick else Scale()
+        allowed = allow_connections() - SPARE_FILES
+        if allowed < scale.overload_clients:
+            print(f"machine allows {allowed} connections: so many clients overload the gateway")
+            scale = replace(scale, overload_clients=allowed)
         bench = assemble(Place(folder, stack, tools), found, scale)
         gateway_rounds.warm(bench)
         for _ in range(1 if arguments.quick else arguments.rounds):

@@ -7,6 +7,7 @@ can stand here: it is spoken to over HTTP and looked at through /proc.
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -27,6 +28,7 @@ from portal.admission import keys
 from tests.gateway.world import CELL, GatewayProcess, World, free_port, target
 
 UNDER_TEST, LOAD = 0, 1  # cores
+MOST_FILES = 20_000
 FUNDING = "fnd_gate"  # the fourth budget of the chain
 MOODS = ("whole", "aligned", "spread", "engines", "first", "slots", "flood", "500", "die")
 
@@ -86,6 +88,14 @@ class Place:
 def end_on_signals() -> None:
     """SIGTERM (``timeout`` sends it) ends like Ctrl-C: nothing that was started is left behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def allow_connections() -> int:
+    """Raises the limit of open files for this process and what it starts; how many there may be."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def load_core(pid: int) -> None:

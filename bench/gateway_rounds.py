@@ -322,6 +322,7 @@ def _overload(bench: Bench, model: str, capacity: float, name: str) -> float:
     note(f"{name}_answered_p99_ms", result.latency.p99 / 1000)
     note(f"{name}_refused_p99_ms", result.refusal.p99 / 1000)
     note(f"{name}_offered_per_s", (result.sent + result.unsent) / seconds)
+    note(f"{name}_client_lag_ms", result.lag / 1000)
     note(f"{name}_no_connection", result.unsent)
     note(f"{name}_gave_up", result.late)
     note(f"{name}_broken_off", result.failed)

@@ -14,7 +14,6 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -38,7 +37,7 @@ typedef struct {
 } Times;
 
 typedef struct {
-    int fd, busy, connected, answered;
+    int fd, connected, busy, answered;
     int64_t meant, sent, first;
     char head[HEAD];
     size_t head_size;
@@ -52,7 +51,7 @@ static double rps = 0, seconds = 0;
 static char *request;
 static size_t request_size;
 
-static int poll_fd, timer_fd, open_now;
+static int poll_fd, timer_fd;
 static Client *clients, **idle;
 static long idle_count, sent, ended, offered;
 static long ok, failed, late, unsent, within, cut, chunks, statuses[600];
@@ -95,22 +94,22 @@ static void hang_up(Client *client) {
     if (client->fd < 0) return;
     close(client->fd);
     client->fd = -1;
-    open_now--;
 }
 
+/* Without waiting: a full queue of connections must not hold up the other clients. */
 static int call(Client *client) {
     int yes = 1;
-    client->fd = socket(AF_INET, SOCK_STREAM, 0);
-    open_now++;
+    client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    client->connected = 0;
+    if (client->fd < 0) return 0;
     struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons(port)};
     where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (client->fd < 0 || connect(client->fd, (void *)&where, sizeof where)) {
+    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    if (connect(client->fd, (void *)&where, sizeof where) && errno != EINPROGRESS) {
         hang_up(client);
         return 0;
     }
-    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    fcntl(client->fd, F_SETFL, O_NONBLOCK);
-    struct epoll_event event = {EPOLLIN, {.ptr = client}};
+    struct epoll_event event = {EPOLLIN | EPOLLOUT, {.ptr = client}};
     epoll_ctl(poll_fd, EPOLL_CTL_ADD, client->fd, &event);
     return 1;
 }
@@ -138,24 +137,42 @@ static void end(Client *client, int good) {
     idle[idle_count++] = client;
 }
 
+static void fall(Client *client) {
+    if (client->busy) {
+        failed++;
+        end(client, 0);
+    } else hang_up(client);
+}
+
+static void speak(Client *client) {
+    client->sent = now();
+    if (send(client->fd, request, request_size, MSG_NOSIGNAL) != (ssize_t)request_size) fall(client);
+}
+
 static void send_request(Client *client, int64_t meant) {
     client->head_size = client->status = client->chunked = client->closes = client->done = 0;
     client->state = client->digits = client->answered = 0;
     client->first = client->left = client->stamp = 0;
     client->busy = 1;
     client->meant = meant;
+    client->sent = now();
     sent++;
-    if (client->fd < 0 && !call(client)) {
-        client->sent = now();
-        failed++;
-        end(client, 0);
+    if (client->fd < 0 && !call(client)) fall(client);
+    else if (client->connected) speak(client);
+}
+
+static void connected(Client *client) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error) {
+        fall(client);
         return;
     }
-    client->sent = now();
-    if (send(client->fd, request, request_size, MSG_NOSIGNAL) != (ssize_t)request_size) {
-        failed++;
-        end(client, 0);
-    }
+    client->connected = 1;
+    struct epoll_event event = {EPOLLIN, {.ptr = client}};
+    epoll_ctl(poll_fd, EPOLL_CTL_MOD, client->fd, &event);
+    if (client->busy) speak(client);
 }
 
 /* ── answers ────────────────────────────────────────────────────────────────────────────────── */
@@ -243,12 +260,7 @@ static void hear(Client *client) {
     ssize_t got = recv(client->fd, bytes, sizeof bytes, 0);
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) {
-        if (client->busy) {
-            failed++;
-            end(client, 0);
-        } else {
-            hang_up(client);
-        }
+        fall(client);
         return;
     }
     if (!client->busy) return;
@@ -310,8 +322,34 @@ static int over(void) {
     return (rps > 0 ? offered : sent) >= whole && ended == sent;
 }
 
+static void listen_once(int wait_ms) {
+    static struct epoll_event events[EVENTS];
+    int found = epoll_wait(poll_fd, events, EVENTS, wait_ms);
+    for (int n = 0; n < found; n++) {
+        Client *client = events[n].data.ptr;
+        if ((void *)client == (void *)&timer_fd) {
+            uint64_t times;
+            if (read(timer_fd, &times, sizeof times) < 0) continue;
+        } else if (client->fd >= 0 && !client->connected) connected(client);
+        else if (client->fd >= 0) hear(client);
+    }
+}
+
+/* All connections stand before the first request. */
+static void call_all(void) {
+    int64_t until = now() + 10000 * MS;
+    for (int n = 0; n < conns; n++) {
+        call(&clients[n]);
+        if (n % 100 == 99) listen_once(5);
+    }
+    for (int n = 0; n < conns;) {
+        if (clients[n].connected || clients[n].fd < 0 || now() > until) n++;
+        else listen_once(5);
+    }
+}
+
 static void run(void) {
-    struct epoll_event events[EVENTS];
+    call_all();
     began = finished = now() + MS;
     while (!over()) {
         int64_t moment = now();
@@ -319,16 +357,7 @@ static void run(void) {
         int64_t due = rps > 0 ? open_loop(moment) : closed_loop(moment);
         if (over()) break;
         arm(due);
-        int found = epoll_wait(poll_fd, events, EVENTS, -1);
-        for (int n = 0; n < found; n++) {
-            Client *client = events[n].data.ptr;
-            if ((void *)client == (void *)&timer_fd) {
-                uint64_t times;
-                if (read(timer_fd, &times, sizeof times) < 0) continue;
-            } else if (client->fd >= 0) {
-                hear(client);
-            }
-        }
+        listen_once(-1);
     }
 }
 
@@ -390,7 +419,6 @@ int main(int words, char **word) {
     for (int n = conns - 1; n >= 0; n--) {
         clients[n].fd = -1;
         idle[idle_count++] = &clients[n];
-        call(&clients[n]);
     }
     run();
     report();

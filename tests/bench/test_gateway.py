@@ -1,4 +1,4 @@
-"""The gateway's benchmark runs, so that it does not rot; times are judged on a quiet machine only."""
+"""The gateway's benchmark runs, so that it does not rot; only a quiet machine can judge times."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {"gw_rps_vs_litellm", "intake_events_per_s"}  # of a quick run
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
+def run(module: str, *words: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own: it pins itself to a core."""
     return subprocess.run(
-        [sys.executable, "-m", "bench.gateway", *words],
+        [sys.executable, "-m", module, *words],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -28,10 +28,15 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+needs_compiler = pytest.mark.skipif(
+    not any(shutil.which(name) for name in ("cc", "gcc", "clang")), reason="needs a C compiler"
+)
+
+
 @pytest.mark.story
-@pytest.mark.skipif(not shutil.which("cc") and not shutil.which("gcc"), reason="needs gcc")
+@needs_compiler
 def test_measures_every_figure_without_an_error() -> None:
-    done = run("--quick")
+    done = run("bench.gateway", "--quick")
 
     assert "errors 0\n" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
     assert done.returncode == 0, done.stdout[-3000:]
@@ -40,6 +45,18 @@ def test_measures_every_figure_without_an_error() -> None:
         kind = "skipped" if figure.name in LEFT_OUT or needs_nginx else "figure"
         assert re.search(rf"^{kind} {figure.name}\b", done.stdout, re.M), done.stdout[-3000:]
     assert "machine " in done.stdout and "Valkey server" in done.stdout
+
+
+@pytest.mark.story
+@needs_compiler
+def test_soaks_two_gateways_and_finds_nothing_left() -> None:
+    done = run("bench.soak", "--requests", "600", "--clients", "12")
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for figure in ("soak_lost", "soak_doubled", "soak_orphans", "soak_errors"):
+        assert f"figure {figure} 0 " in done.stdout, done.stdout[-3000:]
+    for moment in ("start", "middle", "end"):
+        assert re.search(rf"^{moment}: memory .* open_requests 0, ", done.stdout, re.M)
 
 
 @pytest.mark.parametrize(
