@@ -102,7 +102,11 @@ class Bench:
         """Notes what is wrong: an answer that is none, or a stream without all of its chunks."""
         missing = chunks * result.ok - result.chunks
         if result.errors or missing:
-            self.found.wrong(f"{one.name} {what}: {result.errors} errors, {missing} chunks missing")
+            self.found.wrong(
+                f"{one.name} {what}: {result.errors} errors of {result.sent}, answers "
+                f"{result.statuses}, {result.failed} broken off, {result.late} too late, "
+                f"{result.unsent} unsent, {result.cut} cut, {missing} chunks missing"
+            )
 
     @contextmanager
     def settled(self, gateway: Gateway, what: str) -> Iterator[list[Result]]:
@@ -291,7 +295,7 @@ def overloaded_gateway(bench: Bench) -> None:
     gateway, scale = bench.gateway, bench.scale
     with bench.settled(gateway, "capacity") as results:
         result = bench.ask(
-            gateway.program, "whole", conns=8 * scale.clients, count=scale.requests // 2
+            gateway.program, "whole", conns=4 * scale.clients, count=scale.requests // 2
         )
         results.append(result)
     bench.faultless(gateway.program, "capacity", result)

@@ -110,5 +110,6 @@ def _window(
     pinged, answered = pings.result(), requests.result()
     results.append(answered)
     bench.faultless(program, "requests during a swap", answered)
-    bench.faultless(program, "pings during a swap", pinged)
+    if pinged.ok < pinged.sent:  # what found no free connection is no error: the wait is seen
+        bench.found.wrong(f"pings during a swap: {pinged.ok} answers of {pinged.sent}")
     return pinged.latency.max / 1000
