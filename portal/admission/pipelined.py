@@ -25,12 +25,15 @@ _TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 
 def pack(command: Command) -> bytes:
     """RESP2 bytes of one command."""
-    parts = [b"*%d\r\n" % len(command)]
-    for item in command:
+    try:
+        raw: bytes = hiredis.pack_command(command)
+    except UnicodeEncodeError:
         # a lone surrogate of a client's JSON becomes "?": no name that anybody published
-        raw = item if isinstance(item, bytes) else str(item).encode(errors="replace")
-        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(parts)
+        parts = [
+            str(one).encode(errors="replace") if isinstance(one, str) else one for one in command
+        ]
+        raw = hiredis.pack_command(tuple(parts))
+    return raw
 
 
 class _Wire(asyncio.Protocol):
