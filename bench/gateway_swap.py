@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -84,7 +84,8 @@ def _publish(gateway: Gateway, changed: dict[str, EndpointRoutes]) -> None:
     )
     names = list(changed)
     for start in range(0, len(names), 500):
-        some = {name: table.encode(world.parts[name]) for name in names[start : start + 500]}
+        part = names[start : start + 500]
+        some: Any = {name: table.encode(world.parts[name]) for name in part}
         world.client.hset(keys.ROUTE_PARTS, mapping=some)
     world.client.set(keys.ROUTE_INDEX, table.encode(index))
 

@@ -17,6 +17,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import redis.asyncio
 import uvloop
@@ -71,7 +72,7 @@ class Ledger:
         name = keys.events(CELL)
         self.longest = max(self.longest, await client.xlen(name))
         self.orphans = await client.xlen(keys.orphans(CELL))
-        found = await client.xrange(name, count=2000)
+        found: Any = await client.xrange(name, count=2000)
         for _, fields in found:
             request_id = events.decode(fields[b"event"]).request_id
             self.doubled += request_id in self.seen
@@ -130,9 +131,9 @@ class Soak:
         return Sample(
             memory=tuple(memory_mb(one.pid) for one in self.gateways),
             handles=tuple(file_handles(one.pid) for one in self.gateways),
-            queues=tuple(sum(one.get(name, 0) for one in gauges) for name in QUEUES),
+            queues=tuple(sum(one[name] for one in gauges) for name in QUEUES),
             held=held(self.world),
-            leases=int(self.world.client.zcard(f"{keys.tag(CELL)}:leases")),  # type: ignore[arg-type]
+            leases=int(self.world.client.zcard(f"{keys.tag(CELL)}:leases")),
             waiting=waiting_events(self.world),
             valkey=int(self.world.client.info("memory")["used_memory"]) / 2**20,
         )

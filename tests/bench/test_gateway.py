@@ -23,7 +23,7 @@ def run(module: str, *words: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=300,  # a quiet machine needs 25 s
         check=False,
     )
 
