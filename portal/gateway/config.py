@@ -61,6 +61,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         public_url=environment.get("DURE_GATEWAY_URL", f"http://{host}:{port}").rstrip("/"),
         receipts=_receipts(environment),
         body_bytes=_number(environment, "DURE_GATEWAY_BODY_BYTES", 1 << 20),
+        body_seconds=_number(environment, "DURE_GATEWAY_BODY_SECONDS", 30),
         first_byte_seconds=_number(environment, "DURE_GATEWAY_FIRST_BYTE_SECONDS", 60),
         between_seconds=_number(environment, "DURE_GATEWAY_BETWEEN_SECONDS", 30),
         whole_seconds=_number(environment, "DURE_GATEWAY_WHOLE_SECONDS", 600),
