@@ -26,6 +26,7 @@ from bench.fuzz_wire import ANSWER_SECONDS, FIRST_SECONDS, MORE_SECONDS, Answer,
 from tests.gateway.world import wait_until
 
 CONNECTIONS = 128
+MOST_BUSY = 0.01  # of the answers
 MOST_FAULTS = 20  # shown; more say the same
 SETTINGS = {"DURE_GATEWAY_HEADER_SECONDS": "3", "DURE_GATEWAY_BODY_SECONDS": "3"}
 
@@ -46,6 +47,7 @@ class Seen:
     statuses: collections.Counter[int] = field(default_factory=collections.Counter)
     kinds: collections.Counter[str] = field(default_factory=collections.Counter)
     answered: list[str] = field(default_factory=list)  # request ids that must be charged
+    busy: int = 0  # 503 because the counters took longer than the gateway waits: a loaded machine
     left: int = 0  # connections given up while the gateway may have been answering
     faults: list[Fault] = field(default_factory=list)
 
@@ -120,6 +122,9 @@ class Fuzzer:
         self.seen.statuses[answer.status] += 1
         if answer.request_id:
             self.seen.answered.append(answer.request_id)
+        if answer.status == 503 and b'"admission_unavailable"' in answer.content:
+            self.seen.busy += 1
+            return
         try:
             because = answer.fault(self.secret)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -143,6 +148,8 @@ def after(front: Front, seen: Seen, secret: str, pid: int) -> Iterator[str]:
         wait_until(lambda: world.held() == 0, 20)
     except AssertionError:
         yield f"{world.held()} micro-won are still held"
+    if seen.busy > MOST_BUSY * sum(seen.statuses.values()):
+        yield f"{seen.busy} requests were not admitted in time"
     charged = [event.request_id for event in world.events()]
     answered = set(seen.answered)
     if len(set(charged)) != len(charged):
@@ -177,6 +184,7 @@ def report(seen: Seen, seed: int, inputs: int, seconds: float) -> None:
     print(f"inputs {kinds}\nanswers {statuses}, given up {seen.left}")
     print(f"figure fuzz_inputs {inputs}\nfigure fuzz_inputs_per_s {inputs / seconds:.0f} 1/s")
     print(f"figure fuzz_charged {len(seen.answered)}")
+    print(f"figure fuzz_busy {seen.busy}")
     print(f"figure fuzz_faults {len(seen.faults)}")
     for one in seen.faults[:MOST_FAULTS]:
         again = "" if one.number < 0 else f" again: --seed {seed} --replay {one.number}"

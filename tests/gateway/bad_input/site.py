@@ -11,17 +11,29 @@ from typing import Self
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
+def framed(*events: bytes) -> bytes:
+    """Chunks of these events, without an end."""
+    return b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in events)
+
+
+def whole(content: bytes) -> bytes:
+    """An answer that is not a stream."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    return head % len(content) + content
+
+
 def stream(*events: bytes) -> bytes:
     """An answer of these events, each a chunk."""
-    framed = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in events)
-    return HEAD + framed + b"0\r\n\r\n"
+    return HEAD + framed(*events) + b"0\r\n\r\n"
 
 
 class ScriptedSite:
-    """One request a connection; ``pieces`` are sent one by one, each in a packet of its own."""
+    """One request a connection; ``pieces`` are sent one by one, each in a packet of its own.
+    ``hold``: then the connection stays open until the gateway closes it."""
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
+    def __init__(self, pieces: Sequence[bytes], *, hold: bool = False) -> None:
         self.pieces = pieces
+        self.hold = hold
         self.heard = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -58,5 +70,16 @@ class ScriptedSite:
                 return
             seen += part
         self.heard += 1
+        self._drain(client, seen)
         for piece in self.pieces:
             client.sendall(piece)
+        if self.hold:
+            client.recv(1)
+
+    @staticmethod
+    def _drain(client: socket.socket, seen: bytes) -> None:
+        """The rest of the request: closing with it unread would reset the connection."""
+        head, _, body = seen.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        while len(body) < length:
+            body += client.recv(65536)
