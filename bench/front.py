@@ -8,13 +8,14 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from cryptography.fernet import Fernet
 
 from deploy.local import valkey
-from tests.gateway.world import GatewayProcess, World, free_port, target, wait_until
+from portal.lib import ids
+from tests.gateway.world import ORG_CODE, GatewayProcess, World, free_port, target, wait_until
 
 PLENTY = 9 * 10**15  # micro-won: the largest hard budget
 
@@ -67,6 +68,22 @@ class Front:
         command = [sys.executable, "-m", "tests.fakes.upstream", "--port", str(port)]
         _spawn(stack, command, folder / "engine.log")
         return f"http://127.0.0.1:{port}"
+
+    def another_key(self, name: str, limit: int = PLENTY, **changes: Any) -> str:
+        """A key of the same project with a budget of its own, and other limits."""
+        world, subject = self.world, f"key_{name}"
+        world.limit(subject, limit)
+        grant = msgspec.structs.replace(
+            world.grant,
+            number=1,
+            key=subject,
+            models=world.models,
+            budgets=("org_gate", "prj_gate", subject),
+            **changes,
+        )
+        key = ids.mint_api_key(ORG_CODE)
+        world.admission.publish_grants([(ids.hash_api_key(key), grant, False)])
+        return key
 
     def publish(self) -> None:
         """Tell all gateways, and wait until they know."""
