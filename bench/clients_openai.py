@@ -1,4 +1,4 @@
-"""Calls of the official ``openai`` for Python, a line of JSON for each. ``bench.clients`` runs it."""
+"""Calls of the official ``openai`` for Python, each a line of JSON; ``bench.clients`` runs it."""
 
 from __future__ import annotations
 
