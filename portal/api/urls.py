@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
 from portal.api import (
+    aliases,
     audit,
     customers,
     desk,
@@ -80,6 +81,8 @@ urlpatterns = [
     path("me/exports/<slug:public_id>", personal.ExportView.as_view(), name="api_export"),
     path("me/deletion", personal.DeletionView.as_view(), name="api_deletion"),
     path("projects", tenancy.ProjectsView.as_view(), name="api_projects"),
+    path("projects/<slug:public_id>/aliases", aliases.AliasesView.as_view(), name="api_aliases"),
+    path("aliases/<slug:public_id>", aliases.AliasView.as_view(), name="api_alias"),
     path("projects/<slug:public_id>", tenancy.ProjectView.as_view(), name="api_project"),
     path("keys", tenancy.KeysView.as_view(), name="api_keys"),
     path("keys/<slug:public_id>", tenancy.KeyView.as_view(), name="api_key"),

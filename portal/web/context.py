@@ -117,6 +117,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
         (
             _("Organization"),
             [
+                ("organization", _("Settings"), "info", "organization.read"),
                 ("projects", _("Projects"), "project", "projects.read"),
                 ("members", _("Members"), "users", "members.read"),
                 ("registration", _("Registration"), "shield", "organization.read"),

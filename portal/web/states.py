@@ -51,6 +51,11 @@ KEY = {
     "expired": _state("", "off", _("Expired")),
     "revoked": _state("", "off", _("Revoked")),
 }
+ALIAS = {
+    "known": _state("ok", "ok", pgettext_lazy("alias", "In use")),
+    "lost": _state("warn", "warn", _("Its model or endpoint is gone")),
+    "hidden": _state("warn", "warn", _("Real now: means the model or endpoint of this name")),
+}
 SEVERITY = {
     "info": _state("info", "info", pgettext_lazy("notice", "For information")),
     "warning": _state("warn", "warn", pgettext_lazy("notice", "Warning")),

@@ -15,6 +15,13 @@ from tests.api.rows.row import (
 
 ROWS = [
     Row("api_organization", "GET", at("organization"), ALL),
+    Row(
+        "api_organization",
+        "PATCH",
+        at("organization"),
+        "200 403 403 403 200 200 403 403",
+        lambda world: {"region": "daegu"},
+    ),
     Row("api_projects", "GET", at("projects"), ALL),
     Row("api_projects", "POST", at("projects"), "201 403 403 403 201 201 403 403", a_project),
     Row("api_project", "GET", at("projects/{project}"), "200 200 200 200 404 404 200 404"),
