@@ -102,6 +102,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("models", _("Models"), "model", "endpoints.read"),
                 ("endpoints", _("Endpoints"), "endpoint", "endpoints.read"),
                 ("keys", _("API keys"), "key", "keys.read"),
+                ("limits", _("Limits"), "clock", "keys.read"),
             ],
         ),
         (

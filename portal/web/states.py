@@ -56,6 +56,16 @@ ALIAS = {
     "lost": _state("warn", "warn", _("Its model or endpoint is gone")),
     "hidden": _state("warn", "warn", _("Real now: means the model or endpoint of this name")),
 }
+# How a key stands at the gateway, as its limits page says it.
+LIMITS = {
+    "live": _state("ok", "ok", _("Live")),
+    "away": _state("bad", "bad", _("The counters do not answer")),
+    "closed": _state("warn", "pause", _("The counters are being checked")),
+    "unpublished": _state("info", "wait", _("Not known to the gateway yet")),
+    "revoked": _state("", "off", _("Revoked")),
+    "expired": _state("", "off", _("Expired")),
+    "ended": _state("", "off", _("Refused: project or organization has ended")),
+}
 SEVERITY = {
     "info": _state("info", "info", pgettext_lazy("notice", "For information")),
     "warning": _state("warn", "warn", pgettext_lazy("notice", "Warning")),

@@ -62,6 +62,7 @@ ROWS = [
         "200 422 403 403 404 404 403 403",  # the key may read invoices, which bob may not
         lambda world: {"rpm_limit": 7},
     ),
+    Row("api_key_limits", "GET", at("keys/{key}/limits"), "200 200 403 200 404 404 200 404"),
     Row("api_key_test", "POST", at("keys/{key}/test"), "200 200 403 200 404 404 200 404", a_trial),
     Row(
         "api_key_rotate",

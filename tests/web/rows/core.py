@@ -59,6 +59,8 @@ ROWS = [
     Row("key_rotate", "POST", "sign-in found-one 200 away 403 403 404 404", key_id, an_overlap),
     Row("key_test", "POST", "sign-in found-one 200 200 403 200 404 404", key_id, a_trial),
     Row("key_revocation", "GET", "sign-in found-one 200 200 403 200 404 404", key_id),
+    Row("limits", "GET", "sign-in found-one 200 200 403 200 200 200"),
+    Row("limits_of_key", "GET", "sign-in found-one 200 200 403 200 404 404", key_id),
     Row("key_revoke", "POST", "sign-in found-one away away 403 403 404 404", key_id),
     Row("organization", "GET", MEMBERS),
     Row("organization", "POST", "sign-in found-one away 403 403 403 away away", body=a_region),
