@@ -67,7 +67,7 @@ def index(request: HttpRequest) -> HttpResponse:
         context: dict[str, Any] = {
             "page": page,
             "rows": [(key, uses.get(key.sha256, KeyUse())) for key in rows],
-            "text": text,
+            "words": text,
             "more": _query(text=text, page=str(page.number) if page.number > 1 else ""),
             "pages": f"{_query(key=asked, text=text)}&" if asked or text else "",
         }

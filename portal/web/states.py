@@ -53,8 +53,8 @@ KEY = {
 }
 ALIAS = {
     "known": _state("ok", "ok", pgettext_lazy("alias", "In use")),
-    "lost": _state("warn", "warn", _("Its model or endpoint is gone")),
-    "hidden": _state("warn", "warn", _("Real now: means the model or endpoint of this name")),
+    "lost": _state("warn", "warn", _("Its target is gone")),
+    "hidden": _state("warn", "warn", _("Hidden by a real name")),
 }
 # How a key stands at the gateway, as its limits page says it.
 LIMITS = {
@@ -64,7 +64,7 @@ LIMITS = {
     "unpublished": _state("info", "wait", _("Not known to the gateway yet")),
     "revoked": _state("", "off", _("Revoked")),
     "expired": _state("", "off", _("Expired")),
-    "ended": _state("", "off", _("Refused: project or organization has ended")),
+    "ended": _state("", "off", _("Project or organization ended")),
 }
 SEVERITY = {
     "info": _state("info", "info", pgettext_lazy("notice", "For information")),

@@ -63,12 +63,12 @@ def test_says_what_became_of_a_name(world: World) -> None:
     alias, alice = an_alias(world), browser(world.cast.alice)
     with rls.tenant(world.cast.firm.pk):
         ModelAlias.objects.filter(pk=alias.pk).update(target="alt")
-    assert "Its model or endpoint is gone" in page(alice, world)
+    assert "Its target is gone" in page(alice, world)
 
     with rls.tenant(world.cast.firm.pk):
         Endpoint.objects.filter(pk=world.endpoint.pk).update(name=alias.name.upper())
 
-    assert "Real now" in page(alice, world)
+    assert "Hidden by a real name" in page(alice, world)
 
 
 def test_who_may_not_change_sees_the_names(world: World) -> None:

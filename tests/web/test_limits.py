@@ -218,6 +218,7 @@ def test_says_that_the_counters_do_not_answer(
         budgets.admission.cache_clear()
 
     assert "no request is admitted at all" in page and "Requests this minute – / 60" in page
+    assert 'type="search" maxlength="60" value="">' in page
     assert "₩100,000,000" in page  # the limit that was set; nobody knows what is used
     assert (told["state"], told["at"], told["requests_a_minute"]["limit"]) == ("away", None, 60)
     assert told["budgets"][0]["limit_won"] == "100000000.000000"
@@ -263,7 +264,7 @@ def test_a_key_of_a_suspended_organization_has_ended(world: World, alice: Client
     newer = msgspec.structs.replace(grant, number=grant.number + 1)
     budgets.admission().publish_grants([(world.key.sha256, newer, True)])
 
-    assert "project or organization has ended" in text(alice)
+    assert "Project or organization ended" in text(alice)
     assert call(world)["state"] == "ended"
 
 
@@ -375,6 +376,6 @@ def test_names_models_by_all_their_names(world: World, alice: Client) -> None:
     page, told = text(alice), call(world)
 
     assert {"model": CHAT, "names": sorted([alias.name, CHAT])} in told["models"]
-    assert alias.name in page and f"all of them mean {CHAT}" in page
+    assert alias.name in page and f"→ {CHAT}" in page
     assert told["sites"] == [world.site.code] and world.site.name_en in page
     assert (told["region"], told["replay_seconds"]) == ("", 0)
