@@ -80,7 +80,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 def read(cell: int, sha256s: Sequence[str], *, whole: str = "") -> Command:
     """Ask how keys stand; ``whole`` is the one whose grant is wanted as well."""
-    return ("FCALL", "read_limits_1", 1, tag(cell), whole, *sha256s)
+    return ("FCALL", "read_limits_2", 1, tag(cell), whole, *sha256s)
 
 
 def reading(reply: Any) -> Reading:

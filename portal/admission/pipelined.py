@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -17,19 +18,26 @@ from portal.admission import library
 from portal.admission.calls import AdmissionUnavailable, Command
 
 TIMEOUT_SECONDS = 0.3
+TICK_SECONDS = 0.02  # so much later than its time a call may be given up
 STALL_SECONDS = 5.0  # nothing came for so long while calls wait: connect anew
 MOST_WAITING = 10_000  # calls in flight, given up ones included; more are refused at once
 _TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 
 
+_pack = cast(Callable[[tuple[object, ...]], bytes], hiredis.pack_command)  # its types are narrower
+
+
 def pack(command: Command) -> bytes:
     """RESP2 bytes of one command."""
-    parts = [b"*%d\r\n" % len(command)]
-    for item in command:
+    try:
+        return _pack(command)
+    except UnicodeEncodeError:
         # a lone surrogate of a client's JSON becomes "?": no name that anybody published
-        raw = item if isinstance(item, bytes) else str(item).encode(errors="replace")
-        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(parts)
+        return _pack(tuple(_without_surrogates(one) for one in command))
+
+
+def _without_surrogates(item: str | bytes | int) -> str | bytes | int:
+    return item.encode(errors="replace") if isinstance(item, str) else item
 
 
 class _Wire(asyncio.Protocol):
@@ -37,7 +45,8 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self, lost: asyncio.Future[None]) -> None:
         self.reader = hiredis.Reader()
-        self.waiting: deque[asyncio.Future[Any]] = deque()
+        self.waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
+        self.ticking = False
         self.out: list[bytes] = []
         self.transport: asyncio.Transport | None = None
         self.loop = asyncio.get_running_loop()
@@ -54,7 +63,7 @@ class _Wire(asyncio.Protocol):
             reply = self.reader.gets()
             if reply is False:
                 return
-            future = self.waiting.popleft()
+            future, _ = self.waiting.popleft()
             if future.done():
                 continue  # its caller gave up waiting
             if isinstance(reply, hiredis.ReplyError):
@@ -63,26 +72,40 @@ class _Wire(asyncio.Protocol):
                 future.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for future in self.waiting:
+        for future, _ in self.waiting:
             if not future.done():
                 future.set_exception(AdmissionUnavailable("The connection to Valkey was lost."))
         self.waiting.clear()
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def send(self, raw: bytes) -> asyncio.Future[Any]:
+    def send(self, raw: bytes, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
         if self.lost.done():
             raise AdmissionUnavailable("The connection to Valkey was lost.")
         if len(self.waiting) >= MOST_WAITING:
             raise AdmissionUnavailable("Too many calls wait for Valkey.")
         future: asyncio.Future[Any] = self.loop.create_future()
+        now = self.loop.time()
         if not self.waiting:
-            self.heard_at = self.loop.time()  # from here on it owes an answer
-        self.waiting.append(future)
+            self.heard_at = now  # from here on it owes an answer
+        self.waiting.append((future, now + seconds))
+        if not self.ticking:
+            self.ticking = True
+            self.loop.call_later(TICK_SECONDS, self._tick)
         if not self.out:
             self.loop.call_soon(self._flush)
         self.out.append(raw)
         return future
+
+    def _tick(self) -> None:
+        """One clock for all who wait: a timer for each call would cost more than the call."""
+        now = self.loop.time()
+        for future, until in self.waiting:
+            if until <= now and not future.done():
+                future.set_exception(AdmissionUnavailable("Valkey did not answer in time."))
+        self.ticking = bool(self.waiting)
+        if self.ticking:
+            self.loop.call_later(TICK_SECONDS, self._tick)
 
     def is_stalled(self) -> bool:
         """Whether the server owes answers and has been silent for long."""
@@ -112,6 +135,7 @@ class Connection:
         self.user = unquote(parts.username or "")
         self.database = parts.path.strip("/") or "0"
         self.run_id = ""
+        self.has_functions = False  # ours, of this build; see ``load_functions``
         self.on_connect: list[Command] = []
         self._wire: _Wire | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -132,16 +156,39 @@ class Connection:
     def connected(self) -> bool:
         return self._wire is not None and not self._wire.lost.done()
 
-    async def ask(self, command: Command, timeout: float = TIMEOUT_SECONDS) -> Any:  # noqa: ASYNC109
-        """The reply, or ``AdmissionUnavailable`` after at most ``timeout`` seconds."""
+    def post(self, command: Command, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
+        """A future reply; ``AdmissionUnavailable`` in it after about ``seconds``, or at once."""
         wire = self._wire
         if wire is None:
             raise AdmissionUnavailable("Valkey is not connected.")
-        future = wire.send(pack(command))
+        return wire.send(pack(command), seconds)
+
+    async def ask(self, command: Command, timeout: float = TIMEOUT_SECONDS) -> Any:  # noqa: ASYNC109
+        """The reply, or ``AdmissionUnavailable`` after about ``timeout`` seconds."""
+        return await self.post(command, timeout)
+
+    async def load_functions(self) -> None:
+        """Ours, where the server has none of this version; others are never replaced from here.
+        ``AdmissionUnavailable`` if it has some of another build: the publisher loads the right
+        ones when it starts."""
         try:
-            return await asyncio.wait_for(future, timeout)
-        except TimeoutError:
-            raise AdmissionUnavailable("Valkey did not answer in time.") from None
+            found = await self.ask(library.ask_digest(), 2.0)
+        except AdmissionUnavailable as error:
+            if not library.is_missing(str(error)):
+                raise
+            found = await self._load_missing()
+        self.has_functions = library.is_ours(found)
+        if not self.has_functions:
+            raise AdmissionUnavailable("The functions in Valkey are of another build.")
+
+    async def _load_missing(self) -> Any:
+        try:
+            await self.ask(library.load_command(), 2.0)
+        except AdmissionUnavailable as error:
+            if not library.is_forbidden(str(error)):
+                raise
+            raise AdmissionUnavailable("The publisher has not loaded the functions yet.") from None
+        return await self.ask(library.ask_digest(), 2.0)
 
     async def _keep(self) -> None:
         pause = 0.05
@@ -184,16 +231,17 @@ class Connection:
     async def _greet(self, wire: _Wire) -> None:
         if self.password:
             who = (self.user,) if self.user else ()
-            await wire.send(pack(("AUTH", *who, self.password)))
+            await wire.send(pack(("AUTH", *who, self.password)), 2.0)
         if self.database != "0":
-            await wire.send(pack(("SELECT", self.database)))
-        server = (await wire.send(pack(("INFO", "server")))).decode()
-        for line in server.splitlines():
-            if line.startswith("run_id:"):
-                self.run_id = line.removeprefix("run_id:").strip()
+            await wire.send(pack(("SELECT", self.database)), 2.0)
+        server = (await wire.send(pack(("INFO", "server")), 2.0)).decode()
+        fields = dict(line.partition(":")[::2] for line in server.splitlines())
+        if fields.get("run_id", "") != self.run_id:
+            self.run_id = fields["run_id"]
+            self.has_functions = False
         for command in self.on_connect:
             try:
-                await wire.send(pack(command))
+                await wire.send(pack(command), 2.0)
             except AdmissionUnavailable as error:
                 if not library.is_needless(str(error)):
                     raise

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import sys
 
 import msgspec
 import structlog
-import uvicorn
+import uvloop
 
-from portal.gateway.app import App
+from portal.gateway import lifespan, server
 from portal.gateway.config import Config, ConfigMissing, from_environment
-from portal.gateway.server import StrictProtocol
-
-KEEP_ALIVE_SECONDS = 75
 
 
 def _dumps(line: object, **_: object) -> bytes:
@@ -44,27 +42,12 @@ def configure_logs() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
-def serve(config: Config) -> None:
+async def serve(config: Config) -> None:
     """Until SIGTERM; then what is open has ``drain_seconds`` to end."""
-    gc.freeze()  # modules live as long as the process: the collector need not look at them
-    gc.set_threshold(20_000, 50, 50)
-    uvicorn.run(
-        App(config),
-        host=config.host,
-        port=config.port,
-        http=StrictProtocol,
-        loop="uvloop",
-        ws="none",
-        lifespan="on",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=config.drain_seconds,
-        backlog=4096,
-    )
+    stop = asyncio.Event()
+    server.stop_on_signals(stop)
+    async with lifespan.opened(config) as gateway:
+        await server.Server(gateway).serve(stop)
 
 
 def main() -> int:
@@ -75,7 +58,13 @@ def main() -> int:
     except ConfigMissing as missing:
         print(missing, file=sys.stderr)  # noqa: T201
         return 2
-    serve(config)
+    gc.freeze()  # modules live as long as the process: the collector need not look at them
+    gc.set_threshold(20_000, 50, 50)
+    try:
+        uvloop.run(serve(config))
+    except OSError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the folder of the journal, or the port
+        return 1
     return 0
 
 

@@ -7,20 +7,21 @@ of a key costs a second round trip, because its worst case depends on the endpoi
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
-from portal.gateway import errors
-from portal.gateway.asgi import Scope, client_address, header, headers
+from portal.gateway import errors, fields, idempotency
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
+from portal.gateway.request import Request
 from portal.lib.ids import ApiKeyParts, cell_of, mint_request_id, parse_api_key
 from portal.routing.table import EndpointRoutes
 
@@ -32,16 +33,17 @@ TRIES = 3  # when the grant or the endpoint changed between the two round trips
 _log = structlog.get_logger()
 
 
-def key_of(scope: Scope) -> ApiKeyParts:
+def key_of(gateway: Gateway, request: Request) -> ApiKeyParts:
     """The well-formed key of a request, or a 401 that is the same for every reason."""
-    found = headers(scope, b"authorization")
-    query = scope.get("query_string", b"")
-    if len(found) != 1 or not found[0].startswith(b"Bearer ") or b"dure_" in query:
+    found = request.header(b"authorization")
+    if found is None or not found.startswith(b"Bearer ") or b"dure_" in request.query:
         raise errors.invalid_api_key()
-    try:
-        parts = parse_api_key(found[0][7:].decode("ascii"))
-    except UnicodeDecodeError:
-        parts = None
+    parts = gateway.grants.known(hashlib.sha256(found[7:]).hexdigest())
+    if parts is None:
+        try:
+            parts = parse_api_key(found[7:].decode("ascii"))
+        except UnicodeDecodeError:
+            parts = None
     if parts is None:
         raise errors.invalid_api_key()
     return parts
@@ -64,16 +66,19 @@ async def grant_of(gateway: Gateway, key: ApiKeyParts, *, fresh: bool, until: fl
     return copy
 
 
-def check_use(gateway: Gateway, scope: Scope, grant: Grant) -> None:
+def check_use(gateway: Gateway, request: Request, grant: Grant) -> None:
     """Whether this key may call models at all, from this address, for whom the client names:
     clients may name organization and project as they do with OpenAI; then it must be the key's."""
     if not grant.inference:
         raise errors.insufficient_scope()
     if grant.addresses:
-        address = client_address(scope, gateway.config.proxies)
+        address = request.address(gateway.config.proxies)
         if not grant.allows_from(address):
             raise errors.address_not_allowed(address)
-    organization, project = header(scope, b"openai-organization"), header(scope, b"openai-project")
+    organization, project = (
+        request.headers.get(b"openai-organization"),
+        request.headers.get(b"openai-project"),
+    )
     if organization is not None and organization != grant.organization.encode():
         raise errors.other_organization("OpenAI-Organization")
     if project is not None and project != grant.project.encode():
@@ -81,21 +86,22 @@ def check_use(gateway: Gateway, scope: Scope, grant: Grant) -> None:
 
 
 async def _usable(
-    gateway: Gateway, scope: Scope, key: ApiKeyParts, *, fresh: bool, until: float
+    gateway: Gateway, request: Request, key: ApiKeyParts, *, fresh: bool, until: float
 ) -> Grant:
     """The grant, if the key may be used so. Our copy may be older than a wider one: before it
     refuses anybody, it is asked for anew."""
-    grant = await grant_of(gateway, key, fresh=fresh, until=until)
+    grant = None if fresh else gateway.grants.get(key.sha256)
+    if grant is None:
+        grant = await grant_of(gateway, key, fresh=fresh, until=until)
     try:
-        check_use(gateway, scope, grant)
+        check_use(gateway, request, grant)
     except Problem:
         grant = await grant_of(gateway, key, fresh=True, until=until)
-        check_use(gateway, scope, grant)
+        check_use(gateway, request, grant)
     return grant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
+class _Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What is known before admission; ``until`` is a moment of the loop's clock."""
 
     key: ApiKeyParts
@@ -105,10 +111,16 @@ class _Wish:
     route: str
     request_id: str
     until: float
+    again: idempotency.Key | None
 
 
 async def admit(
-    gateway: Gateway, scope: Scope, key: ApiKeyParts, asked: Asked, request_id: str
+    gateway: Gateway,
+    request: Request,
+    key: ApiKeyParts,
+    asked: Asked,
+    request_id: str,
+    again: idempotency.Key | None = None,
 ) -> Call:
     """A hold for the worst case, or a ``Problem`` that says which rule refused."""
     cell = cell_of(key.org_code)
@@ -117,7 +129,7 @@ async def admit(
         raise errors.admission_unavailable(gateway.closed_because())
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
-        grant = await _usable(gateway, scope, key, fresh=turn > 0, until=until)
+        grant = await _usable(gateway, request, key, fresh=turn > 0, until=until)
         if asked.model not in grant.models:
             grant = await grant_of(gateway, key, fresh=True, until=until)
         model = _model(grant, asked)
@@ -125,18 +137,22 @@ async def admit(
         if routes is None:
             await grant_of(gateway, key, fresh=True, until=until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
+        if asked.optional:
+            fields.check_engines(asked.optional, routes.targets, grant.sites)
+        gateway.waiting.check(model.endpoint, grant.organization)
         wish = _Wish(
             key=key,
             cell=cell,
             epoch=epoch,
             asked=asked,
-            route=scope["path"],
+            route=request.path,
             request_id=request_id if turn == 0 else mint_request_id(),
             until=until,
+            again=again,
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
-            address = client_address(scope, gateway.config.proxies)
+            address = request.address(gateway.config.proxies)
             gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
             return call
     raise errors.admission_unavailable("the key is being changed.")
@@ -185,6 +201,7 @@ async def _hold(
         tokens_out=tokens_out,
         grant_number=grant.number,
         kind=wish.asked.kind,
+        mark=wish.again.mark if wish.again is not None else None,
     )
     admitted = await _ask(gateway, command, wish)
     checked = (grant.inference, grant.addresses)
@@ -210,6 +227,7 @@ async def _hold(
         routes=routes,
         admitted=admitted,
         max_tokens=tokens_out,
+        again=wish.again,
     )
 
 
@@ -229,4 +247,6 @@ async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
             gateway.grants.forget(wish.key.sha256)
         if refusal.reason in ("closed", "clock_skew", "budget_unknown"):
             _log.error("admission.refused", request_id=wish.request_id, because=refusal.reason)
+        if refusal.reason.startswith("idempotency_"):
+            raise idempotency.problem_of(refusal, gateway.config.receipts) from None
         raise errors.of_refusal(refusal, wish.asked.model) from None

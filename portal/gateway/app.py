@@ -1,4 +1,4 @@
-"""The ASGI application: routes to stages, and one line of log for each request.
+"""Routes to stages, and one line of log for each request.
 
 Every route that reaches a site goes through ``_infer``: key, body, hold, answer. There is no
 other way, so there is no inference that is not metered.
@@ -13,14 +13,25 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from portal.gateway import admit, asgi, bodies, chat, embeddings, errors, forward, lifespan, pages
-from portal.gateway.asgi import ClientLeft, Receive, Scope, Send
+from portal.gateway import (
+    admit,
+    bodies,
+    chat,
+    completions,
+    embeddings,
+    errors,
+    forward,
+    idempotency,
+    pages,
+    rerank,
+    responses,
+)
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
-from portal.gateway.client import Client
-from portal.gateway.config import Config
+from portal.gateway.client import Client, ClientLeft, lines
 from portal.gateway.errors import Problem
 from portal.gateway.gateway import Gateway
+from portal.gateway.request import Request
 from portal.lib.ids import mint_request_id
 
 _log = structlog.get_logger()
@@ -37,74 +48,77 @@ class Inference:
 class Page:
     """A free route: what it shows."""
 
-    show: Callable[[Gateway, Scope], Awaitable[pages.Shown]]
+    show: Callable[[Gateway, Request], Awaitable[pages.Shown]]
 
 
 ROUTES: dict[str, tuple[str, Inference | Page]] = {
     "/v1/chat/completions": ("POST", Inference(chat.read)),
+    "/v1/completions": ("POST", Inference(completions.read)),
     "/v1/embeddings": ("POST", Inference(embeddings.read)),
+    "/v1/rerank": ("POST", Inference(rerank.read)),
+    "/v1/responses": ("POST", Inference(responses.read)),
     "/v1/models": ("GET", Page(pages.models)),
     "/health": ("GET", Page(pages.health)),
     "/ready": ("GET", Page(pages.ready)),
     "/metrics": ("GET", Page(pages.metrics)),
 }
 
+ONE_MODEL = ("GET", Page(pages.model))  # its name is the rest of the path
+
 
 @dataclass(slots=True)
 class _Visit:
     """One request at the door."""
 
-    scope: Scope
-    receive: Receive
     client: Client
+    request: Request
     request_id: str = field(default_factory=mint_request_id)
     began: float = field(default_factory=time.monotonic)
     call: Call | None = None
-    body_read: bool = False
 
 
-class App:
-    """One gateway; it exists between start-up and shutdown."""
+def look(gateway: Gateway, request: Request) -> None:
+    """At a request's head, before its body is read: ``Problem`` if it can be refused already."""
+    method, route = _find(request)
+    if request.method != method and (request.method, method) != ("HEAD", "GET"):
+        raise Problem(
+            405,
+            "method_not_allowed",
+            f"Only {method} is answered at this address.",
+            headers=((b"allow", method.encode()),),
+        )
+    if isinstance(route, Inference):
+        if not gateway.shedding.admits(len(gateway.clients)):
+            raise errors.overloaded(gateway.config.most_open)
+        request.key = admit.key_of(gateway, request)
+        bodies.check_headers(request)
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.gateway: Gateway | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await lifespan.live(self, receive, send)
-        elif scope["type"] == "http" and self.gateway is not None:
-            await _visit(self.gateway, _Visit(scope, receive, Client(receive, send)))
-
-
-async def _visit(gateway: Gateway, visit: _Visit) -> None:
+async def visit(gateway: Gateway, client: Client) -> None:
     """Answer, whatever happens, and say so in the log."""
-    client = visit.client
+    seen = _Visit(client, client.request)
     try:
-        status = await _route(gateway, visit)
+        status = await _route(gateway, seen)
     except Problem as problem:
-        status = await _refuse(visit, problem)
+        status = _refuse(seen, problem)
     except ClientLeft:
         status = 499
     except asyncio.CancelledError:
-        if client.left:
-            raise  # stuck: nothing more is written to it
-        status = await _refuse(visit, errors.admission_unavailable("this gateway is stopping."))
+        status = _refuse(seen, errors.admission_unavailable("this gateway is stopping."))
     except Exception:
-        _log.exception("request.failed", request_id=visit.request_id)
-        status = await _refuse(visit, _our_fault())
-    _note(gateway, visit, status)
+        _log.exception("request.failed", request_id=seen.request_id)
+        status = _refuse(seen, _our_fault())
+    _note(gateway, seen, status)
 
 
-async def _refuse(visit: _Visit, problem: Problem) -> int:
-    client = visit.client
+def _refuse(seen: _Visit, problem: Problem) -> int:
+    client = seen.client
     if client.started and not client.finished:
-        await client.finish(problem.event())
+        # Only a stream is begun, and only calls stream: the call is there.
+        client.finish(seen.call.error_event(problem) if seen.call else problem.event())
     elif not client.started:
-        if not visit.body_read and problem.status != 408:
-            await asgi.discard_body(visit.scope, visit.receive)
-        more = [*problem.headers, (b"x-request-id", visit.request_id.encode())]
-        await client.answer(problem.status, problem.body(), more)
+        headers = lines(problem.headers) + b"x-request-id: %b\r\n" % seen.request_id.encode()
+        client.answer(problem.status, problem.body(), headers)
     return problem.status
 
 
@@ -114,71 +128,67 @@ def _our_fault() -> Problem:
     )
 
 
-async def _route(gateway: Gateway, visit: _Visit) -> int:
-    scope = visit.scope
-    found = ROUTES.get(scope["path"])
+def _find(request: Request) -> tuple[str, Inference | Page]:
+    found = ROUTES.get(request.path)
+    if found is None and request.path.startswith("/v1/models/"):
+        found = ONE_MODEL
     if found is None:
         raise Problem(404, "unknown_url", "There is nothing at this address. See /v1/models.")
-    method, route = found
-    if scope["method"] != method:
-        raise Problem(
-            405,
-            "method_not_allowed",
-            f"Only {method} is answered at this address.",
-            headers=((b"allow", method.encode()),),
-        )
+    return found
+
+
+async def _route(gateway: Gateway, seen: _Visit) -> int:
+    request = seen.request
+    if request.problem is not None:
+        raise request.problem
+    _, route = _find(request)
     if isinstance(route, Inference):
-        await _infer(gateway, visit, route)
+        await _infer(gateway, seen, route)
         return 200
-    shown = await route.show(gateway, scope)
-    headers = ((b"x-request-id", visit.request_id.encode()),)
-    await asgi.answer(visit.client.send, shown.status, shown.content, headers, shown.kind)
+    shown = await route.show(gateway, request)
+    headers = b"x-request-id: %b\r\n" % seen.request_id.encode()
+    seen.client.answer(shown.status, shown.content, headers, shown.kind)
     return shown.status
 
 
-async def _infer(gateway: Gateway, visit: _Visit, route: Inference) -> None:
-    """Key → body → hold → answer."""
-    if len(gateway.clients) >= gateway.config.most_open:
-        raise errors.overloaded(gateway.config.most_open)
-    task = asyncio.current_task()
-    assert task is not None
-    gateway.clients[task] = visit.client
+async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
+    """Key (read with the head) → body → hold → answer."""
+    request = seen.request
+    assert request.key is not None
+    asked = route.read(request.body)
+    again = idempotency.read(request, request.key.sha256)
+    request.body = b""
     try:
-        key = admit.key_of(visit.scope)
-        bodies.check_headers(visit.scope)
-        content = await asgi.read_body(visit.scope, visit.receive, gateway.config)
-        visit.body_read = True
-        asked = route.read(content)
-        visit.call = await admit.admit(gateway, visit.scope, key, asked, visit.request_id)
-        await forward.serve(gateway, visit.call, visit.client)
-    finally:
-        del gateway.clients[task]
+        seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id, again)
+    except idempotency.Repeated as repeated:
+        await idempotency.replay(gateway, request.key, again, repeated, seen.client)
+        return
+    await forward.serve(gateway, seen.call, seen.client)
 
 
-def _note(gateway: Gateway, visit: _Visit, status: int) -> None:
+def _note(gateway: Gateway, seen: _Visit, status: int) -> None:
     """Ids, times and counts; never a word of a prompt, never a key, never a foreign path."""
-    path = visit.scope["path"]
+    path = seen.request.path
     route = path if path in ROUTES else "other"
-    gateway.metrics.add("dure_requests_total", route=route, status=str(status))
+    seconds = time.monotonic() - seen.began
+    gateway.metrics.request(route, status, seconds)
     line: dict[str, object] = {
-        "request_id": visit.request_id,
+        "request_id": seen.request_id,
         "route": route,
         "status": status,
-        "ms": round((time.monotonic() - visit.began) * 1000, 2),
+        "ms": round(seconds * 1000, 2),
     }
-    call = visit.call
+    call = seen.call
     if call is not None and call.target is not None:
-        line |= {"site": call.target.site, "attempts": call.attempts}
+        line["site"] = call.target.site
+        line["attempts"] = call.attempts
         if call.first_byte_at_ms is not None:
             line["first_byte_ms"] = call.first_byte_at_ms - call.admitted.at_ms
         if call.counts is not None:
             counts = call.counts
-            line |= {
-                "tokens_in": counts.tokens_in,
-                "tokens_out": counts.tokens_out,
-                "counted": counts.counted,
-                "outcome": call.outcome,
-            }
-            gateway.metrics.add("dure_tokens_total", counts.tokens_in, direction="in")
-            gateway.metrics.add("dure_tokens_total", counts.tokens_out, direction="out")
-    _log.info("request", **line)
+            line["tokens_in"] = counts.tokens_in
+            line["tokens_out"] = counts.tokens_out
+            line["counted"] = counts.counted
+            line["outcome"] = call.outcome
+            gateway.metrics.tokens(counts.tokens_in, counts.tokens_out)
+    gateway.access_log.note(line)

@@ -1,71 +1,151 @@
-"""The client's side of an exchange: whether anything was sent, and whether it is still there."""
+"""The client's side of an exchange: what was sent to it, and whether it is still there."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from portal.gateway.asgi import JSON, Receive, Send
 from portal.gateway.errors import Header
 
-WATCH_AFTER_SECONDS = 0.05  # quick answers need nobody to watch
+if TYPE_CHECKING:
+    from portal.gateway.connection import Connection
+    from portal.gateway.request import Request
+
+JSON = b"application/json"
+STATUS_LINES = {
+    one.value: b"HTTP/1.1 %d %b\r\n" % (one.value, one.phrase.encode()) for one in HTTPStatus
+}
+
+
+class ClientLeft(Exception):
+    """The client closed its connection; nobody is there to be answered."""
+
+
+class _Date:
+    """The ``date`` line of this second."""
+
+    def __init__(self) -> None:
+        self.second = 0
+        self.line = b""
+
+    def now(self) -> bytes:
+        second = int(time.time())
+        if second != self.second:
+            self.second = second
+            self.line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+        return self.line
+
+
+_date = _Date()
+
+
+def lines(headers: Iterable[Header]) -> bytes:
+    """Headers as they are sent."""
+    return b"".join([b"%b: %b\r\n" % one for one in headers])
+
+
+def head(status: int, headers: bytes, *, keep_alive: bool) -> bytes:
+    """The head of an answer, up to its blank line; ``headers`` are whole lines."""
+    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+    return b"%b%b%b%b" % (STATUS_LINES[status], _date.now(), headers, end)
 
 
 class Client:
-    """``started`` decides whether an attempt may be repeated. Close it, whatever happens."""
+    """``started`` decides whether an attempt may be repeated."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    __slots__ = (
+        "_connection",
+        "_loop",
+        "_on_leave",
+        "finished",
+        "left",
+        "request",
+        "started",
+        "task",
+        "writing_since",
+    )
+
+    def __init__(self, connection: Connection, request: Request) -> None:
+        self.request = request
         self.started = False
         self.finished = False
         self.left = False
         self.writing_since = 0.0  # of the loop's clock; 0: not waiting for the client
-        self._receive = receive
-        self.send = send
-        self._loop = asyncio.get_running_loop()
-        self._watch: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self.task: asyncio.Task[None] | None = None  # that answers it
+        self._connection = connection
+        self._loop = connection.loop
+        self._on_leave: Callable[[], None] | None = None
 
-    async def start(self, status: int, headers: Iterable[Header]) -> None:
-        """The head of a stream. From here on nothing is repeated."""
+    def start(self, status: int, headers: bytes) -> None:
+        """The head of a stream; ``headers`` are whole lines. From here on nothing is repeated."""
         self.started = True
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        if self.request.old:  # HTTP/1.0 knows no chunks: the end of the connection ends the answer
+            self.request.keep_alive = False
+        else:
+            headers += b"transfer-encoding: chunked\r\n"
+        self._send(head(status, headers, keep_alive=self._stays))
 
-    async def write(self, content: bytes) -> None:
-        """Waits while the client is slow."""
-        self.writing_since = self._loop.time()
-        await self.send({"type": "http.response.body", "body": content, "more_body": True})
-        self.writing_since = 0.0
+    def write(self, content: bytes) -> None:
+        """A piece of a stream. While ``behind``, wait for ``caught_up`` before the next."""
+        self._send(content if self.request.old else b"%x\r\n%b\r\n" % (len(content), content))
 
-    async def finish(self, content: bytes) -> None:
+    @property
+    def behind(self) -> bool:
+        """Whether the client is slow, or gone."""
+        return self._connection.paused or self.left
+
+    async def caught_up(self) -> None:
+        """Until the client has taken what was sent. ``ClientLeft`` if it is gone."""
+        if self._connection.paused:
+            self.writing_since = self._loop.time()
+            await self._connection.drained()
+            self.writing_since = 0.0
+        if self.left:
+            raise ClientLeft
+
+    def finish(self, content: bytes) -> None:
         """The last bytes of a stream."""
         self.finished = True
-        self.writing_since = self._loop.time()
-        await self.send({"type": "http.response.body", "body": content})
-        self.writing_since = 0.0
+        framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content) if content else b"0\r\n\r\n"
+        self._send(content if self.request.old else framed)
 
-    async def answer(self, status: int, content: bytes, headers: Iterable[Header]) -> None:
-        """A whole answer."""
-        length: Header = (b"content-length", b"%d" % len(content))
-        await self.start(status, [JSON, length, *headers])
-        await self.finish(content)
+    def answer(self, status: int, content: bytes, headers: bytes, kind: bytes = JSON) -> None:
+        """A whole answer; ``headers`` are whole lines."""
+        self.started = self.finished = True
+        headers = b"content-type: %b\r\ncontent-length: %d\r\n%b" % (kind, len(content), headers)
+        begin = head(status, headers, keep_alive=self._stays)
+        self._send(begin if self.request.method == "HEAD" else begin + content)
 
     def watch(self, on_leave: Callable[[], None]) -> None:
         """Call ``on_leave`` when the client closes its connection before the end."""
-        self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin_watch, on_leave)
+        self._on_leave = on_leave
 
-    def _begin_watch(self, on_leave: Callable[[], None]) -> None:
-        self._watch = self._loop.create_task(self._until_gone(on_leave), name="client")
-
-    async def _until_gone(self, on_leave: Callable[[], None]) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        if not self.finished:
-            self.left = True
-            on_leave()
+    def gone(self) -> None:
+        """The connection was closed."""
+        self.left = not self.finished
+        if self.left and self._on_leave is not None:
+            self._on_leave()
 
     def close(self) -> None:
         """Watch no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watch is not None:
-            self._watch.cancel()
+        self._on_leave = None
+
+    def abandon(self) -> None:
+        """Cut it off: it takes nothing any more."""
+        self._connection.abort()
+
+    def done(self) -> None:
+        """Nothing more is said to it about this request."""
+        self._connection.answered(self)
+
+    @property
+    def _stays(self) -> bool:
+        return self.request.keep_alive and self._connection.stays
+
+    def _send(self, content: bytes) -> None:
+        if not self.left:
+            self._connection.send(content)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from portal.admission import calls, keys, library
+from portal.admission import calls, keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.gateway.errors import Problem
 from portal.lib.ids import CELLS
@@ -61,11 +61,10 @@ def _ended() -> Problem:
 
 
 async def keep_beating(gateway: Gateway) -> None:
-    """Each second: demand and last uses told, leases that ran out ended, clients that are stuck
-    cut off, and connections to what left the table closed."""
+    """Each second: demand and last uses told, leases that ran out ended, and connections to what
+    left the table closed."""
     while True:
         await asyncio.sleep(1.0)
-        _cut_stuck(gateway)
         gateway.pool.forget(gateway.table.urls)
         try:
             await _tell_demand(gateway)
@@ -76,7 +75,8 @@ async def keep_beating(gateway: Gateway) -> None:
 
 
 async def _tell_demand(gateway: Gateway) -> None:
-    second = gateway.traffic.take(time.time_ns() // 1_000_000)
+    now = asyncio.get_running_loop().time()
+    second = gateway.traffic.take(time.time_ns() // 1_000_000, gateway.waiting.counts(), now)
     command = ("HSET", keys.DEMAND, gateway.config.gateway_id, demand.encode(second))
     await gateway.valkey.ask(command, 1.0)
 
@@ -97,14 +97,6 @@ async def expire(gateway: Gateway) -> None:
         *(gateway.valkey.ask(calls.expire(cell), 1.0) for cell in range(CELLS)),
         return_exceptions=True,
     )
-
-
-def _cut_stuck(gateway: Gateway) -> None:
-    now = asyncio.get_running_loop().time()
-    for task, client in list(gateway.clients.items()):
-        if client.writing_since and now - client.writing_since > gateway.config.stuck_seconds:
-            client.left = True
-            task.cancel()
 
 
 async def keep_server_ready(gateway: Gateway) -> None:
@@ -128,10 +120,8 @@ async def keep_server_ready(gateway: Gateway) -> None:
 
 
 async def _load_functions(gateway: Gateway) -> None:
-    """Only where they are missing: another release may have loaded newer ones."""
-    listed = await gateway.valkey.ask(("FUNCTION", "LIST", "LIBRARYNAME", "dure_admission_*"), 2.0)
-    if not listed:
-        await gateway.valkey.ask(library.load_command(), 2.0)
+    """Only where they are missing; /ready is false where they are of another build."""
+    await gateway.valkey.load_functions()
 
 
 async def _replay(gateway: Gateway) -> None:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 
 import structlog
 
 from portal.gateway import leases
-from portal.gateway.asgi import Receive, Send
+from portal.gateway.config import Config
 from portal.gateway.gateway import Gateway, build
-
-if TYPE_CHECKING:
-    from portal.gateway.app import App
 
 ADOPT_SECONDS = 10.0
 END_SECONDS = 5.0
@@ -26,20 +23,16 @@ END_SECONDS = 5.0
 _log = structlog.get_logger()
 
 
-async def live(app: App, receive: Receive, send: Send) -> None:
-    """ASGI's lifespan protocol."""
-    await receive()
-    try:
-        gateway = build(app.config)
-    except OSError as error:
-        await send({"type": "lifespan.startup.failed", "message": str(error)})
-        return
+@asynccontextmanager
+async def opened(config: Config) -> AsyncIterator[Gateway]:
+    """The gateway between its start and its end. ``OSError`` if the journal's folder cannot be
+    written."""
+    gateway = build(config)
     keepers = await _open(gateway)
-    app.gateway = gateway
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    await _close(gateway, keepers)
-    await send({"type": "lifespan.shutdown.complete"})
+    try:
+        yield gateway
+    finally:
+        await _close(gateway, keepers)
 
 
 async def _open(gateway: Gateway) -> list[asyncio.Task[None]]:
@@ -55,7 +48,11 @@ async def _open(gateway: Gateway) -> list[asyncio.Task[None]]:
         _keeper("settle", gateway.settler.keep_settling()),
         _keeper("journal", gateway.journal.keep_syncing()),
         _keeper("renew", leases.keep_renewing(gateway)),
+        _keeper("shedding", gateway.shedding.keep_watching()),
+        _keeper("waiting", gateway.waiting.keep_looking()),
         _keeper("beat", _beat(gateway)),
+        _keeper("time", gateway.pool.keep_time()),
+        _keeper("log", gateway.access_log.keep_writing()),
     ]
 
 
@@ -79,8 +76,6 @@ def _ended(task: asyncio.Task[None]) -> None:
 
 async def _close(gateway: Gateway, keepers: list[asyncio.Task[None]]) -> None:
     gateway.draining = True
-    if gateway.clients:  # cancelled by the server: they end themselves
-        await asyncio.wait(gateway.clients, timeout=END_SECONDS)
     if not await gateway.settler.drain(END_SECONDS):
         _log.warning("settle.left_to_journal", settlements=gateway.journal.waiting)
     for keeper in keepers:
@@ -89,3 +84,4 @@ async def _close(gateway: Gateway, keepers: list[asyncio.Task[None]]) -> None:
     gateway.pool.close()
     await gateway.valkey.stop()
     gateway.journal.close()
+    gateway.access_log.write()

@@ -1,159 +1,127 @@
-"""uvicorn's HTTP/1.1 protocol, made stricter: what two parsers could read differently is refused.
-
-Headers: at most 32 KiB within 10 s, one ``Host``, framing that is beyond doubt; trailers are
-ignored. Every refusal has OpenAI's shape and closes the connection.
-"""
+"""Listening, and the life of all connections: swept each half second, drained at the end."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+from typing import TYPE_CHECKING
 
-import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import structlog
 
+from portal.gateway import app
+from portal.gateway.client import Client
+from portal.gateway.config import Config
+from portal.gateway.connection import Connection
 from portal.gateway.errors import Problem
+from portal.gateway.request import Request
 
-HEADER_BYTES = 32768
-HEADER_COUNT = 100
-URL_BYTES = 8192
-HEADER_SECONDS = 10.0
-CHUNK_OVERHEAD = 65536 + HIGH_WATER_LIMIT
+if TYPE_CHECKING:
+    from portal.gateway.gateway import Gateway
 
-_HEADERS = Problem(
-    431, "headers_too_large", f"Headers are larger than {HEADER_BYTES} bytes or too many."
-)
-_URL = Problem(414, "url_too_long", f"The address is longer than {URL_BYTES} bytes.")
-_SLOW = Problem(408, "request_timeout", f"Headers did not arrive within {HEADER_SECONDS:g} s.")
-_MALFORMED = Problem(400, "malformed_request", "This is not a well-formed HTTP request.")
-_FRAMING = Problem(400, "malformed_request", "Where the request ends is not beyond doubt.")
-_HOST = Problem(400, "malformed_request", "Send exactly one Host header.")
-_TARGET = Problem(400, "malformed_request", "Send the path alone: no whole address, no CONNECT.")
+BACKLOG = 4096
+SWEEP_SECONDS = 0.5
+END_SECONDS = 5.0  # for what was cancelled to say so
+
+_log = structlog.get_logger()
 
 
-class StrictProtocol(HttpToolsProtocol):
-    """One connection of a client."""
+class Server:
+    """All connections of one gateway."""
 
-    _in_headers = True
-    _in_body = False
-    _taken = 0  # header bytes of this request
-    _count = 0
-    _raw = 0  # bytes fed since the headers were complete
-    _body = 0
-    _problem: Problem | None = None
-    _header_timer: asyncio.TimerHandle | None = None
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Connection] = set()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._expect_headers()
+    @property
+    def config(self) -> Config:
+        return self.gateway.config
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
-        super().connection_lost(exc)
+    @property
+    def draining(self) -> bool:
+        return self.gateway.draining
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.transport.is_closing():
-            self._stop_timer()
-            return
-        if self._in_headers:
-            if self._header_timer is None:
-                self._expect_headers()
-            self._raw += len(data)
-            if self._raw > HEADER_BYTES + URL_BYTES:
-                self._refuse(_HEADERS)
-            return
-        self._stop_timer()
-        if not self._in_body:
-            return
-        self._raw += len(data)
-        if self._raw > CHUNK_OVERHEAD + 8 * self._body:
-            self._refuse(_FRAMING)  # endless chunk extensions
+    def look(self, request: Request) -> Problem | None:
+        """At the head of a request: whether it is worth to read its body."""
+        try:
+            app.look(self.gateway, request)
+        except Problem as problem:
+            return problem
+        return None
 
-    def on_message_begin(self) -> None:
-        self._in_headers = True
-        self._taken = self._count = self._raw = self._body = 0
-        super().on_message_begin()
+    def begin(self, client: Client) -> None:
+        """Answer a request; ``answered`` follows, whatever happens."""
+        client.task = asyncio.Task(self._visit(client), loop=self.loop, eager_start=True)
 
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > URL_BYTES:
-            self._stop(_URL)
+    async def _visit(self, client: Client) -> None:
+        self.gateway.clients.add(client)
+        try:
+            await app.visit(self.gateway, client)
+        finally:
+            self.gateway.clients.discard(client)
+            client.done()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_headers:
-            return  # a trailer: never authority for anything
-        self._taken += len(name) + len(value)
-        self._count += 1
-        if self._taken > HEADER_BYTES or self._count > HEADER_COUNT:
-            self._stop(_HEADERS)
-        super().on_header(name, value)
+    def refused(self, problem: Problem) -> None:
+        """A request that never became one."""
+        self.gateway.metrics.request("malformed", problem.status, 0.0)
 
-    def on_headers_complete(self) -> None:
-        self._check_framing()
-        self._in_headers = False
-        self._in_body = True
-        self._raw = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._body += len(body)
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._in_body = False
-
-    def _check_framing(self) -> None:
-        hosts = lengths = encodings = 0
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"content-length":
-                lengths += 1
-                if not value.isdigit():
-                    self._stop(_FRAMING)
-            elif name == b"transfer-encoding":
-                encodings += 1
-                if value.strip().lower() != b"chunked":
-                    self._stop(_FRAMING)
-        old = self.parser.get_http_version() == "1.0"
-        if lengths + encodings > 1 or (encodings and old):
-            self._stop(_FRAMING)
-        if hosts > 1 or (not hosts and not old):
-            self._stop(_HOST)
-        if not self.url.startswith(b"/"):
-            self._stop(_TARGET)
-
-    def _stop(self, problem: Problem) -> None:
-        """Out of the parser: uvicorn then asks for the 400, which says this."""
-        self._problem = problem
-        raise httptools.HttpParserError(problem.code)
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(self._problem or _MALFORMED)
-
-    def _refuse(self, problem: Problem) -> None:
-        self._stop_timer()
-        if self.cycle is not None and self.cycle.response_started:
-            self.transport.close()  # in the middle of an answer nothing can be said
-            return
-        content = problem.body()
-        self.transport.write(
-            b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
-            % (STATUS_LINE[problem.status], len(content), content)
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Listen until ``stop``; then what is open has ``drain_seconds`` to end."""
+        config = self.config
+        listener = await self.loop.create_server(
+            lambda: Connection(self),
+            config.host,
+            config.port,
+            backlog=BACKLOG,
+            reuse_port=config.share_port or None,
         )
-        self.transport.close()
+        sweeper = asyncio.create_task(self._keep_sweeping(), name="sweep")
+        try:
+            await stop.wait()
+            self.gateway.draining = True
+            await self._drain()
+        finally:
+            sweeper.cancel()
+            listener.close()
+            for connection in list(self.connections):
+                connection.abort()
 
-    def _expect_headers(self) -> None:
-        self._header_timer = self.loop.call_later(HEADER_SECONDS, self._too_slow)
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.sweep(self.loop.time())
 
-    def _too_slow(self) -> None:
-        self._header_timer = None
-        if self._raw or self.cycle is None:
-            self._refuse(_SLOW)
+    def sweep(self, now: float) -> None:
+        """End what has waited for too long."""
+        for connection in list(self.connections):
+            if connection.deadline and connection.deadline < now:
+                connection.too_late()
+        stuck = now - self.config.stuck_seconds
+        for client in list(self.gateway.clients):
+            if client.writing_since and client.writing_since < stuck:
+                client.abandon()
 
-    def _stop_timer(self) -> None:
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [client.task for client in self.gateway.clients if client.task is not None]
+
+    async def _drain(self) -> None:
+        """While answers end, the door stays open, so that a balancer hears that we are not ready;
+        what is new is refused."""
+        until = self.loop.time() + self.config.drain_seconds
+        for connection in list(self.connections):
+            if connection.idle:
+                connection.end()
+        while self.gateway.clients and self.loop.time() < until:
+            await asyncio.wait(self._tasks(), timeout=until - self.loop.time())
+        if tasks := self._tasks():
+            _log.warning("server.cut", answers=len(tasks))
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=END_SECONDS)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT end the program in good order."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)

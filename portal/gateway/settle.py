@@ -10,6 +10,8 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -75,8 +77,11 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         stream=call.asked.stream,
         data_class=call.grant.data_class,
         simulated=call.simulated,
+        waited_ms=call.waited_ms,
     )
-    return Settlement(call.request_id, call.cell, cost, encode(event))
+    tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
+    event_bytes = encode(event)
+    return Settlement(call.request_id, call.cell, cost, event_bytes, tokens=tokens, outcome=outcome)
 
 
 @dataclass(slots=True)
@@ -84,6 +89,7 @@ class _Waiting:
     command: Command
     request_id: str  # of a settlement; empty for a release
     until: float  # of the loop's clock; a settlement has no end
+    then: Command | None = None  # once it was heard; not repeated
 
 
 class Settler:
@@ -95,7 +101,7 @@ class Settler:
         self.metrics = metrics
         self._queue: deque[_Waiting] = deque()
         self._some = asyncio.Event()
-        self._busy = False
+        self._telling = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -138,13 +144,13 @@ class Settler:
             except OSError as error:
                 _log.error("journal.unwritable", because=str(error))
         if call.settlement is not None:
-            self.later(call.settlement)
+            self.later(call.settlement, call.kept)
         else:
             self.release(call.cell, call.request_id)
 
-    def later(self, settlement: Settlement) -> None:
-        """Tell Valkey as soon as it listens."""
-        self._put(_Waiting(_command(settlement), settlement.request_id, float("inf")))
+    def later(self, settlement: Settlement, then: Command | None = None) -> None:
+        """Tell Valkey as soon as it listens; ``then`` is told once it was heard, if it can be."""
+        self._put(_Waiting(_command(settlement), settlement.request_id, float("inf"), then))
 
     def release(self, cell: int, request_id: str) -> None:
         """Free a hold; also after an admit that timed out, which may yet be executed."""
@@ -152,55 +158,67 @@ class Settler:
         self._put(_Waiting(calls.release(cell, request_id), "", until))
 
     def _put(self, waiting: _Waiting) -> None:
-        self._queue.append(waiting)
         self._idle.clear()
-        self._some.set()
+        if self._queue:
+            self._queue.append(waiting)  # Valkey does not listen at the moment
+        else:
+            self._tell(waiting)
+
+    def _tell(self, waiting: _Waiting) -> asyncio.Future[Any] | None:
+        """Begin to tell; ``None`` if nobody listens."""
+        try:
+            reply = self.valkey.post(waiting.command, 1.0)
+        except AdmissionUnavailable:
+            self._miss(waiting)
+            return None
+        self._telling += 1
+        reply.add_done_callback(partial(self._heard, waiting))
+        return reply
+
+    def _heard(self, waiting: _Waiting, reply: asyncio.Future[Any]) -> None:
+        self._telling -= 1
+        if reply.cancelled() or reply.exception() is not None:
+            self._miss(waiting)
+        elif waiting.request_id:
+            self.journal.acknowledge(waiting.request_id)
+            if waiting.then is not None:
+                self._tell(_Waiting(waiting.then, "", 0.0))
+        if not self.waiting:
+            self._idle.set()
+
+    def _miss(self, waiting: _Waiting) -> None:
+        """To be told again; what comes after it waits behind it."""
+        self.metrics.repeats(1)
+        if waiting.until > asyncio.get_running_loop().time():
+            self._queue.append(waiting)
+            self._some.set()
+        elif not self.waiting:
+            self._idle.set()
 
     async def keep_settling(self) -> None:
-        """Until cancelled. One batch at a time; longer pauses while Valkey does not listen."""
+        """Tell again what was not heard, with longer pauses while Valkey does not listen; until
+        cancelled."""
         pause = SHORTEST_PAUSE
         while True:
             await self._some.wait()
             self._some.clear()
-            if await self._tell_all():
-                pause = SHORTEST_PAUSE
-                continue
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = SHORTEST_PAUSE if await self._tell_all() else min(pause * 2, LONGEST_PAUSE)
 
     async def _tell_all(self) -> bool:
         """Whether everything that waited was heard."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            self._busy = True
-            try:
-                heard = await asyncio.gather(*(self._tell(one) for one in batch))
-            finally:
-                self._busy = False
-            missed = [one for one, was_heard in zip(batch, heard, strict=True) if not was_heard]
-            if missed:
-                now = asyncio.get_running_loop().time()
-                for one in missed:
-                    if one.until > now:
-                        self._put(one)
-                self.metrics.add("dure_settle_repeats_total", len(missed))
+            replies = [reply for one in batch if (reply := self._tell(one)) is not None]
+            heard = await asyncio.gather(*replies, return_exceptions=True)
+            if len(heard) < len(batch) or any(isinstance(one, Exception) for one in heard):
                 return False
-        self._idle.set()
-        return True
-
-    async def _tell(self, waiting: _Waiting) -> bool:
-        try:
-            await self.valkey.ask(waiting.command, 1.0)
-        except AdmissionUnavailable:
-            return False
-        if waiting.request_id:
-            self.journal.acknowledge(waiting.request_id)
         return True
 
     @property
     def waiting(self) -> int:
         """How many are not heard yet."""
-        return len(self._queue) + int(self._busy)
+        return len(self._queue) + self._telling
 
     async def drain(self, seconds: float) -> bool:
         """Wait until all was heard, at most so long."""
@@ -218,4 +236,6 @@ def _command(settlement: Settlement) -> Command:
         request_id=settlement.request_id,
         cost_micro=settlement.cost_micro,
         event=settlement.event,
+        tokens=settlement.tokens,
+        outcome=settlement.outcome,
     )

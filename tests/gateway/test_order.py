@@ -5,32 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from portal.gateway.app import App
-from portal.gateway.asgi import Message
+from portal.gateway import lifespan
 from portal.gateway.config import Config
+from portal.gateway.connection import Connection
 from portal.gateway.segment import Settlement, unframed
+from portal.gateway.server import Server
 from tests.gateway.world import World
-
-
-@asynccontextmanager
-async def running(app: App) -> AsyncIterator[None]:
-    """The application between its start and its shutdown, as a server would run it."""
-    incoming: asyncio.Queue[Message] = asyncio.Queue()
-    outgoing: asyncio.Queue[Message] = asyncio.Queue()
-    life = asyncio.create_task(app({"type": "lifespan"}, incoming.get, outgoing.put))
-    await incoming.put({"type": "lifespan.startup"})
-    assert (await outgoing.get())["type"] == "lifespan.startup.complete"
-    try:
-        yield
-    finally:
-        await incoming.put({"type": "lifespan.shutdown"})
-        await life
 
 
 def journalled(folder: Path) -> list[str]:
@@ -38,59 +23,66 @@ def journalled(folder: Path) -> list[str]:
     return [one.request_id for part in found for one in part if isinstance(one, Settlement)]
 
 
-BODY = {"model": "smollm2", "messages": [{"role": "user", "content": "x"}]}
+BODIES: dict[str, dict[str, object]] = {
+    "/v1/chat/completions": {"model": "smollm2", "messages": [{"role": "user", "content": "x"}]},
+    "/v1/completions": {"model": "smollm2", "prompt": "x"},
+    "/v1/responses": {"model": "smollm2", "input": "x"},
+}
+ENDINGS = (b"data: [DONE]\n\n", b"}\n\n")  # of chunks, and of a response's events
+COMPLETE = (b'"stop"', b".done", b".completed")  # only behind the settlement
 
 
-def scope_of(world: World) -> dict[str, object]:
-    return {
-        "type": "http",
-        "method": "POST",
-        "path": "/v1/chat/completions",
-        "query_string": b"",
-        "headers": [
-            (b"content-type", b"application/json"),
-            (b"authorization", f"Bearer {world.key}".encode()),
-        ],
-    }
+class Socket(asyncio.Transport):
+    """Notes what is written, and how much stood in the journal at that moment."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self.folder = folder
+        self.sent: list[tuple[bytes, int]] = []
+
+    def write(self, data: Any) -> None:
+        self.sent.append((bytes(data), len(journalled(self.folder))))
+
+    def pause_reading(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
+def request_of(world: World, path: str, body: dict[str, Any]) -> bytes:
+    content = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        f"authorization: Bearer {world.key}\r\ncontent-length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+@pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_journals_before_the_last_byte_leaves(
-    world: World, tmp_path: Path, streaming: bool
+    world: World, tmp_path: Path, streaming: bool, path: str
 ) -> None:
-    app = App(
-        Config(
-            valkey_url=world.valkey_url,
-            seal_keys=os.environ["DURE_SEAL_KEYS"],
-            journal_dir=tmp_path,
-        )
+    config = Config(
+        valkey_url=world.valkey_url, seal_keys=os.environ["DURE_SEAL_KEYS"], journal_dir=tmp_path
     )
-    body = BODY | {"stream": streaming}
-    arrived = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
-    sent: list[tuple[Message, int]] = []
-
-    async def receive() -> Message:
-        if not arrived:
-            await asyncio.Event().wait()
-        return arrived.pop()
-
-    async def send(message: Message) -> None:
-        sent.append((message, len(journalled(tmp_path))))
-
-    async with running(app):
-        gateway = app.gateway
-        assert gateway is not None
+    async with lifespan.opened(config) as gateway:
         while gateway.closed_because():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        await app(scope_of(world), receive, send)
+        connection, socket = Connection(Server(gateway)), Socket(tmp_path)
+        connection.connection_made(socket)
 
-    last, in_journal = sent[-1]
-    assert sent[0][0]["status"] == 200
+        connection.data_received(request_of(world, path, BODIES[path] | {"stream": streaming}))
+        async with asyncio.timeout(5):
+            while connection.client is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    last, in_journal = socket.sent[-1]
+    assert socket.sent[0][0].startswith(b"HTTP/1.1 200")
     assert in_journal == 1
     if streaming:
-        assert last["body"].endswith(b"data: [DONE]\n\n")
-        early = [message["body"] for message, count in sent[1:] if not count]
+        assert last.endswith(ENDINGS[path == "/v1/responses"] + b"\r\n0\r\n\r\n")
+        early = [content for content, count in socket.sent[1:] if not count]
         assert early
-        assert b'"stop"' not in b"".join(early)
+        assert not any(word in b"".join(early) for word in COMPLETE)
     assert len(world.events()) == 1
     assert world.held() == 0

@@ -1,0 +1,52 @@
+"""One JSON line for each request, on standard output, many with one write.
+
+Nothing in it is a secret, a prompt or a tenant's name. A killed process loses the lines of its
+last moment; what must not be lost stands in the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+import msgspec
+
+WRITE_SECONDS = 0.1
+MOST_LINES = 4096  # kept; more are counted and passed over, rather than that requests wait
+
+
+class AccessLog:
+    """Lines that are not written yet."""
+
+    def __init__(self) -> None:
+        self._encoder = msgspec.json.Encoder()
+        self._lines: list[bytes] = []
+        self._lost = 0
+
+    def note(self, line: dict[str, object]) -> None:
+        """A request has ended."""
+        if len(self._lines) >= MOST_LINES:
+            self._lost += 1
+            return
+        line["event"] = "request"
+        line["level"] = "info"
+        line["timestamp"] = time.time()
+        self._lines.append(self._encoder.encode(line))
+
+    async def keep_writing(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            self.write()
+
+    def write(self) -> None:
+        """All lines that wait."""
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._lines.append(self._encoder.encode({"event": "log.lost", "lines": lost}))
+        if self._lines:
+            lines, self._lines = self._lines, []
+            lines.append(b"")
+            sys.stdout.buffer.write(b"\n".join(lines))
+            sys.stdout.buffer.flush()

@@ -1,0 +1,386 @@
+"""One client's connection: HTTP/1.1, its bytes parsed by llhttp, and made stricter: what two
+parsers could read differently is refused.
+
+Headers: at most 32 KiB within 10 s, one ``Host``, framing that is beyond doubt; trailers are
+ignored. Bodies: bounded in size and time; what is refused before its body is read with it is
+answered as soon as that is safe. Pipelined requests are answered in order, one at a time. Every
+refusal has OpenAI's shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from portal.gateway.client import JSON, Client, head, lines
+from portal.gateway.config import Config
+from portal.gateway.errors import Problem
+from portal.gateway.request import Request
+
+if TYPE_CHECKING:
+    from portal.gateway.server import Server
+
+HEADER_BYTES = 32768
+HEADER_COUNT = 100
+URL_BYTES = 8192
+CHUNK_OVERHEAD = 131072  # chunk sizes and extensions, beside eight times the body
+SLICE_BYTES = 16384  # fed to the parser at once, so that what it keeps to itself is bounded
+READ_ON_BYTES = 65536  # of a refused request's body, so that its connection can be kept
+LINGER_BYTES = 16 << 20
+LINGER_SECONDS = 2.0
+KEEP_ALIVE_SECONDS = 75.0
+
+_HEADERS = Problem(
+    431, "headers_too_large", f"Headers are larger than {HEADER_BYTES} bytes or too many."
+)
+_URL = Problem(414, "url_too_long", f"The address is longer than {URL_BYTES} bytes.")
+_MALFORMED = Problem(400, "malformed_request", "This is not a well-formed HTTP request.")
+_FRAMING = Problem(400, "malformed_request", "Where the request ends is not beyond doubt.")
+_HOST = Problem(400, "malformed_request", "Send exactly one Host header.")
+_TARGET = Problem(400, "malformed_request", "Send the path alone: no whole address, no CONNECT.")
+_EXPECT = Problem(417, "expectation_failed", "Only 'Expect: 100-continue' is understood.")
+_UPGRADE = Problem(
+    400,
+    "upgrade_not_offered",
+    "Upgrades (h2c, WebSocket) are not offered here. Let your client speak HTTP/1.1.",
+)
+
+
+class Connection(asyncio.Protocol):
+    """From the first byte to the last. ``deadline`` is a moment of the loop's clock, looked at
+    by the server; 0 while a request is being answered, which has deadlines of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self.loop = server.loop
+        self.ending = False  # nothing more is begun on it
+        self.paused = False  # the client does not take what was sent
+        self.client: Client | None = None  # being answered
+        self.deadline = self.loop.time() + server.config.header_seconds
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._peer = ""
+        self._reading: Request | None = None
+        self._read: deque[Request] = deque()
+        self._refusal: Problem | None = None  # of the bytes, once everything before is answered
+        self._lingering = False  # nothing that comes is looked at
+        self._drained: asyncio.Future[None] | None = None
+        self._advancing = self._in_body = self._held_back = self._used = False
+        self._url = b""
+        self._parts: list[bytes] = []
+        self._raw = self._body = self._taken = self._count = 0
+
+    @property
+    def config(self) -> Config:
+        return self._server.config
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests."""
+        return self.client is None and not self._read and self._reading is None
+
+    @property
+    def stays(self) -> bool:
+        """Whether there is anything after the answer that is given now."""
+        more = bool(self._read) or self._refusal is not None
+        return more or not (self.ending or self._server.draining)
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if peer else ""
+        self._server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        self._transport = None
+        self.ending = True
+        self._read.clear()
+        self.resume_writing()
+        if self.client is not None:
+            self.client.gone()
+
+    def data_received(self, data: bytes) -> None:
+        if self.ending:
+            self._linger(len(data))
+        elif len(data) <= SLICE_BYTES:
+            self._feed(data)
+        else:
+            view = memoryview(data)
+            for start in range(0, len(data), SLICE_BYTES):
+                if not self.ending:
+                    self._feed(view[start : start + SLICE_BYTES])
+        if self._read and self.client is None:
+            self.advance()
+        if self._read and not self._held_back and self._transport is not None:
+            self._held_back = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    async def drained(self) -> None:
+        """Until the client has taken what was sent, or is gone."""
+        self._drained = self.loop.create_future()
+        await self._drained
+
+    # Requests, one after the other.
+
+    def advance(self) -> None:
+        """Begin what was read, as far as it can be answered at once; then what was refused."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._read and self.client is None and self._transport is not None:
+            request = self._read.popleft()
+            self.deadline = 0.0
+            self.client = Client(self, request)
+            self._server.begin(self.client)
+        self._advancing = False
+        if self.client is not None or self._transport is None:
+            return
+        if self._refusal is not None:
+            self._say(self._refusal)
+        elif self.ending:
+            self._close()
+        elif self._held_back:
+            self._held_back = False
+            self._transport.resume_reading()
+
+    def answered(self, client: Client) -> None:
+        """The end of every answer, whole or not."""
+        self.client = None
+        if not client.finished or not client.request.keep_alive or self._server.draining:
+            self.ending = True
+            self._read.clear()
+        if self._reading is None:
+            seconds = KEEP_ALIVE_SECONDS
+        else:
+            seconds = self.config.body_seconds if self._in_body else self.config.header_seconds
+        self.deadline = self.loop.time() + seconds
+        self.advance()
+
+    def send(self, content: bytes) -> None:
+        """Bytes to the client; they are kept while it is slow (``paused``)."""
+        if self._transport is not None:
+            self._transport.write(content)
+
+    def end(self) -> None:
+        """No further request; at once if nothing is being answered."""
+        self.ending = True
+        if self.client is None:
+            self._close()
+
+    def abort(self) -> None:
+        """At once, whatever was not sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def too_late(self) -> None:
+        """Its deadline has passed."""
+        if self._lingering:
+            self.abort()
+        elif self.client is not None:
+            self.deadline = 0.0  # what is being answered comes first
+        elif self._in_body:
+            self._refuse(_too_slow(self.config.body_seconds, "The request"))
+        elif self._reading is not None or not self._used:
+            self._refuse(_too_slow(self.config.header_seconds, "Headers"))
+        else:
+            self._close()  # kept, and silent
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._reading = Request(self._peer)
+        self._url = b""
+        self._taken = self._count = self._raw = self._body = 0
+        self.deadline = self.loop.time() + self.config.header_seconds
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if len(self._url) > URL_BYTES:
+            self._stop(_URL)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_body or self._reading is None:
+            return  # a trailer: never authority for anything
+        self._taken += len(name) + len(value)
+        self._count += 1
+        if self._taken > HEADER_BYTES or self._count > HEADER_COUNT:
+            self._stop(_HEADERS)
+        if b"_" in name:
+            return  # some proxies read X_Y as X-Y
+        name = name.lower()
+        found = self._reading.headers
+        if name in found:
+            self._reading.repeated.add(name)
+            value = b"%b, %b" % (found[name], value)
+        found[name] = value
+
+    def on_headers_complete(self) -> None:
+        request = self._reading
+        assert request is not None
+        request.method = self._parser.get_method().decode("ascii")
+        request.old = self._parser.get_http_version() == "1.0"
+        length = self._check_framing(request)
+        path, _, request.query = self._url.partition(b"?")
+        request.path = path.decode("ascii", "replace")
+        self._in_body = True
+        self._raw = 0
+        self.deadline = self.loop.time() + self.config.body_seconds
+        request.problem = self._server.look(request)
+        if request.problem is None and length > self.config.body_bytes:
+            request.problem = _too_large(self.config.body_bytes)
+        if request.problem is not None and length > READ_ON_BYTES:
+            self._stop(request.problem)
+        self._expect(request)
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        request = self._reading
+        assert request is not None
+        if request.problem is None:
+            self._parts.append(body)
+            if self._body > self.config.body_bytes:
+                request.problem = _too_large(self.config.body_bytes)
+        if request.problem is not None:
+            self._parts.clear()
+            if self._body > READ_ON_BYTES:
+                self._stop(request.problem)
+
+    def on_message_complete(self) -> None:
+        request, self._reading = self._reading, None
+        assert request is not None
+        if self._parts:
+            request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._parts.clear()
+        request.keep_alive = self._parser.should_keep_alive()
+        if not request.keep_alive:
+            self.ending = True
+        self._in_body = False
+        self._used = True
+        self._read.append(request)
+
+    # What is not beyond doubt.
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.ending = True  # what follows is not ours to read
+            return
+        except httptools.HttpParserError:
+            if not self.ending:
+                self._refuse(self._refusal or _MALFORMED)
+            return
+        if self._reading is None:
+            return
+        self._raw += len(data)
+        if self._in_body:
+            if self._raw > CHUNK_OVERHEAD + 8 * self._body:
+                self._refuse(_FRAMING)  # endless chunk extensions
+        elif self._raw > HEADER_BYTES + URL_BYTES:
+            self._refuse(_HEADERS)
+
+    def _check_framing(self, request: Request) -> int:
+        """The length of the body as far as it is told."""
+        headers, repeated = request.headers, request.repeated
+        length, encoding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
+        if encoding is not None and (
+            length is not None or request.old or encoding.strip().lower() != b"chunked"
+        ):
+            self._stop(_FRAMING)
+        if b"content-length" in repeated or (length is not None and not length.isdigit()):
+            self._stop(_FRAMING)
+        if b"host" in repeated or (b"host" not in headers and not request.old):
+            self._stop(_HOST)
+        if not self._url.startswith(b"/"):
+            self._stop(_TARGET)
+        if self._parser.should_upgrade() and (request.method != "GET" or length or encoding):
+            self._stop(_UPGRADE)  # the parser would not read its body
+        return int(length) if length is not None else 0
+
+    def _expect(self, request: Request) -> None:
+        expectation = request.headers.get(b"expect")
+        if expectation is None or request.old:
+            return
+        if expectation.lower() != b"100-continue":
+            self._stop(_EXPECT)
+        if request.problem is not None:
+            self._stop(request.problem)
+        if self.client is None and not self._read:
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _stop(self, problem: Problem) -> None:
+        """Out of the parser; ``_feed`` then refuses."""
+        self._refusal = problem
+        raise httptools.HttpParserError(problem.code)
+
+    def _refuse(self, problem: Problem) -> None:
+        """Nothing more is read. What came before is answered first."""
+        self._refusal = problem
+        self._reading = None
+        self.ending = True
+        self._parts.clear()
+        if self.client is None and not self._read:
+            self._say(problem)
+
+    def _say(self, problem: Problem) -> None:
+        """The last answer. A connection that is closed while its client still sends is reset, and
+        the answer is lost with it: so what comes is read for a while and thrown away."""
+        self._refusal = None
+        if self._transport is None:
+            return
+        self._server.refused(problem)
+        content = problem.body()
+        headers = b"content-type: %b\r\ncontent-length: %d\r\n" % (JSON, len(content))
+        headers += lines(problem.headers)
+        self._transport.write(head(problem.status, headers, keep_alive=False) + content)
+        self._lingering = True
+        self.deadline = self.loop.time() + LINGER_SECONDS
+        self._raw = 0
+        if self._held_back:
+            self._held_back = False
+            self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """Once everything was sent; a client that does not take it has its time, too."""
+        if self._transport is not None:
+            self.ending = self._lingering = True
+            self.deadline = self.loop.time() + self.config.stuck_seconds
+            self._transport.close()
+
+    def _linger(self, size: int) -> None:
+        if not self._lingering:
+            return
+        self._raw += size
+        if self._raw > LINGER_BYTES:
+            self.abort()
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "request_too_large",
+        f"The request is larger than {limit} bytes. Send less text, or several requests.",
+        more={"limit": limit},
+    )
+
+
+def _too_slow(seconds: float, what: str) -> Problem:
+    return Problem(408, "request_timeout", f"{what} did not arrive within {seconds:g} s.")
