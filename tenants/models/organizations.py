@@ -55,6 +55,9 @@ class Organization(models.Model):
     vouched_at = models.DateTimeField(
         null=True, help_text="When the operator has read the evidence and believed it."
     )
+    region = models.CharField(
+        max_length=24, blank=True, default="", help_text="Where it is; sites there come first."
+    )
     closes_at = models.DateTimeField(null=True, help_text="The owner wants it closed then.")
     closed_at = models.DateTimeField(null=True, help_text="Nothing runs any more; members read.")
 
