@@ -25,12 +25,16 @@ _TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 
 def pack(command: Command) -> bytes:
     """RESP2 bytes of one command."""
-    parts = [b"*%d\r\n" % len(command)]
-    for item in command:
+    packed: Any = command  # hiredis declares a tuple of one
+    try:
+        raw: bytes = hiredis.pack_command(packed)
+    except UnicodeEncodeError:
         # a lone surrogate of a client's JSON becomes "?": no name that anybody published
-        raw = item if isinstance(item, bytes) else str(item).encode(errors="replace")
-        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(parts)
+        packed = tuple(
+            one.encode(errors="replace") if isinstance(one, str) else one for one in command
+        )
+        raw = hiredis.pack_command(packed)
+    return raw
 
 
 class _Wire(asyncio.Protocol):

@@ -7,16 +7,17 @@ of a key costs a second round trip, because its worst case depends on the endpoi
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
-from portal.gateway import errors, idempotency
+from portal.gateway import errors, fields, idempotency
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
@@ -32,15 +33,17 @@ TRIES = 3  # when the grant or the endpoint changed between the two round trips
 _log = structlog.get_logger()
 
 
-def key_of(request: Request) -> ApiKeyParts:
+def key_of(gateway: Gateway, request: Request) -> ApiKeyParts:
     """The well-formed key of a request, or a 401 that is the same for every reason."""
     found = request.header(b"authorization")
     if found is None or not found.startswith(b"Bearer ") or b"dure_" in request.query:
         raise errors.invalid_api_key()
-    try:
-        parts = parse_api_key(found[7:].decode("ascii"))
-    except UnicodeDecodeError:
-        parts = None
+    parts = gateway.grants.known(hashlib.sha256(found[7:]).hexdigest())
+    if parts is None:
+        try:
+            parts = parse_api_key(found[7:].decode("ascii"))
+        except UnicodeDecodeError:
+            parts = None
     if parts is None:
         raise errors.invalid_api_key()
     return parts
@@ -87,7 +90,9 @@ async def _usable(
 ) -> Grant:
     """The grant, if the key may be used so. Our copy may be older than a wider one: before it
     refuses anybody, it is asked for anew."""
-    grant = await grant_of(gateway, key, fresh=fresh, until=until)
+    grant = None if fresh else gateway.grants.get(key.sha256)
+    if grant is None:
+        grant = await grant_of(gateway, key, fresh=fresh, until=until)
     try:
         check_use(gateway, request, grant)
     except Problem:
@@ -96,8 +101,7 @@ async def _usable(
     return grant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
+class _Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What is known before admission; ``until`` is a moment of the loop's clock."""
 
     key: ApiKeyParts
@@ -133,6 +137,8 @@ async def admit(
         if routes is None:
             await grant_of(gateway, key, fresh=True, until=until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
+        if asked.optional:
+            fields.check_engines(asked.optional, routes.targets, grant.sites)
         wish = _Wish(
             key=key,
             cell=cell,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from portal.gateway import embeddings, meter
+from portal.gateway import meter
 from portal.gateway.bodies import Asked
 from portal.gateway.meter import Counts
+from portal.gateway.served import Stamp
 
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _choices = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
@@ -16,20 +17,37 @@ class Garbage(Exception):
     """What the site sent is no answer to this request."""
 
 
-def read(content: bytes, asked: Asked) -> tuple[bytes, Counts]:
+def read(content: bytes, asked: Asked, stamp: Stamp) -> tuple[bytes, Counts]:
     """The body for the client, and its tokens."""
     try:
-        found = _decoder.decode(content)
-        if isinstance(asked, embeddings.AskedEmbeddings):
-            found["data"] = embeddings.vectors(found["data"], asked)
-        elif not _choices.decode(found["choices"]):
-            raise Garbage
+        return asked.answer(content, stamp)
     except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
         raise Garbage from None
-    found["model"] = msgspec.Raw(msgspec.json.encode(asked.model))
-    usage = meter.read_usage(found.get("usage"))
-    counts = meter.reported(usage) if usage is not None else Counts(0, 0, 0, "none")
-    return msgspec.json.encode(found), counts
+
+
+def whole(content: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of an answer, each as it came. msgspec's errors if it is no object."""
+    return _decoder.decode(content)
+
+
+def with_choices(content: bytes, model: str) -> tuple[bytes, Counts]:
+    """An answer of ``choices``, which are passed on as they came; there is at least one."""
+    found = whole(content)
+    if not _choices.decode(found["choices"]):
+        raise ValueError("no choices")
+    return named(found, model), counted(found.get("usage"))
+
+
+def named(found: dict[str, msgspec.Raw], model: str) -> bytes:
+    """The body, with the model as the client named it."""
+    found["model"] = msgspec.Raw(msgspec.json.encode(model))
+    return msgspec.json.encode(found)
+
+
+def counted(raw: bytes | msgspec.Raw | None) -> Counts:
+    """Tokens out of an answer's ``usage``; a site that says none leaves them unknown."""
+    usage = meter.read_usage(raw)
+    return meter.reported(usage) if usage is not None else Counts(0, 0, 0, "none")
 
 
 class _Said(msgspec.Struct):

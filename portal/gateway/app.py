@@ -13,10 +13,22 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from portal.gateway import admit, bodies, chat, embeddings, errors, forward, idempotency, pages
+from portal.gateway import (
+    admit,
+    bodies,
+    chat,
+    completions,
+    embeddings,
+    errors,
+    forward,
+    idempotency,
+    pages,
+    rerank,
+    responses,
+)
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
-from portal.gateway.client import Client, ClientLeft
+from portal.gateway.client import Client, ClientLeft, lines
 from portal.gateway.errors import Problem
 from portal.gateway.gateway import Gateway
 from portal.gateway.request import Request
@@ -41,12 +53,17 @@ class Page:
 
 ROUTES: dict[str, tuple[str, Inference | Page]] = {
     "/v1/chat/completions": ("POST", Inference(chat.read)),
+    "/v1/completions": ("POST", Inference(completions.read)),
     "/v1/embeddings": ("POST", Inference(embeddings.read)),
+    "/v1/rerank": ("POST", Inference(rerank.read)),
+    "/v1/responses": ("POST", Inference(responses.read)),
     "/v1/models": ("GET", Page(pages.models)),
     "/health": ("GET", Page(pages.health)),
     "/ready": ("GET", Page(pages.ready)),
     "/metrics": ("GET", Page(pages.metrics)),
 }
+
+ONE_MODEL = ("GET", Page(pages.model))  # its name is the rest of the path
 
 
 @dataclass(slots=True)
@@ -73,7 +90,7 @@ def look(gateway: Gateway, request: Request) -> None:
     if isinstance(route, Inference):
         if len(gateway.clients) >= gateway.config.most_open:
             raise errors.overloaded(gateway.config.most_open)
-        request.key = admit.key_of(request)
+        request.key = admit.key_of(gateway, request)
         bodies.check_headers(request)
 
 
@@ -97,10 +114,11 @@ async def visit(gateway: Gateway, client: Client) -> None:
 def _refuse(seen: _Visit, problem: Problem) -> int:
     client = seen.client
     if client.started and not client.finished:
-        client.finish(problem.event())
+        # Only a stream is begun, and only calls stream: the call is there.
+        client.finish(seen.call.error_event(problem) if seen.call else problem.event())
     elif not client.started:
-        more = [*problem.headers, (b"x-request-id", seen.request_id.encode())]
-        client.answer(problem.status, problem.body(), more)
+        headers = lines(problem.headers) + b"x-request-id: %b\r\n" % seen.request_id.encode()
+        client.answer(problem.status, problem.body(), headers)
     return problem.status
 
 
@@ -112,6 +130,8 @@ def _our_fault() -> Problem:
 
 def _find(request: Request) -> tuple[str, Inference | Page]:
     found = ROUTES.get(request.path)
+    if found is None and request.path.startswith("/v1/models/"):
+        found = ONE_MODEL
     if found is None:
         raise Problem(404, "unknown_url", "There is nothing at this address. See /v1/models.")
     return found
@@ -126,7 +146,7 @@ async def _route(gateway: Gateway, seen: _Visit) -> int:
         await _infer(gateway, seen, route)
         return 200
     shown = await route.show(gateway, request)
-    headers = ((b"x-request-id", seen.request_id.encode()),)
+    headers = b"x-request-id: %b\r\n" % seen.request_id.encode()
     seen.client.answer(shown.status, shown.content, headers, shown.kind)
     return shown.status
 

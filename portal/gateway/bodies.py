@@ -11,21 +11,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
+from portal.gateway import fields
 from portal.gateway.errors import Problem, invalid
+from portal.gateway.meter import Counts
 from portal.gateway.request import Request
+from portal.gateway.served import Served, Stamp, Translation
 
 NESTING = 64
 _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _FIELD = re.compile(r"(unknown|required) field `(?P<field>[^`]*)`")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Asked:
-    """What every route knows of a request, before and after admission."""
+    """What every route knows of a request, before and after admission. Nobody changes it; it is not
+    frozen because that alone would double what it costs to make one."""
+
+    site_path: ClassVar[str]  # where it is asked at a site
 
     model: str
     kind: str  # "chat" or "embedding": what the model must be
@@ -34,9 +40,24 @@ class Asked:
     prompt_bytes: int  # upper bound of prompt tokens, without the template
     messages: int  # how many times the template's overhead is counted, less one
     max_tokens: int | None  # of the answer; None: the endpoint's default; 0: no tokens come out
+    optional: tuple[str, ...] = ()  # its fields that not every engine knows
 
     def encoded(self, engine_model: str, max_tokens: int) -> bytes:
         """The body for a site."""
+        raise NotImplementedError
+
+    def answer(self, content: bytes, stamp: Stamp) -> tuple[bytes, Counts]:
+        """The body for the client, and its tokens. Any of msgspec's errors, ``ValueError`` or
+        ``KeyError`` if ``content`` is no answer to this request."""
+        raise NotImplementedError
+
+    def translation(self, stamp: Stamp) -> Translation | None:
+        """What makes the site's stream into the client's; ``None``: its bytes pass as they are."""
+        return None
+
+    def ending(self, held: bytes, served: Served) -> bytes:
+        """The last bytes of a stream that passes as it is: what was held back, and the usage for
+        those who asked. It leaves after the settlement."""
         raise NotImplementedError
 
 
@@ -53,12 +74,13 @@ def check_headers(request: Request) -> None:
         )
 
 
-def decode[T](content: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """The request, or a 400 that names the field."""
+def decode[T](content: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T], under: str = "") -> T:
+    """The request, or the part of it that stands ``under`` a field; or a 400 that names what is
+    wrong."""
     try:
         return decoder.decode(content)
     except msgspec.ValidationError as error:
-        raise _wrong_field(str(error)) from None
+        raise _wrong_field(str(error), under) from None
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise invalid(
             "The request is not well-formed JSON in UTF-8.", None, "malformed_json"
@@ -72,15 +94,17 @@ def too_deep(param: str | None) -> Problem:
     return invalid(f"The request is nested more than {NESTING} levels deep.", param)
 
 
-def _wrong_field(text: str) -> Problem:
+def _wrong_field(text: str, under: str) -> Problem:
     place = _PLACE.search(text)
     sentence = text[: place.start()] if place else text
-    param = place["place"] if place else ""
+    param = ".".join(part for part in (under, place["place"] if place else "") if part)
     field = _FIELD.search(sentence)
     if field:
         param = f"{param}.{field['field']}" if param else field["field"]
     param = param[:128]
     if field and field[1] == "unknown":
+        if param in fields.REFUSED:
+            return fields.refuse(param)
         return invalid(
             f"Unknown field: '{param}'. The documentation lists the fields that are known.",
             param,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from portal.admission.calls import Admitted, Command
 from portal.admission.grants import Grant, ModelGrant
@@ -12,12 +12,12 @@ from portal.gateway.exchange import Exchange
 from portal.gateway.idempotency import Key
 from portal.gateway.meter import Counts, StreamMeter
 from portal.gateway.segment import Settlement
+from portal.gateway.served import Served, Stamp, Translation
 from portal.routing.table import EndpointRoutes, Target
 from portal.usage.events import Outcome
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Call:
+class Call(msgspec.Struct, kw_only=True, eq=False):
     """An admitted request. Its hold ends by exactly one settlement or one release."""
 
     request_id: str
@@ -33,7 +33,8 @@ class Call:
     target: Target | None = None
     simulated: bool = False
     exchange: Exchange | None = None
-    meter: StreamMeter = field(default_factory=StreamMeter)
+    meter: StreamMeter = msgspec.field(default_factory=StreamMeter)
+    translation: Translation | None = None  # of this attempt's stream
     first_byte_at_ms: int | None = None
     outcome: Outcome = "cut_short"  # unless something better is known
     counts: Counts | None = None
@@ -50,6 +51,31 @@ class Call:
     def produced(self) -> bool:
         """Something came of it that is charged."""
         return self.target is not None and (self.meter.pieces > 0 or self.meter.finished)
+
+    @property
+    def stamp(self) -> Stamp:
+        """Which answer it is."""
+        return Stamp(self.request_id, self.admitted.at_ms // 1000)
+
+    def ending(self, cost_micro: int) -> bytes:
+        """The last bytes of a stream that is whole and settled."""
+        target, counts = self.target, self.counts
+        assert target is not None and counts is not None
+        end = Served(
+            stamp=self.stamp,
+            counts=counts,
+            cost_micro=cost_micro,
+            site=target.site,
+            chip=target.chip,
+            simulated=self.simulated,
+        )
+        if self.translation is not None:
+            return self.translation.finish(end)
+        return self.asked.ending(self.meter.held, end)
+
+    def error_event(self, problem: Problem) -> bytes:
+        """What a stream that was begun says when it cannot go on."""
+        return problem.event() if self.translation is None else self.translation.error(problem)
 
     def restart_meter(self) -> None:
         """Before another attempt: nothing of the last one reached the client."""

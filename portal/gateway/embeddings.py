@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import struct
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from portal.gateway import bodies
+from portal.gateway import answers, bodies, fields
 from portal.gateway.errors import invalid
+from portal.gateway.meter import Counts
+from portal.gateway.served import Stamp
 
 MOST_INPUTS = 256
 
@@ -24,7 +26,7 @@ class EmbeddingRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     model: Annotated[str, Meta(min_length=1, max_length=256)]
     input: _Text | Annotated[list[_Text], Meta(min_length=1, max_length=MOST_INPUTS)]
     encoding_format: Literal["float", "base64"] | None = None
-    user: Annotated[str, Meta(max_length=64)] | None = None
+    user: fields.UserName | None = None
 
 
 class Vector(Struct, omit_defaults=True):
@@ -40,9 +42,11 @@ _floats = msgspec.json.Decoder(list[float])
 _vectors = msgspec.json.Decoder(list[Vector])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class AskedEmbeddings(bodies.Asked):
     """An embeddings request that was read."""
+
+    site_path: ClassVar[str] = "/v1/embeddings"
 
     body: EmbeddingRequest
 
@@ -56,6 +60,12 @@ class AskedEmbeddings(bodies.Asked):
             self.body, model=engine_model, encoding_format="float", user=None
         )
         return msgspec.json.encode(body)
+
+    def answer(self, content: bytes, stamp: Stamp) -> tuple[bytes, Counts]:
+        """The vectors in the encoding that the client asked for, one for each input."""
+        found = answers.whole(content)
+        found["data"] = vectors(found["data"], self)
+        return answers.named(found, self.model), answers.counted(found.get("usage"))
 
 
 def read(content: bytes) -> AskedEmbeddings:

@@ -15,7 +15,6 @@ import re
 import time
 from base64 import urlsafe_b64encode
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -146,19 +145,21 @@ class Answers:
 class _Answer(msgspec.Struct, frozen=True, array_like=True):
     """As the client got it."""
 
-    headers: list[Header]
+    headers: bytes  # lines
     body: bytes
 
 
 _decoder = msgspec.msgpack.Decoder(_Answer)
 
 
-def keep(gateway: Gateway, call: Call, body: bytes, found: Iterable[Header]) -> None:
-    """Seal a whole answer, to be put into Valkey once its settlement was heard."""
+def keep(gateway: Gateway, call: Call, body: bytes, found: bytes) -> None:
+    """Seal a whole answer and its header lines. It is put into Valkey once its settlement was
+    heard."""
     seconds = min(call.grant.replay_seconds, REPLAY_SECONDS)
     if call.again is None or seconds <= 0 or len(body) > ANSWER_BYTES:
         return
-    lasting = [(name, value) for name, value in found if not name.startswith(_OF_THEIR_MOMENT)]
+    told = found.splitlines(keepends=True)
+    lasting = b"".join(line for line in told if not line.startswith(_OF_THEIR_MOMENT))
     content = msgspec.msgpack.encode(_Answer(lasting, body))
     if not gateway.answers.take(len(content), time.monotonic()):
         return
@@ -180,4 +181,4 @@ async def replay(
         kept = _decoder.decode(unseal_bytes(sealed or b"", gateway.config.seal_keys, bound))
     except (AdmissionUnavailable, SealBroken, msgspec.MsgspecError):
         raise repeated from None
-    client.answer(200, kept.body, [*kept.headers, (b"idempotent-replayed", b"true")])
+    client.answer(200, kept.body, kept.headers + b"idempotent-replayed: true\r\n")

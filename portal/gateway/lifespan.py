@@ -49,6 +49,7 @@ async def _open(gateway: Gateway) -> list[asyncio.Task[None]]:
         _keeper("journal", gateway.journal.keep_syncing()),
         _keeper("renew", leases.keep_renewing(gateway)),
         _keeper("beat", _beat(gateway)),
+        _keeper("time", gateway.pool.keep_time()),
         _keeper("log", gateway.access_log.keep_writing()),
     ]
 

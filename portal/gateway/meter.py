@@ -44,11 +44,13 @@ class Usage(msgspec.Struct):
 class _Delta(msgspec.Struct):
     content: msgspec.Raw = _ABSENT
     reasoning_content: msgspec.Raw = _ABSENT
+    reasoning: msgspec.Raw = _ABSENT  # newer engines' name of it
     tool_calls: msgspec.Raw = _ABSENT
 
 
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None
+    text: msgspec.Raw = _ABSENT  # of /v1/completions
     finish_reason: str | None = None
 
 
@@ -88,6 +90,8 @@ def reported(usage: Usage) -> Counts:
 
 class StreamMeter:
     """One stream. ``feed`` returns what may leave; the rest is asked for at the end."""
+
+    __slots__ = ("_tail", "broken", "done", "held", "pieces", "usage", "usage_event")
 
     def __init__(self) -> None:
         self.pieces = 0  # chunks with content
@@ -158,8 +162,13 @@ class StreamMeter:
             self.usage = read_usage(chunk.usage) or self.usage
         for choice in chunk.choices:
             delta = choice.delta
-            if delta is not None and (
-                _says(delta.content) or _says(delta.reasoning_content) or _says(delta.tool_calls)
+            if delta is None:
+                self.pieces += _says(choice.text)
+            elif (
+                _says(delta.content)
+                or _says(delta.reasoning_content)
+                or _says(delta.tool_calls)
+                or _says(delta.reasoning)
             ):
                 self.pieces += 1
 

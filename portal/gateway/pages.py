@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import msgspec
 
-from portal.gateway import admit, dispatch
+from portal.admission.grants import Grant
+from portal.gateway import admit, dispatch, errors
 from portal.gateway.client import JSON
-from portal.gateway.errors import Header
 from portal.gateway.gateway import Gateway
 from portal.gateway.metrics import KIND
 from portal.gateway.request import Request
-
-_TEXT: Header = (b"content-type", KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +22,46 @@ class Shown:
 
     status: int
     content: bytes
-    kind: Header = JSON
+    kind: bytes = JSON
 
 
 async def models(gateway: Gateway, request: Request) -> Shown:
-    """Only what the key may use. Its grant is read anew, so that a revoked key sees nothing."""
-    key = admit.key_of(request)
+    """Only what the key may use."""
+    grant = await _grant(gateway, request)
+    found = [_entry(gateway, grant, name) for name in sorted(grant.models)]
+    return Shown(200, msgspec.json.encode({"object": "list", "data": found}))
+
+
+async def model(gateway: Gateway, request: Request) -> Shown:
+    """One of them; unknown and not allowed are the same 404."""
+    grant = await _grant(gateway, request)
+    name = unquote(request.path.removeprefix("/v1/models/"))
+    if name not in grant.models:
+        raise errors.model_not_found(name)
+    return Shown(200, msgspec.json.encode(_entry(gateway, grant, name)))
+
+
+async def _grant(gateway: Gateway, request: Request) -> Grant:
+    """The key's grant, read anew, so that a revoked key sees nothing."""
+    key = admit.key_of(gateway, request)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     grant = await admit.grant_of(gateway, key, fresh=True, until=until)
     admit.check_use(gateway, request, grant)
-    found = [
-        {
-            "id": name,
-            "object": "model",
-            "created": 0,
-            "owned_by": "dure",
-            "kind": model.kind,
-            # Where it answers at this moment; empty while its replicas are still starting.
-            "sites": dispatch.answering(
-                gateway.table.routes(model.endpoint), gateway.table.sites, grant.sites
-            ),
-        }
-        for name, model in sorted(grant.models.items())
-    ]
-    return Shown(200, msgspec.json.encode({"object": "list", "data": found}))
+    return grant
+
+
+def _entry(gateway: Gateway, grant: Grant, name: str) -> dict[str, object]:
+    found = grant.models[name]
+    routes = gateway.table.routes(found.endpoint)
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "dure",
+        "kind": found.kind,
+        # Where it answers at this moment; empty while its replicas are still starting.
+        "sites": dispatch.answering(routes, gateway.table.sites, grant.sites),
+    }
 
 
 async def health(gateway: Gateway, request: Request) -> Shown:
@@ -76,4 +91,4 @@ async def metrics(gateway: Gateway, request: Request) -> Shown:
         "dure_ready": int(not gateway.closed_because()),
         "dure_table_number": table.index.number if table is not None else 0,
     }
-    return Shown(200, gateway.metrics.text(gauges), _TEXT)
+    return Shown(200, gateway.metrics.text(gauges), KIND)

@@ -8,6 +8,7 @@ What makes an answer complete leaves only after its settlement stands in the jou
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,7 @@ from portal.gateway import answers, errors, idempotency
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
 from portal.gateway.config import Config
-from portal.gateway.errors import Header, Problem
+from portal.gateway.errors import Problem
 from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
 from portal.usage.events import Outcome
 
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
 REFUSAL_BYTES = 65536
 _REFUSALS = (400, 413, 422)
 _BUSY = (429, 503)
-_STREAM: tuple[Header, ...] = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
+_STREAM = (
+    b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+    b"x-accel-buffering: no\r\n"
 )
 
 
@@ -47,7 +47,7 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
     head = gateway.table.credentials.get(target.credential, b"")
     head += b"x-request-id: %b\r\n" % call.request_id.encode()
     body = call.asked.encoded(target.engine_model, call.max_tokens)
-    exchange = await gateway.pool.send(target.url, call.route, head, body, deadlines)
+    exchange = await gateway.pool.send(target.url, call.asked.site_path, head, body, deadlines)
     call.exchange = exchange
     try:
         if client.left:
@@ -84,17 +84,21 @@ def _refused(sentence: str) -> Problem:
 async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
     content = await exchange.read_all(gateway.config.answer_bytes)
     try:
-        body, counts = answers.read(content, call.asked)
+        body, counts = answers.read(content, call.asked, call.stamp)
     except answers.Garbage:
         raise SiteFailed("garbage", "sent something that is no answer") from None
     _note_first_byte(gateway, call)
     cost = await gateway.settler.secure(call, counts, "answered")
-    headers = [*headers_of(gateway.config, call), (b"x-dure-cost-krw", errors.won(cost).encode())]
+    headers = b"%bx-dure-cost-krw: %b\r\n" % (
+        headers_of(gateway.config, call),
+        errors.won(cost).encode(),
+    )
     idempotency.keep(gateway, call, body, headers)
     client.answer(200, body, headers)
 
 
 async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
+    call.translation = call.asked.translation(call.stamp)
     try:
         await _pass_on(gateway, call, client, exchange)
     except (SiteFailed, Problem) as failure:
@@ -107,26 +111,48 @@ async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchan
     counts = call.meter.counts(call.asked.prompt_bytes)
     cost = await gateway.settler.secure(call, counts, "answered")
     if not client.started:
-        client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
-    client.finish(call.meter.held + _usage_event(call, cost) + b"data: [DONE]\n\n")
+        client.start(200, _STREAM + headers_of(gateway.config, call))
+    client.finish(call.ending(cost))
 
 
 async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
-    meter = call.meter
-    while not meter.done:
-        piece = await exchange.read()
-        if not piece:
-            break
+    meter, translation = call.meter, call.translation
+    garbage: list[SiteFailed] = []  # said in the callback, raised in the task
+
+    def take(piece: bytes) -> bool:
         ready = meter.feed(piece)
+        if translation is not None:
+            try:
+                ready = _translated(translation.feed, ready)
+            except SiteFailed as failure:
+                garbage.append(failure)
+                return False
         if ready:
             if not client.started:
                 _note_first_byte(gateway, call)
-                client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
-            await client.write(ready)
+                client.start(200, _STREAM + headers_of(gateway.config, call))
+            client.write(ready)
+        return not (meter.done or meter.broken or client.behind)
+
+    while await exchange.pour(take):
         if meter.broken:
             raise SiteFailed("garbage", meter.broken)
+        if garbage:
+            raise garbage[0]
+        if meter.done:
+            break
+        await client.caught_up()
     if not meter.finished:
         raise SiteFailed("closed", "ended the answer before it was whole")
+    if translation is not None:
+        _translated(translation.hold, meter.held)
+
+
+def _translated[T](tell: Callable[[bytes], T], events: bytes) -> T:
+    try:
+        return tell(events)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise SiteFailed("garbage", "sent something that is no chunk of an answer") from None
 
 
 async def _cut(gateway: Gateway, call: Call, client: Client, failure: SiteFailed | Problem) -> None:
@@ -141,37 +167,7 @@ async def _cut(gateway: Gateway, call: Call, client: Client, failure: SiteFailed
         outcome: Outcome = "site_failed" if isinstance(failure, SiteFailed) else "cut_short"
         counts = call.meter.counts(call.asked.prompt_bytes)
         await gateway.settler.secure(call, counts, outcome)
-    client.finish(problem.event())
-
-
-def _usage_event(call: Call, cost: int) -> bytes:
-    """The usage chunk, for clients that asked for it, with where and for how much."""
-    if not call.asked.include_usage or call.counts is None or call.target is None:
-        return b""
-    counts = call.counts
-    chunk = {
-        "id": f"chatcmpl-{call.request_id}",
-        "object": "chat.completion.chunk",
-        "created": call.admitted.at_ms // 1000,
-        "model": call.asked.model,
-        "choices": [],
-        "usage": None
-        if counts.counted == "none"
-        else {
-            "prompt_tokens": counts.tokens_in,
-            "completion_tokens": counts.tokens_out,
-            "total_tokens": counts.tokens_in + counts.tokens_out,
-            "prompt_tokens_details": {"cached_tokens": counts.tokens_cached},
-        },
-        "dure": {
-            "site": call.target.site,
-            "chip": call.target.chip,
-            "simulated": call.simulated,
-            "counted": counts.counted,
-            "cost_krw": errors.won(cost),
-        },
-    }
-    return b"data: " + msgspec.json.encode(chunk) + b"\n\n"
+    client.finish(call.error_event(problem))
 
 
 def _note_first_byte(gateway: Gateway, call: Call) -> None:
@@ -182,23 +178,31 @@ def _note_first_byte(gateway: Gateway, call: Call) -> None:
     gateway.metrics.first_byte(waited / 1000)
 
 
-def headers_of(config: Config, call: Call) -> list[Header]:
-    """Who answered, where its receipt is, and what is left."""
+def headers_of(config: Config, call: Call) -> bytes:
+    """Who answered, where its receipt is, and what is left: whole lines."""
     target, admitted = call.target, call.admitted
     assert target is not None
-    found: list[Header] = [
-        (b"x-request-id", call.request_id.encode()),
-        (b"x-dure-site", target.site.encode()),
-        (b"x-dure-chip", target.chip.encode()),
-        (b"x-dure-receipt", config.receipts + call.request_id.encode()),
-        (b"x-ratelimit-limit-requests", b"%d" % admitted.rpm_limit),
-        (b"x-ratelimit-remaining-requests", b"%d" % admitted.rpm_left),
-        (b"x-ratelimit-reset-requests", b"%ds" % -(-admitted.rpm_reset_ms // 1000)),
-    ]
+    request_id = call.request_id.encode()
+    found = (
+        b"x-request-id: %b\r\nx-dure-site: %b\r\nx-dure-chip: %b\r\nx-dure-receipt: %b%b\r\n"
+        b"x-dure-attempts: %d\r\nx-ratelimit-limit-requests: %d\r\n"
+        b"x-ratelimit-remaining-requests: %d\r\nx-ratelimit-reset-requests: %ds\r\n"
+    ) % (
+        request_id,
+        target.site.encode(),
+        target.chip.encode(),
+        config.receipts,
+        request_id,
+        call.attempts,
+        admitted.rpm_limit,
+        admitted.rpm_left,
+        -(-admitted.rpm_reset_ms // 1000),
+    )
     if call.simulated:
-        found.append((b"x-dure-simulated", b"true"))
+        found += b"x-dure-simulated: true\r\n"
     if call.asked.max_tokens is None:
-        found.append((b"x-dure-max-tokens", b"%d" % call.max_tokens))
+        found += b"x-dure-max-tokens: %d\r\n" % call.max_tokens
     if admitted.left_micro is not None:
-        found.append((b"x-dure-budget-remaining-krw", errors.won(admitted.left_micro).encode()))
+        left = errors.won(admitted.left_micro).encode()
+        found += b"x-dure-budget-remaining-krw: %b\r\n" % left
     return found

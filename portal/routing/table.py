@@ -25,6 +25,7 @@ class Target(msgspec.Struct, frozen=True, array_like=False, forbid_unknown_field
     weight: int = 1
     state: TargetState = "healthy"
     simulated: bool = False
+    engine: str = ""  # "llama.cpp", "vllm", "furiosa-llm"; empty: only what every engine knows
 
 
 class EndpointRoutes(msgspec.Struct, frozen=True):

@@ -17,7 +17,10 @@ BODIES = {
         "model": "smollm2",
         "messages": [{"role": "user", "content": "x"}],
     },
+    "/v1/completions": {"model": "smollm2", "prompt": "x"},
     "/v1/embeddings": {"model": "e5", "input": "x"},
+    "/v1/responses": {"model": "smollm2", "input": "x"},
+    "/v1/rerank": {"model": "e5", "query": "x", "documents": ["y"]},
 }
 
 

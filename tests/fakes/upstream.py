@@ -1,9 +1,12 @@
-"""A strict little engine that speaks OpenAI's chat and embeddings, well or badly.
+"""A strict little engine that speaks OpenAI's chat, completions, embeddings and rerank, well or
+badly.
 
 How it behaves is the name of the model that it is asked for, so that a route table decides:
 ``ok``, ``slow``, ``hang`` (never answers), ``die`` (closes in mid-stream), ``drop`` (closes before
 the first byte), ``garbage``, ``lies`` (wrong content type), ``no-usage``, ``zero`` (usage of 0),
-``error-event``, ``500``, ``busy``, ``refuse`` (400 for its context), ``long`` (until told to stop).
+``error-event``, ``500``, ``busy``, ``refuse`` (400 for its context), ``long`` (until told to stop),
+``tools`` (calls every function that it is offered, until it has heard of results), ``reasons``
+(thinks aloud first), ``short`` (ends at ``max_tokens``), ``odd`` (chunks that are no chat).
 
 Run it in a thread (``Upstream``) or as a program: ``python -m tests.fakes.upstream --port 9000``.
 """
@@ -14,12 +17,13 @@ import argparse
 import asyncio
 import json
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-WORDS = ("안녕", "하세요", ", ", "두레", "입니다", ".")
-PROMPT_TOKENS = 11
+from tests.fakes import speech
+from tests.fakes.speech import PROMPT_TOKENS, WORDS, words
+
+__all__ = ["PROMPT_TOKENS", "WORDS", "Engine", "Heard", "Upstream", "words"]
 
 
 @dataclass
@@ -76,14 +80,15 @@ class Engine:
         if mood in _STATUS:
             await _send(writer, *_STATUS[mood])
             return True
-        if heard.path == "/v1/embeddings":
-            await _send(writer, 200, _embeddings(heard.body))
+        if heard.path in speech.VECTORS:
+            await _send(writer, 200, speech.VECTORS[heard.path](heard.body, mood))
             return True
         if heard.body.get("stream"):
             return await self._stream(reader, writer, heard.body, mood)
         if mood in ("slow", "long"):
             await asyncio.sleep(5)
-        await _send(writer, 200, _completion(heard.body, mood))
+        tell = speech.completion if "messages" in heard.body else speech.text
+        await _send(writer, 200, tell(heard.body, mood))
         return mood != "die"
 
     async def _stream(
@@ -98,7 +103,8 @@ class Engine:
         writer.write(head.encode())
         gone = asyncio.ensure_future(reader.read(1))
         try:
-            for number, event in enumerate(_events(body, mood)):
+            tell = speech.events if "messages" in body else speech.texts
+            for number, event in enumerate(tell(body, mood)):
                 if mood == "die" and number == 4:
                     await writer.drain()
                     writer.transport.abort()
@@ -140,7 +146,7 @@ async def _read(reader: asyncio.StreamReader) -> Heard | None:
     headers = {name.lower(): value for name, value in pairs}
     if len(headers) != len(pairs) or method != "POST" or version != "HTTP/1.1":
         raise Refused("odd request")
-    if path not in ("/v1/chat/completions", "/v1/embeddings"):
+    if path not in ("/v1/chat/completions", "/v1/completions", *speech.VECTORS):
         raise Refused("odd path")
     if headers.get("content-type") != "application/json" or "host" not in headers:
         raise Refused("odd headers")
@@ -157,94 +163,6 @@ async def _send(writer: asyncio.StreamWriter, status: int, body: dict[str, Any])
         % (status, len(content), content)
     )
     await writer.drain()
-
-
-def _usage(mood: str, out: int) -> dict[str, Any] | None:
-    if mood == "no-usage":
-        return None
-    if mood == "zero":
-        return {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-    return {
-        "prompt_tokens": PROMPT_TOKENS,
-        "completion_tokens": out,
-        "total_tokens": PROMPT_TOKENS + out,
-        "prompt_tokens_details": {"cached_tokens": 4},
-    }
-
-
-def words(body: dict[str, Any], mood: str = "ok") -> list[str]:
-    """The words of an answer: as many as were asked for, at most six unless it goes on."""
-    most = body["max_tokens"]
-    count = most if mood in ("long", "bench") else min(most, len(WORDS))
-    return [WORDS[number % len(WORDS)] for number in range(count)]
-
-
-def _completion(body: dict[str, Any], mood: str) -> dict[str, Any]:
-    if mood == "garbage":
-        return {"garbage": True}
-    said = words(body, mood)
-    answer: dict[str, Any] = {
-        "id": "chatcmpl-fake",
-        "object": "chat.completion",
-        "created": 1,
-        "model": body["model"],
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": "".join(said)},
-                "finish_reason": "stop",
-            }
-        ],
-    }
-    usage = _usage(mood, len(said))
-    return answer if usage is None else answer | {"usage": usage}
-
-
-def _events(body: dict[str, Any], mood: str) -> Iterable[bytes]:
-    said = words(body, mood)
-    if mood == "garbage":
-        yield b"data: {not json\n\n"
-        return
-    yield _event(body, {"role": "assistant", "content": ""})
-    for number, word in enumerate(said):
-        if mood == "error-event" and number == 2:
-            yield b'data: {"error":{"message":"CUDA out of memory at 0x7f"}}\n\n'
-            return
-        yield _event(body, {"content": word})
-    yield _event(body, {}, "stop")
-    usage = _usage(mood, len(said))
-    if usage is not None and (body.get("stream_options") or {}).get("include_usage"):
-        last = {"object": "chat.completion.chunk", "choices": [], "usage": usage}
-        yield b"data: " + json.dumps(last).encode() + b"\n\n"
-    yield b"data: [DONE]\n\n"
-
-
-def _event(body: dict[str, Any], delta: dict[str, Any], finish: str | None = None) -> bytes:
-    chunk = {
-        "id": "chatcmpl-fake",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": body["model"],
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-    }
-    text = json.dumps(chunk, ensure_ascii=False, separators=(",", ":"))
-    return b"data: " + text.encode() + b"\n\n"
-
-
-def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
-    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-    if body.get("encoding_format", "float") != "float":
-        return {"error": {"message": "only float"}}
-    rows = [
-        {"object": "embedding", "index": n, "embedding": [0.5, -0.25, float(len(text))]}
-        for n, text in enumerate(texts)
-    ]
-    return {
-        "object": "list",
-        "model": body["model"],
-        "data": rows,
-        "usage": {"prompt_tokens": 3 * len(rows), "total_tokens": 3 * len(rows)},
-    }
 
 
 class Upstream:

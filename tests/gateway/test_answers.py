@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import openai
+import pytest
+
 from tests.fakes.upstream import PROMPT_TOKENS, WORDS, Upstream
 from tests.gateway.conftest import Start
 from tests.gateway.world import ENGINE_SECRET, PRICE, GatewayProcess, World
@@ -93,10 +96,32 @@ def test_lists_only_what_the_key_may_use(gateway: GatewayProcess, world: World) 
     assert gateway.get("/v1/models", world.key)[0] == 401
 
 
+def test_shows_one_model_or_none(gateway: GatewayProcess, world: World) -> None:
+    with gateway.openai() as client:
+        found = client.models.retrieve("smollm2")
+        with pytest.raises(openai.NotFoundError) as refused:
+            client.models.retrieve("gpt-4o")
+
+    assert (found.id, found.to_dict()["sites"]) == ("smollm2", ["daegu-1"])
+    assert refused.value.code == "model_not_found"
+    assert gateway.get("/v1/models/smollm2")[0] == 401
+
+
 def test_sends_a_site_only_what_it_needs(
     gateway: GatewayProcess, world: World, upstream: Upstream
 ) -> None:
-    gateway.chat("smollm2", user="patient-7", temperature=0.5, stream=False)
+    gateway.chat(
+        "smollm2",
+        user="patient-7",
+        temperature=0.5,
+        stream=False,
+        store=False,
+        metadata={"ward": "7"},
+        service_tier="auto",
+        safety_identifier="patient-7",
+        prompt_cache_key="ward-7",
+        modalities=["text"],
+    )
 
     [heard] = upstream.engine.heard
     assert heard.body == {

@@ -76,6 +76,15 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"Stream": True}, "Stream"),
     ({"stream_options": {"include_usage": True}}, "stream_options"),
     ({"stream": True, "stream_options": {"x": 1}}, "stream_options.x"),
+    (
+        {"stream": True, "stream_options": {"include_obfuscation": True}},
+        "stream_options.include_obfuscation",
+    ),
+    ({"messages": [{"role": "assistant", "tool_calls": []}]}, "messages[0].content"),
+    (
+        {"messages": [{"role": "assistant", "content": "x", "function_call": {}}]},
+        "messages[0].function_call",
+    ),
     ({"temperature": 2.1}, "temperature"),
     ({"temperature": "hot"}, "temperature"),
     ({"top_p": -0.1}, "top_p"),
@@ -83,6 +92,20 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"logit_bias": {"1": 101}}, "logit_bias[...]"),
     ({"seed": 2**64}, "seed"),
     ({"user": "x" * 65}, "user"),
+    ({"store": True}, "store"),
+    ({"modalities": ["text", "audio"]}, "modalities"),
+    ({"service_tier": "flex"}, "service_tier"),
+    ({"metadata": {str(n): "" for n in range(17)}}, "metadata"),
+    ({"metadata": {"a": "x" * 513}}, "metadata[...]"),
+    ({"metadata": {"a": 1}}, "metadata[...]"),
+    ({"safety_identifier": "x" * 129}, "safety_identifier"),
+    ({"prediction": {"type": "content"}}, "prediction"),
+    ({"functions": []}, "functions"),
+    ({"function_call": "auto"}, "function_call"),
+    ({"audio": {}}, "audio"),
+    ({"web_search_options": {}}, "web_search_options"),
+    ({"verbosity": "low"}, "verbosity"),
+    ({"reasoning_effort": "extreme"}, "reasoning_effort"),
     ({"response_format": {"type": "json_schema"}}, "response_format"),
     ({"response_format": {"type": "grammar"}}, "response_format.type"),
     ({"unknown": 1}, "unknown"),
@@ -98,6 +121,22 @@ def test_names_the_field_of_a_chat(change: dict[str, Any], param: str) -> None:
         chat.read(json.dumps(body).encode())
 
     assert (found.value.status, found.value.param) == (400, param)
+
+
+def test_says_why_a_field_of_openai_is_refused() -> None:
+    body = {"model": "m", "messages": [USER], "store": True}
+
+    with pytest.raises(Problem) as found:
+        chat.read(json.dumps(body).encode())
+
+    assert found.value.code == "unsupported_parameter"
+    assert "nothing is kept here between requests" in found.value.message
+
+
+def test_notes_the_fields_that_not_every_engine_knows() -> None:
+    body = {"model": "m", "messages": [USER], "top_k": 5, "reasoning_effort": "low"}
+
+    assert chat.read(json.dumps(body).encode()).optional == ("top_k", "reasoning_effort")
 
 
 MALFORMED = [
@@ -191,6 +230,33 @@ def test_passes_on_a_whole_conversation() -> None:
     assert found["messages"] == [{"role": "system", "content": "rules"}, *messages[1:]]
     assert found["tools"] == [TOOL]
     assert "max_completion_tokens" not in found
+
+
+def test_takes_an_engines_message_back_as_it_came() -> None:
+    """vLLM's, as the official client sends it again."""
+    said = {
+        "role": "assistant",
+        "content": "it is warm",
+        "refusal": None,
+        "annotations": None,
+        "audio": None,
+        "function_call": None,
+        "tool_calls": [],
+        "reasoning_content": "hmm",
+        "reasoning": None,
+    }
+
+    found = sent({"model": "m", "messages": [USER, said, USER]})
+
+    assert found["messages"][1] == {"role": "assistant", "content": "it is warm"}
+
+
+def test_asks_only_for_usage_of_the_options_of_a_stream() -> None:
+    options = {"include_usage": False, "include_obfuscation": False}
+
+    found = sent({"model": "m", "messages": [USER], "stream": True, "stream_options": options})
+
+    assert found["stream_options"] == {"include_usage": True}
 
 
 def test_accepts_a_schema_whose_references_end() -> None:

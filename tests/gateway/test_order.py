@@ -23,6 +23,15 @@ def journalled(folder: Path) -> list[str]:
     return [one.request_id for part in found for one in part if isinstance(one, Settlement)]
 
 
+BODIES: dict[str, dict[str, object]] = {
+    "/v1/chat/completions": {"model": "smollm2", "messages": [{"role": "user", "content": "x"}]},
+    "/v1/completions": {"model": "smollm2", "prompt": "x"},
+    "/v1/responses": {"model": "smollm2", "input": "x"},
+}
+ENDINGS = (b"data: [DONE]\n\n", b"}\n\n")  # of chunks, and of a response's events
+COMPLETE = (b'"stop"', b".done", b".completed")  # only behind the settlement
+
+
 class Socket(asyncio.Transport):
     """Notes what is written, and how much stood in the journal at that moment."""
 
@@ -39,30 +48,30 @@ class Socket(asyncio.Transport):
     def close(self) -> None: ...
 
 
-def request_of(world: World, body: dict[str, Any]) -> bytes:
+def request_of(world: World, path: str, body: dict[str, Any]) -> bytes:
     content = json.dumps(body).encode()
     head = (
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
         f"authorization: Bearer {world.key}\r\ncontent-length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
 
 
+@pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_journals_before_the_last_byte_leaves(
-    world: World, tmp_path: Path, streaming: bool
+    world: World, tmp_path: Path, streaming: bool, path: str
 ) -> None:
     config = Config(
         valkey_url=world.valkey_url, seal_keys=os.environ["DURE_SEAL_KEYS"], journal_dir=tmp_path
     )
-    body = {"model": "smollm2", "messages": [{"role": "user", "content": "x"}]}
     async with lifespan.opened(config) as gateway:
         while gateway.closed_because():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         connection, socket = Connection(Server(gateway)), Socket(tmp_path)
         connection.connection_made(socket)
 
-        connection.data_received(request_of(world, body | {"stream": streaming}))
+        connection.data_received(request_of(world, path, BODIES[path] | {"stream": streaming}))
         async with asyncio.timeout(5):
             while connection.client is not None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -71,9 +80,9 @@ async def test_journals_before_the_last_byte_leaves(
     assert socket.sent[0][0].startswith(b"HTTP/1.1 200")
     assert in_journal == 1
     if streaming:
-        assert last.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        assert last.endswith(ENDINGS[path == "/v1/responses"] + b"\r\n0\r\n\r\n")
         early = [content for content, count in socket.sent[1:] if not count]
         assert early
-        assert b'"stop"' not in b"".join(early)
+        assert not any(word in b"".join(early) for word in COMPLETE)
     assert len(world.events()) == 1
     assert world.held() == 0
