@@ -67,3 +67,13 @@ def lines(passwords: dict[str, str]) -> list[str]:
     """The users' lines, by name → password. The nameless user of old is off."""
     users = (OPERATOR, *PROGRAMS)
     return ["user default reset off", *(one.line(passwords[one.name]) for one in users)]
+
+
+def main() -> None:
+    """What to say to a server of one's own, without passwords."""
+    for one in PROGRAMS:
+        print("ACL SETUSER " + one.line("PASSWORD").removeprefix("user "))
+
+
+if __name__ == "__main__":
+    main()
