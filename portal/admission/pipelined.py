@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -23,18 +24,20 @@ MOST_WAITING = 10_000  # calls in flight, given up ones included; more are refus
 _TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 
 
+_pack = cast(Callable[[tuple[object, ...]], bytes], hiredis.pack_command)  # its types are narrower
+
+
 def pack(command: Command) -> bytes:
     """RESP2 bytes of one command."""
-    packed: Any = command  # hiredis declares a tuple of one
     try:
-        raw: bytes = hiredis.pack_command(packed)
+        return _pack(command)
     except UnicodeEncodeError:
         # a lone surrogate of a client's JSON becomes "?": no name that anybody published
-        packed = tuple(
-            one.encode(errors="replace") if isinstance(one, str) else one for one in command
-        )
-        raw = hiredis.pack_command(packed)
-    return raw
+        return _pack(tuple(_without_surrogates(one) for one in command))
+
+
+def _without_surrogates(item: str | bytes | int) -> str | bytes | int:
+    return item.encode(errors="replace") if isinstance(item, str) else item
 
 
 class _Wire(asyncio.Protocol):

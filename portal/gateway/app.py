@@ -88,7 +88,7 @@ def look(gateway: Gateway, request: Request) -> None:
             headers=((b"allow", method.encode()),),
         )
     if isinstance(route, Inference):
-        if len(gateway.clients) >= gateway.config.most_open:
+        if not gateway.shedding.admits(len(gateway.clients)):
             raise errors.overloaded(gateway.config.most_open)
         request.key = admit.key_of(gateway, request)
         bodies.check_headers(request)

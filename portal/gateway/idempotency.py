@@ -145,21 +145,21 @@ class Answers:
 class _Answer(msgspec.Struct, frozen=True, array_like=True):
     """As the client got it."""
 
-    headers: bytes  # lines
+    headers: bytes  # whole lines
     body: bytes
 
 
 _decoder = msgspec.msgpack.Decoder(_Answer)
 
 
-def keep(gateway: Gateway, call: Call, body: bytes, found: bytes) -> None:
+def keep(gateway: Gateway, call: Call, body: bytes, headers: bytes) -> None:
     """Seal a whole answer and its header lines. It is put into Valkey once its settlement was
     heard."""
     seconds = min(call.grant.replay_seconds, REPLAY_SECONDS)
     if call.again is None or seconds <= 0 or len(body) > ANSWER_BYTES:
         return
-    told = found.splitlines(keepends=True)
-    lasting = b"".join(line for line in told if not line.startswith(_OF_THEIR_MOMENT))
+    lines = headers.splitlines(keepends=True)
+    lasting = b"".join(line for line in lines if not line.startswith(_OF_THEIR_MOMENT))
     content = msgspec.msgpack.encode(_Answer(lasting, body))
     if not gateway.answers.take(len(content), time.monotonic()):
         return

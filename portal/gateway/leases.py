@@ -75,7 +75,8 @@ async def keep_beating(gateway: Gateway) -> None:
 
 
 async def _tell_demand(gateway: Gateway) -> None:
-    second = gateway.traffic.take(time.time_ns() // 1_000_000)
+    now = asyncio.get_running_loop().time()
+    second = gateway.traffic.take(time.time_ns() // 1_000_000, gateway.waiting.counts(), now)
     command = ("HSET", keys.DEMAND, gateway.config.gateway_id, demand.encode(second))
     await gateway.valkey.ask(command, 1.0)
 

@@ -77,6 +77,7 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         stream=call.asked.stream,
         data_class=call.grant.data_class,
         simulated=call.simulated,
+        waited_ms=call.waited_ms,
     )
     tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
     event_bytes = encode(event)
