@@ -55,7 +55,8 @@ INTAKE = User(
 PORTAL = User(  # web, worker and beat
     "portal",
     f"{_HOLDS} {_FENCE} ~{{c*}}:grant:* ~{{c*}}:order:* ~{{c*}}:reserved ~{{c*}}:late:* "
-    "%R~{c*}:seen %R~{c*}:idem:* %R~routes:index %R~routes:parts ~routes:ended %R~demand",
+    "%R~{c*}:seen %R~{c*}:idem:* %R~{c*}:events %R~routes:index %R~routes:parts ~routes:ended "
+    "%R~demand",
     f"{_HELLO} {_RECORDS} {_LEASES} hgetall hexists incr incrby decrby pexpire expireat sadd "
     "xlen xinfo|stream",
 )
