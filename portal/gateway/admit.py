@@ -125,7 +125,7 @@ async def admit(
         if routes is None:
             await grant_of(gateway, key, fresh=True, until=until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
-        gateway.waiting.check(model.endpoint, grant.organization)
+        gateway.waiting.check(model.endpoint, grant.organization, grant.sites)
         wish = _Wish(
             key=key,
             cell=cell,
