@@ -49,6 +49,11 @@ def grant(org_code: str, sha256: str) -> str:
     return f"{tag_of(org_code)}:grant:{sha256}"
 
 
+def answer(cell: int, request_id: str) -> str:
+    """A sealed answer that may be told again, for minutes."""
+    return f"{tag(cell)}:answer:{request_id}"
+
+
 def seen(cell: int) -> str:
     """Hash of keys: when each was last used, and from where (``<ms> <address>``)."""
     return f"{tag(cell)}:seen"

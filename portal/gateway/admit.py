@@ -7,16 +7,17 @@ of a key costs a second round trip, because its worst case depends on the endpoi
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
-from portal.gateway import errors, fields
+from portal.gateway import errors, fields, idempotency
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
@@ -32,15 +33,17 @@ TRIES = 3  # when the grant or the endpoint changed between the two round trips
 _log = structlog.get_logger()
 
 
-def key_of(request: Request) -> ApiKeyParts:
+def key_of(gateway: Gateway, request: Request) -> ApiKeyParts:
     """The well-formed key of a request, or a 401 that is the same for every reason."""
     found = request.header(b"authorization")
     if found is None or not found.startswith(b"Bearer ") or b"dure_" in request.query:
         raise errors.invalid_api_key()
-    try:
-        parts = parse_api_key(found[7:].decode("ascii"))
-    except UnicodeDecodeError:
-        parts = None
+    parts = gateway.grants.known(hashlib.sha256(found[7:]).hexdigest())
+    if parts is None:
+        try:
+            parts = parse_api_key(found[7:].decode("ascii"))
+        except UnicodeDecodeError:
+            parts = None
     if parts is None:
         raise errors.invalid_api_key()
     return parts
@@ -87,7 +90,9 @@ async def _usable(
 ) -> Grant:
     """The grant, if the key may be used so. Our copy may be older than a wider one: before it
     refuses anybody, it is asked for anew."""
-    grant = await grant_of(gateway, key, fresh=fresh, until=until)
+    grant = None if fresh else gateway.grants.get(key.sha256)
+    if grant is None:
+        grant = await grant_of(gateway, key, fresh=fresh, until=until)
     try:
         check_use(gateway, request, grant)
     except Problem:
@@ -96,8 +101,7 @@ async def _usable(
     return grant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
+class _Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What is known before admission; ``until`` is a moment of the loop's clock."""
 
     key: ApiKeyParts
@@ -107,10 +111,16 @@ class _Wish:
     route: str
     request_id: str
     until: float
+    again: idempotency.Key | None
 
 
 async def admit(
-    gateway: Gateway, request: Request, key: ApiKeyParts, asked: Asked, request_id: str
+    gateway: Gateway,
+    request: Request,
+    key: ApiKeyParts,
+    asked: Asked,
+    request_id: str,
+    again: idempotency.Key | None = None,
 ) -> Call:
     """A hold for the worst case, or a ``Problem`` that says which rule refused."""
     cell = cell_of(key.org_code)
@@ -129,6 +139,7 @@ async def admit(
             raise errors.no_eligible_site("no replica of this model is running yet.")
         if asked.optional:
             fields.check_engines(asked.optional, routes.targets, grant.sites)
+        gateway.waiting.check(model.endpoint, grant.organization)
         wish = _Wish(
             key=key,
             cell=cell,
@@ -137,6 +148,7 @@ async def admit(
             route=request.path,
             request_id=request_id if turn == 0 else mint_request_id(),
             until=until,
+            again=again,
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
@@ -189,6 +201,7 @@ async def _hold(
         tokens_out=tokens_out,
         grant_number=grant.number,
         kind=wish.asked.kind,
+        mark=wish.again.mark if wish.again is not None else None,
     )
     admitted = await _ask(gateway, command, wish)
     checked = (grant.inference, grant.addresses)
@@ -214,6 +227,7 @@ async def _hold(
         routes=routes,
         admitted=admitted,
         max_tokens=tokens_out,
+        again=wish.again,
     )
 
 
@@ -233,4 +247,6 @@ async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
             gateway.grants.forget(wish.key.sha256)
         if refusal.reason in ("closed", "clock_skew", "budget_unknown"):
             _log.error("admission.refused", request_id=wish.request_id, because=refusal.reason)
+        if refusal.reason.startswith("idempotency_"):
+            raise idempotency.problem_of(refusal, gateway.config.receipts) from None
         raise errors.of_refusal(refusal, wish.asked.model) from None

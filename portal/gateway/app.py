@@ -21,13 +21,14 @@ from portal.gateway import (
     embeddings,
     errors,
     forward,
+    idempotency,
     pages,
     rerank,
     responses,
 )
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
-from portal.gateway.client import Client, ClientLeft
+from portal.gateway.client import Client, ClientLeft, lines
 from portal.gateway.errors import Problem
 from portal.gateway.gateway import Gateway
 from portal.gateway.request import Request
@@ -87,9 +88,9 @@ def look(gateway: Gateway, request: Request) -> None:
             headers=((b"allow", method.encode()),),
         )
     if isinstance(route, Inference):
-        if len(gateway.clients) >= gateway.config.most_open:
+        if not gateway.shedding.admits(len(gateway.clients)):
             raise errors.overloaded(gateway.config.most_open)
-        request.key = admit.key_of(request)
+        request.key = admit.key_of(gateway, request)
         bodies.check_headers(request)
 
 
@@ -116,8 +117,8 @@ def _refuse(seen: _Visit, problem: Problem) -> int:
         # Only a stream is begun, and only calls stream: the call is there.
         client.finish(seen.call.error_event(problem) if seen.call else problem.event())
     elif not client.started:
-        more = [*problem.headers, (b"x-request-id", seen.request_id.encode())]
-        client.answer(problem.status, problem.body(), more)
+        headers = lines(problem.headers) + b"x-request-id: %b\r\n" % seen.request_id.encode()
+        client.answer(problem.status, problem.body(), headers)
     return problem.status
 
 
@@ -145,7 +146,7 @@ async def _route(gateway: Gateway, seen: _Visit) -> int:
         await _infer(gateway, seen, route)
         return 200
     shown = await route.show(gateway, request)
-    headers = ((b"x-request-id", seen.request_id.encode()),)
+    headers = b"x-request-id: %b\r\n" % seen.request_id.encode()
     seen.client.answer(shown.status, shown.content, headers, shown.kind)
     return shown.status
 
@@ -155,8 +156,13 @@ async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
     request = seen.request
     assert request.key is not None
     asked = route.read(request.body)
+    again = idempotency.read(request, request.key.sha256)
     request.body = b""
-    seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id)
+    try:
+        seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id, again)
+    except idempotency.Repeated as repeated:
+        await idempotency.replay(gateway, request.key, again, repeated, seen.client)
+        return
     await forward.serve(gateway, seen.call, seen.client)
 
 

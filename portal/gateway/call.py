@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
 
-from portal.admission.calls import Admitted
+import msgspec
+
+from portal.admission.calls import Admitted, Command
 from portal.admission.grants import Grant, ModelGrant
 from portal.gateway.bodies import Asked
 from portal.gateway.errors import Problem
 from portal.gateway.exchange import Exchange
+from portal.gateway.idempotency import Key
 from portal.gateway.meter import Counts, StreamMeter
 from portal.gateway.segment import Settlement
 from portal.gateway.served import Served, Stamp, Translation
+from portal.gateway.waiting import Seat
 from portal.routing.table import EndpointRoutes, Target
 from portal.usage.events import Outcome
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Call:
+class Call(msgspec.Struct, kw_only=True, eq=False):
     """An admitted request. Its hold ends by exactly one settlement or one release."""
 
     request_id: str
@@ -30,20 +33,28 @@ class Call:
     admitted: Admitted
     max_tokens: int
     attempts: int = 0
+    prefix: int = -1  # hash of what the engine reads first; 0: none, below 0: not asked for yet
     target: Target | None = None
     simulated: bool = False
     exchange: Exchange | None = None
-    meter: StreamMeter = field(default_factory=StreamMeter)
+    seat: Seat | None = None  # at its target
+    waiting: asyncio.Future[Seat] | None = None  # for a seat
+    waited_ms: int = 0  # for seats, all attempts together
+    meter: StreamMeter = msgspec.field(default_factory=StreamMeter)
     translation: Translation | None = None  # of this attempt's stream
     first_byte_at_ms: int | None = None
     outcome: Outcome = "cut_short"  # unless something better is known
     counts: Counts | None = None
     settlement: Settlement | None = None  # in the journal
+    again: Key | None = None  # of a client that wants it to run once
+    kept: Command | None = None  # keeps its answer, once it is settled
 
-    def end(self, problem: Problem) -> None:
-        """End it from outside; its client is told ``problem``."""
+    def end(self, failure: BaseException) -> None:
+        """End it from outside; its client is told ``failure`` if it is a ``Problem``."""
         if self.exchange is not None:
-            self.exchange.fail(problem)
+            self.exchange.fail(failure)
+        elif self.waiting is not None and not self.waiting.done():
+            self.waiting.set_exception(failure)
 
     @property
     def produced(self) -> bool:

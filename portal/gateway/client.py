@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from portal.gateway.connection import Connection
     from portal.gateway.request import Request
 
-JSON: Header = (b"content-type", b"application/json")
+JSON = b"application/json"
 STATUS_LINES = {
     one.value: b"HTTP/1.1 %d %b\r\n" % (one.value, one.phrase.encode()) for one in HTTPStatus
 }
@@ -43,12 +43,15 @@ class _Date:
 _date = _Date()
 
 
-def head(status: int, headers: Iterable[Header], *, keep_alive: bool) -> bytes:
-    """The head of an answer, up to its blank line."""
-    lines = [STATUS_LINES[status], _date.now()]
-    lines += [b"%b: %b\r\n" % one for one in headers]
-    lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-    return b"".join(lines)
+def lines(headers: Iterable[Header]) -> bytes:
+    """Headers as they are sent."""
+    return b"".join([b"%b: %b\r\n" % one for one in headers])
+
+
+def head(status: int, headers: bytes, *, keep_alive: bool) -> bytes:
+    """The head of an answer, up to its blank line; ``headers`` are whole lines."""
+    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+    return b"%b%b%b%b" % (STATUS_LINES[status], _date.now(), headers, end)
 
 
 class Client:
@@ -77,25 +80,32 @@ class Client:
         self._loop = connection.loop
         self._on_leave: Callable[[], None] | None = None
 
-    def start(self, status: int, headers: Iterable[Header]) -> None:
-        """The head of a stream. From here on nothing is repeated."""
+    def start(self, status: int, headers: bytes) -> None:
+        """The head of a stream; ``headers`` are whole lines. From here on nothing is repeated."""
         self.started = True
         if self.request.old:  # HTTP/1.0 knows no chunks: the end of the connection ends the answer
             self.request.keep_alive = False
-            framing: tuple[Header, ...] = ()
         else:
-            framing = ((b"transfer-encoding", b"chunked"),)
-        self._send(head(status, (*headers, *framing), keep_alive=self._stays))
+            headers += b"transfer-encoding: chunked\r\n"
+        self._send(head(status, headers, keep_alive=self._stays))
 
-    async def write(self, content: bytes) -> None:
-        """A piece of a stream; waits while the client is slow. ``ClientLeft`` if it is gone."""
-        if self.left:
-            raise ClientLeft
+    def write(self, content: bytes) -> None:
+        """A piece of a stream. While ``behind``, wait for ``caught_up`` before the next."""
         self._send(content if self.request.old else b"%x\r\n%b\r\n" % (len(content), content))
+
+    @property
+    def behind(self) -> bool:
+        """Whether the client is slow, or gone."""
+        return self._connection.paused or self.left
+
+    async def caught_up(self) -> None:
+        """Until the client has taken what was sent. ``ClientLeft`` if it is gone."""
         if self._connection.paused:
             self.writing_since = self._loop.time()
             await self._connection.drained()
             self.writing_since = 0.0
+        if self.left:
+            raise ClientLeft
 
     def finish(self, content: bytes) -> None:
         """The last bytes of a stream."""
@@ -103,13 +113,11 @@ class Client:
         framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content) if content else b"0\r\n\r\n"
         self._send(content if self.request.old else framed)
 
-    def answer(
-        self, status: int, content: bytes, headers: Iterable[Header], kind: Header = JSON
-    ) -> None:
-        """A whole answer."""
+    def answer(self, status: int, content: bytes, headers: bytes, kind: bytes = JSON) -> None:
+        """A whole answer; ``headers`` are whole lines."""
         self.started = self.finished = True
-        length: Header = (b"content-length", b"%d" % len(content))
-        begin = head(status, (kind, length, *headers), keep_alive=self._stays)
+        headers = b"content-type: %b\r\ncontent-length: %d\r\n%b" % (kind, len(content), headers)
+        begin = head(status, headers, keep_alive=self._stays)
         self._send(begin if self.request.method == "HEAD" else begin + content)
 
     def watch(self, on_leave: Callable[[], None]) -> None:

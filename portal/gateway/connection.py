@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from portal.gateway.client import JSON, Client, head
+from portal.gateway.client import JSON, Client, head, lines
 from portal.gateway.config import Config
 from portal.gateway.errors import Problem
 from portal.gateway.request import Request
@@ -344,10 +344,9 @@ class Connection(asyncio.Protocol):
             return
         self._server.refused(problem)
         content = problem.body()
-        length = (b"content-length", b"%d" % len(content))
-        self._transport.write(
-            head(problem.status, (JSON, length, *problem.headers), keep_alive=False) + content
-        )
+        headers = b"content-type: %b\r\ncontent-length: %d\r\n" % (JSON, len(content))
+        headers += lines(problem.headers)
+        self._transport.write(head(problem.status, headers, keep_alive=False) + content)
         self._lingering = True
         self.deadline = self.loop.time() + LINGER_SECONDS
         self._raw = 0

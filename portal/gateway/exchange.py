@@ -7,8 +7,10 @@ that has not ended closes its connection with it, so that the engine stops.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Literal, Protocol
+
+import msgspec
 
 HIGH_WATER = 262144  # bytes that wait for their reader before the socket is paused
 
@@ -23,10 +25,10 @@ class SiteFailed(Exception):
         super().__init__(what)
         self.kind = kind
         self.what = what
+        self.retry_after = 0  # seconds that a site without room asked for
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
+class Deadlines(msgspec.Struct, frozen=True, gc=False):
     """Seconds; ``whole`` is a moment of the loop's clock by which everything has ended."""
 
     connect: float
@@ -48,19 +50,45 @@ class Wire(Protocol):
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> None:
+    __slots__ = (
+        "_deadlines",
+        "_enough",
+        "_failure",
+        "_limit",
+        "_live",
+        "_loop",
+        "_pieces",
+        "_size",
+        "_take",
+        "_waiter",
+        "_wire",
+        "content_type",
+        "ended",
+        "on_over",
+        "retry_after",
+        "status",
+    )
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, live: set[Exchange]
+    ) -> None:
         self.status = 0
         self.content_type = b""
+        self.retry_after = b""
+        self.on_over: Callable[[], None] | None = None  # when the site works on it no longer
         self.ended = False  # the answer is whole
         self._loop = loop
         self._deadlines = deadlines
+        self._live = live  # those whose clock is looked at
+        live.add(self)
         self._pieces: list[bytes] = []
         self._size = 0
         self._failure: BaseException | None = None
+        self._take: Callable[[bytes], bool] | None = None
+        self._enough = False  # said by it
         self._waiter: asyncio.Future[None] | None = None
         self._wire: Wire | None = None
         self._limit = min(loop.time() + deadlines.first_byte, deadlines.whole)
-        self._timer = loop.call_at(self._limit, self._look_at_clock)
 
     async def head(self) -> int:
         """The status, once the headers are here."""
@@ -75,15 +103,36 @@ class Exchange:
         while not self._pieces and not self.ended and self._failure is None:
             await self._wait()
         if self._pieces:
-            content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._pieces.clear()
-            self._size = 0
-            if self._wire is not None:
-                self._wire.resume()
-            return content
+            return self._take_all()
         if self._failure is not None:
             raise self._failure
         return b""
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Give every piece to ``take`` in the moment in which it comes, without a turn of the
+        loop between. Returns ``True`` when ``take`` wants no more for now, ``False`` at the end of
+        a whole answer."""
+        while True:
+            if self._pieces and not take(self._take_all()):
+                return True
+            if self._failure is not None:
+                raise self._failure
+            if self.ended:
+                return False
+            self._take = take
+            self._enough = False
+            await self._wait()
+            self._take = None
+            if self._enough:
+                return True
+
+    def _take_all(self) -> bytes:
+        content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        if self._wire is not None:
+            self._wire.resume()
+        return content
 
     async def read_all(self, most: int) -> bytes:
         """The whole answer, at most ``most`` bytes."""
@@ -109,10 +158,15 @@ class Exchange:
         self._let_go()
 
     def _let_go(self) -> None:
-        self._timer.cancel()
+        self._live.discard(self)
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.abandon()
+        self._is_over()
+
+    def _is_over(self) -> None:
+        if self.on_over is not None:
+            self.on_over()
 
     # Called by the wire.
 
@@ -126,6 +180,13 @@ class Exchange:
 
     def came(self, piece: bytes) -> bool:
         """Whether the reader has fallen behind."""
+        if self._take is not None:
+            self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)
+            if not self._take(piece):
+                self._take = None
+                self._enough = True
+                self._wake()
+            return False
         self._pieces.append(piece)
         self._size += len(piece)
         self._progress()
@@ -134,20 +195,21 @@ class Exchange:
     def end(self) -> None:
         self.ended = True
         self._wire = None
-        self._timer.cancel()
+        self._live.discard(self)
         self._wake()
+        self._is_over()
 
     def _progress(self) -> None:
-        # One timer, looked at when it fires: moving it at every chunk would cost more.
         self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)
         self._wake()
 
-    def _look_at_clock(self) -> None:
-        if self._loop.time() < self._limit - 0.001:
-            self._timer = self._loop.call_at(self._limit, self._look_at_clock)
-        elif self._size and self._limit < self._deadlines.whole:
+    def look_at_clock(self, now: float) -> None:
+        """Called every now and then by the pool: a timer of its own would cost each exchange more
+        than everything else here."""
+        if now < self._limit:
+            return
+        if self._size and self._limit < self._deadlines.whole:
             self._progress()  # the reader is behind, not the site
-            self._timer = self._loop.call_at(self._limit, self._look_at_clock)
         else:
             self.fail(SiteFailed("timeout", "did not answer in time"))
 

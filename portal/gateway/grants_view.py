@@ -7,6 +7,7 @@ from portal.admission.calls import Command
 from portal.admission.grants import Grant, decode
 from portal.admission.keys import tag
 from portal.admission.pipelined import Connection
+from portal.lib.ids import ApiKeyParts
 
 MOST = 100_000
 
@@ -21,6 +22,11 @@ class GrantsView:
     def get(self, sha256: str) -> Grant | None:
         """The copy, if there is one."""
         return self._grants.get(sha256)
+
+    def known(self, sha256: str) -> ApiKeyParts | None:
+        """What a key says about itself, if its grant was seen: then its shape was right."""
+        grant = self._grants.get(sha256)
+        return None if grant is None else ApiKeyParts(grant.mode, grant.org_code, sha256)
 
     def put(self, sha256: str, raw: bytes) -> Grant:
         """A newer copy, as admission sent it."""

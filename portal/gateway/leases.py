@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from portal.admission import calls, keys, library
+from portal.admission import calls, keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.gateway.errors import Problem
 from portal.lib.ids import CELLS
@@ -75,7 +75,8 @@ async def keep_beating(gateway: Gateway) -> None:
 
 
 async def _tell_demand(gateway: Gateway) -> None:
-    second = gateway.traffic.take(time.time_ns() // 1_000_000)
+    now = asyncio.get_running_loop().time()
+    second = gateway.traffic.take(time.time_ns() // 1_000_000, gateway.waiting.counts(), now)
     command = ("HSET", keys.DEMAND, gateway.config.gateway_id, demand.encode(second))
     await gateway.valkey.ask(command, 1.0)
 
@@ -119,10 +120,8 @@ async def keep_server_ready(gateway: Gateway) -> None:
 
 
 async def _load_functions(gateway: Gateway) -> None:
-    """Only where they are missing: another release may have loaded newer ones."""
-    listed = await gateway.valkey.ask(("FUNCTION", "LIST", "LIBRARYNAME", "dure_admission_*"), 2.0)
-    if not listed:
-        await gateway.valkey.ask(library.load_command(), 2.0)
+    """Only where they are missing; /ready is false where they are of another build."""
+    await gateway.valkey.load_functions()
 
 
 async def _replay(gateway: Gateway) -> None:

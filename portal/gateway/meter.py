@@ -91,6 +91,8 @@ def reported(usage: Usage) -> Counts:
 class StreamMeter:
     """One stream. ``feed`` returns what may leave; the rest is asked for at the end."""
 
+    __slots__ = ("_tail", "broken", "done", "held", "pieces", "usage", "usage_event")
+
     def __init__(self) -> None:
         self.pieces = 0  # chunks with content
         self.usage: Usage | None = None

@@ -11,12 +11,9 @@ import msgspec
 from portal.admission.grants import Grant
 from portal.gateway import admit, dispatch, errors
 from portal.gateway.client import JSON
-from portal.gateway.errors import Header
 from portal.gateway.gateway import Gateway
 from portal.gateway.metrics import KIND
 from portal.gateway.request import Request
-
-_TEXT: Header = (b"content-type", KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class Shown:
 
     status: int
     content: bytes
-    kind: Header = JSON
+    kind: bytes = JSON
 
 
 async def models(gateway: Gateway, request: Request) -> Shown:
@@ -46,7 +43,7 @@ async def model(gateway: Gateway, request: Request) -> Shown:
 
 async def _grant(gateway: Gateway, request: Request) -> Grant:
     """The key's grant, read anew, so that a revoked key sees nothing."""
-    key = admit.key_of(request)
+    key = admit.key_of(gateway, request)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     grant = await admit.grant_of(gateway, key, fresh=True, until=until)
     admit.check_use(gateway, request, grant)
@@ -88,10 +85,13 @@ async def metrics(gateway: Gateway, request: Request) -> Shown:
     table = gateway.table.table
     gauges: dict[str, float] = {
         "dure_open_requests": len(gateway.open),
+        "dure_waiting_requests": gateway.waiting.length,
+        "dure_loop_late_seconds": gateway.shedding.late,
+        "dure_admitted_share": gateway.shedding.share,
         "dure_journal_waiting": gateway.journal.waiting,
         "dure_settle_waiting": gateway.settler.waiting,
         "dure_admission_connected": int(gateway.valkey.connected),
         "dure_ready": int(not gateway.closed_because()),
         "dure_table_number": table.index.number if table is not None else 0,
     }
-    return Shown(200, gateway.metrics.text(gauges), _TEXT)
+    return Shown(200, gateway.metrics.text(gauges), KIND)

@@ -7,17 +7,18 @@ What makes an answer complete leaves only after its settlement stands in the jou
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from portal.gateway import answers, errors
+from portal.gateway import answers, errors, idempotency
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
 from portal.gateway.config import Config
-from portal.gateway.errors import Header, Problem
+from portal.gateway.errors import Problem
 from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
 from portal.usage.events import Outcome
 
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
 REFUSAL_BYTES = 65536
 _REFUSALS = (400, 413, 422)
 _BUSY = (429, 503)
-_STREAM: tuple[Header, ...] = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
+_STREAM = (
+    b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+    b"x-accel-buffering: no\r\n"
 )
 
 
@@ -50,6 +50,8 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
     body = call.asked.encoded(target.engine_model, call.max_tokens)
     exchange = await gateway.pool.send(target.url, call.asked.site_path, head, body, deadlines)
     call.exchange = exchange
+    if call.seat is not None:
+        exchange.on_over = call.seat.free  # a client that reads slowly keeps nobody out
     try:
         if client.left:
             raise ClientLeft
@@ -72,7 +74,10 @@ async def _check_head(exchange: Exchange, call: Call) -> None:
     elif status in _REFUSALS:
         raise _refused(answers.read_refusal(await exchange.read_all(REFUSAL_BYTES)))
     elif status in _BUSY:
-        raise SiteFailed("busy", "has no room at the moment")
+        failure = SiteFailed("busy", "has no room at the moment")
+        if exchange.retry_after.isdigit():
+            failure.retry_after = int(exchange.retry_after[:6])
+        raise failure
     else:
         raise SiteFailed("status", f"answered with status {status}")
 
@@ -90,7 +95,12 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
         raise SiteFailed("garbage", "sent something that is no answer") from None
     _note_first_byte(gateway, call)
     cost = await gateway.settler.secure(call, counts, "answered")
-    headers = [*headers_of(gateway.config, call), (b"x-dure-cost-krw", errors.won(cost).encode())]
+    headers = b"%bx-dure-cost-krw: %b\r\n" % (
+        headers_of(gateway.config, call),
+        errors.won(cost).encode(),
+    )
+    if call.again is not None:
+        idempotency.keep(gateway, call, body, headers)
     client.answer(200, body, headers)
 
 
@@ -108,26 +118,37 @@ async def _stream(gateway: Gateway, call: Call, client: Client, exchange: Exchan
     counts = call.meter.counts(call.asked.prompt_bytes)
     cost = await gateway.settler.secure(call, counts, "answered")
     if not client.started:
-        client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
+        client.start(200, _STREAM + headers_of(gateway.config, call))
     client.finish(call.ending(cost))
 
 
 async def _pass_on(gateway: Gateway, call: Call, client: Client, exchange: Exchange) -> None:
     meter, translation = call.meter, call.translation
-    while not meter.done:
-        piece = await exchange.read()
-        if not piece:
-            break
+    garbage: list[SiteFailed] = []  # said in the callback, raised in the task
+
+    def take(piece: bytes) -> bool:
         ready = meter.feed(piece)
         if translation is not None:
-            ready = _translated(translation.feed, ready)
+            try:
+                ready = _translated(translation.feed, ready)
+            except SiteFailed as failure:
+                garbage.append(failure)
+                return False
         if ready:
             if not client.started:
                 _note_first_byte(gateway, call)
-                client.start(200, [*_STREAM, *headers_of(gateway.config, call)])
-            await client.write(ready)
+                client.start(200, _STREAM + headers_of(gateway.config, call))
+            client.write(ready)
+        return not (meter.done or meter.broken or client.behind)
+
+    while await exchange.pour(take):
         if meter.broken:
             raise SiteFailed("garbage", meter.broken)
+        if garbage:
+            raise garbage[0]
+        if meter.done:
+            break
+        await client.caught_up()
     if not meter.finished:
         raise SiteFailed("closed", "ended the answer before it was whole")
     if translation is not None:
@@ -160,27 +181,42 @@ def _note_first_byte(gateway: Gateway, call: Call) -> None:
     assert call.target is not None
     call.first_byte_at_ms = time.time_ns() // 1_000_000
     waited = max(0, call.first_byte_at_ms - call.admitted.at_ms)
-    gateway.traffic.first_byte(call.target.id, waited)
+    if call.seat is not None:
+        whole = not call.asked.stream and call.asked.kind == "chat"
+        call.seat.first_byte(asyncio.get_running_loop().time(), whole=whole)
     gateway.metrics.first_byte(waited / 1000)
 
 
-def headers_of(config: Config, call: Call) -> list[Header]:
-    """Who answered, where its receipt is, and what is left."""
+def headers_of(config: Config, call: Call) -> bytes:
+    """Who answered, where its receipt is, and what is left: whole lines."""
     target, admitted = call.target, call.admitted
     assert target is not None
-    found: list[Header] = [
-        (b"x-request-id", call.request_id.encode()),
-        (b"x-dure-site", target.site.encode()),
-        (b"x-dure-chip", target.chip.encode()),
-        (b"x-dure-receipt", config.receipts + call.request_id.encode()),
-        (b"x-ratelimit-limit-requests", b"%d" % admitted.rpm_limit),
-        (b"x-ratelimit-remaining-requests", b"%d" % admitted.rpm_left),
-        (b"x-ratelimit-reset-requests", b"%ds" % -(-admitted.rpm_reset_ms // 1000)),
-    ]
+    request_id = call.request_id.encode()
+    found = (
+        b"x-request-id: %b\r\nx-dure-site: %b\r\nx-dure-chip: %b\r\nx-dure-receipt: %b%b\r\n"
+        b"x-dure-attempts: %d\r\nx-ratelimit-limit-requests: %d\r\n"
+        b"x-ratelimit-remaining-requests: %d\r\nx-ratelimit-reset-requests: %ds\r\n"
+    ) % (
+        request_id,
+        target.site.encode(),
+        target.chip.encode(),
+        config.receipts,
+        request_id,
+        call.attempts,
+        admitted.rpm_limit,
+        admitted.rpm_left,
+        -(-admitted.rpm_reset_ms // 1000),
+    )
+    if admitted.tpm_limit:
+        found += (
+            b"x-ratelimit-limit-tokens: %d\r\nx-ratelimit-remaining-tokens: %d\r\n"
+            b"x-ratelimit-reset-tokens: %ds\r\n"
+        ) % (admitted.tpm_limit, admitted.tpm_left, -(-admitted.rpm_reset_ms // 1000))
     if call.simulated:
-        found.append((b"x-dure-simulated", b"true"))
+        found += b"x-dure-simulated: true\r\n"
     if call.asked.max_tokens is None:
-        found.append((b"x-dure-max-tokens", b"%d" % call.max_tokens))
+        found += b"x-dure-max-tokens: %d\r\n" % call.max_tokens
     if admitted.left_micro is not None:
-        found.append((b"x-dure-budget-remaining-krw", errors.won(admitted.left_micro).encode()))
+        left = errors.won(admitted.left_micro).encode()
+        found += b"x-dure-budget-remaining-krw: %b\r\n" % left
     return found

@@ -26,6 +26,8 @@ class Settlement(msgspec.Struct, frozen=True, tag="s", array_like=True):
     cell: int
     cost_micro: int
     event: bytes
+    tokens: int | None = None  # used, in and out; None: unknown, or from an older release
+    outcome: str = ""
 
 
 class Acknowledged(msgspec.Struct, frozen=True, tag="a", array_like=True):

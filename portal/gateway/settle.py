@@ -77,8 +77,11 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         stream=call.asked.stream,
         data_class=call.grant.data_class,
         simulated=call.simulated,
+        waited_ms=call.waited_ms,
     )
-    return Settlement(call.request_id, call.cell, cost, encode(event))
+    tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
+    event_bytes = encode(event)
+    return Settlement(call.request_id, call.cell, cost, event_bytes, tokens=tokens, outcome=outcome)
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ class _Waiting:
     command: Command
     request_id: str  # of a settlement; empty for a release
     until: float  # of the loop's clock; a settlement has no end
+    then: Command | None = None  # once it was heard; not repeated
 
 
 class Settler:
@@ -140,13 +144,13 @@ class Settler:
             except OSError as error:
                 _log.error("journal.unwritable", because=str(error))
         if call.settlement is not None:
-            self.later(call.settlement)
+            self.later(call.settlement, call.kept)
         else:
             self.release(call.cell, call.request_id)
 
-    def later(self, settlement: Settlement) -> None:
-        """Tell Valkey as soon as it listens."""
-        self._put(_Waiting(_command(settlement), settlement.request_id, float("inf")))
+    def later(self, settlement: Settlement, then: Command | None = None) -> None:
+        """Tell Valkey as soon as it listens; ``then`` is told once it was heard, if it can be."""
+        self._put(_Waiting(_command(settlement), settlement.request_id, float("inf"), then))
 
     def release(self, cell: int, request_id: str) -> None:
         """Free a hold; also after an admit that timed out, which may yet be executed."""
@@ -177,6 +181,8 @@ class Settler:
             self._miss(waiting)
         elif waiting.request_id:
             self.journal.acknowledge(waiting.request_id)
+            if waiting.then is not None:
+                self._tell(_Waiting(waiting.then, "", 0.0))
         if not self.waiting:
             self._idle.set()
 
@@ -230,4 +236,6 @@ def _command(settlement: Settlement) -> Command:
         request_id=settlement.request_id,
         cost_micro=settlement.cost_micro,
         event=settlement.event,
+        tokens=settlement.tokens,
+        outcome=settlement.outcome,
     )

@@ -19,10 +19,26 @@ from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
 
 HEAD_BYTES = 32768
 IDLE_SECONDS = 55.0
+LOOK_SECONDS = 0.1  # so much later than its deadline an exchange may be ended
 
 
 class _Wire(asyncio.Protocol):
     """One connection; at most one exchange at a time."""
+
+    __slots__ = (
+        "_content_type",
+        "_framed",
+        "_head_bytes",
+        "_heard",
+        "_parser",
+        "_paused",
+        "exchange",
+        "idle_since",
+        "loop",
+        "pool",
+        "transport",
+        "used",
+    )
 
     def __init__(self, pool: deque[_Wire], loop: asyncio.AbstractEventLoop) -> None:
         self.pool = pool
@@ -78,6 +94,8 @@ class _Wire(asyncio.Protocol):
             self._content_type = value.split(b";")[0].strip().lower()
         elif lower in (b"content-length", b"transfer-encoding"):
             self._framed = True
+        elif lower == b"retry-after" and self.exchange is not None:
+            self.exchange.retry_after = value
 
     def on_headers_complete(self) -> None:
         if self.exchange is not None:
@@ -100,7 +118,6 @@ class _Wire(asyncio.Protocol):
             return
         self.used = True
         self.idle_since = self.loop.time()
-        self._parser = httptools.HttpResponseParser(self)
         self.pool.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -132,6 +149,8 @@ class Pool:
 
     def __init__(self) -> None:
         self._idle: dict[str, deque[_Wire]] = {}
+        self._live: set[Exchange] = set()
+        self._begins: dict[tuple[str, str], bytes] = {}  # by URL and path
         self._tls: ssl.SSLContext | None = None
 
     async def send(
@@ -141,13 +160,29 @@ class Pool:
         connection could be had."""
         loop = asyncio.get_running_loop()
         wire = self._kept(url, loop.time()) or await self._connect(url, loop, deadlines)
-        request = (
-            f"POST {path} HTTP/1.1\r\nhost: {urlsplit(url).netloc}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        ).encode()
-        exchange = Exchange(loop, deadlines)
-        wire.start(exchange, b"%b%b\r\n%b" % (request, headers, body))
+        begin = self._beginning(url, path)
+        exchange = Exchange(loop, deadlines, self._live)
+        wire.start(exchange, b"%b%d\r\n%b\r\n%b" % (begin, len(body), headers, body))
         return exchange
+
+    def _beginning(self, url: str, path: str) -> bytes:
+        """The lines that are the same for every request to a target, up to the body's length."""
+        found = self._begins.get((url, path))
+        if found is None:
+            found = (
+                f"POST {path} HTTP/1.1\r\nhost: {urlsplit(url).netloc}\r\n"
+                "content-type: application/json\r\ncontent-length: "
+            ).encode()
+            self._begins[url, path] = found
+        return found
+
+    async def keep_time(self) -> None:
+        """End what waits for longer than its deadlines allow; until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = asyncio.get_running_loop().time()
+            for exchange in list(self._live):
+                exchange.look_at_clock(now)
 
     def _kept(self, url: str, now: float) -> _Wire | None:
         idle = self._idle.setdefault(url, deque())
@@ -186,6 +221,8 @@ class Pool:
             while idle:
                 idle.pop().abandon()
             del self._idle[url]
+        for pair in [one for one in self._begins if one[0] not in urls]:
+            del self._begins[pair]
 
     def close(self) -> None:
         """Close all kept connections."""

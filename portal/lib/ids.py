@@ -12,8 +12,8 @@ import re
 import secrets
 import time
 import zlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u
@@ -38,8 +38,7 @@ def mint_org_code() -> str:
     return _random_text(8)
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeyParts:
+class ApiKeyParts(NamedTuple):
     """What a well-formed key says about itself; nothing here proves that it is live."""
 
     mode: str
@@ -88,9 +87,9 @@ def cell_of(org_code: str) -> int:
 def mint_request_id(now_ms: int | None = None) -> str:
     """A UUIDv7 in hex with dashes; ``now_ms`` is Unix time in milliseconds."""
     ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    value = (ms & (1 << 48) - 1) << 80 | 7 << 76 | int.from_bytes(os.urandom(10)) & (1 << 76) - 1
-    value = value & ~(0b11 << 62) | 0b10 << 62
-    return str(UUID(int=value))
+    head, tail = f"{ms & (1 << 48) - 1:012x}", os.urandom(10).hex()
+    variant = "89ab"[int(tail[3], 16) & 3]
+    return f"{head[:8]}-{head[8:]}-7{tail[:3]}-{variant}{tail[4:7]}-{tail[7:19]}"
 
 
 def request_id_ms(request_id: str) -> int:

@@ -210,6 +210,7 @@ class Publisher:
             parts=numbers,
             sites=found.sites,
             fences={f"c{cell}": (self.run_id, self.epoch) for cell in range(CELLS)},
+            gateways=found.gateways,
         )
         try:
             pipe = self.admission.client.pipeline(transaction=True)
