@@ -3,7 +3,7 @@
     python -m bench.admission
 
 Starts a Valkey of its own with the product's configuration (every write flushed), a grant with
-three budgets in its chain, and admits and settles requests through one pipelined connection.
+four budgets in its chain, and admits and settles requests through one pipelined connection.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ CALLERS = 64
 ORG_CODE = "acme0000"
 CELL = ids.cell_of(ORG_CODE)
 SHA = "a" * 64
-CHAIN = ("org_0123456789abcdef", "prj_0123456789abcdef", "key_0123456789abcdef")
+CHAIN = tuple(f"{kind}_0123456789abcdef" for kind in ("fnd", "org", "prj", "key"))
 EVENT = b"e" * 420  # about as long as an encoded UsageEvent
 GRANT = Grant(
     number=1,
-    organization=CHAIN[0],
+    organization=CHAIN[1],
     org_code=ORG_CODE,
-    project=CHAIN[1],
-    key=CHAIN[2],
+    project=CHAIN[2],
+    key=CHAIN[3],
     mode="live",
     models={
         "smollm2": ModelGrant(

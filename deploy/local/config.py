@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local import ports, postgres, valkey
+from deploy.local import ports, postgres, valkey, valkey_users
 from deploy.local.postgres import StackError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -21,6 +21,7 @@ SITES = [
     ("daejeon-1", "daejeon", "대전-1", "Daejeon 1", {"atom-plus": 2}),
 ]
 ENGINES_PER_SITE = 12
+VALKEY_USERS = tuple(user.name for user in valkey_users.PROGRAMS)
 PORTS = ("DURE_PG_PORT", "DURE_ADMISSION_PORT", "DURE_BROKER_PORT", "DURE_REGISTRY_PORT")
 
 
@@ -57,6 +58,7 @@ class Config:
             self.port("ADMISSION"),
             self.values["DURE_ADMISSION_PASSWORD"],
             always=True,
+            users={name: self.values[_password_of(name)] for name in VALKEY_USERS},
         )
 
     def broker(self) -> valkey.Server:
@@ -70,14 +72,15 @@ class Config:
     def owner_url(self) -> str:
         return self.postgres().url("dure_owner", self.values["DURE_OWNER_PASSWORD"], "dure")
 
-    def program_env(self) -> dict[str, str]:
-        """The environment of every program: nothing about superusers or owners."""
+    def program_env(self, user: str = "portal") -> dict[str, str]:
+        """The environment of every program: nothing about superusers or owners. ``user``: who it
+        is in the admission Valkey."""
         server, admission, broker = self.postgres(), self.admission(), self.broker()
         web, gateway = self.port("WEB"), self.port("GATEWAY")
         return {
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "DATABASE_URL": server.url("dure_app", self.values["DURE_APP_PASSWORD"], "dure"),
-            "VALKEY_URL": admission.url(),
+            "VALKEY_URL": admission.url(user=user),
             "CELERY_BROKER_URL": broker.url(),
             "DURE_CACHE_URL": broker.url(1),
             "SECRET_KEY": self.values["SECRET_KEY"],
@@ -118,6 +121,10 @@ def load() -> Config | None:
         if name and not name.startswith("#"):
             config.values[name] = value
     return config
+
+
+def _password_of(user: str) -> str:
+    return f"DURE_VALKEY_{user.upper()}_PASSWORD"
 
 
 def _fernet_key() -> str:
@@ -176,6 +183,8 @@ def load_or_make() -> Config:
         config.values = _new_values()
     for name in ("DURE_AUDIT_KEY", "DURE_RECEIPT_KEYS"):  # a stack from before it had them
         config.values.setdefault(name, _signing_key())
+    for name in VALKEY_USERS:
+        config.values.setdefault(_password_of(name), secrets.token_hex(20))
     config.values.setdefault("DURE_DEMO_TOTP", _totp_secret())
     if "DURE_REGISTRY_PORT" not in config.values:
         config.values["DURE_REGISTRY_PORT"] = str(ports.free(1)[0])

@@ -38,8 +38,10 @@ def programs(config: Config) -> list[Program]:
         Program("valkey-celery", config.broker().command(), priority=10),
         *_sites(config),
         _registry(config),
-        Program("publisher", [py, "-m", "portal.routing"], "ready", env),
-        Program("intake", [*manage, "intake"], "ready", env),
+        Program(
+            "publisher", [py, "-m", "portal.routing"], "ready", config.program_env("publisher")
+        ),
+        Program("intake", [*manage, "intake"], "ready", config.program_env("intake")),
         Program(
             "worker",
             [*celery, "worker", "--concurrency", "2", "-l", "WARNING", "--without-mingle"],
@@ -47,7 +49,13 @@ def programs(config: Config) -> list[Program]:
             env,
         ),
         Program("beat", [*celery, *beat], "ready", env),
-        Program("gateway", [py, "-m", "portal.gateway"], "valkey", env, stop_seconds=35),
+        Program(
+            "gateway",
+            [py, "-m", "portal.gateway"],
+            "valkey",
+            config.program_env("gateway"),
+            stop_seconds=35,
+        ),
         Program("web", web, "ready", env | {"DURE_DB_POOL": "1"}),
     ]
 

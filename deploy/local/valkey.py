@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.local import valkey_users
 from deploy.local.postgres import StackError
 
 
@@ -23,15 +24,17 @@ def binary() -> str:
 
 @dataclass(frozen=True)
 class Server:
-    """One server. ``always`` flushes each write: money is in it."""
+    """One server. ``always`` flushes each write: money is in it. ``users`` are the passwords of
+    the programs by their names; without them there is one nameless user."""
 
     folder: Path
     port: int
     password: str
     always: bool
+    users: dict[str, str] = field(default_factory=dict)
 
     def write_config(self) -> Path:
-        """The password stands in a file of mode 0600 and in no command line."""
+        """Passwords stand in a file of mode 0600 and in no command line."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / "valkey.conf"
         path.touch(mode=0o600)
@@ -41,12 +44,13 @@ class Server:
                     "bind 127.0.0.1",
                     f"port {self.port}",
                     f"dir {self.folder}",
-                    f"requirepass {self.password}",
+                    *self._who(),
                     "appendonly yes",
                     f"appendfsync {'always' if self.always else 'everysec'}",
                     'save ""',
                     "maxmemory-policy noeviction",
                     "databases 64",
+                    "hash-max-listpack-value 128",  # records of holds stay small
                     "loglevel warning",
                 ]
             )
@@ -54,12 +58,22 @@ class Server:
         )
         return path
 
+    def _who(self) -> list[str]:
+        if not self.users:
+            return [f"requirepass {self.password}"]
+        return valkey_users.lines({"operator": self.password, **self.users})
+
     def command(self) -> list[str]:
         """The foreground server."""
         return [binary(), str(self.write_config())]
 
-    def url(self, database: int = 0) -> str:
-        return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: int = 0, user: str = "") -> str:
+        """Of one program's user; else of the one who may do everything."""
+        if user:
+            who, password = user, self.users[user]
+        else:
+            who, password = "operator" if self.users else "", self.password
+        return f"redis://{who}:{password}@127.0.0.1:{self.port}/{database}"
 
     def wait(self, seconds: float = 20.0) -> None:
         """Until it answers; ``StackError`` after ``seconds``."""

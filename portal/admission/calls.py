@@ -22,10 +22,21 @@ class AdmissionUnavailable(Exception):
 
 
 class Refused(Exception):
-    """Admission said no. ``left`` and ``limit`` are micro-won or counts, by ``reason``."""
+    """Admission said no. ``left`` and ``limit`` are micro-won or counts, by ``reason``.
+
+    ``detail`` of ``tokens`` is how many were asked for. The reasons ``idempotency_…`` tell of an
+    earlier request with the same key: ``name`` is its id, ``left`` what it was charged in
+    micro-won, ``detail`` how it ended.
+    """
 
     def __init__(
-        self, reason: str, name: str = "", left: int = 0, limit: int = 0, retry_ms: int = 0
+        self,
+        reason: str,
+        name: str = "",
+        left: int = 0,
+        limit: int = 0,
+        retry_ms: int = 0,
+        detail: str = "",
     ) -> None:
         super().__init__(f"{reason} {name}".strip())
         self.reason = reason
@@ -33,6 +44,7 @@ class Refused(Exception):
         self.left = left
         self.limit = limit
         self.retry_ms = retry_ms
+        self.detail = detail
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -49,6 +61,8 @@ class Admitted(msgspec.Struct, frozen=True):
     grant_number: int
     at_ms: int
     grant: bytes | None  # packed, when the caller's was older
+    tpm_limit: int = 0  # tokens a minute; 0: no such limit
+    tpm_left: int = 0  # after this request's worst case; its window ends with that of requests
 
 
 class BudgetStanding(msgspec.Struct, frozen=True):
@@ -80,10 +94,24 @@ def admit(
     tokens_out: int,
     grant_number: int,
     kind: str,
+    mark: tuple[str, str] | None = None,
 ) -> Command:
-    """Check everything and hold the worst case, in one round trip."""
+    """Check everything and hold the worst case, in one round trip.
+
+    ``mark``: of an Idempotency-Key, a name that stands for it and a fingerprint of the request.
+    """
+    tokens = (tokens_in, tokens_out)
     return _call(
-        "admit_1", cell, epoch, sha256, request_id, model, tokens_in, tokens_out, grant_number, kind
+        "admit_2",
+        cell,
+        epoch,
+        sha256,
+        request_id,
+        model,
+        *tokens,
+        grant_number,
+        kind,
+        *(mark or ()),
     )
 
 
@@ -91,59 +119,75 @@ def read_admitted(reply: Any) -> Admitted:
     """``Refused`` if the answer is no."""
     if reply[0] == b"no":
         raise _refused(reply)
+    worst, month, price, endpoint, rpm, rpm_left, reset, left, grant, at, tpm, tpm_left = (
+        reply[1].decode().split(" ")
+    )
     return Admitted(
-        hold_micro=int(reply[1]),
-        month=reply[2].decode(),
-        price_version=reply[3].decode(),
-        endpoint=reply[4].decode(),
-        rpm_limit=int(reply[5]),
-        rpm_left=int(reply[6]),
-        rpm_reset_ms=int(reply[7]),
-        left_micro=int(reply[8]) if reply[8] else None,
-        grant_number=int(reply[9]),
-        at_ms=int(reply[10]),
-        grant=reply[11] if len(reply) > 11 else None,
+        hold_micro=int(worst),
+        month=month,
+        price_version=price,
+        endpoint=endpoint,
+        rpm_limit=int(rpm),
+        rpm_left=int(rpm_left),
+        rpm_reset_ms=int(reset),
+        left_micro=None if left == "-" else int(left),
+        grant_number=int(grant),
+        at_ms=int(at),
+        grant=reply[2] if len(reply) > 2 else None,
+        tpm_limit=int(tpm),
+        tpm_left=int(tpm_left),
     )
 
 
 def _refused(reply: Any) -> Refused:
-    return Refused(
-        reply[1].decode(), reply[2].decode(), int(reply[3]), int(reply[4]), int(reply[5])
-    )
+    reason, name, left, limit, retry_ms, detail = (raw.decode() for raw in reply[1:])
+    return Refused(reason, name, int(left), int(limit), int(retry_ms), detail)
 
 
 def renew(cell: int, request_ids: Sequence[str]) -> Command:
     """Longer leases. The reply lists the ids that were refused: end those streams."""
-    return _call("renew_1", cell, *request_ids)
+    return _call("renew_2", cell, *request_ids)
 
 
-def settle(cell: int, *, request_id: str, cost_micro: int, event: bytes) -> Command:
-    """Release the hold, add the cost, append the event. Harmless when repeated."""
-    return _call("settle_1", cell, request_id, cost_micro, event)
+def settle(
+    cell: int,
+    *,
+    request_id: str,
+    cost_micro: int,
+    event: bytes,
+    tokens: int | None = None,
+    outcome: str = "",
+) -> Command:
+    """Release the hold, add the cost, append the event. Harmless when repeated.
+
+    ``tokens`` used, in and out, of those that were counted at admission; ``None``: nobody knows.
+    """
+    used = "" if tokens is None else tokens
+    return _call("settle_2", cell, request_id, cost_micro, event, used, outcome)
 
 
 def release(cell: int, request_id: str) -> Command:
     """Free the hold of a request that reached no site; leaves a tombstone."""
-    return _call("release_1", cell, request_id)
+    return _call("release_2", cell, request_id)
 
 
 def expire(cell: int) -> Command:
     """End at most 100 leases that ran out; the reply is their number."""
-    return _call("expire_1", cell)
+    return _call("expire_2", cell)
 
 
 def charge_late(
     cell: int, *, request_id: str, cost_micro: int, month: str, subjects: Sequence[str]
 ) -> Command:
     """Charge an event that no hold is known for, as far as there is room; once."""
-    return _call("charge_late_1", cell, request_id, cost_micro, month, ",".join(subjects))
+    return _call("charge_late_2", cell, request_id, cost_micro, month, ",".join(subjects))
 
 
 def reserve(
     cell: int, *, reference: str, month: str, amount_micro: int, subjects: Sequence[str]
 ) -> Command:
     """Hold an order's worst case in a month. Harmless when repeated, also after ``commit``."""
-    return _call("reserve_1", cell, reference, month, amount_micro, ",".join(subjects))
+    return _call("reserve_2", cell, reference, month, amount_micro, ",".join(subjects))
 
 
 def read_reserved(reply: Any) -> None:
@@ -157,17 +201,17 @@ def commit(
 ) -> Command:
     """The order's row is kept: held becomes committed, with this amount. Never refused: the row
     says so. Harmless when repeated; with another amount or chain, the new one counts."""
-    return _call("commit_1", cell, reference, month, amount_micro, ",".join(subjects))
+    return _call("commit_2", cell, reference, month, amount_micro, ",".join(subjects))
 
 
 def unreserve(cell: int, *, reference: str, month: str) -> Command:
     """The order's row was not kept: what was held is free again."""
-    return _call("unreserve_1", cell, reference, month)
+    return _call("unreserve_2", cell, reference, month)
 
 
 def stale_orders(cell: int, *, older_ms: int) -> Command:
     """Ask for at most 100 orders held for longer, neither committed nor freed."""
-    return _call("stale_orders_1", cell, older_ms)
+    return _call("stale_orders_2", cell, older_ms)
 
 
 def read_stale_orders(reply: Any) -> list[tuple[str, str]]:
@@ -177,7 +221,7 @@ def read_stale_orders(reply: Any) -> list[tuple[str, str]]:
 
 def set_limit(cell: int, *, subject: str, limit_micro: int, hard: bool, number: int) -> Command:
     """Publish a budget's limit, for every month; ``number`` grows with each change."""
-    return _call("set_limit_1", cell, subject, limit_micro, int(hard), number)
+    return _call("set_limit_2", cell, subject, limit_micro, int(hard), number)
 
 
 def read_limit(reply: Any) -> None:
@@ -188,7 +232,7 @@ def read_limit(reply: Any) -> None:
 
 def read_budget(cell: int, *, subject: str, month: str) -> Command:
     """Ask how a budget stands."""
-    return _call("read_budget_1", cell, subject, month)
+    return _call("read_budget_2", cell, subject, month)
 
 
 def read_standing(reply: Any) -> BudgetStanding | None:
@@ -216,7 +260,7 @@ def restore(
     call is refused, because it would overwrite what was settled meanwhile.
     """
     committed = "" if committed_micro is None else committed_micro
-    return _call("restore_1", cell, subject, month, spent_micro, committed, last_event)
+    return _call("restore_2", cell, subject, month, spent_micro, committed, last_event)
 
 
 def read_restored(reply: Any) -> bool:
@@ -235,7 +279,7 @@ def publish_grant(cell: int, *, sha256: str, grant: Grant, revoked: bool = False
         for name, model in grant.models.items():
             prices += [name, msgspec.json.encode(model)]
     return _call(
-        "publish_grant_1",
+        "publish_grant_2",
         cell,
         sha256,
         grant.number,
@@ -246,6 +290,7 @@ def publish_grant(cell: int, *, sha256: str, grant: Grant, revoked: bool = False
         grant.key,
         grant.organization,
         ",".join(grant.budgets),
+        grant.tpm,
         encode(grant),
         *prices,
     )
@@ -258,19 +303,26 @@ def _check(grant: Grant) -> None:
     for name, model in grant.models.items():
         if not all(0 <= price <= MAX_MICRO_WON for price in (model.price_in, model.price_out)):
             raise ValueError(f"a price of {name} is not between 0 and 2^53 - 1")
+        if any(" " in one or not one for one in (model.endpoint, model.price_version)):
+            raise ValueError(f"a price of {name} needs an endpoint and a version without spaces")
 
 
-def open_cell(cell: int, epoch: int) -> Command:
-    """Open a cell for admission. An epoch older than the cell's last is refused."""
-    return _call("open_cell_1", cell, epoch)
+def open_cell(cell: int, epoch: int, run_id: str = "") -> Command:
+    """Open a cell for admission, counted on the server of this run id. An epoch older than the
+    cell's last, or than the round that closed it, is refused."""
+    return _call("open_cell_2", cell, epoch, *((run_id,) if run_id else ()))
 
 
 def read_opened(reply: Any) -> None:
-    """``Refused``: ``older`` epoch; another publisher opened a newer one."""
-    if reply != b"open":
+    """``Refused``: ``older`` epoch; another publisher opened or closed with a newer one."""
+    if reply not in (b"open", b"closed"):
         raise Refused(reply.decode())
 
 
-def close_cell(cell: int) -> Command:
-    """Close a cell: every admit is refused until it is opened again."""
-    return _call("close_cell_1", cell)
+def close_cell(cell: int, round_number: int | None = None, booked: str = "0-0") -> Command:
+    """Close a cell: every admit is refused until it is opened again.
+
+    With the number of a fence's round, holds and settlements of the gateways' can be told again
+    in it. New events get ids above ``booked``, the last that the ledger has.
+    """
+    return _call("close_cell_2", cell, *(() if round_number is None else (round_number, booked)))

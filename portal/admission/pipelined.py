@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -23,17 +24,20 @@ MOST_WAITING = 10_000  # calls in flight, given up ones included; more are refus
 _TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 
 
+_pack = cast(Callable[[tuple[object, ...]], bytes], hiredis.pack_command)  # its types are narrower
+
+
 def pack(command: Command) -> bytes:
     """RESP2 bytes of one command."""
     try:
-        raw: bytes = hiredis.pack_command(command)
+        return _pack(command)
     except UnicodeEncodeError:
         # a lone surrogate of a client's JSON becomes "?": no name that anybody published
-        parts = [
-            str(one).encode(errors="replace") if isinstance(one, str) else one for one in command
-        ]
-        raw = hiredis.pack_command(tuple(parts))
-    return raw
+        return _pack(tuple(_without_surrogates(one) for one in command))
+
+
+def _without_surrogates(item: str | bytes | int) -> str | bytes | int:
+    return item.encode(errors="replace") if isinstance(item, str) else item
 
 
 class _Wire(asyncio.Protocol):
@@ -131,6 +135,7 @@ class Connection:
         self.user = unquote(parts.username or "")
         self.database = parts.path.strip("/") or "0"
         self.run_id = ""
+        self.has_functions = False  # ours, of this build; see ``load_functions``
         self.on_connect: list[Command] = []
         self._wire: _Wire | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -162,6 +167,29 @@ class Connection:
         """The reply, or ``AdmissionUnavailable`` after about ``timeout`` seconds."""
         return await self.post(command, timeout)
 
+    async def load_functions(self) -> None:
+        """Ours, where the server has none of this version; others are never replaced from here.
+        ``AdmissionUnavailable`` if it has some of another build: the publisher loads the right
+        ones when it starts."""
+        try:
+            found = await self.ask(library.ask_digest(), 2.0)
+        except AdmissionUnavailable as error:
+            if not library.is_missing(str(error)):
+                raise
+            found = await self._load_missing()
+        self.has_functions = library.is_ours(found)
+        if not self.has_functions:
+            raise AdmissionUnavailable("The functions in Valkey are of another build.")
+
+    async def _load_missing(self) -> Any:
+        try:
+            await self.ask(library.load_command(), 2.0)
+        except AdmissionUnavailable as error:
+            if not library.is_forbidden(str(error)):
+                raise
+            raise AdmissionUnavailable("The publisher has not loaded the functions yet.") from None
+        return await self.ask(library.ask_digest(), 2.0)
+
     async def _keep(self) -> None:
         pause = 0.05
         while True:
@@ -169,7 +197,7 @@ class Connection:
                 lost = await self._connect()
             except (OSError, AdmissionUnavailable, TimeoutError):
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
+                pause = min(pause * 2, 0.5)
                 continue
             pause = 0.05
             await self._watch(lost)
@@ -207,9 +235,10 @@ class Connection:
         if self.database != "0":
             await wire.send(pack(("SELECT", self.database)), 2.0)
         server = (await wire.send(pack(("INFO", "server")), 2.0)).decode()
-        for line in server.splitlines():
-            if line.startswith("run_id:"):
-                self.run_id = line.removeprefix("run_id:").strip()
+        fields = dict(line.partition(":")[::2] for line in server.splitlines())
+        if fields.get("run_id", "") != self.run_id:
+            self.run_id = fields["run_id"]
+            self.has_functions = False
         for command in self.on_connect:
             try:
                 await wire.send(pack(command), 2.0)

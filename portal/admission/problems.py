@@ -165,6 +165,8 @@ def of_refusal(refusal: Refused, model: str) -> Problem:
             return wrong_kind(model, "suitable")
         case "rate" | "concurrency":
             return _too_many(refusal)
+        case "tokens":
+            return _too_many_tokens(refusal)
         case "budget_exceeded":
             return _no_budget(refusal)
         case "budget_unknown":
@@ -200,6 +202,48 @@ def _too_many(refusal: Refused) -> Problem:
             (b"x-ratelimit-limit-requests", b"%d" % refusal.limit),
             (b"x-ratelimit-remaining-requests", b"0"),
             (b"x-ratelimit-reset-requests", b"%ds" % seconds),
+        ),
+    )
+
+
+def _too_many_tokens(refusal: Refused) -> Problem:
+    """In OpenAI's words. A request that is too large by itself fits into no minute: clients are
+    told not to repeat it."""
+    limits = f"Limit {refusal.limit}, used {refusal.limit - refusal.left}"
+    asked = f"requested {refusal.detail} (the most that prompt and answer may have)"
+    seconds = max(1, -(-refusal.retry_ms // 1000))
+    wait: tuple[Header, ...] = (
+        *retry_after(seconds),
+        (b"retry-after-ms", b"%d" % max(1, refusal.retry_ms)),
+        (b"x-ratelimit-reset-tokens", b"%ds" % seconds),
+    )
+    if refusal.retry_ms == 0:
+        sentence = (
+            f"Request too large for this API key on tokens per min (TPM): {limits}, {asked}. "
+            "Shorten the prompt, ask for fewer with max_tokens, or ask an administrator for a "
+            "higher limit."
+        )
+        wait = (_NO_CLIENT_RETRY,)
+    else:
+        sentence = (
+            f"Rate limit reached for this API key on tokens per min (TPM): {limits}, {asked}. "
+            f"Try again in {seconds} s, or ask an administrator for a higher limit."
+        )
+    return Problem(
+        429,
+        "rate_limit_exceeded",
+        sentence,
+        kind="tokens",
+        more={
+            "rule": "tokens",
+            "limit": refusal.limit,
+            "left": refusal.left,
+            **({"retry_after": seconds} if refusal.retry_ms else {}),
+        },
+        headers=(
+            *wait,
+            (b"x-ratelimit-limit-tokens", b"%d" % refusal.limit),
+            (b"x-ratelimit-remaining-tokens", b"%d" % refusal.left),
         ),
     )
 

@@ -6,7 +6,7 @@ caller, who knows the id.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import batched
 from typing import Any
 
@@ -117,6 +117,10 @@ class Admission:
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
         return found
+
+    def many(self, commands: Iterable[Command]) -> list[Any]:
+        """All replies in order; an error of one ends it, and later ones may not be executed."""
+        return self._many(commands)
 
     def _many(self, commands: Iterable[Command]) -> list[Any]:
         replies: list[Any] = []
@@ -233,11 +237,18 @@ class Admission:
             raise AdmissionUnavailable(str(error)) from error
         return [int(one or 0) for one in found]
 
-    def open_cells(self, epoch: int) -> None:
+    def open_cells(self, epoch: int, run_id: str = "") -> None:
         """Open all cells at this epoch. ``Refused`` (older) if one had a newer epoch."""
-        for reply in self._many(calls.open_cell(cell, epoch) for cell in range(CELLS)):
+        for reply in self._many(calls.open_cell(cell, epoch, run_id) for cell in range(CELLS)):
             calls.read_opened(reply)
 
-    def close_cells(self) -> None:
-        """Close all cells."""
-        self._many(calls.close_cell(cell) for cell in range(CELLS))
+    def close_cells(
+        self, round_number: int | None = None, booked: Mapping[int, str] | None = None
+    ) -> None:
+        """Close all cells, for a round of the fence if one is given; ``booked`` is the last event
+        of each cell that the ledger has. ``Refused`` (older): another's round is newer."""
+        for reply in self._many(
+            calls.close_cell(cell, round_number, (booked or {}).get(cell, "0-0"))
+            for cell in range(CELLS)
+        ):
+            calls.read_opened(reply)

@@ -17,7 +17,7 @@ import structlog
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
-from portal.gateway import errors, fields
+from portal.gateway import errors, fields, idempotency
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
@@ -111,15 +111,21 @@ class _Wish(msgspec.Struct, frozen=True, kw_only=True):
     route: str
     request_id: str
     until: float
+    again: idempotency.Key | None
 
 
 async def admit(
-    gateway: Gateway, request: Request, key: ApiKeyParts, asked: Asked, request_id: str
+    gateway: Gateway,
+    request: Request,
+    key: ApiKeyParts,
+    asked: Asked,
+    request_id: str,
+    again: idempotency.Key | None = None,
 ) -> Call:
     """A hold for the worst case, or a ``Problem`` that says which rule refused."""
     cell = cell_of(key.org_code)
     epoch = gateway.table.epoch(cell)
-    if epoch is None:
+    if epoch is None or gateway.journal.full:
         raise errors.admission_unavailable(gateway.closed_because())
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
@@ -133,6 +139,7 @@ async def admit(
             raise errors.no_eligible_site("no replica of this model is running yet.")
         if asked.optional:
             fields.check_engines(asked.optional, routes.targets, grant.sites)
+        gateway.waiting.check(model.endpoint, grant.organization)
         wish = _Wish(
             key=key,
             cell=cell,
@@ -141,6 +148,7 @@ async def admit(
             route=request.path,
             request_id=request_id if turn == 0 else mint_request_id(),
             until=until,
+            again=again,
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
@@ -193,6 +201,7 @@ async def _hold(
         tokens_out=tokens_out,
         grant_number=grant.number,
         kind=wish.asked.kind,
+        mark=wish.again.mark if wish.again is not None else None,
     )
     admitted = await _ask(gateway, command, wish)
     checked = (grant.inference, grant.addresses)
@@ -218,6 +227,8 @@ async def _hold(
         routes=routes,
         admitted=admitted,
         max_tokens=tokens_out,
+        sha256=wish.key.sha256,
+        again=wish.again,
     )
 
 
@@ -237,4 +248,6 @@ async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
             gateway.grants.forget(wish.key.sha256)
         if refusal.reason in ("closed", "clock_skew", "budget_unknown"):
             _log.error("admission.refused", request_id=wish.request_id, because=refusal.reason)
+        if refusal.reason.startswith("idempotency_"):
+            raise idempotency.problem_of(refusal, gateway.config.receipts) from None
         raise errors.of_refusal(refusal, wish.asked.model) from None

@@ -21,6 +21,7 @@ from portal.gateway import (
     embeddings,
     errors,
     forward,
+    idempotency,
     pages,
     rerank,
     responses,
@@ -87,7 +88,7 @@ def look(gateway: Gateway, request: Request) -> None:
             headers=((b"allow", method.encode()),),
         )
     if isinstance(route, Inference):
-        if len(gateway.clients) >= gateway.config.most_open:
+        if not gateway.shedding.admits(len(gateway.clients)):
             raise errors.overloaded(gateway.config.most_open)
         request.key = admit.key_of(gateway, request)
         bodies.check_headers(request)
@@ -155,8 +156,13 @@ async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
     request = seen.request
     assert request.key is not None
     asked = route.read(request.body)
+    again = idempotency.read(request, request.key.sha256)
     request.body = b""
-    seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id)
+    try:
+        seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id, again)
+    except idempotency.Repeated as repeated:
+        await idempotency.replay(gateway, request.key, again, repeated, seen.client)
+        return
     await forward.serve(gateway, seen.call, seen.client)
 
 

@@ -42,6 +42,11 @@ class Asked:
     max_tokens: int | None  # of the answer; None: the endpoint's default; 0: no tokens come out
     optional: tuple[str, ...] = ()  # its fields that not every engine knows
 
+    def beginning(self) -> str:
+        """The first thousand characters or so that an engine reads; empty where no engine would
+        save anything by having read them before."""
+        return ""
+
     def encoded(self, engine_model: str, max_tokens: int) -> bytes:
         """The body for a site."""
         raise NotImplementedError

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
-from portal.admission.calls import Admitted
+from portal.admission.calls import Admitted, Command
 from portal.admission.grants import Grant, ModelGrant
 from portal.gateway.bodies import Asked
 from portal.gateway.errors import Problem
 from portal.gateway.exchange import Exchange
+from portal.gateway.idempotency import Key
 from portal.gateway.meter import Counts, StreamMeter
 from portal.gateway.segment import Settlement
 from portal.gateway.served import Served, Stamp, Translation
+from portal.gateway.waiting import Seat
 from portal.routing.table import EndpointRoutes, Target
 from portal.usage.events import Outcome
 
@@ -29,20 +33,30 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     admitted: Admitted
     max_tokens: int
     attempts: int = 0
+    prefix: int = -1  # hash of what the engine reads first; 0: none, below 0: not asked for yet
     target: Target | None = None
     simulated: bool = False
     exchange: Exchange | None = None
+    seat: Seat | None = None  # at its target
+    waiting: asyncio.Future[Seat] | None = None  # for a seat
+    waited_ms: int = 0  # for seats, all attempts together
     meter: StreamMeter = msgspec.field(default_factory=StreamMeter)
     translation: Translation | None = None  # of this attempt's stream
     first_byte_at_ms: int | None = None
     outcome: Outcome = "cut_short"  # unless something better is known
     counts: Counts | None = None
     settlement: Settlement | None = None  # in the journal
+    sha256: str = ""  # of its key
+    leased_ms: int = 0  # until when its hold was renewed; 0: not yet, see ``admitted``
+    again: Key | None = None  # of a client that wants it to run once
+    kept: Command | None = None  # keeps its answer, once it is settled
 
-    def end(self, problem: Problem) -> None:
-        """End it from outside; its client is told ``problem``."""
+    def end(self, failure: BaseException) -> None:
+        """End it from outside; its client is told ``failure`` if it is a ``Problem``."""
         if self.exchange is not None:
-            self.exchange.fail(problem)
+            self.exchange.fail(failure)
+        elif self.waiting is not None and not self.waiting.done():
+            self.waiting.set_exception(failure)
 
     @property
     def produced(self) -> bool:

@@ -198,6 +198,18 @@ class AskedChat(bodies.Asked):
 
     body: ChatRequest
 
+    def beginning(self) -> str:
+        found = ""
+        for message in self.body.messages:
+            content = message.content
+            if isinstance(content, str):
+                found += content[:1024]
+            elif content:
+                found += "".join(one.text[:1024] for one in content if isinstance(one, TextPart))
+            if len(found) >= 1024:
+                break
+        return found
+
     def encoded(self, engine_model: str, max_tokens: int) -> bytes:
         """What a site gets. Usage is always asked of it, so that it need not be guessed."""
         body = msgspec.structs.replace(

@@ -38,11 +38,15 @@ class Config:
     stuck_seconds: float = 60.0  # a client that takes no bytes for so long is cut off
     attempts: int = 3
     most_open: int = 2000  # requests open at once; more are refused early and cheaply
+    queue_most: int = 256  # requests that wait for room at one endpoint
+    queue_most_each: int = 128  # of one organization
+    queue_seconds: float = 30.0
+    cold_seconds: float = 30.0  # for the first replica of an endpoint
     drain_seconds: int = 30
     journal_keep_seconds: int = 86400
+    journal_bytes: int = 4 << 30  # of all segments; with more, nobody new is admitted
     renew_seconds: int = 20
     proxies: int = 0  # of ours before this gateway, each adding to X-Forwarded-For
-    replay_seconds: int = 3600  # settlements told again to a Valkey that was restarted
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
@@ -70,9 +74,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         between_seconds=_number(environment, "DURE_GATEWAY_BETWEEN_SECONDS", 30),
         whole_seconds=_number(environment, "DURE_GATEWAY_WHOLE_SECONDS", 600),
         most_open=_number(environment, "DURE_GATEWAY_MOST_OPEN", 2000),
+        queue_most=_number(environment, "DURE_GATEWAY_QUEUE_MOST", 256),
+        queue_most_each=_number(environment, "DURE_GATEWAY_QUEUE_MOST_EACH", 128),
+        queue_seconds=_number(environment, "DURE_GATEWAY_QUEUE_SECONDS", 30),
+        cold_seconds=_number(environment, "DURE_GATEWAY_COLD_SECONDS", 30),
         stuck_seconds=_number(environment, "DURE_GATEWAY_STUCK_SECONDS", 60),
         renew_seconds=_number(environment, "DURE_GATEWAY_RENEW_SECONDS", 20),
         proxies=_number(environment, "DURE_PROXIES", 0),
+        journal_bytes=_number(environment, "DURE_GATEWAY_JOURNAL_BYTES", 4 << 30),
         drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
     )
 

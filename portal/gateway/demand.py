@@ -1,72 +1,116 @@
 """What is in flight at each target: for choosing the next one, and told to the portal each second.
 
-A target that failed a moment ago is cooling: it is chosen last, before health has noticed.
+Candidates are made once for each table and endpoint; what is known of a target outlives a table
+in which it stays.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from portal.routing.demand import Demand, TargetDemand
+from portal.gateway import dispatch
+from portal.gateway.dispatch import Candidate
+from portal.gateway.loads import TargetLoad
+from portal.routing.demand import Demand, EndpointDemand, TargetDemand
+from portal.routing.table import EndpointRoutes, SiteInfo
 
-COOLING_SECONDS = 5.0
-MOST_TIMES = 200  # times to first byte kept of one second
+UNUSED_SECONDS = 300.0  # after which an endpoint's loads are forgotten
+LOOK_SECONDS = 60.0  # between two looks for them
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """An endpoint's candidates, and what they were made of."""
+
+    routes: EndpointRoutes
+    sites: Mapping[str, SiteInfo]
+    gateways: int
+    candidates: tuple[Candidate, ...]
+    used_at: float
 
 
 class Traffic:
-    """Counts per target id. Times are seconds of the loop's clock."""
+    """Loads of targets. Times are seconds of the loop's clock."""
 
     def __init__(self, gateway: str) -> None:
         self.gateway = gateway
-        self.in_flight: dict[str, int] = {}
-        self._started: dict[str, int] = defaultdict(int)
-        self._failed: dict[str, int] = defaultdict(int)
-        self._first_byte: dict[str, list[int]] = defaultdict(list)
-        self._cooling: dict[str, float] = {}
+        self._endpoints: dict[str, _Known] = {}
+        self._active: dict[str, TargetLoad] = {}  # by target id: of this second, or in flight
+        self._looked_at = 0.0
 
-    def begin(self, target: str) -> None:
-        self.in_flight[target] = self.in_flight.get(target, 0) + 1
-        self._started[target] += 1
+    def candidates(
+        self,
+        routes: EndpointRoutes,
+        sites: Mapping[str, SiteInfo],
+        gateways: int,
+        now: float,
+    ) -> tuple[Candidate, ...]:
+        """Of an endpoint, as this table has them."""
+        known = self._endpoints.get(routes.endpoint)
+        if known is None:
+            known = _Known(routes, sites, gateways, (), now)
+            known.candidates = _candidates(known, {}, now)
+            self._endpoints[routes.endpoint] = known
+        elif known.routes is not routes or known.sites is not sites or known.gateways != gateways:
+            before = {one.target.id: one for one in known.candidates}
+            known.routes, known.sites, known.gateways = routes, sites, gateways
+            known.candidates = _candidates(known, before, now)
+        known.used_at = now
+        return known.candidates
 
-    def end(self, target: str) -> None:
-        self.in_flight[target] -= 1
-        if not self.in_flight[target]:
-            del self.in_flight[target]
+    def begin(self, candidate: Candidate, now: float) -> None:
+        """A request goes to it."""
+        candidate.load.begin(now)
+        self._active[candidate.target.id] = candidate.load
 
-    def fail(self, target: str, now: float) -> None:
-        self._failed[target] += 1
-        self._cooling[target] = now + COOLING_SECONDS
+    def fail(self, candidate: Candidate, now: float) -> None:
+        """It failed an attempt."""
+        candidate.load.fail(now)
+        self._active[candidate.target.id] = candidate.load
 
-    def first_byte(self, target: str, milliseconds: int) -> None:
-        times = self._first_byte[target]
-        if len(times) < MOST_TIMES:
-            times.append(milliseconds)
-
-    def cooling(self, now: float) -> Container[str]:
-        """Targets to be chosen last."""
-        if self._cooling:
-            self._cooling = {one: end for one, end in self._cooling.items() if end > now}
-        return self._cooling
-
-    def take(self, now_ms: int) -> Demand:
+    def take(self, now_ms: int, waiting: Mapping[str, int], now: float) -> Demand:
         """The second that ends now; counting begins anew."""
-        names = sorted(self._started.keys() | self._failed.keys() | self.in_flight.keys())
-        demand = Demand(
-            gateway=self.gateway,
-            at_ms=now_ms,
-            targets=tuple(
-                TargetDemand(
-                    target=name,
-                    in_flight=self.in_flight.get(name, 0),
-                    started=self._started.get(name, 0),
-                    failed=self._failed.get(name, 0),
-                    first_byte_ms=tuple(self._first_byte.get(name, ())),
-                )
-                for name in names
-            ),
-        )
-        self._started.clear()
-        self._failed.clear()
-        self._first_byte.clear()
-        return demand
+        active, self._active = self._active, {}
+        targets = tuple(_told(name, active[name]) for name in sorted(active))
+        for name, load in active.items():
+            load.started = load.failed = 0
+            load.first_byte_ms = []
+            if load.in_flight:
+                self._active[name] = load
+        if now - self._looked_at > LOOK_SECONDS:
+            self._forget(now)
+        endpoints = tuple(EndpointDemand(name, waiting[name]) for name in sorted(waiting))
+        return Demand(self.gateway, now_ms, targets, endpoints)
+
+    def _forget(self, now: float) -> None:
+        self._looked_at = now
+        for name, known in list(self._endpoints.items()):
+            in_flight = any(one.load.in_flight for one in known.candidates)
+            if not in_flight and now - known.used_at > UNUSED_SECONDS:
+                del self._endpoints[name]
+
+
+def _candidates(
+    known: _Known, before: Mapping[str, Candidate], now: float
+) -> tuple[Candidate, ...]:
+    """A target that is new beside others, or was out, starts slowly."""
+    found = []
+    for target in known.routes.targets:
+        old = before.get(target.id)
+        load = old.load if old is not None else TargetLoad(now)
+        made = dispatch.candidate(target, known.sites, load, known.gateways)
+        if old is not None and old.rank == dispatch.OUT != made.rank:
+            load.since = now
+        found.append(made)
+    return tuple(found)
+
+
+def _told(name: str, load: TargetLoad) -> TargetDemand:
+    return TargetDemand(
+        target=name,
+        in_flight=load.in_flight,
+        started=load.started,
+        failed=load.failed,
+        first_byte_ms=tuple(load.first_byte_ms),
+    )

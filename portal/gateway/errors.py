@@ -30,12 +30,14 @@ __all__ = [
     "invalid_api_key",
     "model_not_found",
     "no_eligible_site",
+    "no_room",
     "of_refusal",
     "organization_not_confirmed",
     "other_organization",
     "overloaded",
     "retry_after",
     "site_failed",
+    "sites_busy",
     "won",
     "wrong_kind",
 ]
@@ -63,7 +65,34 @@ def overloaded(limit: int) -> Problem:
     )
 
 
-def site_failed(site: str, what: str, status: int = 502, code: str = "site_failed") -> Problem:
+def no_room(waiting: int, seconds: int) -> Problem:
+    """All replicas of the model are busy, and as many requests wait as may."""
+    return Problem(
+        429,
+        "overloaded",
+        f"All replicas of this model are busy and {waiting} requests wait. Nothing was charged. "
+        f"Try again in {seconds} s.",
+        kind="requests",
+        more={"waiting": waiting, "retry_after": seconds},
+        headers=retry_after(seconds),
+    )
+
+
+def sites_busy(rule: str, seconds: int) -> Problem:
+    """Every allowed site said that it has no room, and when to come back."""
+    return Problem(
+        503,
+        "site_unavailable",
+        f"No site has room at the moment: {rule} Nothing was charged. Try again in {seconds} s.",
+        kind="server_error",
+        more={"rule": rule, "retry_after": seconds},
+        headers=retry_after(seconds),
+    )
+
+
+def site_failed(
+    site: str, what: str, status: int = 502, code: str = "site_failed", seconds: int = 2
+) -> Problem:
     """The attempts ended without an answer; nothing was charged."""
     return Problem(
         status,
@@ -71,7 +100,7 @@ def site_failed(site: str, what: str, status: int = 502, code: str = "site_faile
         f"The site {site} {what}. Nothing was charged; it is safe to repeat the request.",
         kind="server_error",
         more={"site": site},
-        headers=retry_after(2) if status == 503 else (),
+        headers=retry_after(seconds) if status == 503 else (),
     )
 
 

@@ -25,6 +25,7 @@ class SiteFailed(Exception):
         super().__init__(what)
         self.kind = kind
         self.what = what
+        self.retry_after = 0  # seconds that a site without room asked for
 
 
 class Deadlines(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +52,7 @@ class Exchange:
 
     __slots__ = (
         "_deadlines",
+        "_enough",
         "_failure",
         "_limit",
         "_live",
@@ -62,6 +64,8 @@ class Exchange:
         "_wire",
         "content_type",
         "ended",
+        "on_over",
+        "retry_after",
         "status",
     )
 
@@ -70,6 +74,8 @@ class Exchange:
     ) -> None:
         self.status = 0
         self.content_type = b""
+        self.retry_after = b""
+        self.on_over: Callable[[], None] | None = None  # when the site works on it no longer
         self.ended = False  # the answer is whole
         self._loop = loop
         self._deadlines = deadlines
@@ -79,6 +85,7 @@ class Exchange:
         self._size = 0
         self._failure: BaseException | None = None
         self._take: Callable[[bytes], bool] | None = None
+        self._enough = False  # said by it
         self._waiter: asyncio.Future[None] | None = None
         self._wire: Wire | None = None
         self._limit = min(loop.time() + deadlines.first_byte, deadlines.whole)
@@ -113,10 +120,11 @@ class Exchange:
             if self.ended:
                 return False
             self._take = take
+            self._enough = False
             await self._wait()
-            if self._take is None:
-                return True
             self._take = None
+            if self._enough:
+                return True
 
     def _take_all(self) -> bytes:
         content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
@@ -154,6 +162,11 @@ class Exchange:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.abandon()
+        self._is_over()
+
+    def _is_over(self) -> None:
+        if self.on_over is not None:
+            self.on_over()
 
     # Called by the wire.
 
@@ -171,6 +184,7 @@ class Exchange:
             self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)
             if not self._take(piece):
                 self._take = None
+                self._enough = True
                 self._wake()
             return False
         self._pieces.append(piece)
@@ -183,6 +197,7 @@ class Exchange:
         self._wire = None
         self._live.discard(self)
         self._wake()
+        self._is_over()
 
     def _progress(self) -> None:
         self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)

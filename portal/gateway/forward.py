@@ -1,18 +1,21 @@
 """One retry rule: only while the client has received no byte, at most three attempts within one
-deadline, and one of them is charged."""
+deadline and within the gateway's budget of retries, and one of them is charged."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING
 
 import structlog
 
-from portal.gateway import dispatch, errors, relay
+from portal.gateway import affinity, dispatch, errors, relay
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
+from portal.gateway.dispatch import AllBusy, Candidate, NoReplica, NoTarget
 from portal.gateway.errors import Problem
 from portal.gateway.exchange import SiteFailed
+from portal.gateway.waiting import Seat, Wish
 
 if TYPE_CHECKING:
     from portal.gateway.gateway import Gateway
@@ -23,7 +26,7 @@ _log = structlog.get_logger()
 async def serve(gateway: Gateway, call: Call, client: Client) -> None:
     """Answer an admitted request. Its hold ends here, whatever happens."""
     gateway.open[call.request_id] = call
-    client.watch(lambda: _leave(call))
+    client.watch(lambda: call.end(ClientLeft()))
     try:
         await _forward(gateway, call, client)
     finally:
@@ -32,31 +35,27 @@ async def serve(gateway: Gateway, call: Call, client: Client) -> None:
         gateway.settler.let_go(call, client_left=client.left)
 
 
-def _leave(call: Call) -> None:
-    if call.exchange is not None:
-        call.exchange.fail(ClientLeft())
-
-
 async def _forward(gateway: Gateway, call: Call, client: Client) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + gateway.config.whole_seconds
+    gateway.retries.request(loop.time())
     failed: set[str] = set()
     last: SiteFailed | None = None
     for _ in range(gateway.config.attempts):
         if client.left:
             raise ClientLeft
         try:
-            _choose(gateway, call, failed, loop.time())
-        except dispatch.NoTarget as none:
+            seat = await _seat(gateway, call, failed, until)
+        except NoTarget as none:
             if last is None or last.kind == "connect":
-                raise errors.no_eligible_site(none.rule) from None
+                raise _nobody(none) from None
             break
         try:
-            await _attempt(gateway, call, client, until)
+            await _attempt(gateway, call, client, seat, until)
         except SiteFailed as failure:
             last = failure
-            _note_failure(gateway, call, failure, failed)
-            if loop.time() >= until:
+            _note_failure(gateway, call, seat, failure, failed)
+            if not _may_repeat(gateway, failure, until):
                 break
         else:
             return
@@ -64,37 +63,103 @@ async def _forward(gateway: Gateway, call: Call, client: Client) -> None:
     raise _problem(last, call.target.site)
 
 
-def _choose(gateway: Gateway, call: Call, failed: set[str], now: float) -> None:
-    routes = gateway.table.routes(call.model.endpoint) or call.routes
-    target = dispatch.choose(
-        routes,
-        gateway.table.sites,
-        allowed=call.grant.sites,
-        data_class=call.grant.data_class,
-        in_flight=gateway.traffic.in_flight,
-        cooling=gateway.traffic.cooling(now),
-        failed=failed,
-        turn=gateway.next_turn(),
-    )
+def _may_repeat(gateway: Gateway, failure: SiteFailed, until: float) -> bool:
+    now = asyncio.get_running_loop().time()
+    if now >= until:
+        return False
+    # A kept connection that had been closed: no site has read the request yet.
+    return failure.kind == "stale" or gateway.retries.retry(now)
+
+
+def _nobody(none: NoTarget) -> Problem:
+    if isinstance(none, AllBusy):
+        return errors.sites_busy(none.rule, max(1, round(none.seconds)))
+    return errors.no_eligible_site(none.rule)
+
+
+async def _seat(gateway: Gateway, call: Call, failed: set[str], until: float) -> Seat:
+    """A seat at the best target, at once or after a fair wait."""
+    now = asyncio.get_running_loop().time()
+    cold = False
+    try:
+        candidate = _choose(gateway, call, failed, now)
+    except NoReplica:
+        candidate, cold = None, True
+    if candidate is None:
+        seat = await _wait(gateway, call, failed, until, cold=cold)
+    else:
+        seat = gateway.waiting.sit(call.model.endpoint, call.grant.organization, candidate, now)
+    target = seat.candidate.target
+    if call.prefix:
+        gateway.affinity.note(call.prefix, target.id)
     site = gateway.table.sites.get(target.site)
-    call.target = target
+    call.seat, call.target = seat, target
     call.simulated = target.simulated or (site is not None and site.simulated)
     call.attempts += 1
+    return seat
 
 
-async def _attempt(gateway: Gateway, call: Call, client: Client, until: float) -> None:
-    assert call.target is not None
-    name = call.target.id
-    gateway.traffic.begin(name)
+def _choose(gateway: Gateway, call: Call, failed: set[str], now: float) -> Candidate | None:
+    table = gateway.table
+    endpoint, grant = call.model.endpoint, call.grant
+    routes = table.routes(endpoint) or call.routes
+    candidates = gateway.traffic.candidates(routes, table.sites, table.gateways, now)
+    if call.prefix < 0:
+        alone = len(candidates) < 2
+        beginning = "" if alone else call.asked.beginning()
+        call.prefix = affinity.prefix_of(grant.organization, endpoint, beginning)
+    return dispatch.choose(
+        candidates,
+        allowed=grant.sites,
+        data_class=grant.data_class,
+        now=now,
+        dice=random.getrandbits(32),
+        region=grant.region,
+        favourite=gateway.affinity.of(call.prefix) if call.prefix else "",
+        failed=failed,
+    )
+
+
+async def _wait(
+    gateway: Gateway, call: Call, failed: set[str], until: float, *, cold: bool
+) -> Seat:
+    loop = asyncio.get_running_loop()
+    config = gateway.config
+    began = loop.time()
+
+    def announce(future: asyncio.Future[Seat]) -> None:
+        call.waiting = future
+
+    wish = Wish(
+        endpoint=call.model.endpoint,
+        organization=call.grant.organization,
+        sites=call.grant.sites,
+        choose=lambda now: _choose(gateway, call, failed, now),
+        until=min(until, began + (config.cold_seconds if cold else config.queue_seconds)),
+        cold=cold,
+    )
+    try:
+        return await gateway.waiting.wait(wish, announce)
+    finally:
+        call.waiting = None
+        call.waited_ms += round((loop.time() - began) * 1000)
+
+
+async def _attempt(gateway: Gateway, call: Call, client: Client, seat: Seat, until: float) -> None:
     try:
         await relay.attempt(gateway, call, client, until)
     finally:
-        gateway.traffic.end(name)
+        seat.free()
 
 
-def _note_failure(gateway: Gateway, call: Call, failure: SiteFailed, failed: set[str]) -> None:
+def _note_failure(
+    gateway: Gateway, call: Call, seat: Seat, failure: SiteFailed, failed: set[str]
+) -> None:
     assert call.target is not None
-    if failure.kind != "stale":  # a kept connection that was closed says nothing of the target
+    if failure.kind == "busy":
+        failed.add(call.target.id)
+        seat.candidate.load.busy(failure.retry_after, asyncio.get_running_loop().time())
+    elif failure.kind != "stale":  # that says nothing of the target
         failed.add(call.target.id)
         gateway.count_failure(call, failure.kind)
     call.restart_meter()
@@ -112,5 +177,6 @@ def _problem(failure: SiteFailed, site: str) -> Problem:
     if failure.kind == "timeout":
         return errors.site_failed(site, failure.what, 504, "site_timeout")
     if failure.kind in ("busy", "connect"):
-        return errors.site_failed(site, failure.what, 503, "site_unavailable")
+        seconds = min(max(failure.retry_after, 2), 60)
+        return errors.site_failed(site, failure.what, 503, "site_unavailable", seconds)
     return errors.site_failed(site, failure.what)

@@ -7,16 +7,21 @@ from dataclasses import dataclass, field
 
 from portal.admission.pipelined import Connection
 from portal.gateway.accesslog import AccessLog
+from portal.gateway.affinity import Affinity
 from portal.gateway.call import Call
 from portal.gateway.client import Client
 from portal.gateway.config import Config
 from portal.gateway.demand import Traffic
 from portal.gateway.grants_view import GrantsView
+from portal.gateway.idempotency import Answers
 from portal.gateway.journal import Journal
 from portal.gateway.metrics import Metrics
+from portal.gateway.retries import RetryBudget
 from portal.gateway.settle import Settler
+from portal.gateway.shedding import Shedding
 from portal.gateway.table_view import TableView
 from portal.gateway.upstream import Pool
+from portal.gateway.waiting import Waiting
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -31,24 +36,23 @@ class Gateway:
     settler: Settler
     pool: Pool
     traffic: Traffic
+    waiting: Waiting
+    shedding: Shedding
     metrics: Metrics
     access_log: AccessLog
     open: dict[str, Call] = field(default_factory=dict)  # admitted and not ended, by request id
     clients: set[Client] = field(default_factory=set)  # being answered
     # Keys used since they were last told: (cell, public id) → "<ms> <address>".
     seen: dict[tuple[int, str], str] = field(default_factory=dict)
-    turn: int = 0
+    affinity: Affinity = field(default_factory=Affinity)
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    answers: Answers = field(default_factory=Answers)
     draining: bool = False
-
-    def next_turn(self) -> int:
-        """Lets equal targets take turns."""
-        self.turn += 1
-        return self.turn
 
     def count_failure(self, call: Call, kind: str) -> None:
         """A target failed an attempt."""
-        assert call.target is not None
-        self.traffic.fail(call.target.id, asyncio.get_running_loop().time())
+        assert call.target is not None and call.seat is not None
+        self.traffic.fail(call.seat.candidate, asyncio.get_running_loop().time())
         self.metrics.site_failure(call.target.site, kind)
 
     def closed_because(self) -> str:
@@ -61,8 +65,12 @@ class Gateway:
             return "no route table has been published yet."
         if not any(run == self.valkey.run_id for run, _ in self.table.table.index.fences.values()):
             return "the counters were restarted and are being checked."
+        if not self.valkey.has_functions:
+            return "the functions of the counters are of another release."
         if not self.journal.writable:
             return "the journal cannot be written."
+        if self.journal.full:
+            return "the journal is full; the ledger does not take what is in it."
         return ""
 
 
@@ -71,8 +79,13 @@ def build(config: Config) -> Gateway:
     valkey = Connection(config.valkey_url)
     metrics = Metrics()
     journal = Journal(
-        config.journal_dir, config.gateway_id, keep_seconds=config.journal_keep_seconds
+        config.journal_dir,
+        config.gateway_id,
+        keep_seconds=config.journal_keep_seconds,
+        most_bytes=config.journal_bytes,
     )
+    traffic = Traffic(config.gateway_id)
+    waiting = Waiting(traffic, most=config.queue_most, most_each=config.queue_most_each)
     return Gateway(
         config=config,
         valkey=valkey,
@@ -81,7 +94,9 @@ def build(config: Config) -> Gateway:
         journal=journal,
         settler=Settler(valkey, journal, metrics),
         pool=Pool(),
-        traffic=Traffic(config.gateway_id),
+        traffic=traffic,
+        waiting=waiting,
+        shedding=Shedding(config.most_open),
         metrics=metrics,
         access_log=AccessLog(),
     )

@@ -48,6 +48,8 @@ async def _open(gateway: Gateway) -> list[asyncio.Task[None]]:
         _keeper("settle", gateway.settler.keep_settling()),
         _keeper("journal", gateway.journal.keep_syncing()),
         _keeper("renew", leases.keep_renewing(gateway)),
+        _keeper("shedding", gateway.shedding.keep_watching()),
+        _keeper("waiting", gateway.waiting.keep_looking()),
         _keeper("beat", _beat(gateway)),
         _keeper("time", gateway.pool.keep_time()),
         _keeper("log", gateway.access_log.keep_writing()),

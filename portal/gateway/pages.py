@@ -85,7 +85,13 @@ async def metrics(gateway: Gateway, request: Request) -> Shown:
     table = gateway.table.table
     gauges: dict[str, float] = {
         "dure_open_requests": len(gateway.open),
+        "dure_waiting_requests": gateway.waiting.length,
+        "dure_loop_late_seconds": gateway.shedding.late,
+        "dure_admitted_share": gateway.shedding.share,
         "dure_journal_waiting": gateway.journal.waiting,
+        "dure_journal_bytes": gateway.journal.size,
+        "dure_journal_most_bytes": gateway.journal.most_bytes,
+        "dure_journal_full": int(gateway.journal.full),
         "dure_settle_waiting": gateway.settler.waiting,
         "dure_admission_connected": int(gateway.valkey.connected),
         "dure_ready": int(not gateway.closed_because()),

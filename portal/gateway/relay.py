@@ -7,13 +7,14 @@ What makes an answer complete leaves only after its settlement stands in the jou
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from portal.gateway import answers, errors
+from portal.gateway import answers, errors, idempotency
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
 from portal.gateway.config import Config
@@ -49,6 +50,8 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
     body = call.asked.encoded(target.engine_model, call.max_tokens)
     exchange = await gateway.pool.send(target.url, call.asked.site_path, head, body, deadlines)
     call.exchange = exchange
+    if call.seat is not None:
+        exchange.on_over = call.seat.free  # a client that reads slowly keeps nobody out
     try:
         if client.left:
             raise ClientLeft
@@ -71,7 +74,10 @@ async def _check_head(exchange: Exchange, call: Call) -> None:
     elif status in _REFUSALS:
         raise _refused(answers.read_refusal(await exchange.read_all(REFUSAL_BYTES)))
     elif status in _BUSY:
-        raise SiteFailed("busy", "has no room at the moment")
+        failure = SiteFailed("busy", "has no room at the moment")
+        if exchange.retry_after.isdigit():
+            failure.retry_after = int(exchange.retry_after[:6])
+        raise failure
     else:
         raise SiteFailed("status", f"answered with status {status}")
 
@@ -93,6 +99,8 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
         headers_of(gateway.config, call),
         errors.won(cost).encode(),
     )
+    if call.again is not None:
+        idempotency.keep(gateway, call, body, headers)
     client.answer(200, body, headers)
 
 
@@ -173,7 +181,9 @@ def _note_first_byte(gateway: Gateway, call: Call) -> None:
     assert call.target is not None
     call.first_byte_at_ms = time.time_ns() // 1_000_000
     waited = max(0, call.first_byte_at_ms - call.admitted.at_ms)
-    gateway.traffic.first_byte(call.target.id, waited)
+    if call.seat is not None:
+        whole = not call.asked.stream and call.asked.kind == "chat"
+        call.seat.first_byte(asyncio.get_running_loop().time(), whole=whole)
     gateway.metrics.first_byte(waited / 1000)
 
 
@@ -197,6 +207,11 @@ def headers_of(config: Config, call: Call) -> bytes:
         admitted.rpm_left,
         -(-admitted.rpm_reset_ms // 1000),
     )
+    if admitted.tpm_limit:
+        found += (
+            b"x-ratelimit-limit-tokens: %d\r\nx-ratelimit-remaining-tokens: %d\r\n"
+            b"x-ratelimit-reset-tokens: %ds\r\n"
+        ) % (admitted.tpm_limit, admitted.tpm_left, -(-admitted.rpm_reset_ms // 1000))
     if call.simulated:
         found += b"x-dure-simulated: true\r\n"
     if call.asked.max_tokens is None:

@@ -24,7 +24,7 @@ from portal.gateway.errors import Problem
 from portal.gateway.journal import Journal
 from portal.gateway.meter import Counts
 from portal.gateway.metrics import Metrics
-from portal.gateway.segment import Settlement
+from portal.gateway.segment import UNKNOWN, Settlement
 from portal.lib.money import ceil_micro, token_cost_micro
 from portal.usage.events import Outcome, UsageEvent, encode
 
@@ -77,8 +77,19 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         stream=call.asked.stream,
         data_class=call.grant.data_class,
         simulated=call.simulated,
+        waited_ms=call.waited_ms,
     )
-    return Settlement(call.request_id, call.cell, cost, encode(event))
+    tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
+    event_bytes = encode(event)
+    return Settlement(
+        call.request_id,
+        call.cell,
+        cost,
+        event_bytes,
+        tokens=tokens,
+        outcome=outcome,
+        leased_ms=call.leased_ms,
+    )
 
 
 @dataclass(slots=True)
@@ -86,6 +97,7 @@ class _Waiting:
     command: Command
     request_id: str  # of a settlement; empty for a release
     until: float  # of the loop's clock; a settlement has no end
+    then: Command | None = None  # once it was heard; not repeated
 
 
 class Settler:
@@ -140,13 +152,13 @@ class Settler:
             except OSError as error:
                 _log.error("journal.unwritable", because=str(error))
         if call.settlement is not None:
-            self.later(call.settlement)
+            self.later(call.settlement, call.kept)
         else:
             self.release(call.cell, call.request_id)
 
-    def later(self, settlement: Settlement) -> None:
-        """Tell Valkey as soon as it listens."""
-        self._put(_Waiting(_command(settlement), settlement.request_id, float("inf")))
+    def later(self, settlement: Settlement, then: Command | None = None) -> None:
+        """Tell Valkey as soon as it listens; ``then`` is told once it was heard, if it can be."""
+        self._put(_Waiting(_command(settlement), settlement.request_id, float("inf"), then))
 
     def release(self, cell: int, request_id: str) -> None:
         """Free a hold; also after an admit that timed out, which may yet be executed."""
@@ -176,7 +188,9 @@ class Settler:
         if reply.cancelled() or reply.exception() is not None:
             self._miss(waiting)
         elif waiting.request_id:
-            self.journal.acknowledge(waiting.request_id)
+            self.journal.acknowledge(waiting.request_id, _charged(reply.result()))
+            if waiting.then is not None:
+                self._tell(_Waiting(waiting.then, "", 0.0))
         if not self.waiting:
             self._idle.set()
 
@@ -224,10 +238,19 @@ class Settler:
         return True
 
 
+def _charged(reply: Any) -> int:
+    """What it was charged. A late one is charged by intake, and the answer to its repetition
+    cannot be told from a charge of nothing."""
+    charged = int(reply[1])
+    return UNKNOWN if reply[0] == b"late" or (reply[0] == b"repeated" and not charged) else charged
+
+
 def _command(settlement: Settlement) -> Command:
     return calls.settle(
         settlement.cell,
         request_id=settlement.request_id,
         cost_micro=settlement.cost_micro,
         event=settlement.event,
+        tokens=settlement.tokens,
+        outcome=settlement.outcome,
     )

@@ -37,6 +37,11 @@ class TableView:
         """Targets of an endpoint, without those whose credential cannot be opened."""
         return self.table.endpoints.get(endpoint) if self.table is not None else None
 
+    @property
+    def gateways(self) -> int:
+        """How many share the slots of a target."""
+        return self.table.index.gateways if self.table is not None else 1
+
     def epoch(self, cell: int) -> int | None:
         """The epoch of a cell if it was validated for the server that we talk to."""
         if self.table is None:

@@ -94,6 +94,8 @@ class _Wire(asyncio.Protocol):
             self._content_type = value.split(b";")[0].strip().lower()
         elif lower in (b"content-length", b"transfer-encoding"):
             self._framed = True
+        elif lower == b"retry-after" and self.exchange is not None:
+            self.exchange.retry_after = value
 
     def on_headers_complete(self) -> None:
         if self.exchange is not None:

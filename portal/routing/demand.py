@@ -13,12 +13,20 @@ class TargetDemand(msgspec.Struct, frozen=True):
     first_byte_ms: tuple[int, ...] = ()
 
 
+class EndpointDemand(msgspec.Struct, frozen=True):
+    """One endpoint for which requests wait at one gateway: for room, or for its first replica."""
+
+    endpoint: str
+    waiting: int
+
+
 class Demand(msgspec.Struct, frozen=True):
     """One gateway's second. ``at_ms`` is Unix milliseconds."""
 
     gateway: str
     at_ms: int
     targets: tuple[TargetDemand, ...] = ()
+    endpoints: tuple[EndpointDemand, ...] = ()  # only those for which somebody waits
 
 
 def encode(demand: Demand) -> bytes:

@@ -38,6 +38,7 @@ class Snapshot:
     sites: tuple[SiteInfo, ...]
     grants: dict[str, tuple[Grant, bool]]  # sha256 → (grant, revoked)
     budgets: tuple[tuple[str, Budget], ...]  # (organization code, budget)
+    gateways: int = 1  # that told their demand lately
 
 
 def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
@@ -60,6 +61,7 @@ def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
             ),
             grants=_Grants(number, now, sites, routes, organizations, budgets).all(),
             budgets=tuple((organizations[one.organization_id].code, one) for one in budgets),
+            gateways=max(1, len(demands)),
         )
 
 
@@ -124,6 +126,7 @@ def _target(
         engine_model=placement.offering.version.model.slug,
         state=state,
         simulated=site.simulated,
+        slots=placement.offering.parallel,
     )
 
 

@@ -26,6 +26,7 @@ class Target(msgspec.Struct, frozen=True, array_like=False, forbid_unknown_field
     state: TargetState = "healthy"
     simulated: bool = False
     engine: str = ""  # "llama.cpp", "vllm", "furiosa-llm"; empty: only what every engine knows
+    slots: int = 0  # requests that it answers at the same time, of all gateways; 0: nobody said
 
 
 class EndpointRoutes(msgspec.Struct, frozen=True):
@@ -58,6 +59,7 @@ class TableIndex(msgspec.Struct, frozen=True):
     parts: dict[str, int]  # endpoint public id → number of its EndpointRoutes
     sites: tuple[SiteInfo, ...] = ()
     fences: dict[str, tuple[str, int]] = {}  # cell ("c17") → (server run_id, epoch) it is valid for
+    gateways: int = 1  # that told what they do lately: they share the slots of each target
 
 
 class RouteTable(msgspec.Struct, frozen=True):

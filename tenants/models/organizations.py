@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -100,7 +100,7 @@ class TenantQuerySet[M: models.Model](models.QuerySet[M]):
     # The field that names a row's project by its public id, where rows have one.
     project_path: ClassVar[str] = ""
 
-    def visible_to(self, actor: Actor) -> TenantQuerySet[M]:
+    def visible_to(self, actor: Actor) -> Self:
         """Rows of the actor's organization, and of the actor's projects where it is limited to
         some. The database says the former by itself."""
         rows = self.filter(organization=actor.organization)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import ports, valkey
+from deploy.local import ports, valkey, valkey_users
 from tests.admission.cell import Cell
 
 
@@ -26,7 +26,8 @@ class OwnServer:
 
     def __init__(self, folder: Path) -> None:
         port = ports.free(1)[0]
-        self.server = valkey.Server(folder, port, secrets.token_hex(8), always=True)
+        users = {user.name: secrets.token_hex(8) for user in valkey_users.PROGRAMS}
+        self.server = valkey.Server(folder, port, secrets.token_hex(8), always=True, users=users)
         self.url = self.server.url()
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from portal.admission import pipelined
+from portal.admission import library, pipelined
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.pipelined import Connection, pack
-from tests.admission.cell import Cell, command_of_admit, connected
+from tests.admission.cell import TAG, Cell, command_of_admit, connected
 from tests.admission.conftest import OwnServer
 
 
@@ -285,3 +285,47 @@ def test_an_address_of_another_kind_is_refused(url: str) -> None:
 def test_encrypted_addresses_are_never_opened_in_clear() -> None:
     assert Connection("rediss://127.0.0.1:6379").tls
     assert not Connection("redis://127.0.0.1:6379").tls
+
+
+async def test_functions_are_loaded_where_they_are_missing(own_server: OwnServer) -> None:
+    connection = await connected(Connection(own_server.url))
+    assert not connection.has_functions
+
+    await connection.load_functions()
+
+    assert connection.has_functions
+    assert await connection.ask(("FCALL", "close_cell_2", 1, TAG)) == b"closed"
+    await connection.stop()
+
+
+async def test_functions_of_another_build_are_not_replaced(own_server: OwnServer) -> None:
+    connection = await connected(Connection(own_server.url))
+    other = library.source().replace(library.digest(), "0" * 64)
+    await connection.ask(("FUNCTION", "LOAD", other))
+
+    with pytest.raises(AdmissionUnavailable, match="another build"):
+        await connection.load_functions()
+
+    assert not connection.has_functions
+    assert await connection.ask(library.ask_digest()) == b"0" * 64
+    await connection.ask(library.load_command())  # as the publisher does when it starts
+    await connection.load_functions()
+    assert connection.has_functions
+    await connection.stop()
+
+
+async def test_another_server_is_asked_for_its_functions_anew(own_server: OwnServer) -> None:
+    connection = await connected(Connection(own_server.url))
+    await connection.load_functions()
+    first = connection.run_id
+
+    own_server.kill()
+    own_server.start()
+    async with asyncio.timeout(10):
+        while connection.run_id == first:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    assert not connection.has_functions
+    await connection.load_functions()
+    assert connection.has_functions
+    await connection.stop()

@@ -4,9 +4,11 @@ badly.
 How it behaves is the name of the model that it is asked for, so that a route table decides:
 ``ok``, ``slow``, ``hang`` (never answers), ``die`` (closes in mid-stream), ``drop`` (closes before
 the first byte), ``garbage``, ``lies`` (wrong content type), ``no-usage``, ``zero`` (usage of 0),
-``error-event``, ``500``, ``busy``, ``refuse`` (400 for its context), ``long`` (until told to stop),
-``tools`` (calls every function that it is offered, until it has heard of results), ``reasons``
-(thinks aloud first), ``short`` (ends at ``max_tokens``), ``odd`` (chunks that are no chat).
+``error-event``, ``500``, ``busy``, ``busy-7`` and ``limited-7`` (503 and 429 with Retry-After: 7),
+``refuse`` (400 for its context), ``think`` (for as long as it is told), ``long`` (until told to
+stop), ``tools`` (calls every function that it is offered, until it has heard of results),
+``reasons`` (thinks aloud first), ``short`` (ends at ``max_tokens``), ``odd`` (chunks that are no
+chat).
 
 Run it in a thread (``Upstream``) or as a program: ``python -m tests.fakes.upstream --port 9000``.
 """
@@ -44,6 +46,9 @@ class Engine:
     """What was heard, and how many connections are open."""
 
     pause: float = 0.0
+    think: float = 0.0  # seconds of each answer of the mood ``think``
+    thinking: int = 0
+    most_thinking: int = 0
     heard: list[Heard] = field(default_factory=list)
     open: int = 0
     stopped: int = 0  # streams whose client went away
@@ -87,9 +92,17 @@ class Engine:
             return await self._stream(reader, writer, heard.body, mood)
         if mood in ("slow", "long"):
             await asyncio.sleep(5)
+        if mood == "think":
+            await self._think()
         tell = speech.completion if "messages" in heard.body else speech.text
         await _send(writer, 200, tell(heard.body, mood))
         return mood != "die"
+
+    async def _think(self) -> None:
+        self.thinking += 1
+        self.most_thinking = max(self.most_thinking, self.thinking)
+        await asyncio.sleep(self.think)
+        self.thinking -= 1
 
     async def _stream(
         self,
@@ -126,9 +139,11 @@ class Engine:
         return True
 
 
-_STATUS: dict[str, tuple[int, dict[str, Any]]] = {
+_STATUS: dict[str, tuple[int, dict[str, Any]] | tuple[int, dict[str, Any], str]] = {
     "500": (500, {"error": {"message": "engine broke"}}),
     "busy": (503, {"error": {"message": "no slot"}}),
+    "busy-7": (503, {"error": {"message": "no slot"}}, "retry-after: 7\r\n"),
+    "limited-7": (429, {"error": {"message": "too many"}}, "retry-after: 7\r\n"),
     "refuse": (
         400,
         {"error": {"message": "the request exceeds the available context size", "code": 400}},
@@ -154,13 +169,15 @@ async def _read(reader: asyncio.StreamReader) -> Heard | None:
     return Heard(path, headers, body)
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> None:
+async def _send(
+    writer: asyncio.StreamWriter, status: int, body: dict[str, Any], more: str = ""
+) -> None:
     content = json.dumps(body, ensure_ascii=False).encode()
     if body.get("garbage"):
         content = b"<html>not an answer</html>"
     writer.write(
-        b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-        % (status, len(content), content)
+        b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n%b"
+        % (status, more.encode(), len(content), content)
     )
     await writer.drain()
 

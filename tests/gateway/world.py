@@ -71,6 +71,7 @@ class World:
         self.key = ids.mint_api_key(ORG_CODE)
         self.number = 1
         self.parts: dict[str, EndpointRoutes] = {}
+        self.gateways = 1
         self.sites = tuple(SiteInfo(s, s[:-2], "healthy") for s in ("daegu-1", "gwangju-1"))
         self.models: dict[str, ModelGrant] = {}
         self.grant = Grant(
@@ -92,7 +93,7 @@ class World:
     def reset(self) -> None:
         """Everything as at the beginning, for another test: only numbers go on."""
         self.client.flushdb()
-        self.parts, self.models = {}, {}
+        self.parts, self.models, self.gateways = {}, {}, 1
         self.grant = msgspec.structs.replace(self.first, number=self.grant.number)
         self.key = ids.mint_api_key(ORG_CODE)
         self.prepare()
@@ -151,6 +152,7 @@ class World:
             parts={name: part.number for name, part in self.parts.items()},
             sites=self.sites,
             fences={f"c{cell}": (run_id, 1) for cell in range(ids.CELLS)},
+            gateways=self.gateways,
         )
         for name, part in self.parts.items():
             self.client.hset(keys.ROUTE_PARTS, name, table.encode(part))
@@ -175,7 +177,7 @@ class World:
 
     def expire(self) -> None:
         """As every gateway does each second."""
-        self.client.fcall("expire_1", 1, keys.tag(CELL))
+        self.client.fcall("expire_2", 1, keys.tag(CELL))
 
     def held(self) -> int:
         return max(self.standing(subject).held for subject in SUBJECTS)
@@ -209,7 +211,7 @@ class GatewayProcess:
 
     def start(self, *, ready: bool = True) -> Self:
         env = os.environ | {
-            "VALKEY_URL": self.world.valkey_url,
+            "VALKEY_URL": self.world.valkey_url.replace("//operator:", "//gateway:"),
             "DURE_SEAL_KEYS": self.world.seal_keys,
             "DURE_JOURNAL_DIR": str(self.folder / "journal"),
             "DURE_GATEWAY_HOST": "127.0.0.1",
@@ -265,9 +267,12 @@ class GatewayProcess:
         status, found, answer = self.send("POST", path, content, given)
         return status, found, json.loads(answer)
 
-    def chat(self, model: str, **more: Any) -> tuple[int, dict[str, str], Any]:
+    def chat(
+        self, model: str, *, authorization: str = "", **more: Any
+    ) -> tuple[int, dict[str, str], Any]:
         body = {"model": model, "messages": [{"role": "user", "content": "안녕?"}], **more}
-        return self.post("/v1/chat/completions", body)
+        headers = {"authorization": authorization} if authorization else {}
+        return self.post("/v1/chat/completions", body, **headers)
 
     def openai(self) -> openai.OpenAI:
         """The official client; nothing is repeated by it."""

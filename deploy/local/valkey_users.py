@@ -1,0 +1,70 @@
+"""Who may do what in the admission Valkey: one user for each program, nobody else.
+
+A function runs with the rights of whoever calls it, so a program needs the commands and keys of
+the functions that it calls, and no more. ``docs/operating.md`` shows how to make the same users on
+a server of one's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_HELLO = "auth hello ping select client|setinfo client|setname info time fcall fcall_ro"
+_RECORDS = "get mget set del exists expire hget hmget hset hdel hincrby"
+_LEASES = "zadd zrem zrange"
+
+# Each cell's keys begin with its tag, which is given to every function as its key.
+_HOLDS = "~{c*} ~{c*}:hold:* ~{c*}:leases ~{c*}:busy ~{c*}:rate:* ~{c*}:tokens:* ~{c*}:budget:*"
+_FENCE = "%R~{c*}:epoch %R~{c*}:run %R~{c*}:closed"
+
+
+@dataclass(frozen=True)
+class User:
+    """``keys`` are patterns (``%R~``: only to read, ``%W~``: only to write)."""
+
+    name: str
+    keys: str
+    commands: str
+
+    def line(self, password: str) -> str:
+        """As it stands in the server's configuration."""
+        allowed = " ".join(f"+{one}" for one in self.commands.split())
+        return f"user {self.name} reset on >{password} {self.keys} {allowed}"
+
+
+GATEWAY = User(
+    "gateway",
+    f"{_HOLDS} {_FENCE} ~{{c*}}:idem:* ~{{c*}}:answer:* ~{{c*}}:seen %R~{{c*}}:grant:* "
+    "%W~{c*}:events %W~{c*}:orphans %R~routes:index %R~routes:parts ~demand "
+    "%R~fence:round %R~fence:rounds %R~fence:passed ~fence:answers",
+    f"{_HELLO} {_RECORDS} {_LEASES} incr incrby decrby pexpire xadd",
+)
+PUBLISHER = User(
+    "publisher",
+    "~{c*} ~{c*}:grant:* ~{c*}:budget:* ~{c*}:epoch ~{c*}:last_epoch ~{c*}:run ~{c*}:closed "
+    "~{c*}:order:* ~{c*}:reserved ~{c*}:events %R~{c*}:late:* ~routes:* %R~demand ~fence:*",
+    f"{_HELLO} {_RECORDS} {_LEASES} hgetall hexists expireat unlink scan sadd spop srem smembers "
+    "multi exec discard xadd xdel xlen xrange xrevrange xinfo|stream "
+    "xsetid xgroup|create xgroup|destroy function|load function|list",
+)
+INTAKE = User(
+    "intake",
+    "~{c*} ~{c*}:events ~{c*}:orphans ~{c*}:late:* ~{c*}:budget:* "
+    f"{_FENCE} ~fence:passed",
+    f"{_HELLO} {_RECORDS} xread xrange xrevrange xtrim xdel xlen xinfo|stream",
+)
+PORTAL = User(  # web, worker and beat
+    "portal",
+    f"{_HOLDS} {_FENCE} ~{{c*}}:grant:* ~{{c*}}:order:* ~{{c*}}:reserved ~{{c*}}:late:* "
+    "%R~{c*}:seen %R~{c*}:idem:* %R~routes:index %R~routes:parts ~routes:ended %R~demand",
+    f"{_HELLO} {_RECORDS} {_LEASES} hgetall hexists incr incrby decrby pexpire expireat sadd "
+    "xlen xinfo|stream",
+)
+PROGRAMS = (GATEWAY, PUBLISHER, INTAKE, PORTAL)
+OPERATOR = User("operator", "~*", "@all")  # a person, and the tests
+
+
+def lines(passwords: dict[str, str]) -> list[str]:
+    """The users' lines, by name → password. The nameless user of old is off."""
+    users = (OPERATOR, *PROGRAMS)
+    return ["user default reset off", *(one.line(passwords[one.name]) for one in users)]

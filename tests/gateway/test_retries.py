@@ -1,0 +1,54 @@
+"""Retries are a share of requests, so that they do not multiply an outage."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.gateway.retries import FLOOR, RetryBudget
+
+
+def asked(requests: int, now: float) -> RetryBudget:
+    one = RetryBudget()
+    for _ in range(requests):
+        one.request(now)
+    return one
+
+
+def allowed(one: RetryBudget, now: float, tries: int = 5000) -> int:
+    return sum(one.retry(now) for _ in range(tries))
+
+
+@pytest.mark.parametrize(
+    ("requests", "most"), [(0, FLOOR), (10, FLOOR), (500, FLOOR), (1000, 200), (10_000, 2000)]
+)
+def test_allows_a_fifth_but_never_fewer_than_the_floor(requests: int, most: int) -> None:
+    assert allowed(asked(requests, 50), 50) == most
+
+
+def test_looks_back_ten_seconds() -> None:
+    one = asked(10_000, 50.9)
+    assert allowed(one, 51) == 2000
+
+    assert allowed(one, 59) == 0
+    assert allowed(one, 60) == 0  # the requests are forgotten, the retries of second 51 are not
+    assert allowed(one, 61) == FLOOR
+
+
+def test_forgets_everything_in_a_long_pause() -> None:
+    one = asked(10_000, 50)
+
+    assert allowed(one, 5000) == FLOOR
+
+
+def test_an_outage_is_not_multiplied() -> None:
+    """Everything fails for a minute: sites see at most a fifth more than was asked."""
+    one = RetryBudget()
+    attempts = 0
+    for step in range(60_000):
+        now = 100 + step / 1000
+        one.request(now)
+        attempts += 1
+        while one.retry(now):
+            attempts += 1
+
+    assert attempts <= 60_000 * 1.2 + 2 * FLOOR
