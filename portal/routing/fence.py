@@ -133,7 +133,7 @@ def _hear_gateways(admission: Admission, number: int) -> None:
     before = _beats(admission)
     asked = gateways.last_living() | before.keys()
     with _asking():
-        if int(admission.client.get(keys.FENCE_ROUND) or 0) > number:  # type: ignore[arg-type]
+        if int(admission.client.get(keys.FENCE_ROUND) or 0) > number:
             raise AdmissionUnavailable("Another publisher asks in a newer round.")
         admission.client.set(keys.FENCE_ROUND, number)
     began = time.monotonic()
