@@ -659,6 +659,41 @@ local function close_cell(keys, argv)
   return 'closed'
 end
 
+-- What an admit of this key would look at now: published, revoked, expires, limits, windows, chain.
+local function use_of(tag, sha, minute, wanted)
+  local name = tag .. ':grant:' .. sha
+  local number, revoked, expires, rpm, concurrency, key, chain = unpack(server.call('HMGET', name,
+    'number', 'revoked', 'expires', 'rpm', 'concurrency', 'key', 'budgets'))
+  if not number then return { sha } end
+  return { sha, revoked, expires, rpm, concurrency, chain,
+    str(int(server.call('GET', rate_key(tag, key, minute)))),
+    str(int(server.call('GET', tokens_key(tag, key, minute)))),
+    str(int(server.call('HGET', tag .. ':busy', key))),
+    sha == wanted and server.call('HGET', name, 'blob') or '' }
+end
+
+-- ARGV: hash of the key whose whole grant is wanted or '', then hashes of keys. Returns the time,
+-- the epoch or '', ms until the next minute and the next month, this month, a row for each key,
+-- and one for each budget of their chains: subject, then limit, hard, spent, committed, held.
+local function read_limits(keys, argv)
+  local tag, ms, rows, budgets, seen = keys[1], now_ms(), {}, {}, {}
+  local minute, month = math.floor(ms / 60000), this_month(ms)
+  for i = 2, #argv do
+    local row = use_of(tag, argv[i], str(minute), argv[1])
+    rows[#rows + 1] = row
+    for _, subject in ipairs(split(row[6])) do
+      local budget = not seen[subject] and standing(tag, subject, month)
+      if budget then
+        budgets[#budgets + 1] = { subject, str(budget.limit), budget.hard and '1' or '0',
+          str(budget.spent), str(budget.committed), str(budget.held) }
+      end
+      seen[subject] = true
+    end
+  end
+  return { str(ms), server.call('GET', tag .. ':epoch') or '', str((minute + 1) * 60000 - ms),
+    str(until_next_month(ms)), month, rows, budgets }
+end
+
 -- Which text this is: a gateway is ready only with the functions that it was built with.
 local function digest() return '@digest@' end
 
@@ -688,3 +723,4 @@ register('publish_grant_2', publish_grant, { 'allow-oom' })
 register('open_cell_2', open_cell, { 'allow-oom' })
 register('close_cell_2', close_cell, { 'allow-oom' })
 register('library_2', digest, { 'no-writes' })
+register('read_limits_2', read_limits, { 'no-writes' })

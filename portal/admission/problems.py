@@ -7,6 +7,7 @@ answers with these, and the portal's "test this key" shows the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -18,6 +19,7 @@ Header = tuple[bytes, bytes]
 
 RAISED_BY = "the owner or a budget officer of your organization"
 _SCOPES = {"org": "organization", "prj": "project", "key": "API key"}
+_KEY = re.compile(rb"(dure_(?:live|test)_)[0-9a-z_]+")
 _NO_CLIENT_RETRY: Header = (b"x-should-retry", b"false")  # read by OpenAI's own clients
 
 
@@ -45,7 +47,8 @@ class Problem(Exception):
         self.headers = headers
 
     def body(self) -> bytes:
-        """The JSON of the answer."""
+        """The JSON of the answer. A key that was sent as a model or a field is not said again:
+        clients log what they are answered."""
         error = {
             "message": self.message,
             "type": self.kind,
@@ -53,7 +56,7 @@ class Problem(Exception):
             "code": self.code,
             **self.more,
         }
-        return msgspec.json.encode({"error": error})
+        return _KEY.sub(rb"\1***", msgspec.json.encode({"error": error}))
 
     def event(self) -> bytes:
         """The same as an event of a stream that has begun."""

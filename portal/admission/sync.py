@@ -6,7 +6,7 @@ caller, who knows the id.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import batched
 from typing import Any
 
@@ -14,9 +14,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from portal.admission import calls, keys, library
+from portal.admission import calls, keys, library, limits
 from portal.admission.calls import AdmissionUnavailable, Admitted, BudgetStanding, Command
 from portal.admission.grants import Grant, decode
+from portal.admission.limits import Reading
 from portal.lib.ids import CELLS, cell_of
 
 PIPELINE_CALLS = 200  # at most, so that one round trip stays far below the timeout
@@ -149,6 +150,11 @@ class Admission:
                 )
             )
         )
+
+    def limits(self, org_code: str, sha256s: Sequence[str], *, whole: str = "") -> Reading:
+        """How these keys stand now, in one round trip; with the grant of ``whole``."""
+        command = limits.read(cell_of(org_code), sha256s, whole=whole)
+        return limits.reading(self._ask(command))
 
     def standing(self, org_code: str, *, subject: str, month: str) -> BudgetStanding | None:
         """How a budget stands now; ``None`` if it was never published."""

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("usage", "0005_requests")]
+    dependencies = [("usage", "0008_flow")]
 
     operations = [
         migrations.CreateModel(
