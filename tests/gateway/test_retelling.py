@@ -86,6 +86,16 @@ def test_what_nobody_acknowledged_keeps_its_hold(
 
 
 @pytest.mark.story
+def test_a_good_key_is_not_called_wrong_when_its_grant_was_lost(start: Any, world: World) -> None:
+    gateway = start("one")
+    world.client.flushall()
+
+    status, _, answer = gateway.chat("smollm2")
+
+    assert (status, answer["error"]["code"]) == (503, "admission_unavailable")
+
+
+@pytest.mark.story
 def test_admits_nobody_while_its_journal_is_full(start: Any, world: World) -> None:
     gateway = start("one", DURE_GATEWAY_JOURNAL_BYTES="3000")
 
