@@ -133,7 +133,8 @@ class Fuzzer:
             self._fault(one, because)
 
     def _fault(self, one: Input, because: str) -> None:
-        self.seen.faults.append(Fault(one.number, because, one.content))
+        content = one.content.replace(self.secret, b"***")
+        self.seen.faults.append(Fault(one.number, because, content))
 
 
 def after(front: Front, seen: Seen, secret: str, pid: int) -> Iterator[str]:
@@ -178,8 +179,9 @@ def memory_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
 
 
-def report(seen: Seen, seed: int, inputs: int, seconds: float) -> None:
+def report(seen: Seen, seed: int, seconds: float) -> None:
     statuses = " ".join(f"{status}:{count}" for status, count in sorted(seen.statuses.items()))
+    inputs = seen.kinds.total()
     kinds = " ".join(f"{kind}:{count}" for kind, count in sorted(seen.kinds.items()))
     print(f"inputs {kinds}\nanswers {statuses}, given up {seen.left}")
     print(f"figure fuzz_inputs {inputs}\nfigure fuzz_inputs_per_s {inputs / seconds:.0f} 1/s")
@@ -235,7 +237,7 @@ def main() -> int:
         seen = fuzzer.seen
         secret = fuzzer.secret.decode()
         seen.faults += [Fault(-1, one) for one in after(front, seen, secret, process.pid)]
-        report(seen, arguments.seed, arguments.inputs, seconds)
+        report(seen, arguments.seed, seconds)
         print(f"figure fuzz_memory_mb {before:.0f} to {memory_mb(process.pid):.0f}")
     return int(bool(seen.faults))
 
