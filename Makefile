@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status tour seed test breakins check bench fuzz-gateway overspend clients bench-audit bench-tenants crowd pins messages shell logs code
+.PHONY: help setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants drill-gateway crowd pins messages
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,8 +33,12 @@ breakins: ## take each guard away and see its test fail (half an hour)
 	@$(SETUP) dev && $(PY) -m tests.breakins.guards
 check: ## format, lint, types, imports, templates, migrations, translations
 	@$(SETUP) dev && .ci/check
-bench: ## benchmarks; prints lines `figure <name> <value> <unit>`
+bench-intake: ## events per second into the ledger, exactly once
+	@$(SETUP) dev && $(PY) -m bench.intake
+bench-gateway: ## the gateway beside nginx and LiteLLM: CPU, latency, overload, memory, bounds judged
 	@$(SETUP) dev && $(PY) -m bench.gateway
+soak-gateway: ## 500,000 mixed requests over two gateways; what grows, what is left
+	@$(SETUP) dev && $(PY) -m bench.soak
 fuzz-gateway: ## 200,000 seeded odd requests against a gateway (SEED=… to see them again)
 	@$(SETUP) dev && $(PY) -m bench.fuzz --inputs $(or $(INPUTS),200000) $(if $(SEED),--seed $(SEED))
 overspend: ## 500 clients on four gateways against ten small budgets
@@ -45,6 +49,8 @@ bench-audit: ## seal and verify a million audit events
 	@$(SETUP) dev && $(PY) -m bench.audit
 bench-tenants: ## every page with 1,000 organizations behind it, verifying their logs, what the wall costs
 	@$(SETUP) dev && $(PY) -m bench.tenants
+drill-gateway: ## kill, cut back and break a whole stack under load; compare every request (50 min)
+	@$(SETUP) dev && $(PY) -m bench.drill
 crowd: ## 1,000 organizations, 20,000 members, 1,000,000 audit events into the running stack
 	@$(PY) -m deploy.local run -m bench.crowd
 pins: ## hashed pins out of pyproject.toml

@@ -1,234 +1,167 @@
-"""CPU of the gateway per request and per streamed chunk, beside nginx as a plain proxy.
+"""The gateway's speed, beside nginx as a plain proxy and LiteLLM with limits.
 
-``python -m bench.gateway [--rounds 3] [--requests 20000]``. Both stand in front of the same
-upstream and are loaded in turn, round by round, by the same clients; the process under test has a
-core of its own, everything else shares another. What is counted is the CPU time that the kernel
-booked for the process tree, so that a slow client or upstream does not change it. The gateway does
-all it does in production: key, hold, choice, relay, count, journal, settle; nginx only forwards.
+``python -m bench.gateway [--rounds 3] [--quick]``. All stand in front of the same engine and are
+loaded in turn, round by round, by the same clients; the process under test has a core of its own,
+everything else shares another. CPU is what the kernel booked for the process and its children, so
+that a slow client or engine does not change it. The gateway does all it does in production: key,
+hold in four budgets, choice, relay, count, journal, settle, with every write of its Valkey
+flushed; nginx only forwards.
+
+Printed: ``figure <name> <median> <unit> [min-max]`` with what was promised, what the figures are
+made of, the machine, and errors (0). Exit code 1 if a bound is broken or anything went wrong,
+2 if nothing can be measured here. ``--quick`` is small: it shows that all of it works, its
+figures mean nothing and are not judged.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import importlib.util
 import os
-import secrets
-import shutil
-import statistics
+import platform
+import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
-import uvloop
-
-from bench.load import BODY, STREAM_BODY, Client, request
+from bench import gateway_figures, gateway_litellm, gateway_rounds
+from bench.gateway_figures import Found
+from bench.gateway_programs import (
+    Place,
+    allow_connections,
+    end_on_signals,
+    load_core,
+    start_gateway,
+    start_nginx,
+    start_store,
+    start_upstream,
+)
+from bench.gateway_rounds import QUICK, Bench, Scale
+from bench.load import NoCompiler, Tools
 from deploy.local import valkey
-from tests.gateway.world import GatewayProcess, World, free_port, target
 
-STREAMS, CHUNKS = 100, 100
-CONNECTIONS = 32
-
-
-def cpu_seconds(pids: list[int]) -> float:
-    """CPU time of all threads of these processes, in seconds, as the scheduler counts it."""
-    total = 0
-    for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
+ROOT = Path(__file__).resolve().parent.parent
+WITH_NGINX = tuple(one.name for one in gateway_figures.TABLE if one.name.endswith("_vs_nginx"))
+INTAKE = "intake_events_per_s"
+SPARE_FILES = 500
+BUSY = 0.5  # load average of a machine that is not left alone
 
 
-def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(one) for one in found]
-
-
-def pin(pid: int, core: int) -> None:
-    """On machines with one core nothing is pinned, and figures are worse."""
-    if (os.cpu_count() or 1) > 1:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(task.name), {core})
-
-
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  keepalive_requests 1000000;
-  upstream engine {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000; }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://engine; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_buffering off;
-    }}
-  }}
-}}
-"""
-
-
-class Measured:
-    """One program under test."""
-
-    def __init__(self, name: str, port: int, pids: Callable[[], list[int]], key: str) -> None:
-        self.name = name
-        self.port = port
-        self.pids = pids
-        self.key = key
-        self.figures: dict[str, list[float]] = {}
-
-    def note(self, figure: str, value: float) -> None:
-        self.figures.setdefault(figure, []).append(value)
-
-
-def spawn(stack: ExitStack, command: list[str], core: int) -> int:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-
-    def stop() -> None:
-        process.terminate()
-        process.wait(20)
-
-    stack.callback(stop)
-    pin(process.pid, core)
-    return process.pid
-
-
-def start_nginx(stack: ExitStack, folder: Path, upstream: int) -> Measured | None:
-    binary = shutil.which("nginx") or "/usr/sbin/nginx"
-    if not Path(binary).exists():
-        print("nginx is not installed: only the gateway is measured")
-        return None
-    port = free_port()
-    place = folder / "nginx.conf"
-    place.write_text(NGINX.format(folder=folder, port=port, upstream=upstream))
-    pid = spawn(stack, [binary, "-c", str(place), "-p", str(folder)], 0)
-    time.sleep(0.5)
-    for child in children(pid):
-        pin(child, 0)
-    return Measured("nginx", port, lambda: [pid, *children(pid)], "")
-
-
-def start_gateway(stack: ExitStack, folder: Path, upstream: int) -> tuple[Measured, World]:
-    from cryptography.fernet import Fernet
-
-    server = valkey.Server(folder / "valkey", free_port(), secrets.token_hex(8), always=False)
-    spawn(stack, server.command(), 1)
-    server.wait()
-    world = World(server.url(), Fernet.generate_key().decode()).prepare()
-    stack.callback(world.close)
-    world.grant = type(world.grant)(
-        **{f: getattr(world.grant, f) for f in world.grant.__struct_fields__}
-        | {"rpm": 10**8, "concurrency": 10**6}
+def describe() -> None:
+    """The machine, and what was measured in which version."""
+    text = Path("/proc/cpuinfo").read_text()
+    model = re.search(r"model name\s*: (.*)", text)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    print(
+        f"machine {os.cpu_count()} cores, {model.group(1) if model else platform.machine()}, "
+        f"{memory:.0f} GB, Linux {platform.release()}, load {os.getloadavg()[0]:.2f}"
     )
-    for subject in world.grant.budgets:
-        world.limit(subject, 9 * 10**15)
-    url = f"http://127.0.0.1:{upstream}"
-    world.endpoint("aligned", target("aligned", url, "aligned"))
-    world.endpoint("spread", target("spread", url, "spread"))
-    world.publish()
-    gateway = GatewayProcess(world, folder).start()
-    stack.callback(gateway.stop)
-    assert gateway.process is not None
-    pid = gateway.process.pid
-    pin(pid, 0)
-    return Measured("gateway", gateway.port, lambda: [pid], world.key), world
+    if os.getloadavg()[0] > BUSY:
+        print("machine is busy with other work: times are worse than they would be")
+    packages = ", ".join(f"{name} {version(name)}" for name in ("uvloop", "httptools", "msgspec"))
+    print(f"versions Python {platform.python_version()}, {packages}")
+    print(f"versions {_said([valkey.binary(), '--version'])}; commit {_commit()}")
 
 
-async def json_round(one: Measured, count: int) -> float:
-    """CPU seconds of ``count`` whole answers over kept connections."""
-    content = request(BODY.replace(b"MODEL", b"aligned"), one.key)
-    clients = [await Client.connect(one.port) for _ in range(CONNECTIONS)]
-    for client in clients:
-        await client.ask(content)
-    before = cpu_seconds(one.pids())
-
-    async def run(client: Client) -> None:
-        for _ in range(count // CONNECTIONS):
-            await client.ask(content)
-
-    await asyncio.gather(*(run(client) for client in clients))
-    await asyncio.sleep(0.3)  # settlements that are still told
-    used = cpu_seconds(one.pids()) - before
-    for client in clients:
-        client.close()
-    return used
+def _said(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip()
 
 
-async def stream_round(one: Measured, model: bytes) -> float:
-    """CPU seconds of all streams together."""
-    content = request(STREAM_BODY.replace(b"MODEL", model), one.key)
-    clients = [await Client.connect(one.port) for _ in range(STREAMS)]
-    before = cpu_seconds(one.pids())
-    seen = await asyncio.gather(*(client.ask(content) for client in clients))
-    await asyncio.sleep(0.3)
-    used = cpu_seconds(one.pids()) - before
-    for client, answer in zip(clients, seen, strict=True):
-        assert answer.count(b"data: ") >= CHUNKS + 2, answer[-300:]
-        client.close()
-    return used
+def _commit() -> str:
+    said = _said(["git", "-C", str(ROOT), "describe", "--always", "--dirty"])
+    return said.splitlines()[0] if said else "unknown"
 
 
-async def measure(programs: list[Measured], rounds: int, count: int) -> None:
-    for one in programs:
-        await json_round(one, 2000)  # warm
-    for _ in range(rounds):
-        for one in programs:
-            whole = count // CONNECTIONS * CONNECTIONS
-            one.note("cpu_per_request", await json_round(one, whole) / whole * 1e6)
-        for model in (b"aligned", b"spread"):
-            for one in programs:
-                used = await stream_round(one, model)
-                one.note(f"cpu_per_chunk_{model.decode()}", used / STREAMS / CHUNKS * 1e6)
+def assemble(place: Place, found: Found, scale: Scale) -> Bench:
+    """Everything started, in front of one engine."""
+    direct = start_upstream(place)
+    store = start_store(place)
+    world = store.world(0, place.upstream)
+    place.stack.callback(world.close)
+    gateway = start_gateway(place.folder / "gateway", world)
+    place.stack.callback(gateway.process.stop)
+    nginx = start_nginx(place)
+    if nginx is None:
+        found.skip("nginx is not installed (Debian: apt install nginx-light)", *WITH_NGINX)
+    because = "a quick run leaves it out" if not scale.litellm_requests else ""
+    because = because or gateway_litellm.missing()
+    if because:
+        found.skip(because, "gw_rps_vs_litellm")
+    litellm = None if because else gateway_litellm.start(place)
+    if litellm:
+        print(f"versions LiteLLM {gateway_litellm.version()} as litellm-redis: no database")
+    return Bench(place, store, found, scale, direct, nginx, litellm, gateway)
 
 
-def report(programs: list[Measured]) -> None:
-    for figure in programs[0].figures:
-        middle = {}
-        for one in programs:
-            found = one.figures[figure]
-            middle[one.name] = statistics.median(found)
-            spread = f"[{min(found):.1f}-{max(found):.1f}]"
-            print(f"figure {one.name}_{figure} {middle[one.name]:.1f} us  {spread}")
-        if len(middle) == 2:
-            print(f"figure ratio_{figure} {middle['gateway'] / middle['nginx']:.2f}")
+def intake(found: Found, *, quick: bool) -> None:
+    """A benchmark of its own, with a PostgreSQL of its own."""
+    if quick or importlib.util.find_spec("bench.intake") is None:
+        found.skip("a quick run leaves it out" if quick else "there is no bench.intake", INTAKE)
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.intake"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+    values = re.findall(
+        rf"^figure {INTAKE} ([0-9.]+).*?(?:\[([0-9.]+)-([0-9.]+)\])?$", done.stdout, re.M
+    )
+    if done.returncode or not values:
+        found.wrong(f"bench.intake failed: {(done.stdout + done.stderr)[-500:]}")
+    for middle, least, most in values:
+        for one in (least or middle, middle, most or middle):
+            found.note(INTAKE, float(one))
+
+
+def conclude(found: Found, *, quick: bool) -> int:
+    gateway_figures.details(found)
+    broken = gateway_figures.report(found)
+    print(f"errors {len(found.errors)}")
+    for sentence in found.errors:
+        print(f"  {sentence}")
+    if quick:
+        print("quick: the figures above mean nothing; only errors count")
+        return int(bool(found.errors))
+    if broken:
+        print(f"broken: {', '.join(broken)}")
+    return int(bool(broken or found.errors))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=20_000)
+    parser.add_argument("--quick", action="store_true", help="a test of the harness")
     arguments = parser.parse_args()
+    found = Found()
+    end_on_signals()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dure-bench-")))
-        upstream = free_port()
-        spawn(stack, [sys.executable, "-m", "bench.load", "--port", str(upstream)], 1)
-        time.sleep(1)
-        gateway, world = start_gateway(stack, folder, upstream)
-        nginx = start_nginx(stack, folder, upstream)
-        pin(os.getpid(), 1)
-        programs = [gateway] if nginx is None else [nginx, gateway]
-        uvloop.run(measure(programs, arguments.rounds, arguments.requests))
-        report(programs)
-        asked = 32 + 2000 // CONNECTIONS * CONNECTIONS  # warm-up
-        whole = arguments.requests // CONNECTIONS * CONNECTIONS
-        asked += arguments.rounds * (32 + whole + 2 * STREAMS)
-        settled = int(world.client.xlen(f"{{c{world_cell()}}}:events"))
-        memory = Path(f"/proc/{gateway.pids()[0]}/status").read_text().split("VmRSS:")[1].split()[0]
-        print(f"figure gateway_memory {int(memory) / 1024:.0f} MB")
-        print(f"check settled {settled} of {asked} requests, held {world.held()} micro-won")
-        return int(settled != asked or world.held() != 0)
-
-
-def world_cell() -> int:
-    from tests.gateway.world import CELL
-
-    return CELL
+        try:
+            tools = Tools.build(folder, load_core)
+        except NoCompiler as error:
+            print(f"the load generator cannot be built ({error}). Install gcc and libc6-dev.")
+            return 2
+        describe()
+        load_core(os.getpid())
+        scale = QUICK if arguments.quick else Scale()
+        allowed = allow_connections() - SPARE_FILES
+        if allowed < scale.overload_clients:
+            print(f"machine allows {allowed} connections: so many clients overload the gateway")
+            scale = replace(scale, overload_clients=allowed)
+        bench = assemble(Place(folder, stack, tools), found, scale)
+        gateway_rounds.warm(bench)
+        for _ in range(1 if arguments.quick else arguments.rounds):
+            gateway_rounds.one_round(bench)
+    intake(found, quick=arguments.quick)
+    return conclude(found, quick=arguments.quick)
 
 
 if __name__ == "__main__":

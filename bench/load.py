@@ -1,22 +1,24 @@
-"""Clients and an upstream for benchmarks: asyncio protocols that do as little as possible.
+"""An upstream and clients for benchmarks: two small C programs, built when they are needed.
 
-``python -m bench.load --port N`` is the upstream: it answers chat completions from prepared bytes,
-whole or as 100 chunks 20 ms apart; with the model ``aligned`` all streams emit at the same moment
-(one engine's batch), with ``spread`` each at its own.
+What is measured is the gateway; a client or an engine in Python would be the slower of the two.
+``Tools.build`` compiles ``load_upstream.c`` and ``load_clients.c`` (their heads say what they do)
+into a folder of the benchmark's own.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
-import random
-from typing import Self, cast
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
-import uvloop
-
-CHUNKS = 100
-APART_SECONDS = 0.02
+HERE = Path(__file__).parent
+CHUNKS_FIRST = 5  # of the model `first`; others give as many as tokens are asked for
+SLOTS, SERVICE_SECONDS = 64, 0.05  # of the model `slots`
 
 _MESSAGES = [
     {
@@ -28,164 +30,122 @@ _MESSAGES = [
         "content": "How do I book a room in the county hall for a public meeting? " * 2,
     },
 ]
-BODY = json.dumps({"model": "MODEL", "messages": _MESSAGES, "max_tokens": 200}).encode()
-STREAM_BODY = json.dumps(
-    {"model": "MODEL", "messages": _MESSAGES, "max_tokens": 200, "stream": True}
-).encode()
-
-_USAGE = {"prompt_tokens": 60, "completion_tokens": CHUNKS, "total_tokens": 60 + CHUNKS}
-_ANSWER = json.dumps(
-    {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "m",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": "word " * 150},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": _USAGE,
-    }
-).encode()
 
 
-def _framed(text: str) -> bytes:
-    content = f"data: {text}\n\n".encode()
-    return b"%x\r\n%b\r\n" % (len(content), content)
+class NoCompiler(Exception):
+    """The load generator cannot be built. Install gcc and the C library's headers, or set CC."""
 
 
-def _chunk(**more: object) -> str:
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    return json.dumps(head | more, separators=(",", ":"))
+def chat(model: str, *, stream: bool = False, tokens: int = 100) -> bytes:
+    """A body of some 400 bytes."""
+    body: dict[str, object] = {"model": model, "messages": _MESSAGES, "max_tokens": tokens}
+    return json.dumps(body | ({"stream": True} if stream else {})).encode()
 
 
-def _delta(finish: str | None = None, **delta: str) -> str:
-    return _chunk(choices=[{"index": 0, "delta": delta, "finish_reason": finish}])
-
-
-_WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
-    len(_ANSWER),
-    _ANSWER,
-)
-_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-_PIECE = _framed(_delta(content=" word"))
-_END = (
-    _framed(_delta("stop"))
-    + _framed(_chunk(choices=[], usage=_USAGE))
-    + _framed("[DONE]")
-    + b"0\r\n\r\n"
-)
-
-
-class Upstream(asyncio.Protocol):
-    """One connection of whoever is measured."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.buffer = b""
-        self.loop = asyncio.get_running_loop()
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while (place := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = self.buffer[:place].lower()
-            start = head.index(b"content-length: ") + 16
-            end = place + 4 + int(head[start:].split(b"\r\n")[0])
-            if len(self.buffer) < end:
-                return
-            body, self.buffer = self.buffer[place + 4 : end], self.buffer[end:]
-            self.answer(body)
-
-    def answer(self, body: bytes) -> None:
-        if b'"stream":true' not in body.replace(b" ", b""):
-            self.transport.write(_WHOLE)
-            return
-        self.transport.write(_HEAD)
-        now = self.loop.time()
-        phase = random.random() * APART_SECONDS if b"spread" in body else 0.0
-        first = (now // APART_SECONDS + 1) * APART_SECONDS + phase
-        self.loop.call_at(first, self.emit, first, CHUNKS)
-
-    def emit(self, moment: float, left: int) -> None:
-        if self.transport.is_closing():
-            return
-        if not left:
-            self.transport.write(_END)
-            return
-        self.transport.write(_PIECE)
-        following = moment + APART_SECONDS
-        self.loop.call_at(following, self.emit, following, left - 1)
-
-
-def request(body: bytes, key: str) -> bytes:
+def request(body: bytes, key: str = "", *, path: str = "/v1/chat/completions") -> bytes:
     """Bytes of one request."""
     authority = b"authorization: Bearer %b\r\n" % key.encode() if key else b""
     return (
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
-        b"%bcontent-length: %d\r\n\r\n%b" % (authority, len(body), body)
+        b"POST %b HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+        b"%bcontent-length: %d\r\n\r\n%b" % (path.encode(), authority, len(body), body)
     )
 
 
-class Client(asyncio.Protocol):
-    """One kept connection; one request at a time."""
+def page(path: str) -> bytes:
+    """Bytes of a request without a body."""
+    return b"GET %b HTTP/1.1\r\nhost: bench\r\n\r\n" % path.encode()
 
-    def __init__(self) -> None:
-        self.buffer = bytearray()
-        self.waiter: asyncio.Future[bytes] | None = None
-        self.length = 0  # of the whole answer; -1: until the last chunk
+
+@dataclass(frozen=True)
+class Spread:
+    """Of times in microseconds."""
+
+    n: int
+    p50: float
+    p99: float
+    max: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the clients saw; see ``load_clients.c``."""
+
+    sent: int
+    ok: int
+    failed: int
+    late: int
+    unsent: int
+    within: int
+    cut: int
+    chunks: int
+    seconds: float
+    lag: float
+    statuses: dict[str, int]
+    latency: Spread
+    refusal: Spread
+    first: Spread
+    chunk: Spread
 
     @classmethod
-    async def connect(cls, port: int) -> Self:
-        _, client = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
-        return client
+    def read(cls, said: bytes) -> Self:
+        found: dict[str, Any] = json.loads(said)
+        spreads = ("latency", "refusal", "first", "chunk")
+        return cls(**found | {name: Spread(**found[name]) for name in spreads})
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    async def ask(self, content: bytes) -> bytes:
-        """The whole answer; ``AssertionError`` if it is not a 200."""
-        self.buffer.clear()
-        self.length = 0
-        self.waiter = asyncio.get_running_loop().create_future()
-        self.transport.write(content)
-        answer = await self.waiter
-        assert answer.startswith(b"HTTP/1.1 200"), answer[:500]
-        return answer
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        if not self.length:
-            place = self.buffer.find(b"\r\n\r\n")
-            if place < 0:
-                return
-            head = bytes(self.buffer[:place]).lower()
-            start = head.find(b"content-length: ")
-            self.length = place + 4 + int(head[start + 16 :].split(b"\r\n")[0]) if start > 0 else -1
-        ended = (
-            self.buffer.endswith(b"0\r\n\r\n")
-            if self.length < 0
-            else (len(self.buffer) >= self.length)
-        )
-        if ended and self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(bytes(self.buffer))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_exception(ConnectionError("the connection was closed"))
-
-    def close(self) -> None:
-        self.transport.close()
+    @property
+    def errors(self) -> int:
+        """All that was not answered whole with a 200."""
+        return self.sent - self.ok + self.unsent + self.cut
 
 
-async def serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port)
-    await server.serve_forever()
+@dataclass(frozen=True)
+class Load:
+    """Clients at work in another process."""
+
+    process: subprocess.Popen[bytes]
+
+    def result(self) -> Result:
+        said, _ = self.process.communicate(timeout=600)
+        if self.process.returncode:
+            raise RuntimeError(f"the clients ended with {self.process.returncode}")
+        return Result.read(said)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    uvloop.run(serve(parser.parse_args().port))
+@dataclass(frozen=True)
+class Tools:
+    """The built programs."""
+
+    folder: Path
+    core: Callable[[int], None]  # puts a process where load belongs
+
+    @classmethod
+    def build(cls, folder: Path, core: Callable[[int], None]) -> Self:
+        """``NoCompiler`` if there is none, or no headers for it."""
+        names = (os.environ.get("CC", ""), "cc", "gcc", "clang")
+        compiler = next((found for name in names if (found := shutil.which(name))), None)
+        if compiler is None:
+            raise NoCompiler("there is no cc, gcc or clang")
+        for name in ("load_upstream", "load_clients"):
+            command = [compiler, "-O2", "-o", str(folder / name), str(HERE / f"{name}.c")]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise NoCompiler(done.stderr[-1000:])
+        return cls(folder, core)
+
+    def upstream(self, port: int) -> list[str]:
+        """The command of an engine."""
+        return [str(self.folder / "load_upstream"), str(port)]
+
+    def start(self, port: int, content: bytes, **words: float) -> Load:
+        """Clients that send ``content``; the words are those of ``load_clients.c``."""
+        path = self.folder / f"request-{hash(content):x}"
+        path.write_bytes(content)
+        given = [f"{name}={value:g}" for name, value in words.items()]
+        command = [str(self.folder / "load_clients"), f"port={port}", f"request={path}", *given]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self.core(process.pid)
+        return Load(process)
+
+    def run(self, port: int, content: bytes, **words: float) -> Result:
+        """The same, waited for."""
+        return self.start(port, content, **words).result()

@@ -20,7 +20,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from bench.gateway import cpu_seconds
+from bench.servers import cpu_seconds
 from tests.api.callers import bearer
 from tests.api.rows import TABLE as OPERATIONS
 from tests.cast import browser

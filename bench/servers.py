@@ -1,4 +1,7 @@
-"""Servers and a database of a benchmark's own: what the tests have, without a test."""
+"""Servers and a database of a benchmark's own: what the tests have, without a test.
+
+And what the kernel says about processes: CPU time, memory, which core.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,44 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.gateway import children, pin
+
+def cpu_seconds(pids: list[int]) -> float:
+    """CPU time of all threads of these processes, in seconds, as the scheduler counts it."""
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory, in MB of 1,048,576 bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def file_handles(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(one) for one in found]
+
+
+def family(pid: int) -> list[int]:
+    """The process and all that it started."""
+    found = [pid]
+    for child in children(pid):
+        found += family(child)
+    return found
+
+
+def pin(pid: int, core: int) -> None:
+    """On machines with one core nothing is pinned, and figures are worse."""
+    if (os.cpu_count() or 1) > 1:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {core})
 
 
 def start() -> None:
@@ -43,8 +83,5 @@ def analyze() -> None:
 
 def share_one_core() -> None:
     """From now on this process and the servers that it started have one core together."""
-    waiting = [os.getpid()]
-    while waiting:
-        pid = waiting.pop()
+    for pid in family(os.getpid()):
         pin(pid, 0)
-        waiting += children(pid)

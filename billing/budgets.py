@@ -229,10 +229,8 @@ def _live(found: BudgetStanding) -> Standing:
 
 def counters_from_ledger(budget: Budget, month: Month) -> tuple[int, int]:
     """(spent, committed) of a month in micro-won, as the ledger and the commitments say."""
-    entries = LedgerEntry.objects.filter(
-        organization_id=budget.organization_id,
-        admitted_at__gte=month.period.start,
-        admitted_at__lt=month.period.end,
+    entries = LedgerEntry.objects.filter(organization_id=budget.organization_id).admitted(
+        month.period.start, month.period.end
     )
     commitments = Commitment.objects.filter(
         organization_id=budget.organization_id, month=str(month)

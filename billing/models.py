@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 
@@ -75,7 +75,7 @@ class BudgetScope(models.TextChoices):
 
 
 class BudgetQuerySet(TenantQuerySet["Budget"]):
-    def visible_to(self, actor: Actor) -> TenantQuerySet[Budget]:
+    def visible_to(self, actor: Actor) -> Self:
         """The organization's budgets; those of their projects and keys for limited members."""
         rows = super().visible_to(actor)
         if actor.projects is None:

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from portal.api.urls import documentation
 from portal.web import (
+    aliases,
     audit,
     budget,
     closing,
@@ -20,6 +21,7 @@ from portal.web import (
     invoices,
     keys,
     landing,
+    limits,
     me,
     members,
     models,
@@ -106,6 +108,7 @@ urlpatterns = [
     path("me/delete/", me.delete, name="me_delete"),
     path("me/keep/", me.keep, name="me_keep"),
     path("ai/", me.ai_notice, name="ai_notice"),
+    path("organization/", organizations.index, name="organization"),
     path("organization/close/", closing.index, name="organization_close"),
     path("organization/close/undo/", closing.undo, name="organization_close_undo"),
     path("models/", models.index, name="models"),
@@ -127,7 +130,12 @@ urlpatterns = [
     path("keys/<slug:public_id>/test/", keys.test, name="key_test"),
     path("keys/<slug:public_id>/revocation/", keys.revocation, name="key_revocation"),
     path("keys/<slug:public_id>/revoke/", keys.revoke, name="key_revoke"),
+    path("limits/", limits.index, name="limits"),
+    path("limits/<slug:public_id>/", limits.detail, name="limits_of_key"),
     path("projects/", projects.index, name="projects"),
+    path("projects/<slug:public_id>/aliases/", aliases.new, name="alias_new"),
+    path("aliases/<slug:public_id>/", aliases.change, name="alias_change"),
+    path("aliases/<slug:public_id>/delete/", aliases.delete, name="alias_delete"),
     path("projects/new/", projects.new, name="project_new"),
     path("projects/<slug:public_id>/", projects.detail, name="project"),
     path("projects/<slug:public_id>/archive/", projects.archive, name="project_archive"),

@@ -105,8 +105,8 @@ shows(
 shows(
     ApiKey,
     "public_id organization project name mode revoked_at used_at public_part scopes "
-    "allowed_models allowed_sites allowed_addresses rpm_limit concurrency_limit created_by "
-    "made_by replaces created_at expires_at used_from",
+    "allowed_models allowed_sites allowed_addresses rpm_limit tpm_limit concurrency_limit "
+    "created_by made_by replaces created_at expires_at used_from",
     find="public_id public_part",
 )
 shows(KeyAnnouncement, "organization key what about at")

@@ -27,6 +27,7 @@ QUOTAS: dict[str, Limit] = {
     "live_keys": Limit(_("Live API keys"), 200, 10_000),
     "test_keys": Limit(_("Live test keys"), 5, 100),  # free, so what they use is bounded here
     "projects": Limit(_("Projects in use"), 100, 10_000),
+    "aliases": Limit(_("A project's own names for models"), 50, 500),
     "endpoints": Limit(_("Endpoints of its own that run"), 50, 1_000),
     "replicas": Limit(_("Replicas of one endpoint"), 8, 64),
     "open_invitations": Limit(_("Open invitations"), 50, 10_000),

@@ -31,12 +31,13 @@ class Stack:
     def start(self) -> None:
         pg_port, admission_port, celery_port = ports.free(3)
         passwords = [secrets.token_hex(16) for _ in range(5)]
-        server = postgres.Server(self.folder / "pg", pg_port, passwords[0], durable=False)
+        durable = "DURE_STACK_DURABLE" in os.environ  # benchmarks flush as production does
+        server = postgres.Server(self.folder / "pg", pg_port, passwords[0], durable=durable)
         admission = valkey.Server(
             self.folder / "admission",
             admission_port,
             passwords[1],
-            always=False,
+            always=durable,
             users={user.name: passwords[1] for user in valkey_users.PROGRAMS},
         )
         broker = valkey.Server(self.folder / "celery", celery_port, passwords[2], always=False)

@@ -36,15 +36,16 @@ GATEWAY = User(
     "gateway",
     f"{_HOLDS} {_FENCE} ~{{c*}}:idem:* ~{{c*}}:answer:* ~{{c*}}:seen %R~{{c*}}:grant:* "
     "%W~{c*}:events %W~{c*}:orphans %R~routes:index %R~routes:parts ~demand "
-    "%R~fence:round %R~fence:passed ~fence:answers",
+    "%R~fence:round %R~fence:rounds %R~fence:passed ~fence:answers",
     f"{_HELLO} {_RECORDS} {_LEASES} incr incrby decrby pexpire xadd",
 )
 PUBLISHER = User(
     "publisher",
     "~{c*} ~{c*}:grant:* ~{c*}:budget:* ~{c*}:epoch ~{c*}:last_epoch ~{c*}:run ~{c*}:closed "
-    "~{c*}:order:* ~{c*}:reserved ~{c*}:events ~routes:* %R~demand ~fence:*",
+    "~{c*}:order:* ~{c*}:reserved ~{c*}:events %R~{c*}:late:* ~routes:* %R~demand ~fence:*",
     f"{_HELLO} {_RECORDS} {_LEASES} hgetall hexists expireat unlink scan sadd spop srem smembers "
-    "multi exec discard xadd xdel xlen xrange xrevrange xinfo|stream function|load function|list",
+    "multi exec discard xadd xdel xlen xrange xrevrange xinfo|stream "
+    "xsetid xgroup|create xgroup|destroy function|load function|list",
 )
 INTAKE = User(
     "intake",

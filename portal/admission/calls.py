@@ -307,17 +307,22 @@ def _check(grant: Grant) -> None:
             raise ValueError(f"a price of {name} needs an endpoint and a version without spaces")
 
 
-def open_cell(cell: int, epoch: int) -> Command:
-    """Open a cell for admission. An epoch older than the cell's last is refused."""
-    return _call("open_cell_2", cell, epoch)
+def open_cell(cell: int, epoch: int, run_id: str = "") -> Command:
+    """Open a cell for admission, counted on the server of this run id. An epoch older than the
+    cell's last, or than the round that closed it, is refused."""
+    return _call("open_cell_2", cell, epoch, *((run_id,) if run_id else ()))
 
 
 def read_opened(reply: Any) -> None:
-    """``Refused``: ``older`` epoch; another publisher opened a newer one."""
-    if reply != b"open":
+    """``Refused``: ``older`` epoch; another publisher opened or closed with a newer one."""
+    if reply not in (b"open", b"closed"):
         raise Refused(reply.decode())
 
 
-def close_cell(cell: int) -> Command:
-    """Close a cell: every admit is refused until it is opened again."""
-    return _call("close_cell_2", cell)
+def close_cell(cell: int, round_number: int | None = None, booked: str = "0-0") -> Command:
+    """Close a cell: every admit is refused until it is opened again.
+
+    With the number of a fence's round, holds and settlements of the gateways' can be told again
+    in it. New events get ids above ``booked``, the last that the ledger has.
+    """
+    return _call("close_cell_2", cell, *(() if round_number is None else (round_number, booked)))

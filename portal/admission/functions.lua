@@ -154,6 +154,15 @@ local function fitting(tag, subjects, month, amount)
   return amount
 end
 
+-- Those of the subjects that have a budget.
+local function published(tag, subjects, month)
+  local found = {}
+  for _, subject in ipairs(subjects) do
+    if standing(tag, subject, month) then found[#found + 1] = subject end
+  end
+  return found
+end
+
 local function hold_key(tag, id) return tag .. ':hold:' .. id end
 
 local function read_hold(tag, id)
@@ -173,6 +182,15 @@ local function free_hold(tag, id, hold)
   for _, subject in ipairs(hold.budgets) do add(tag, subject, 'h', hold.month, -hold.worst) end
   not_busy(tag, hold.key)
   server.call('ZREM', tag .. ':leases', id)
+end
+
+-- Whether the counters are those that the publisher opened the cell with. Between a loss and the
+-- next opening they may be too small, and what has no hold would find room that is not there.
+local function must_be_validated(tag)
+  local epoch, run = unpack(server.call('MGET', tag .. ':epoch', tag .. ':run'))
+  if not epoch or (run and string.match(server.call('INFO', 'server'), 'run_id:(%x+)') ~= run) then
+    error({ err = 'ERR closed: the counters are being checked' })
+  end
 end
 
 -- What is kept of a request that ended: as little as answers a repetition.
@@ -347,7 +365,9 @@ local function settle(keys, argv)
   local state, charged, late = hold and hold.state, 0, '0'
   if state == 'settled' then
     return { 'repeated', server.call('HGET', hold_key(tag, id), 'charged') or '0' }
-  elseif state == 'open' then
+  end
+  if state ~= 'open' then must_be_validated(tag) end
+  if state == 'open' then
     charged = math.min(cost, hold.worst)
     free_hold(tag, id, hold)
     give_back_tokens(tag, hold, used)
@@ -367,16 +387,14 @@ local function settle(keys, argv)
 end
 
 -- ARGV: request id, cost, month, subjects. For events that settle found unknown: charged once,
--- as far as there is room.
+-- as far as there is room. Not while the cell is closed: its counters may be too small.
 local function charge_late(keys, argv)
   local tag, id, cost, month = keys[1], argv[1], amount_of(argv[2]), month_from(argv[3])
   local marker = tag .. ':late:' .. id
   local before = server.call('GET', marker)
   if before then return before end
-  local subjects = {}
-  for _, subject in ipairs(split(argv[4])) do
-    if standing(tag, subject, month) then subjects[#subjects + 1] = subject end
-  end
+  must_be_validated(tag)
+  local subjects = published(tag, split(argv[4]), month)
   local charged = fitting(tag, subjects, month, cost)
   for _, subject in ipairs(subjects) do add(tag, subject, 's', month, charged) end
   server.call('SET', marker, str(charged), 'EX', KEEP_EXPIRED_S)
@@ -517,9 +535,9 @@ local function last_event(tag)
   end
 end
 
--- ARGV: subject, month, spent, committed or '', id of the last event that the ledger has or ''.
--- Only while the cell is closed, and only if no settlement came since the ledger was summed:
--- otherwise its charge would be overwritten.
+-- ARGV: subject, month, spent, committed or '', id of the last event that was counted or ''.
+-- Only while the cell is closed, and only if no settlement came since it was counted: otherwise
+-- its charge would be overwritten.
 local function restore(keys, argv)
   local tag, month, row = keys[1], month_from(argv[2]), {}
   row[1], row[2] = 's:' .. month, str(amount_of(argv[3]))
@@ -528,6 +546,55 @@ local function restore(keys, argv)
   if argv[5] and argv[5] ~= '' and argv[5] ~= last_event(tag) then return 'moved' end
   server.call('HSET', budget_key(tag, argv[1]), unpack(row))
   return 'restored'
+end
+
+-- ARGV: subject, limit, hard, number. Only while the cell is closed: the limit of the row counts,
+-- also below what an older copy of the counters says is used. A newer number stays.
+local function restore_limit(keys, argv)
+  local tag, name, limit, number = keys[1], budget_key(keys[1], argv[1]), amount_of(argv[2]), amount_of(argv[4])
+  if server.call('EXISTS', tag .. ':epoch') == 1 then return 'open' end
+  if int(server.call('HGET', name, 'number')) > number then return 'older_number' end
+  server.call('HSET', name, 'limit', str(limit), 'hard', argv[3], 'number', str(number))
+  return 'restored'
+end
+
+-- ARGV: round, request id, sha, month, worst, budgets, key, org, grant. A hold that was admitted and
+-- is live, said by its gateway: it counts again, without being refused.
+local function reassert(keys, argv)
+  local tag, id, month, worst = keys[1], argv[2], month_from(argv[4]), amount_of(argv[5])
+  if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
+  local before = read_hold(tag, id)
+  local state = before and before.state
+  if state == 'settled' or state == 'released' then return state end
+  if state ~= 'open' then
+    local subjects = published(tag, split(argv[6]), month)
+    for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, worst) end
+    server.call('HINCRBY', tag .. ':busy', argv[7], 1)
+    server.call('DEL', hold_key(tag, id))
+    server.call('HSET', hold_key(tag, id), 'state', 'open', 'worst', str(worst), 'month', month,
+      'budgets', table.concat(subjects, ','), 'key', argv[7], 'sha', argv[3], 'org', argv[8],
+      'grant', argv[9])
+  end
+  server.call('ZADD', tag .. ':leases', str(now_ms() + LEASE_MS), id)
+  return 'open'
+end
+
+-- ARGV: round, request id, cost, charged, event. A settlement that was acknowledged with this
+-- charge, said by its gateway's journal: it stands again as it stood.
+local function resettle(keys, argv)
+  local tag, id, cost, charged = keys[1], argv[2], amount_of(argv[3]), amount_of(argv[4])
+  if not argv[5] then error({ err = 'ERR no event' }) end
+  if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
+  local hold = read_hold(tag, id)
+  if hold and hold.state == 'settled' then return 'repeated' end
+  if hold and hold.state == 'open' then
+    free_hold(tag, id, hold)
+    for _, subject in ipairs(hold.budgets) do add(tag, subject, 's', hold.month, charged) end
+  end
+  keep_end(tag, id, 'settled', charged)
+  server.call('XADD', tag .. ':events', '*', 'event', argv[5], 'settled_micro', str(charged),
+    'written_off_micro', str(cost - charged), 'late', '0')
+  return 'settled'
 end
 
 -- ARGV: sha, number, revoked, expires, rpm, concurrency, key, org, budgets, tpm, blob, then pairs of
@@ -549,19 +616,82 @@ local function publish_grant(keys, argv)
   return 'published'
 end
 
--- ARGV: epoch. Opens the cell for admission; an epoch older than the last is refused, also after
--- the cell was closed.
+-- ARGV: epoch, run id of the server or nothing. Opens the cell for admission; an epoch older than
+-- the last, or than the round that closed it, is refused.
 local function open_cell(keys, argv)
-  local epoch, last = amount_of(argv[1]), keys[1] .. ':last_epoch'
-  if int(server.call('GET', last)) > epoch then return 'older' end
-  server.call('SET', last, str(epoch))
-  server.call('SET', keys[1] .. ':epoch', str(epoch))
+  local epoch, tag = amount_of(argv[1]), keys[1]
+  if int(server.call('GET', tag .. ':last_epoch')) > epoch then return 'older' end
+  if int(server.call('GET', tag .. ':closed')) > epoch then return 'older' end
+  server.call('DEL', tag .. ':closed')
+  server.call('SET', tag .. ':last_epoch', str(epoch))
+  server.call('SET', tag .. ':epoch', str(epoch))
+  if argv[2] then server.call('SET', tag .. ':run', argv[2]) else server.call('DEL', tag .. ':run') end
   return 'open'
 end
 
-local function close_cell(keys)
-  server.call('DEL', keys[1] .. ':epoch')
+local function stream_id(text)
+  local ms, number = string.match(text, '^(%d+)%-(%d+)$')
+  return int(ms), int(number)
+end
+
+-- New events get ids above this one, also on a server whose clock or stream lies behind it.
+local function advance(tag, to)
+  local name = tag .. ':events'
+  local ms, number = stream_id(to)
+  local last_ms, last_number = stream_id(last_event(tag))
+  if ms < last_ms or (ms == last_ms and number <= last_number) then return end
+  if server.call('EXISTS', name) == 0 then -- an empty stream: made with a group, which goes again
+    server.call('XGROUP', 'CREATE', name, 'made', '0', 'MKSTREAM')
+    server.call('XGROUP', 'DESTROY', name, 'made')
+  end
+  server.call('XSETID', name, to)
+end
+
+-- ARGV: round, id of the last event that the ledger has; or nothing. An older round is refused.
+local function close_cell(keys, argv)
+  local tag = keys[1]
+  if argv[1] then
+    if int(server.call('GET', tag .. ':closed')) > amount_of(argv[1]) then return 'older' end
+    server.call('SET', tag .. ':closed', argv[1])
+  end
+  server.call('DEL', tag .. ':epoch')
+  if argv[2] then advance(tag, argv[2]) end
   return 'closed'
+end
+
+-- What an admit of this key would look at now: published, revoked, expires, limits, windows, chain.
+local function use_of(tag, sha, minute, wanted)
+  local name = tag .. ':grant:' .. sha
+  local number, revoked, expires, rpm, concurrency, key, chain = unpack(server.call('HMGET', name,
+    'number', 'revoked', 'expires', 'rpm', 'concurrency', 'key', 'budgets'))
+  if not number then return { sha } end
+  return { sha, revoked, expires, rpm, concurrency, chain,
+    str(int(server.call('GET', rate_key(tag, key, minute)))),
+    str(int(server.call('GET', tokens_key(tag, key, minute)))),
+    str(int(server.call('HGET', tag .. ':busy', key))),
+    sha == wanted and server.call('HGET', name, 'blob') or '' }
+end
+
+-- ARGV: hash of the key whose whole grant is wanted or '', then hashes of keys. Returns the time,
+-- the epoch or '', ms until the next minute and the next month, this month, a row for each key,
+-- and one for each budget of their chains: subject, then limit, hard, spent, committed, held.
+local function read_limits(keys, argv)
+  local tag, ms, rows, budgets, seen = keys[1], now_ms(), {}, {}, {}
+  local minute, month = math.floor(ms / 60000), this_month(ms)
+  for i = 2, #argv do
+    local row = use_of(tag, argv[i], str(minute), argv[1])
+    rows[#rows + 1] = row
+    for _, subject in ipairs(split(row[6])) do
+      local budget = not seen[subject] and standing(tag, subject, month)
+      if budget then
+        budgets[#budgets + 1] = { subject, str(budget.limit), budget.hard and '1' or '0',
+          str(budget.spent), str(budget.committed), str(budget.held) }
+      end
+      seen[subject] = true
+    end
+  end
+  return { str(ms), server.call('GET', tag .. ':epoch') or '', str((minute + 1) * 60000 - ms),
+    str(until_next_month(ms)), month, rows, budgets }
 end
 
 -- Which text this is: a gateway is ready only with the functions that it was built with.
@@ -586,7 +716,11 @@ register('stale_orders_2', stale_orders, { 'no-writes' })
 register('set_limit_2', set_limit, { 'allow-oom' })
 register('read_budget_2', read_budget, { 'no-writes' })
 register('restore_2', restore, { 'allow-oom' })
+register('restore_limit_2', restore_limit, { 'allow-oom' })
+register('reassert_2', reassert, { 'allow-oom' })
+register('resettle_2', resettle, { 'allow-oom' })
 register('publish_grant_2', publish_grant, { 'allow-oom' })
 register('open_cell_2', open_cell, { 'allow-oom' })
 register('close_cell_2', close_cell, { 'allow-oom' })
 register('library_2', digest, { 'no-writes' })
+register('read_limits_2', read_limits, { 'no-writes' })

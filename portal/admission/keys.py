@@ -24,6 +24,11 @@ def events(cell: int) -> str:
     return f"{tag(cell)}:events"
 
 
+def late(cell: int, request_id: str) -> str:
+    """What a late event was charged."""
+    return f"{tag(cell)}:late:{request_id}"
+
+
 def orphans(cell: int) -> str:
     """Stream of holds whose lease ran out."""
     return f"{tag(cell)}:orphans"
@@ -63,3 +68,7 @@ ROUTE_INDEX = "routes:index"
 ROUTE_PARTS = "routes:parts"
 DEMAND = "demand"
 ENDED = "routes:ended"  # hashes of keys that a program has ended by itself: look at them again
+FENCE_ROUND = "fence:round"  # number of the round that asks the gateways; missing: nobody asks
+FENCE_ANSWERS = "fence:answers"  # hash: gateway → the last round that it has told everything in
+PASSED = "fence:passed"  # of each cell: how far the ledger has come, in ms of Valkey's clock
+FENCE_ROUNDS = "fence:rounds"  # those of the last month, for journals of gateways that were away

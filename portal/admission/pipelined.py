@@ -197,7 +197,7 @@ class Connection:
                 lost = await self._connect()
             except (OSError, AdmissionUnavailable, TimeoutError):
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
+                pause = min(pause * 2, 0.5)
                 continue
             pause = 0.05
             await self._watch(lost)

@@ -6,7 +6,7 @@ caller, who knows the id.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import batched
 from typing import Any
 
@@ -14,9 +14,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from portal.admission import calls, keys, library
+from portal.admission import calls, keys, library, limits
 from portal.admission.calls import AdmissionUnavailable, Admitted, BudgetStanding, Command
 from portal.admission.grants import Grant, decode
+from portal.admission.limits import Reading
 from portal.lib.ids import CELLS, cell_of
 
 PIPELINE_CALLS = 200  # at most, so that one round trip stays far below the timeout
@@ -118,6 +119,10 @@ class Admission:
             raise AdmissionUnavailable(str(error)) from error
         return found
 
+    def many(self, commands: Iterable[Command]) -> list[Any]:
+        """All replies in order; an error of one ends it, and later ones may not be executed."""
+        return self._many(commands)
+
     def _many(self, commands: Iterable[Command]) -> list[Any]:
         replies: list[Any] = []
         for some in batched(commands, PIPELINE_CALLS):
@@ -145,6 +150,11 @@ class Admission:
                 )
             )
         )
+
+    def limits(self, org_code: str, sha256s: Sequence[str], *, whole: str = "") -> Reading:
+        """How these keys stand now, in one round trip; with the grant of ``whole``."""
+        command = limits.read(cell_of(org_code), sha256s, whole=whole)
+        return limits.reading(self._ask(command))
 
     def standing(self, org_code: str, *, subject: str, month: str) -> BudgetStanding | None:
         """How a budget stands now; ``None`` if it was never published."""
@@ -233,11 +243,18 @@ class Admission:
             raise AdmissionUnavailable(str(error)) from error
         return [int(one or 0) for one in found]
 
-    def open_cells(self, epoch: int) -> None:
+    def open_cells(self, epoch: int, run_id: str = "") -> None:
         """Open all cells at this epoch. ``Refused`` (older) if one had a newer epoch."""
-        for reply in self._many(calls.open_cell(cell, epoch) for cell in range(CELLS)):
+        for reply in self._many(calls.open_cell(cell, epoch, run_id) for cell in range(CELLS)):
             calls.read_opened(reply)
 
-    def close_cells(self) -> None:
-        """Close all cells."""
-        self._many(calls.close_cell(cell) for cell in range(CELLS))
+    def close_cells(
+        self, round_number: int | None = None, booked: Mapping[int, str] | None = None
+    ) -> None:
+        """Close all cells, for a round of the fence if one is given; ``booked`` is the last event
+        of each cell that the ledger has. ``Refused`` (older): another's round is newer."""
+        for reply in self._many(
+            calls.close_cell(cell, round_number, (booked or {}).get(cell, "0-0"))
+            for cell in range(CELLS)
+        ):
+            calls.read_opened(reply)

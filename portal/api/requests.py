@@ -59,6 +59,12 @@ class EntryOut(serializers.Serializer[Any]):
     site = serializers.CharField()
     chip = serializers.CharField()
     replica = serializers.CharField(source="placement")
+    data_class = serializers.CharField(help_text="Empty: not known, from before it was told.")
+    simulated = serializers.BooleanField(allow_null=True)
+    waited_ms = serializers.IntegerField(
+        allow_null=True, help_text="In the endpoint's queue, before the first attempt."
+    )
+    replayable = serializers.BooleanField(allow_null=True)
     attempts = serializers.IntegerField()
     stream = serializers.BooleanField()
     tokens_in = serializers.IntegerField()

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from tenants.actions.keys import MOST_TOKENS
 from tenants.models import DataClass, KeyMode
 from tenants.scopes import Scope
 
@@ -32,7 +33,14 @@ class OrganizationOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     kind = serializers.CharField()
     business_number = serializers.CharField(allow_null=True)
+    region = serializers.CharField(help_text="Where it is; empty if nobody said.")
     created_at = serializers.DateTimeField()
+
+
+class OrganizationChangeIn(Strict):
+    region = serializers.CharField(
+        max_length=24, allow_blank=True, help_text="Sites there come first. Empty: no preference."
+    )
 
 
 class ProjectIn(Strict):
@@ -41,6 +49,10 @@ class ProjectIn(Strict):
     cost_centre = serializers.CharField(max_length=40, default="", allow_blank=True)
     regions = serializers.ListField(
         child=serializers.CharField(max_length=24), default=list, max_length=50
+    )
+    replay = serializers.BooleanField(
+        default=False,
+        help_text="Answers to requests with an Idempotency-Key are kept, sealed, for ten minutes.",
     )
 
 
@@ -53,6 +65,7 @@ class ProjectChangeIn(Strict):
     regions = serializers.ListField(
         child=serializers.CharField(max_length=24), required=False, max_length=50
     )
+    replay = serializers.BooleanField(required=False)
     archived = serializers.BooleanField(required=False)
 
 
@@ -62,6 +75,7 @@ class ProjectOut(serializers.Serializer[Any]):
     data_class = serializers.CharField()
     cost_centre = serializers.CharField()
     regions = serializers.ListField(child=serializers.CharField())
+    replay = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     archived_at = serializers.DateTimeField(allow_null=True)
 
@@ -71,6 +85,12 @@ class KeyIn(Strict):
     project = serializers.CharField(max_length=24)
     mode = serializers.ChoiceField(choices=KeyMode.values, default="live")
     rpm_limit = serializers.IntegerField(min_value=1, max_value=100_000, default=60)
+    tpm_limit = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_TOKENS,
+        default=0,
+        help_text="Tokens a minute, worst cases counted. 0: no such limit.",
+    )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     models = serializers.ListField(
         child=serializers.CharField(max_length=64), default=list, max_length=100
@@ -93,6 +113,7 @@ class KeyChangeIn(Strict):
 
     name = serializers.CharField(max_length=60, required=False)
     rpm_limit = serializers.IntegerField(min_value=1, max_value=100_000, required=False)
+    tpm_limit = serializers.IntegerField(min_value=0, max_value=MOST_TOKENS, required=False)
     concurrency_limit = serializers.IntegerField(min_value=1, max_value=1000, required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     models = serializers.ListField(
@@ -133,6 +154,7 @@ class KeyOut(serializers.Serializer[Any]):
     mode = serializers.CharField()
     public_part = serializers.CharField()
     rpm_limit = serializers.IntegerField()
+    tpm_limit = serializers.IntegerField(help_text="0: no such limit.")
     models = serializers.ListField(source="allowed_models", child=serializers.CharField())
     sites = serializers.ListField(source="allowed_sites", child=serializers.CharField())
     scopes = serializers.ListField(child=serializers.CharField())

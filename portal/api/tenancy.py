@@ -27,7 +27,7 @@ from portal.catalog.models import CatalogModel, Region
 from portal.fleet.models import Site
 from portal.routing import revoking, trial
 from tenants import actors, addresses, names, rls
-from tenants.actions import keys, projects
+from tenants.actions import keys, organizations, projects
 from tenants.actors import Actor
 from tenants.models import ApiKey, Project
 
@@ -46,7 +46,18 @@ class OrganizationView(APIView):
         """The organization that the key or session belongs to."""
         actor = actor_of(request)
         actor.require("organization.read")
-        return Response(shapes.OrganizationOut(actor.organization).data)
+        return shown(shapes.OrganizationOut(actor.organization).data)
+
+    @extend_schema(request=shapes.OrganizationChangeIn, responses=shapes.OrganizationOut)
+    def patch(self, request: Request) -> Response:
+        """Say in which region it is. ``If-Match`` refuses what was changed meanwhile."""
+        actor = actor_of(request)
+        actor.require("organization.change")
+        require_current(request, shapes.OrganizationOut(organizations.locked(actor)).data)
+        region = shapes.body_of(shapes.OrganizationChangeIn, request)["region"]
+        _known("region", [region] if region else [], Region, "code")
+        changed = organizations.prefer(region=region, by=actor, now=timezone.now())
+        return shown(shapes.OrganizationOut(changed).data)
 
 
 class ProjectsView(APIView):
@@ -69,6 +80,8 @@ class ProjectsView(APIView):
             project = projects.create(by=actor, now=timezone.now(), **body.validated_data)
         except (projects.ProjectNameTaken, names.BadName) as error:
             raise Refused(str(error), code="name", field="name") from error
+        except projects.ReplayForbidden as error:
+            raise Refused(str(error), code="replay", field="replay") from error
         except projects.TooManyProjects as error:
             raise Refused(str(error), code="quota", status=409) from error
         return Response(shapes.ProjectOut(project).data, status=201)
@@ -100,15 +113,14 @@ class ProjectView(APIView):
             if archived is False:
                 project = projects.restore(project=project, by=actor, now=now)
             if sent:
-                before = projects.ProjectWish(
-                    project.name, project.data_class, project.cost_centre, project.regions
-                )
-                wish = replace(before, **sent)
+                wish = replace(projects.wish_of(project), **sent)
                 project = projects.change(project=project, wish=wish, by=actor, now=now)
             if archived:
                 project = revoking.archive(project=project, by=actor, now=now)
         except (projects.ProjectNameTaken, names.BadName) as error:
             raise Refused(str(error), code="name", field="name") from error
+        except projects.ReplayForbidden as error:
+            raise Refused(str(error), code="replay", field="replay") from error
         except projects.TooManyProjects as error:
             raise Refused(str(error), code="quota", status=409) from error
         except (projects.ProjectEnded, revoking.ProjectInUse) as error:

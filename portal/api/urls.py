@@ -5,10 +5,12 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
 from portal.api import (
+    aliases,
     audit,
     customers,
     desk,
     incidents,
+    limits,
     money,
     notices,
     people,
@@ -80,10 +82,13 @@ urlpatterns = [
     path("me/exports/<slug:public_id>", personal.ExportView.as_view(), name="api_export"),
     path("me/deletion", personal.DeletionView.as_view(), name="api_deletion"),
     path("projects", tenancy.ProjectsView.as_view(), name="api_projects"),
+    path("projects/<slug:public_id>/aliases", aliases.AliasesView.as_view(), name="api_aliases"),
+    path("aliases/<slug:public_id>", aliases.AliasView.as_view(), name="api_alias"),
     path("projects/<slug:public_id>", tenancy.ProjectView.as_view(), name="api_project"),
     path("keys", tenancy.KeysView.as_view(), name="api_keys"),
     path("keys/<slug:public_id>", tenancy.KeyView.as_view(), name="api_key"),
     path("keys/<slug:public_id>/rotate", tenancy.KeyRotationView.as_view(), name="api_key_rotate"),
+    path("keys/<slug:public_id>/limits", limits.key_limits_view, name="api_key_limits"),
     path("keys/<slug:public_id>/test", tenancy.key_trial_view, name="api_key_test"),
     path("roles", people.RolesView.as_view(), name="api_roles"),
     path("members", people.MembersView.as_view(), name="api_members"),

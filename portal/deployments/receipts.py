@@ -1,4 +1,4 @@
-"""A request's receipt, with what only higher tables know: whether its site is simulated."""
+"""A request's receipt, with what only higher tables know of entries that do not say it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def of_request(*, request_id: str, by: Actor, now: datetime) -> Receipt:
     return receipts.issue(entry=entry, when_issued=_when_issued(entry), now=now)
 
 
-def _when_issued(entry: LedgerEntry) -> receipts.WhenIssued:
+def _when_issued(entry: LedgerEntry) -> receipts.WhenIssued | None:
+    """``None`` where the entry itself says its data class and what was pretended."""
+    if entry.data_class:
+        return None
     project = Project.objects.filter(
         organization_id=entry.organization_id, public_id=entry.project
     ).first()

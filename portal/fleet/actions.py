@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.catalog.models import Chip, Region
+from portal.fleet import engine_counts
 from portal.fleet.drivers.contract import SiteReport
 from portal.fleet.models import Card, Site
 from portal.lib.sealing import seal
@@ -92,6 +93,7 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
         unique_fields=["site", "ref"],
         update_fields=["chip", "state", "placement", "simulated", "seen_at"],
     )
+    engine_counts.add_up(site=site, report=report, now=now)
     site.observed_at = now
 
 

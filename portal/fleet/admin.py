@@ -1,6 +1,6 @@
 """Sites and cards, to be read. Tokens and leases are not shown."""
 
-from portal.fleet.models import Card, Site
+from portal.fleet.models import Card, EngineDay, Site
 from tenants.reading_room import shows
 
 shows(
@@ -10,3 +10,4 @@ shows(
     find="code",
 )
 shows(Card, "site ref chip state placement simulated seen_at", find="placement")
+shows(EngineDay, "site placement day tokens_in tokens_out requests starts", find="placement")

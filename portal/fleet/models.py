@@ -71,6 +71,44 @@ class Site(Named):
         return "silent" if now - self.observed_at > SILENT_AFTER else "healthy"
 
 
+class EngineSample(models.Model):
+    """The last counters that a placement's engine told, so that the next ones can be added up."""
+
+    placement = models.CharField(max_length=24, unique=True)
+    since_ms = models.BigIntegerField()
+    tokens_in = models.BigIntegerField()
+    tokens_out = models.BigIntegerField()
+    requests = models.BigIntegerField(null=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.placement
+
+
+class EngineDay(models.Model):
+    """What a placement's engines served on one day (UTC), as they counted it themselves.
+
+    Added up from samples, so that an engine or a site that starts again loses nothing of what
+    was told before.
+    """
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="+")
+    placement = models.CharField(max_length=24)
+    day = models.DateField()
+    tokens_in = models.BigIntegerField(default=0)
+    tokens_out = models.BigIntegerField(default=0)
+    requests = models.BigIntegerField(default=0)
+    starts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["day", "placement", "site"], name="engine_day_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.placement} {self.day}"
+
+
 class Card(models.Model):
     """One accelerator, as the site last reported it."""
 

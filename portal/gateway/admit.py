@@ -125,7 +125,7 @@ async def admit(
     """A hold for the worst case, or a ``Problem`` that says which rule refused."""
     cell = cell_of(key.org_code)
     epoch = gateway.table.epoch(cell)
-    if epoch is None:
+    if epoch is None or gateway.journal.full:
         raise errors.admission_unavailable(gateway.closed_because())
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
@@ -227,6 +227,7 @@ async def _hold(
         routes=routes,
         admitted=admitted,
         max_tokens=tokens_out,
+        sha256=wish.key.sha256,
         again=wish.again,
     )
 

@@ -46,6 +46,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     outcome: Outcome = "cut_short"  # unless something better is known
     counts: Counts | None = None
     settlement: Settlement | None = None  # in the journal
+    sha256: str = ""  # of its key
+    leased_ms: int = 0  # until when its hold was renewed; 0: not yet, see ``admitted``
     again: Key | None = None  # of a client that wants it to run once
     kept: Command | None = None  # keeps its answer, once it is settled
 

@@ -44,9 +44,9 @@ class Config:
     cold_seconds: float = 30.0  # for the first replica of an endpoint
     drain_seconds: int = 30
     journal_keep_seconds: int = 86400
+    journal_bytes: int = 4 << 30  # of all segments; with more, nobody new is admitted
     renew_seconds: int = 20
     proxies: int = 0  # of ours before this gateway, each adding to X-Forwarded-For
-    replay_seconds: int = 3600  # settlements told again to a Valkey that was restarted
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
@@ -81,6 +81,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         stuck_seconds=_number(environment, "DURE_GATEWAY_STUCK_SECONDS", 60),
         renew_seconds=_number(environment, "DURE_GATEWAY_RENEW_SECONDS", 20),
         proxies=_number(environment, "DURE_PROXIES", 0),
+        journal_bytes=_number(environment, "DURE_GATEWAY_JOURNAL_BYTES", 4 << 30),
         drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
     )
 

@@ -69,6 +69,8 @@ class Gateway:
             return "the functions of the counters are of another release."
         if not self.journal.writable:
             return "the journal cannot be written."
+        if self.journal.full:
+            return "the journal is full; the ledger does not take what is in it."
         return ""
 
 
@@ -77,7 +79,10 @@ def build(config: Config) -> Gateway:
     valkey = Connection(config.valkey_url)
     metrics = Metrics()
     journal = Journal(
-        config.journal_dir, config.gateway_id, keep_seconds=config.journal_keep_seconds
+        config.journal_dir,
+        config.gateway_id,
+        keep_seconds=config.journal_keep_seconds,
+        most_bytes=config.journal_bytes,
     )
     traffic = Traffic(config.gateway_id)
     waiting = Waiting(traffic, most=config.queue_most, most_each=config.queue_most_each)

@@ -11,6 +11,7 @@ import structlog
 
 from portal.admission import calls, keys
 from portal.admission.calls import AdmissionUnavailable
+from portal.gateway import retelling
 from portal.gateway.errors import Problem
 from portal.lib.ids import CELLS
 from portal.routing import demand
@@ -42,14 +43,19 @@ async def renew(gateway: Gateway) -> None:
         for start in range(0, len(ids), RENEW_AT_ONCE)
     ]
     for cell, request_ids in batches:
+        sent_ms = time.time_ns() // 1_000_000
         try:
             refused = await gateway.valkey.ask(calls.renew(cell, request_ids), 2.0)
         except AdmissionUnavailable as error:
             _log.warning("leases.not_renewed", holds=len(request_ids), because=str(error))
             continue  # running answers finish; the lease has 40 s left
-        for raw in refused:
-            if ours := gateway.open.get(raw.decode()):
-                ours.end(_ended())
+        ended = {raw.decode() for raw in refused}
+        for request_id in request_ids:
+            if ours := gateway.open.get(request_id):
+                if request_id in ended:
+                    ours.end(_ended())
+                else:
+                    ours.leased_ms = sent_ms + retelling.LEASE_MS
 
 
 def _ended() -> Problem:
@@ -99,34 +105,34 @@ async def expire(gateway: Gateway) -> None:
     )
 
 
-async def keep_server_ready(gateway: Gateway) -> None:
-    """After each start of the server: its functions loaded, and told again what it may have lost.
+LOOK_SECONDS = 0.2
+PASSED_TURNS = 25  # of looks
 
-    ``settle`` is harmless when repeated, so all recent settlements are.
-    """
-    known = ""
+
+async def keep_server_ready(gateway: Gateway) -> None:
+    """After each start of the server: its functions loaded. And whenever the publisher asks what
+    this gateway holds and has settled, that is told."""
+    known, answered, turn, said = "", 0, 0, ""
     while True:
         run_id = gateway.valkey.run_id
-        if gateway.valkey.connected and run_id != known:
+        if gateway.valkey.connected:
             try:
-                await _load_functions(gateway)
+                if run_id != known:
+                    await _load_functions(gateway)
+                    known = run_id
+                answered = await retelling.look(gateway, answered)
+                if turn % PASSED_TURNS == 0:
+                    await retelling.note_passed(gateway)
+                    await retelling.catch_up(gateway)
+                said = ""
             except AdmissionUnavailable as error:
-                _log.error("admission.functions", because=str(error))
-            else:
-                if known:
-                    await _replay(gateway)
-                known = run_id
-        await asyncio.sleep(0.2)
+                if str(error) != said:  # once, and not five times a second
+                    said = str(error)
+                    _log.error("admission.not_ready", because=said)
+        turn += 1
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _load_functions(gateway: Gateway) -> None:
     """Only where they are missing; /ready is false where they are of another build."""
     await gateway.valkey.load_functions()
-
-
-async def _replay(gateway: Gateway) -> None:
-    moment = time.time_ns() // 1_000_000 - int(gateway.config.replay_seconds * 1000)
-    found = await asyncio.to_thread(gateway.journal.since, moment)
-    for settlement in found:
-        gateway.settler.later(settlement)
-    _log.warning("admission.replayed", settlements=len(found))

@@ -10,12 +10,14 @@ import fcntl
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
 _HEAD = struct.Struct("<II")
+UNKNOWN = -1  # what a settlement was charged, when its hold was not known any more
 MOST_BYTES = 1 << 20  # of one record; a length above it is damage
 
 
@@ -28,15 +30,24 @@ class Settlement(msgspec.Struct, frozen=True, tag="s", array_like=True):
     event: bytes
     tokens: int | None = None  # used, in and out; None: unknown, or from an older release
     outcome: str = ""
+    leased_ms: int = 0  # until then its hold was known to be live; 0: a lease after its admission
 
 
 class Acknowledged(msgspec.Struct, frozen=True, tag="a", array_like=True):
-    """These settlements stand in Valkey."""
+    """These settlements stand in Valkey, charged so; told at this moment or shortly before."""
 
     request_ids: list[str]
+    at_ms: int = 0
+    charged_micro: list[int] = []  # ``UNKNOWN`` where intake decides
 
 
-Record = Settlement | Acknowledged
+class Answered(msgspec.Struct, frozen=True, tag="r", array_like=True):
+    """What stands before has been told again in this round of the fence, where it was needed."""
+
+    number: int
+
+
+Record = Settlement | Acknowledged | Answered
 _decoder = msgspec.msgpack.Decoder(Record)
 
 
@@ -70,10 +81,35 @@ def unframed(content: bytes) -> tuple[list[Record], int, int]:
     return records, place, damaged
 
 
-def unacknowledged(records: list[Record]) -> list[Settlement]:
-    """Settlements that no later record acknowledges."""
-    done = {name for one in records if isinstance(one, Acknowledged) for name in one.request_ids}
-    return [one for one in records if isinstance(one, Settlement) and one.request_id not in done]
+class Told(msgspec.Struct):
+    """Settlements of a journal, as a loss of Valkey makes them needed again."""
+
+    charged: list[tuple[Settlement, int]] = []  # acknowledged, with what each was charged
+    undecided: list[Settlement] = []  # acknowledged, charged by intake
+    waiting: list[Settlement] = []  # not acknowledged
+
+
+def told(records: list[Record], moments_ms: Sequence[int]) -> Told:
+    """Those that were acknowledged after the moment of their cell, and those never."""
+    found = Told()
+    waiting: dict[str, Settlement] = {}
+    for record in records:
+        if isinstance(record, Settlement):
+            waiting[record.request_id] = record
+            continue
+        if isinstance(record, Answered):
+            continue
+        charges = record.charged_micro or [UNKNOWN] * len(record.request_ids)
+        for request_id, charged in zip(record.request_ids, charges, strict=False):
+            one = waiting.pop(request_id, None)
+            if one is None or 0 < record.at_ms <= moments_ms[one.cell]:
+                continue
+            if charged == UNKNOWN:
+                found.undecided.append(one)
+            else:
+                found.charged.append((one, charged))
+    found.waiting += waiting.values()
+    return found
 
 
 class Segment:
@@ -82,7 +118,9 @@ class Segment:
     def __init__(self, path: Path, file: int, size: int) -> None:
         self.path = path
         self.size = size
-        self.waiting: set[str] = set()  # settlements in it that are not acknowledged
+        self.waiting: dict[str, int] = {}  # settlements in it that are not acknowledged → cell
+        self.answered = 0  # the last round in which it was told again
+        self.acknowledged_ms: dict[int, int] = {}  # cell → when the last one was
         self.dirty = False
         self._file = file
 
@@ -113,7 +151,8 @@ class Segment:
         if whole < len(content):
             os.ftruncate(file, whole)
         segment = cls(path, file, whole)
-        segment.waiting = {one.request_id for one in unacknowledged(records)}
+        for record in records:
+            segment._note(record)
         return segment, records, damaged
 
     def append(self, record: Record) -> None:
@@ -126,10 +165,24 @@ class Segment:
             raise OSError(f"{self.path.name}: only {written} of {len(content)} bytes were written")
         self.size += written
         self.dirty = True
+        self._note(record)
+
+    def _note(self, record: Record) -> None:
         if isinstance(record, Settlement):
-            self.waiting.add(record.request_id)
-        else:
-            self.waiting.difference_update(record.request_ids)
+            self.waiting[record.request_id] = record.cell
+            return
+        if isinstance(record, Answered):
+            self.answered = max(self.answered, record.number)
+            return
+        at_ms = record.at_ms or int(self.path.stat().st_mtime * 1000)
+        for request_id in record.request_ids:
+            cell = self.waiting.pop(request_id, None)
+            if cell is not None:
+                self.acknowledged_ms[cell] = max(at_ms, self.acknowledged_ms.get(cell, 0))
+
+    def told_since(self, moments_ms: Sequence[int]) -> bool:
+        """Whether something in it was acknowledged after its cell's moment."""
+        return any(at > moments_ms[cell] for cell, at in self.acknowledged_ms.items())
 
     def sync(self) -> None:
         """Onto the disk. Called in a thread."""

@@ -24,7 +24,7 @@ from portal.gateway.errors import Problem
 from portal.gateway.journal import Journal
 from portal.gateway.meter import Counts
 from portal.gateway.metrics import Metrics
-from portal.gateway.segment import Settlement
+from portal.gateway.segment import UNKNOWN, Settlement
 from portal.lib.money import ceil_micro, token_cost_micro
 from portal.usage.events import Outcome, UsageEvent, encode
 
@@ -81,7 +81,15 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
     )
     tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
     event_bytes = encode(event)
-    return Settlement(call.request_id, call.cell, cost, event_bytes, tokens=tokens, outcome=outcome)
+    return Settlement(
+        call.request_id,
+        call.cell,
+        cost,
+        event_bytes,
+        tokens=tokens,
+        outcome=outcome,
+        leased_ms=call.leased_ms,
+    )
 
 
 @dataclass(slots=True)
@@ -180,7 +188,7 @@ class Settler:
         if reply.cancelled() or reply.exception() is not None:
             self._miss(waiting)
         elif waiting.request_id:
-            self.journal.acknowledge(waiting.request_id)
+            self.journal.acknowledge(waiting.request_id, _charged(reply.result()))
             if waiting.then is not None:
                 self._tell(_Waiting(waiting.then, "", 0.0))
         if not self.waiting:
@@ -228,6 +236,13 @@ class Settler:
         except TimeoutError:
             return False
         return True
+
+
+def _charged(reply: Any) -> int:
+    """What it was charged. A late one is charged by intake, and the answer to its repetition
+    cannot be told from a charge of nothing."""
+    charged = int(reply[1])
+    return UNKNOWN if reply[0] == b"late" or (reply[0] == b"repeated" and not charged) else charged
 
 
 def _command(settlement: Settlement) -> Command:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 MAX_BODY = 2_000_000
@@ -52,6 +52,7 @@ def application(model: str, credential: str, path: Path) -> Starlette:
 
     embedder = E5(model_path=str(path), num_threads=1)
     lock = asyncio.Lock()  # the C engine keeps one scratch buffer
+    served = {"requests": 0, "prompt_tokens": 0}
 
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -78,7 +79,7 @@ def application(model: str, credential: str, path: Path) -> Starlette:
             {"object": "embedding", "index": n, "embedding": _shown(v, body.encoding_format)}
             for n, v in enumerate(vectors)
         ]
-        usage = _usage(embedder, texts)
+        usage = counted(texts)
         return JSONResponse({"object": "list", "model": model, "data": rows, "usage": usage})
 
     async def rerank(request: Request) -> JSONResponse:
@@ -88,12 +89,24 @@ def application(model: str, credential: str, path: Path) -> Starlette:
         async with lock:
             scores = await asyncio.to_thread(_scores, embedder, body.query, body.documents)
         rows = [{"index": n, "relevance_score": score} for n, score in enumerate(scores)]
-        usage = _usage(embedder, [body.query, *body.documents])
+        usage = counted([body.query, *body.documents])
         return JSONResponse({"object": "list", "model": model, "results": rows, "usage": usage})
+
+    def counted(texts: list[str]) -> dict[str, int]:
+        usage = _usage(embedder, texts)
+        served["requests"] += 1
+        served["prompt_tokens"] += usage["prompt_tokens"]
+        return usage
+
+    async def metrics(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(
+            "".join(f"dure_engine:{name}_total {count}\n" for name, count in served.items())
+        )
 
     return Starlette(
         routes=[
             Route("/health", health),
+            Route("/metrics", metrics),
             Route("/v1/embeddings", embeddings, methods=["POST"]),
             Route("/v1/rerank", rerank, methods=["POST"]),
         ]

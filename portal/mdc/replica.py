@@ -18,6 +18,7 @@ import msgspec
 from portal.fleet.drivers.contract import PlacementSpec, ReplicaReport, ReplicaState
 from portal.mdc.engine import Settings
 from portal.mdc.logs import EngineLog
+from portal.mdc.served import Served
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60.0
@@ -70,6 +71,7 @@ class Replica:
     because: str = "The engine is starting."
     restarts: int = 0
     port: int = 0
+    served: Served = field(default_factory=Served)
     since_ms: int = field(default_factory=lambda: int(time.time() * 1000))
     _task: asyncio.Task[None] | None = None
     _process: asyncio.subprocess.Process | None = None
@@ -98,6 +100,7 @@ class Replica:
             restarts=self.restarts,
             since_ms=self.since_ms,
             because=self.because,
+            served=self.served.report(),
         )
 
     def _move(self, state: ReplicaState, because: str) -> None:
@@ -132,6 +135,7 @@ class Replica:
                 await self._probe_until_dead(process)
             finally:
                 await self._end()
+                self.served.engine_ended()
                 await asyncio.gather(reading, return_exceptions=True)
         finally:
             self.ports.give_back(self.port)
@@ -182,6 +186,8 @@ class Replica:
         async with httpx2.AsyncClient(timeout=PROBE_SECONDS) as client:
             while process.returncode is None:
                 healthy = await _healthy(client, url)
+                if healthy:
+                    await self.served.look(client, self.port, self.spec.credential)
                 if healthy and self.state != "ready":
                     self._move("ready", "The engine answers.")
                 if self.state == "starting" and time.monotonic() > end:

@@ -10,6 +10,7 @@ import django
 import structlog
 
 PERIOD_SECONDS = 0.4
+LONGEST_PAUSE = 1.0  # after a loss nobody is admitted before the next look
 
 log = structlog.get_logger()
 
@@ -45,7 +46,7 @@ def main() -> None:
         except (AdmissionUnavailable, Refused, DatabaseError) as error:
             log.warning("publisher.waiting", error=f"{type(error).__name__}: {error}"[:200])
             close_old_connections()
-            pause = min(pause * 2, 5.0)
+            pause = min(pause * 2, LONGEST_PAUSE)
         time.sleep(max(0.05, pause - (time.monotonic() - began)))
 
 

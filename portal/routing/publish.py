@@ -1,7 +1,7 @@
 """Tell the gateway: route table, grants, limits; only what changed, and at least every half minute.
 
 Limits go out before the grants that need them, and a cell opens after both. When Valkey was
-restarted or lost its cells' epoch, counters are set from the ledger before it opens again.
+restarted, could not be written, or lost a cell's epoch, what it counts is not trusted: ``fence``.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from portal.admission import keys
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.grants import Grant
 from portal.admission.sync import Admission
-from portal.deployments.actions import commitments
-from portal.lib.ids import CELLS, cell_of
-from portal.lib.periods import Month
-from portal.routing import demand, snapshot, table
+from portal.lib.ids import CELLS
+from portal.routing import demand, fence, gateways, snapshot, table
 from portal.routing.demand import Demand
 from portal.routing.snapshot import Snapshot
 from portal.routing.table import EndpointRoutes, TableIndex
-from portal.usage.models import Watermark
 from tenants import rls
 
 log = structlog.get_logger()
 
 DEMAND_AGE_MS = 10_000
 ALL_AGAIN_SECONDS = 30
+PASSED_SECONDS = 2
+READ_ONLY = "read only replica"
 OPENED_FOR = "routes:opened_for"  # run id of the server that the cells were opened for
 
 
@@ -42,37 +41,74 @@ class Publisher:
 
     def __init__(self, admission: Admission) -> None:
         self.admission = admission
+        self.may_adopt = True
         self.told: dict[str, bytes] = {}
         self.parts: dict[str, tuple[bytes, int]] = {}
         self.run_id = ""
         self.epoch = 0
         self.all_again_at: datetime | None = None
+        self.passed_again_at: datetime | None = None
 
     def turn(self, *, now: datetime) -> Snapshot:
         """One look and what follows from it. ``AdmissionUnavailable`` while Valkey is away."""
+        try:
+            return self._turn(now)
+        except AdmissionUnavailable as error:
+            if READ_ONLY in str(error):
+                self._distrust()
+            raise
+
+    def _distrust(self) -> None:
+        """A server that follows another one's writes may have lost ours under the same run id."""
+        if self.run_id:
+            log.warning("publisher.read_only_server")
+        self.run_id = ""
+        self.may_adopt = False
+
+    def _turn(self, now: datetime) -> Snapshot:
         run_id = self.admission.run_id()
         if run_id != self.run_id or self.all_again_at is None or now >= self.all_again_at:
             self._forget(now)
         for sha in self.admission.take_ended():  # before the look, which is newer then
             self.told.pop(sha, None)
-        found = snapshot.take(now=now, demands=self._demands(now))
+        demands = self._demands(now)
+        found = snapshot.take(now=now, demands=demands)
         if run_id != self.run_id:
             self.admission.load_functions()
             self._adopt(run_id)
         closed = run_id != self.run_id or 0 in self.admission.epochs()
         if closed:
-            self._forget(now)  # who lost the epochs lost limits and grants as well
-            self._rebuild(found, now)
+            self._close(found, now)
         self._limits(found)
         self._grants(found)
         if closed:
-            self.epoch = found.number
-            self.admission.open_cells(self.epoch)
-            self._set(OPENED_FOR, run_id)
-            self.run_id = run_id
-            log.info("publisher.cells_opened", epoch=self.epoch)
+            self._open(found, run_id, now)
         self._table(found, now)
+        self._passed(demands, now)
         return found
+
+    def _close(self, found: Snapshot, now: datetime) -> None:
+        self.run_id = ""  # until this round is through, the next turn begins another
+        self._forget(now)  # who lost the epochs lost limits and grants as well
+        fence.close(self.admission, found.number, now=now)
+        fence.publish_limits(self.admission, found)
+
+    def _open(self, found: Snapshot, run_id: str, now: datetime) -> None:
+        fence.drop_unknown_grants(self.admission, found)
+        fence.rebuild(self.admission, found, now=now)
+        self.epoch = found.number
+        self.admission.open_cells(self.epoch, run_id)
+        self._set(OPENED_FOR, run_id)
+        self.run_id = run_id
+        fence.end(self.admission)
+        log.info("publisher.cells_opened", epoch=self.epoch)
+
+    def _passed(self, demands: list[Demand], now: datetime) -> None:
+        """Each few seconds: gateways registered, and told how far the ledger has come."""
+        if self.passed_again_at is None or now >= self.passed_again_at:
+            gateways.register(demands)
+            fence.tell_passed(self.admission)
+            self.passed_again_at = now + timedelta(seconds=PASSED_SECONDS)
 
     def _forget(self, now: datetime) -> None:
         self.told.clear()
@@ -82,9 +118,12 @@ class Publisher:
     def _adopt(self, run_id: str) -> None:
         """Only we were restarted: the cells stay open as they are, and nobody is refused."""
         epochs = set(self.admission.epochs())
+        if not self.may_adopt:
+            return
         if len(epochs) == 1 and 0 not in epochs and self._get(OPENED_FOR) == run_id.encode():
             self.run_id = run_id
             self.epoch = epochs.pop()
+            fence.end(self.admission)  # who opened them may have died before it said so
 
     def _get(self, name: str) -> bytes | None:
         try:
@@ -113,47 +152,6 @@ class Publisher:
             if now.timestamp() * 1000 - one.at_ms < DEMAND_AGE_MS:
                 found.append(one)
         return found
-
-    def _rebuild(self, found: Snapshot, now: datetime) -> None:
-        """Counters from the ledger (docs/admission.md, "After a loss").
-
-        Restarted with its disk, Valkey has the flushed counters and only changes its epoch. Where
-        a cell's epoch is missing, all are closed, spent is summed from the ledger up to the
-        intake's position, and every commitment is told again.
-        """
-        if all(self.admission.epochs()):
-            return
-        self.admission.close_cells()
-        month = Month.of(now)
-        for code, budget in found.budgets:
-            position = self._booked_up_to(cell_of(code))
-            with rls.everyone(because="publisher: counters from the ledger"):
-                spent, _committed = budgets.counters_from_ledger(budget, month)
-            restored = self.admission.restore(
-                code,
-                subject=budget.subject,
-                month=str(month),
-                spent_micro=spent,
-                committed_micro=None,
-                last_event=position,
-            )
-            if not restored:
-                raise AdmissionUnavailable("The intake has not caught up; the cells stay closed.")
-        commitments.retell(now=now)
-
-    def _booked_up_to(self, cell: int) -> str:
-        """The last event that the ledger has: the stream's own where nothing waits in it."""
-        try:
-            if not self.admission.client.exists(keys.events(cell)):
-                return "0-0"
-            stream: Any = self.admission.client.xinfo_stream(keys.events(cell))
-        except redis.RedisError as error:
-            raise AdmissionUnavailable(str(error)) from error
-        if stream["length"] == 0:
-            return str(stream["last-generated-id"].decode())
-        with rls.everyone(because="publisher: how far the intake has come"):
-            position = Watermark.objects.filter(cell=cell).first()
-        return position.stream_id if position else "0-0"
 
     def _limits(self, found: Snapshot) -> None:
         for code, budget in found.budgets:

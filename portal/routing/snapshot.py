@@ -22,11 +22,20 @@ from portal.routing import health
 from portal.routing.demand import Demand, TargetDemand
 from portal.routing.table import EndpointRoutes, SiteInfo, Target, TargetState
 from tenants import registrations, rls
-from tenants.models import ApiKey, KeyMode, OperatorHold, Organization
+from tenants.models import (
+    NEVER_KEPT,
+    ApiKey,
+    KeyMode,
+    ModelAlias,
+    OperatorHold,
+    Organization,
+    Project,
+)
 from tenants.scopes import Scope
 
 # Test keys cost nothing, so their limits are ours and not the customer's.
-TEST_REQUESTS_A_MINUTE, TEST_AT_ONCE = 10, 2
+TEST_REQUESTS_A_MINUTE, TEST_TOKENS_A_MINUTE, TEST_AT_ONCE = 10, 20_000, 2
+REPLAY_SECONDS = 600  # as long as the record that refuses a second run under the same key
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,9 @@ class _Grants:
         self.prices = tariffs.token_tariffs_at(now)
         held = OperatorHold.objects.filter(lifted_at=None)
         self.held = set(held.values_list("organization_id", flat=True))
+        self.aliases: dict[int, list[tuple[str, str]]] = defaultdict(list)
+        for project, name, target in ModelAlias.objects.values_list("project", "name", "target"):
+            self.aliases[project].append((name, target))
         self.shared: list[Endpoint] = []
         self.dedicated: dict[int, list[Endpoint]] = defaultdict(list)
         running = Endpoint.objects.running().filter(public_id__in=routes).select_related("model")
@@ -189,12 +201,15 @@ class _Grants:
             sites=self._sites(key),
             data_class=key.project.data_class,
             rpm=min(key.rpm_limit, TEST_REQUESTS_A_MINUTE) if test else key.rpm_limit,
+            tpm=_test_tokens(key.tpm_limit) if test else key.tpm_limit,
             concurrency=min(key.concurrency_limit, TEST_AT_ONCE) if test else key.concurrency_limit,
             budgets=chain,
             inference=Scope.INFERENCE in key.scopes,
             addresses=tuple(key.allowed_addresses),
             expires_at_ms=int(key.expires_at.timestamp() * 1000) if key.expires_at else 0,
             confirmed=test or not registrations.is_unconfirmed(organization),
+            region=organization.region,
+            replay_seconds=_replay_seconds(key.project),
         )
 
     def _sites(self, key: ApiKey) -> tuple[str, ...]:
@@ -209,8 +224,9 @@ class _Grants:
         )
 
     def _models(self, key: ApiKey) -> dict[str, ModelGrant]:
-        """Names that the key may call: shared models, and its project's own endpoints. Test keys
-        call the shared ones for nothing; live keys of an unconfirmed organization call none."""
+        """Names that the key may call: shared models, its project's own endpoints, and the
+        project's names for both. Test keys call the shared ones for nothing; live keys of an
+        unconfirmed organization call none."""
         found: dict[str, ModelGrant] = {}
         test = key.mode == KeyMode.TEST
         if not test and registrations.is_unconfirmed(self.organizations[key.organization_id]):
@@ -224,9 +240,23 @@ class _Grants:
             for endpoint in self.dedicated[key.project_id]:
                 granted = _model_grant(endpoint, None)
                 found[endpoint.public_id] = found[endpoint.name] = granted
+        real = {*found, *(endpoint.name for endpoint in self.dedicated[key.project_id])}
         if key.allowed_models:
-            return {name: one for name, one in found.items() if name in key.allowed_models}
+            found = {name: one for name, one in found.items() if name in key.allowed_models}
+        for name, target in self.aliases[key.project_id]:
+            # allowed if its target is; a name that is real means itself, allowed or not
+            if name not in real and target in found:
+                found[name] = found[target]
         return found
+
+
+def _test_tokens(limit: int) -> int:
+    return min(limit or TEST_TOKENS_A_MINUTE, TEST_TOKENS_A_MINUTE)
+
+
+def _replay_seconds(project: Project) -> int:
+    kept = project.replay and project.data_class not in NEVER_KEPT
+    return REPLAY_SECONDS if kept else 0
 
 
 def _model_grant(endpoint: Endpoint, price: TokenTariff | None) -> ModelGrant:

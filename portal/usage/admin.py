@@ -11,5 +11,8 @@ shows(
     find="endpoint placement",
 )
 shows(OrphanedEvent, "organization request_id cell hold_micro seen_at resolved_at")
-shows(PoisonRecord, "cell stream_id reason seen_at")
-shows(Watermark, "cell stream_id lease_owner lease_until")
+shows(PoisonRecord, "cell stream_id reason seen_at replayed_at")
+shows(
+    Watermark,
+    "cell stream_id lease_owner lease_until read booked put_aside appended waiting measured_at",
+)

@@ -2,47 +2,48 @@
 
 The position in each cell's stream is kept in PostgreSQL and moves in the same transaction as
 the rows, so that there is nothing to acknowledge twice: a batch is either in the ledger and
-behind the watermark, or neither. Rows are unique by request id besides. A stream is trimmed
+behind the watermarks, or neither. Rows are unique by request id besides. A stream is trimmed
 only below a committed watermark. A record that cannot be read goes aside with its bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-import psycopg
 import structlog
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import connection
 from django.db.models import Q
 
 from portal.lib import ids
-from portal.usage import events
+from portal.usage import staging
+from portal.usage.decoding import Batch, Row, Spoilt
 from portal.usage.models import LedgerEntry, OrphanedEvent, PoisonRecord, Watermark
+from portal.usage.staging import Staged
 from tenants import rls
 from tenants.models import Organization
 
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=30)
-BATCH = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record of a cell's stream as read: its id and its fields as bytes."""
-
-    cell: int
-    stream_id: str
-    fields: dict[bytes, bytes]
 
 
 class LeaseLost(Exception):
-    """Another intake owns the cell; nothing of this batch was written."""
+    """Another intake owns a cell of the batch; nothing of the batch was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What became of a batch: new entries, records that were there before, records put aside."""
+
+    new: int
+    repeated: int
+    put_aside: int
 
 
 def take_cells(*, owner: str, token: UUID, now: datetime) -> list[int]:
@@ -82,153 +83,99 @@ def rewind(cell: int, *, token: UUID) -> None:
     Harmless: what is in the ledger already conflicts and is left alone.
     """
     with rls.everyone(because="intake: rewind"):
-        Watermark.objects.filter(cell=cell, lease_token=token).update(stream_id="0-0")
+        Watermark.objects.filter(cell=cell, lease_token=token).update(
+            stream_id="0-0", appended_before=None
+        )
 
 
-def book(cell: int, records: Sequence[Record], *, token: UUID, now: datetime) -> int:
-    """Write one cell's batch and move its watermark, in one transaction. New rows are counted.
+def book(batch: Batch, *, token: UUID, now: datetime) -> Booked:
+    """Write a batch of many cells and move their watermarks, in one transaction.
 
-    ``LeaseLost`` if the cell is no longer ours: then nothing was written.
+    ``LeaseLost`` if one of the cells is no longer ours: then nothing was written.
     """
-    rows: list[dict[str, Any]] = []
-    poison: list[PoisonRecord] = []
-    for record in records:
-        try:
-            rows.append(_row(record))
-        except (msgspec.MsgspecError, KeyError, ValueError, OverflowError) as error:
-            poison.append(_poison(record, error, now))
-    with transaction.atomic(), rls.everyone(because="intake: a cell holds many organizations"):
-        rows, strangers = _known(rows)
-        poison += [_poison(_by_id(records, row), ValueError("unknown"), now) for row in strangers]
-        new, refused = _insert_each(rows)
-        poison += [_poison(_by_id(records, row), error, now) for row, error in refused]
-        PoisonRecord.objects.bulk_create(poison, ignore_conflicts=True)
-        OrphanedEvent.objects.filter(request_id__in=[row["request_id"] for row in rows]).update(
-            resolved_at=now
-        )
-        moved = Watermark.objects.filter(cell=cell, lease_token=token).update(
-            stream_id=records[-1].stream_id
-        )
-        if not moved:
-            raise LeaseLost(f"c{cell}")
-    if poison:
-        log.error("intake.poison", cell=cell, count=len(poison))
-    return new
+    with rls.everyone(because="intake: a cell holds many organizations"):
+        rows, strangers = known(batch.rows)
+        new, refused = staging.insert(rows, now)
+        aside = [*batch.spoilt, *strangers, *refused]
+        put_aside(aside, now)
+        _move(batch, _by_cell(rows, new), Counter(one.record.cell for one in aside), token)
+    if aside:
+        log.error("intake.poison", count=len(aside))
+    fresh = new.total()
+    return Booked(fresh, batch.size - len(aside) - fresh, len(aside))
 
 
-def _row(record: Record) -> dict[str, Any]:
-    event = events.decode(record.fields[b"event"])
-    settled = int(record.fields[b"settled_micro"])
-    written_off = int(record.fields[b"written_off_micro"])
-    return {
-        "stream_id": record.stream_id,
-        "day": ids.request_id_time(event.request_id).date(),
-        "request_id": UUID(event.request_id),
-        "organization": event.organization,
-        "project": event.project,
-        "key": event.key,
-        "endpoint": event.endpoint,
-        "route": event.route,
-        "model": event.model,
-        "model_digest": event.model_digest,
-        "site": event.site,
-        "chip": event.chip,
-        "placement": event.placement,
-        "tokens_in": event.tokens_in,
-        "tokens_cached": event.tokens_cached,
-        "tokens_out": event.tokens_out,
-        "counted": event.counted,
-        "outcome": event.outcome,
-        "admitted_at": _moment(event.admitted_at_ms),
-        "first_byte_at": event.first_byte_at_ms and _moment(event.first_byte_at_ms),
-        "ended_at": _moment(event.ended_at_ms),
-        "attempts": event.attempts,
-        "price_version": event.price_version,
-        "hold_micro": event.hold_micro,
-        "cost_micro": settled + written_off,
-        "settled_micro": settled,
-        "written_off_micro": written_off,
-        "late": record.fields[b"late"] == b"1",
-        "stream": event.stream,
-    }
+def _by_cell(rows: Sequence[Staged], new: Counter[int]) -> Counter[int]:
+    """New entries by cell; an organization lives in one."""
+    cells = {organization: row.record.cell for row, organization in rows}
+    found: Counter[int] = Counter()
+    for organization, count in new.items():
+        found[cells[organization]] += count
+    return found
 
 
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
+_MOVE = """
+    UPDATE usage_watermark w SET stream_id = v.stream_id, read = w.read + v.read,
+      booked = w.booked + v.booked, put_aside = w.put_aside + v.put_aside
+    FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+      AS v(cell, stream_id, read, booked, put_aside)
+    WHERE w.cell = v.cell AND w.lease_token = %s
+"""
 
 
-def _poison(record: Record, error: Exception, now: datetime) -> PoisonRecord:
-    return PoisonRecord(
-        cell=record.cell,
-        stream_id=record.stream_id,
-        raw=msgspec.msgpack.encode(record.fields),
-        reason=f"{type(error).__name__}: {error}"[:300],
-        seen_at=now,
+def _move(batch: Batch, new: Counter[int], aside: Counter[int], token: UUID) -> None:
+    cells = sorted(batch.ends)
+    columns: list[list[Any]] = [
+        cells,
+        [batch.ends[cell] for cell in cells],
+        [batch.counts[cell] for cell in cells],
+        [new[cell] for cell in cells],
+        [aside[cell] for cell in cells],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE, [*columns, token])
+        if cursor.rowcount != len(cells):
+            raise LeaseLost(f"{len(cells) - cursor.rowcount} of {len(cells)} cells")
+
+
+def put_aside(spoilt: Iterable[Spoilt], now: datetime) -> None:
+    """Keep what could not be booked, with its bytes; once, whenever it is read again."""
+    PoisonRecord.objects.bulk_create(
+        [
+            PoisonRecord(
+                cell=record.cell,
+                stream_id=record.stream_id,
+                raw=msgspec.msgpack.encode(record.fields),
+                reason=because,
+                seen_at=now,
+            )
+            for record, because in spoilt
+        ],
+        ignore_conflicts=True,
     )
 
 
-def _by_id(records: Sequence[Record], row: dict[str, Any]) -> Record:
-    return next(record for record in records if record.stream_id == row["stream_id"])
+_numbers: dict[str, int] = {}  # an organization keeps its public id and its number for ever
 
 
-def _known(
-    rows: list[dict[str, Any]],
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def known(rows: Sequence[Row]) -> tuple[list[Staged], list[Spoilt]]:
     """Rows with their organization's number, and rows that name an organization we do not have."""
-    wanted = {row["organization"] for row in rows}
-    known = dict(Organization.objects.filter(public_id__in=wanted).values_list("public_id", "pk"))
-    good = [
-        row | {"organization_id": known[row["organization"]]}
-        for row in rows
-        if row["organization"] in known
-    ]
-    return good, [row for row in rows if row["organization"] not in known]
+    numbers = _numbers_of({row.organization for row in rows})
+    found, strangers = [], []
+    for row in rows:
+        number = numbers.get(row.organization)
+        if number is None:
+            strangers.append(Spoilt(row.record, f"no organization {row.organization}"[:300]))
+        else:
+            found.append(Staged(row, number))
+    return found, strangers
 
 
-_COLUMNS = [
-    str(field.column) for field in LedgerEntry._meta.concrete_fields if field.name != "recorded_at"
-]
-
-
-_REFUSALS = (DataError, IntegrityError, psycopg.DataError, psycopg.IntegrityError)
-
-
-def _insert_each(rows: list[dict[str, Any]]) -> tuple[int, list[tuple[dict[str, Any], Exception]]]:
-    """All rows at once; where PostgreSQL refuses one, the halves, so that it stops nobody else.
-
-    New rows are counted; the refused ones come back with the reason.
-    """
-    try:
-        with transaction.atomic():
-            return _insert(rows), []
-    except _REFUSALS as error:
-        if len(rows) == 1:
-            return 0, [(rows[0], error)]
-    half = len(rows) // 2
-    new, refused = _insert_each(rows[:half])
-    more, too = _insert_each(rows[half:])
-    return new + more, refused + too
-
-
-def _insert(rows: list[dict[str, Any]]) -> int:
-    """COPY into a staging table, then insert what is new."""
-    if not rows:
-        return 0
-    names = ", ".join(_COLUMNS)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS ledger_staging "
-            "(LIKE usage_ledgerentry INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("DELETE FROM ledger_staging")
-        with cursor.copy(f"COPY ledger_staging ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row([row[column] for column in _COLUMNS])
-        cursor.execute(
-            f"INSERT INTO usage_ledgerentry ({names}) SELECT DISTINCT ON (day, request_id) {names} "  # noqa: S608 - column names come from the model
-            "FROM ledger_staging ON CONFLICT DO NOTHING"
-        )
-        return int(cursor.rowcount)
+def _numbers_of(wanted: set[str]) -> Mapping[str, int]:
+    if missing := wanted - _numbers.keys():
+        found = Organization.objects.filter(public_id__in=missing)
+        _numbers.update(found.values_list("public_id", "pk"))
+    return _numbers
 
 
 def book_orphans(cell: int, orphans: Iterable[tuple[str, str, int]], *, now: datetime) -> int:
@@ -254,10 +201,11 @@ def book_orphans(cell: int, orphans: Iterable[tuple[str, str, int]], *, now: dat
             for request_id, organization, hold in found
             if organization in known
         ]
+        days = {ids.request_id_time(str(row.request_id)).date() for row in rows}
         settled = set(
-            LedgerEntry.objects.filter(request_id__in=[row.request_id for row in rows]).values_list(
-                "request_id", flat=True
-            )
+            LedgerEntry.objects.filter(
+                day__in=days, request_id__in=[row.request_id for row in rows]
+            ).values_list("request_id", flat=True)
         )
         for row in rows:
             row.resolved_at = now if row.request_id in settled else None

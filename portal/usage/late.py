@@ -7,38 +7,46 @@ id, before it is inserted; if we die in between, asking again gives the same ans
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-import msgspec
-
 from portal.admission.sync import Admission
-from portal.lib import ids
 from portal.lib.periods import Month
 from portal.usage import events
-from portal.usage.intake import Record
+from portal.usage.decoding import Batch, Row, row_of
 from portal.usage.models import LedgerEntry
 from tenants import rls
 
 
-def charged(records: Sequence[Record], admission: Admission) -> list[Record]:
-    """The records with late ones charged as far as the budgets have room."""
-    return [
-        _charge(record, admission) if record.fields.get(b"late") == b"1" else record
-        for record in records
+def charged(batch: Batch, admission: Admission) -> Batch:
+    """The batch with late ones charged as far as the budgets have room."""
+    if not batch.late:
+        return batch
+    known = _in_ledger([row for row in batch.rows if _is_late(row)])
+    rows = [
+        _charge(row, admission) if _is_late(row) and row.request_id not in known else row
+        for row in batch.rows
     ]
+    return replace(batch, rows=rows)
 
 
-def _charge(record: Record, admission: Admission) -> Record:
-    try:
-        event = events.decode(record.fields[b"event"])
-        request_id = UUID(event.request_id)
-        day = ids.request_id_time(event.request_id).date()
-    except (msgspec.MsgspecError, KeyError, ValueError):
-        return record  # intake puts it aside
-    with rls.everyone(because="intake: is this event in the ledger already?"):
-        if LedgerEntry.objects.filter(day=day, request_id=request_id).exists():
-            return record  # its insert will not be new
+def _is_late(row: Row) -> bool:
+    return row.record.fields[b"late"] == b"1"
+
+
+def _in_ledger(rows: Sequence[Row]) -> set[str]:
+    """Those whose insert will not be new."""
+    with rls.everyone(because="intake: which events are in the ledger already?"):
+        found = LedgerEntry.objects.filter(
+            day__in={row.day for row in rows}, request_id__in=[UUID(one.request_id) for one in rows]
+        )
+        return {str(one) for one in found.values_list("request_id", flat=True)}
+
+
+def _charge(row: Row, admission: Admission) -> Row:
+    record = row.record
+    event = events.decode(record.fields[b"event"])
     month = Month.of(datetime.fromtimestamp(event.admitted_at_ms / 1000, UTC))
     paid = admission.charge_late(
         record.cell,
@@ -51,4 +59,4 @@ def _charge(record: Record, admission: Admission) -> Record:
         b"settled_micro": str(paid).encode(),
         b"written_off_micro": str(event.cost_micro - paid).encode(),
     }
-    return Record(record.cell, record.stream_id, fields)
+    return row_of(record._replace(fields=fields))

@@ -46,9 +46,7 @@ class DayRow:
 
 def entries(actor: Actor, period: Period) -> QuerySet[LedgerEntry]:
     """Ledger entries admitted within the period."""
-    return LedgerEntry.objects.visible_to(actor).filter(
-        admitted_at__gte=period.start, admitted_at__lt=period.end
-    )
+    return LedgerEntry.objects.visible_to(actor).admitted(period.start, period.end)
 
 
 _SUMS = {

@@ -1,8 +1,9 @@
 """Receipts: what one request was, signed from its ledger entry when it is first asked for.
 
 A receipt is kept as it was signed and never changes: whoever asks again gets the same bytes, also
-after the key was changed. What the entry does not keep (``when_issued``) is told as it stood at
-that moment and says so. ``docs/receipts.md`` has the claims.
+after the key was changed. Data class and whether the chip was pretended are the entry's own
+(version 2); entries of before do not keep them, so they are told as they stood at that moment
+(``when_issued``, version 1). ``docs/receipts.md`` has the claims.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from portal.usage.models import LedgerEntry, Receipt
 from tenants.actors import Actor
 
 KIND = "dure-receipt+jwt"
-VERSION = 1
+NOTHING = "nothing"
+SEALED_ANSWER = "the answer, sealed, for ten minutes at most"  # the project's choice: replay
 
 
 class NoReceipt(Exception):
@@ -37,7 +39,7 @@ class NoReceipt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WhenIssued:
-    """What the ledger does not keep, as it stood when the receipt was first asked for.
+    """What an entry of before does not keep, as it stood when the receipt was first asked for.
 
     ``None``: it was not known any more.
     """
@@ -81,7 +83,7 @@ def _place_of(request_id: str) -> dict[str, Any] | None:
 
 
 @transaction.atomic
-def issue(*, entry: LedgerEntry, when_issued: WhenIssued, now: datetime) -> Receipt:
+def issue(*, entry: LedgerEntry, when_issued: WhenIssued | None, now: datetime) -> Receipt:
     """Sign it, once: of two who ask at the same moment, the second gets what the first signed.
 
     No audit event: nothing changes but that the entry can now be shown to others, and a program
@@ -100,11 +102,14 @@ def issue(*, entry: LedgerEntry, when_issued: WhenIssued, now: datetime) -> Rece
     return Receipt.objects.get(**place)
 
 
-def claims_of(entry: LedgerEntry, when_issued: WhenIssued, now: datetime) -> dict[str, Any]:
-    """What is signed. Moments are UTC to the millisecond, amounts exact won as text."""
+def claims_of(entry: LedgerEntry, when_issued: WhenIssued | None, now: datetime) -> dict[str, Any]:
+    """What is signed; ``when_issued`` only for an entry that does not say it itself.
+
+    Moments are UTC to the millisecond, amounts exact won as text.
+    """
     known = entry.counted != "none"  # zero is not missing
     return {
-        "version": VERSION,
+        "version": 1 if when_issued else 2,
         "iss": settings.DURE_WEB_ORIGIN,
         "iat": int(now.timestamp()),
         "request_id": str(entry.request_id),
@@ -138,9 +143,16 @@ def claims_of(entry: LedgerEntry, when_issued: WhenIssued, now: datetime) -> dic
             "written_off": _won(entry.written_off_micro),
         },
         "price": entry.price_version,
-        "stored": "nothing",  # of prompt and answer: the gateway has nowhere to put them
-        "when_issued": asdict(when_issued),
+        # Of prompt and answer: the gateway has nowhere else to put them.
+        "stored": SEALED_ANSWER if entry.replayable else NOTHING,
+        **_circumstances(entry, when_issued),
     }
+
+
+def _circumstances(entry: LedgerEntry, when_issued: WhenIssued | None) -> dict[str, Any]:
+    if when_issued:
+        return {"when_issued": asdict(when_issued)}
+    return {"data_class": entry.data_class, "simulated": entry.simulated}
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -119,7 +119,7 @@ def rows(actor: Actor, filters: Filters) -> QuerySet[LedgerEntry]:
         found = found.filter(_named(filters.request))
     else:
         period = filters.period
-        found = found.filter(admitted_at__gte=period.start, admitted_at__lt=period.end)
+        found = found.admitted(period.start, period.end)
     narrow = {name: value for name in _EXACT if (value := getattr(filters, name))}
     if filters.only == "late":
         narrow["late"] = True

@@ -15,12 +15,22 @@ LEFT = 9.0  # percent of the width for the labels of the grid lines
 
 def gauge(standing: Standing) -> dict[str, Any]:
     """Shares of the limit, in whole percent of the width; never over 100 together."""
-    if standing.limit <= 0:
+    return amounts(standing.limit, standing.used, standing.held)
+
+
+def amounts(limit: Decimal, used: Decimal, held: Decimal) -> dict[str, Any]:
+    """The same of a limit, what is used of it and what is held."""
+    if limit <= 0:
         return {"used": 100, "held": 0, "label": "100%"}
-    used = min(Decimal(100), standing.used * 100 / standing.limit)
-    held = min(100 - used, standing.held * 100 / standing.limit)
-    share = standing.used * 100 / standing.limit
-    return {"used": f"{used:.2f}", "held": f"{held:.2f}", "label": f"{share:.1f}%"}
+    share = used * 100 / limit
+    drawn = min(Decimal(100), share)
+    more = min(100 - drawn, held * 100 / limit)
+    return {"used": f"{drawn:.2f}", "held": f"{more:.2f}", "label": f"{share:.1f}%"}
+
+
+def share(used: int, limit: int) -> dict[str, Any]:
+    """The same of counts."""
+    return amounts(Decimal(limit), Decimal(used), Decimal(0))
 
 
 def nice_top(largest: Decimal) -> Decimal:

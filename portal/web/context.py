@@ -102,6 +102,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("models", _("Models"), "model", "endpoints.read"),
                 ("endpoints", _("Endpoints"), "endpoint", "endpoints.read"),
                 ("keys", _("API keys"), "key", "keys.read"),
+                ("limits", _("Limits"), "clock", "keys.read"),
             ],
         ),
         (
@@ -117,6 +118,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
         (
             _("Organization"),
             [
+                ("organization", _("Settings"), "info", "organization.read"),
                 ("projects", _("Projects"), "project", "projects.read"),
                 ("members", _("Members"), "users", "members.read"),
                 ("registration", _("Registration"), "shield", "organization.read"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.catalog.models import CatalogModel
 from portal.fleet.models import Site
 from tenants import addresses
-from tenants.actions.keys import MOST_REQUESTS, KeyWish
+from tenants.actions.keys import MOST_REQUESTS, MOST_TOKENS, KeyWish
 from tenants.actors import Actor
 from tenants.forms import clean_name
 from tenants.models import ApiKey, KeyMode, Project
@@ -55,6 +55,15 @@ class _Limits(forms.Form):
     rpm_limit = forms.IntegerField(
         label=_("Requests per minute"), min_value=1, max_value=MOST_REQUESTS, initial=60
     )
+    tpm_limit = forms.IntegerField(
+        label=_("Tokens per minute"),
+        min_value=0,
+        max_value=MOST_TOKENS,
+        required=False,
+        help_text=_(
+            "The prompt and the most that may be answered count. Empty or 0: no such limit."
+        ),
+    )
     concurrency_limit = forms.IntegerField(
         label=_("Requests at the same time"), min_value=1, max_value=1000, initial=16
     )
@@ -93,6 +102,7 @@ class _Limits(forms.Form):
             "allowed_sites": sent["sites"],
             "allowed_addresses": sent["addresses"],
             "rpm_limit": sent["rpm_limit"],
+            "tpm_limit": sent["tpm_limit"] or 0,
             "concurrency_limit": sent["concurrency_limit"],
         }
 
@@ -143,6 +153,7 @@ class ChangeKeyForm(_Limits):
             "sites": key.allowed_sites,
             "addresses": "\n".join(key.allowed_addresses),
             "rpm_limit": key.rpm_limit,
+            "tpm_limit": key.tpm_limit or None,
             "concurrency_limit": key.concurrency_limit,
         }
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 
 from portal.deployments.models import Placement
 from portal.lib.periods import Month
+from portal.usage import flow
 from portal.usage.models import LedgerEntry, OrphanedEvent, PoisonRecord
 from portal.web import doors, sites, states
 from tenants import audit
@@ -44,7 +45,8 @@ def index(request: HttpRequest) -> HttpResponse:
             "customers": _busiest(sums),
             "failing": [(one, states.PLACEMENT[one.state]) for one in failing],
             "orphans": OrphanedEvent.objects.filter(resolved_at=None).count(),
-            "poison": PoisonRecord.objects.count(),
+            "poison": PoisonRecord.objects.filter(replayed_at=None).count(),
+            "flow": flow.whole(),
             "totals": {name: sum(row[name] for row in sums.values()) for name in SUMS},
         },
     )
@@ -53,9 +55,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def _sums(month: Month) -> dict[int, dict[str, int]]:
     """Requests and micro-won of each organization in a month."""
     rows: Iterable[Mapping[str, Any]] = (
-        LedgerEntry.objects.filter(
-            admitted_at__gte=month.period.start, admitted_at__lt=month.period.end
-        )
+        LedgerEntry.objects.admitted(month.period.start, month.period.end)
         .order_by()
         .values("organization")
         .annotate(**SUMS)

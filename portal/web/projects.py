@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.catalog.models import Region
 from portal.routing import revoking
-from portal.web import doors
+from portal.web import aliases, doors
 from tenants.actions import projects as actions
 from tenants.forms import ProjectForm
 from tenants.models import Project
@@ -28,6 +28,16 @@ class _Form(ProjectForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("None chosen: any region. The data class still holds."),
+    )
+    replay = forms.BooleanField(
+        label=gettext_lazy("Keep answers for repeated requests"),
+        required=False,
+        help_text=gettext_lazy(
+            "A program that sends a request again with the same Idempotency-Key then gets the "
+            "same answer, without a second charge. For this the answer is kept, encrypted, for at "
+            "most ten minutes. Off: nothing is kept, and the repetition is refused. Not possible "
+            "with confidential or medical data."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -70,6 +80,8 @@ def new(request: HttpRequest) -> HttpResponse:
             actions.create(by=doors.actor(request), now=timezone.now(), **form.cleaned_data)
         except actions.ProjectNameTaken as error:
             form.add_error("name", str(error))
+        except actions.ReplayForbidden as error:
+            form.add_error("replay", str(error))
         except actions.TooManyProjects as error:
             form.add_error(None, str(error))
         else:
@@ -86,12 +98,14 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     if not actor.can("projects.change"):
         if request.method == "POST":
             actor.require("projects.change")
-        return render(request, "projects/form.html", {"project": project})
+        context = {"project": project, **aliases.context_of(project, actor)}
+        return render(request, "projects/form.html", context)
     initial = {
         "name": project.name,
         "data_class": project.data_class,
         "cost_centre": project.cost_centre,
         "regions": project.regions,
+        "replay": project.replay,
     }
     form = _Form(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -100,12 +114,14 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
             actions.change(project=project, wish=wish, by=actor, now=timezone.now())
         except actions.ProjectNameTaken as error:
             form.add_error("name", str(error))
+        except actions.ReplayForbidden as error:
+            form.add_error("replay", str(error))
         except actions.ProjectEnded as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, _("Saved. The gateway knows within a second."))
             return redirect("projects")
-    context = {"form": form, "project": project}
+    context = {"form": form, "project": project, **aliases.context_of(project, actor)}
     return render(request, "projects/form.html", context, status=_status(form))
 
 

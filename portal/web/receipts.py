@@ -103,11 +103,17 @@ def _words(claims: dict[str, Any]) -> dict[str, str]:
     }
     classes = {one.value: str(one.label) for one in DataClass}
     simulated = {True: _("simulated"), False: _("real hardware"), None: _("not known any more")}
-    told = claims["when_issued"]
-    kind = told["data_class"]
+    told = claims.get("when_issued")
+    kind = told["data_class"] if told else claims["data_class"]
+    pretended = told["site_simulated"] if told else claims["simulated"]
+    stored = {
+        receipts.NOTHING: _("nothing of prompt and answer"),
+        receipts.SEALED_ANSWER: _("the answer, sealed, for ten minutes at most"),
+    }
     return {
         "counted": counted.get(claims["tokens"]["counted"], claims["tokens"]["counted"]),
         "outcome": outcome.get(claims["outcome"], claims["outcome"]),
         "data_class": _("not known any more") if kind is None else classes.get(kind, kind),
-        "simulated": simulated[told["site_simulated"]],
+        "simulated": simulated[pretended],
+        "stored": stored.get(claims["stored"], claims["stored"]),
     }

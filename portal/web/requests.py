@@ -37,6 +37,7 @@ from portal.web.request_forms import FilterForm
 from portal.web.states import ANSWER
 from portal.web.templatetags.dure import kst, number
 from tenants import actors, rls
+from tenants.models import DataClass
 
 HEAD = [
     "request_id",
@@ -55,6 +56,9 @@ HEAD = [
     "tokens_out",
     "counted",
     "outcome",
+    "data_class",
+    "simulated",
+    "waited_ms",
     "attempts",
     "stream",
     "late",
@@ -103,6 +107,7 @@ def detail(request: HttpRequest, request_id: UUID) -> HttpResponse:
     if entry is not None:
         context |= {
             "state": ANSWER.get(entry.outcome),
+            "data_class": _classes().get(entry.data_class, entry.data_class),
             "steps": _steps(entry),
             "cost": request_costs.of(entry),
             "hold": micro_to_won(entry.hold_micro),
@@ -114,6 +119,10 @@ def detail(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return render(request, "requests/detail.html", context)
 
 
+def _classes() -> dict[str, str]:
+    return {one.value: str(one.label) for one in DataClass}
+
+
 def _steps(entry: LedgerEntry) -> list[dict[str, Any]]:
     """What happened when, each in milliseconds from admission."""
     admitted = entry.admitted_at.astimezone(SEOUL)
@@ -121,6 +130,7 @@ def _steps(entry: LedgerEntry) -> list[dict[str, Any]]:
     first, ended = entry.first_byte_ms, entry.outcome in {"answered", "client_left"}
     return [
         _step(_("Admitted"), precise),
+        *([_step(_("Waited for a place"), _waited(entry.waited_ms))] if entry.waited_ms else []),
         _step(
             _("Given to a site"),
             _("%(count)s attempts") % {"count": entry.attempts}
@@ -137,6 +147,10 @@ def _steps(entry: LedgerEntry) -> list[dict[str, Any]]:
 
 def _step(title: str, note: str, good: bool = True) -> dict[str, Any]:
     return {"title": title, "note": note, "mark": "done" if good else "bad"}
+
+
+def _waited(milliseconds: int) -> str:
+    return _("%(count)s ms in the queue of its endpoint") % {"count": number(milliseconds)}
 
 
 def _after(milliseconds: int) -> str:
@@ -180,6 +194,9 @@ def _row(entry: LedgerEntry | None) -> Sequence[object]:
         entry.tokens_out,
         entry.counted,
         entry.outcome,
+        entry.data_class,
+        entry.simulated,
+        entry.waited_ms,
         entry.attempts,
         entry.stream,
         entry.late,

@@ -51,6 +51,21 @@ KEY = {
     "expired": _state("", "off", _("Expired")),
     "revoked": _state("", "off", _("Revoked")),
 }
+ALIAS = {
+    "known": _state("ok", "ok", pgettext_lazy("alias", "In use")),
+    "lost": _state("warn", "warn", _("Its target is gone")),
+    "hidden": _state("warn", "warn", _("Hidden by a real name")),
+}
+# How a key stands at the gateway, as its limits page says it.
+LIMITS = {
+    "live": _state("ok", "ok", _("Live")),
+    "away": _state("bad", "bad", _("The counters do not answer")),
+    "closed": _state("warn", "pause", _("The counters are being checked")),
+    "unpublished": _state("info", "wait", _("Not known to the gateway yet")),
+    "revoked": _state("", "off", _("Revoked")),
+    "expired": _state("", "off", _("Expired")),
+    "ended": _state("", "off", _("Project or organization ended")),
+}
 SEVERITY = {
     "info": _state("info", "info", pgettext_lazy("notice", "For information")),
     "warning": _state("warn", "warn", pgettext_lazy("notice", "Warning")),

@@ -25,6 +25,7 @@ from tenants.scopes import Scope
 
 LONGEST_OVERLAP = timedelta(days=30)
 MOST_REQUESTS = 100_000  # a minute
+MOST_TOKENS = 100_000_000  # a minute; 0 is no such limit, and what a key begins with
 
 
 class ProjectArchived(Exception):
@@ -95,6 +96,7 @@ class KeyWish:
     allowed_sites: Sequence[str] = ()
     allowed_addresses: Sequence[str] = ()
     rpm_limit: int = 60
+    tpm_limit: int = 0
     concurrency_limit: int = 16
     expires_at: datetime | None = None
 
@@ -124,6 +126,7 @@ def _limits(wish: KeyWish) -> dict[str, Any]:
         "allowed_sites": list(wish.allowed_sites),
         "allowed_addresses": list(wish.allowed_addresses),
         "rpm_limit": wish.rpm_limit,
+        "tpm_limit": wish.tpm_limit,
         "concurrency_limit": wish.concurrency_limit,
         "expires_at": wish.expires_at,
     }
@@ -218,6 +221,7 @@ def wish_of(key: ApiKey) -> KeyWish:
         allowed_sites=key.allowed_sites,
         allowed_addresses=key.allowed_addresses,
         rpm_limit=key.rpm_limit,
+        tpm_limit=key.tpm_limit,
         concurrency_limit=key.concurrency_limit,
         expires_at=key.expires_at,
     )

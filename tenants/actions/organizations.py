@@ -174,3 +174,23 @@ def ensure_operator(*, owner: User, name: str, now: datetime) -> Organization:
         organization = Organization(name=name, kind=OrganizationKind.OPERATOR)
         _begin(organization, owner=owner, data_class=DataClass.OPEN, now=now)
     return organization
+
+
+def locked(by: Actor) -> Organization:
+    """The actor's organization as it is now, locked until the transaction ends."""
+    return Organization.objects.select_for_update().get(pk=by.organization.pk)
+
+
+@transaction.atomic
+def prefer(*, region: str, by: Actor, now: datetime) -> Organization:
+    """Where the organization is: of the sites that a request may go to, those there come first.
+    Empty: no preference. The door knows the regions; an unknown one prefers nothing."""
+    by.require("organization.change")
+    organization = locked(by)
+    before, organization.region = organization.region, region
+    if before != region:
+        organization.save(update_fields=["region"])
+        changes = {"region": {"from": before, "to": region}}
+        subject = organization.public_id
+        audit.record("organization.change", by=by, now=now, subject=subject, changes=changes)
+    return organization

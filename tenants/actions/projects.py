@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from portal.lib import ids
 from tenants import audit, names, quotas
 from tenants.actors import Actor
-from tenants.models import DataClass, Project
+from tenants.models import NEVER_KEPT, DataClass, Project
 
 
 class ProjectNameTaken(Exception):
@@ -36,6 +36,16 @@ class UnknownDataClass(Exception):
         return _("Choose open, sensitive, confidential or medical.")
 
 
+class ReplayForbidden(Exception):
+    """Nothing of these classes is kept, not even sealed and for minutes."""
+
+    def __str__(self) -> str:
+        return _(
+            "Answers with confidential or medical data are never kept. Leave keeping them off, or "
+            "choose another data class."
+        )
+
+
 class ProjectEnded(Exception):
     def __str__(self) -> str:
         return _("This project is archived. Restore it first.")
@@ -54,6 +64,11 @@ def _check(name: str, data_class: str, by: Actor, besides: Project | None = None
     return name
 
 
+def _refuse_replay(replay: bool, data_class: str) -> None:
+    if replay and data_class in NEVER_KEPT:
+        raise ReplayForbidden
+
+
 def _refuse_too_many(by: Actor) -> None:
     most = quotas.most(by.organization, "projects")
     if Project.objects.visible_to(by).filter(archived_at=None).count() >= most:
@@ -67,13 +82,15 @@ def create(
     data_class: str,
     cost_centre: str = "",
     regions: Sequence[str] = (),
+    replay: bool = False,
     by: Actor,
     now: datetime,
 ) -> Project:
-    """A new project. ``BadName``, ``ProjectNameTaken``, ``UnknownDataClass``. The door has
-    checked the regions; an unknown one allows nothing."""
+    """A new project. ``BadName``, ``ProjectNameTaken``, ``UnknownDataClass``,
+    ``ReplayForbidden``. The door has checked the regions; an unknown one allows nothing."""
     by.require("projects.change")
     name = _check(name, data_class, by)
+    _refuse_replay(replay, data_class)
     _refuse_too_many(by)
     project = Project.objects.create(
         public_id=ids.mint("prj"),
@@ -82,6 +99,7 @@ def create(
         cost_centre=cost_centre[:40],
         data_class=data_class,
         regions=list(regions),
+        replay=replay,
         created_at=now,
     )
     audit.record(
@@ -89,7 +107,12 @@ def create(
         by=by,
         now=now,
         subject=project.public_id,
-        changes={"name": name, "data_class": data_class, "regions": list(regions)},
+        changes={
+            "name": name,
+            "data_class": data_class,
+            "regions": list(regions),
+            "replay": replay,
+        },
     )
     return project
 
@@ -102,11 +125,24 @@ class ProjectWish:
     data_class: str
     cost_centre: str = ""
     regions: Sequence[str] = ()
+    replay: bool = False
+
+
+def wish_of(project: Project) -> ProjectWish:
+    """The project as it is, to be changed in part."""
+    return ProjectWish(
+        name=project.name,
+        data_class=project.data_class,
+        cost_centre=project.cost_centre,
+        regions=project.regions,
+        replay=project.replay,
+    )
 
 
 @transaction.atomic
 def change(*, project: Project, wish: ProjectWish, by: Actor, now: datetime) -> Project:
-    """Another name, cost centre, data class or regions; the gateway knows within a second."""
+    """Another name, cost centre, data class, regions, or whether answers are kept for repetitions;
+    the gateway knows within a second. ``ReplayForbidden``."""
     by.require("projects.change")
     project = _locked(project, by)
     if project.archived_at is not None:
@@ -116,7 +152,9 @@ def change(*, project: Project, wish: ProjectWish, by: Actor, now: datetime) -> 
         "data_class": wish.data_class,
         "cost_centre": wish.cost_centre[:40],
         "regions": list(wish.regions),
+        "replay": wish.replay,
     }
+    _refuse_replay(wish.replay, wish.data_class)
     changes = {
         name: {"from": getattr(project, name), "to": value}
         for name, value in after.items()

@@ -34,7 +34,7 @@ from tenants.models.oversight import (
 from tenants.models.people import User, UserManager
 from tenants.models.personal import AccountDeletion, PersonalExport
 from tenants.models.policies import DomainClaim, Policy, SingleSignOn, SingleSignOnIdentity
-from tenants.models.projects import DataClass, Project
+from tenants.models.projects import NEVER_KEPT, DataClass, ModelAlias, Project
 from tenants.models.registration_states import Registration
 from tenants.models.registrations import (
     Consent,
@@ -59,6 +59,7 @@ from tenants.models.support import (
 )
 
 __all__ = [
+    "NEVER_KEPT",
     "AccessLine",
     "AccessReview",
     "AccountDeletion",
@@ -90,6 +91,7 @@ __all__ = [
     "Mail",
     "MailState",
     "Membership",
+    "ModelAlias",
     "Notice",
     "NoticePreference",
     "OfProject",

@@ -41,6 +41,9 @@ class ApiKey(models.Model):
         models.CharField(max_length=49), default=list, help_text="CIDR. Empty: from anywhere."
     )
     rpm_limit = models.PositiveIntegerField(default=60)
+    tpm_limit = models.PositiveIntegerField(
+        default=0, help_text="Tokens a minute, worst cases counted. 0: no such limit."
+    )
     concurrency_limit = models.PositiveIntegerField(default=16)
     created_by = models.CharField(max_length=120)
     made_by = models.ForeignKey(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -55,6 +55,9 @@ class Organization(models.Model):
     vouched_at = models.DateTimeField(
         null=True, help_text="When the operator has read the evidence and believed it."
     )
+    region = models.CharField(
+        max_length=24, blank=True, default="", help_text="Where it is; sites there come first."
+    )
     closes_at = models.DateTimeField(null=True, help_text="The owner wants it closed then.")
     closed_at = models.DateTimeField(null=True, help_text="Nothing runs any more; members read.")
 
@@ -100,7 +103,7 @@ class TenantQuerySet[M: models.Model](models.QuerySet[M]):
     # The field that names a row's project by its public id, where rows have one.
     project_path: ClassVar[str] = ""
 
-    def visible_to(self, actor: Actor) -> TenantQuerySet[M]:
+    def visible_to(self, actor: Actor) -> Self:
         """Rows of the actor's organization, and of the actor's projects where it is limited to
         some. The database says the former by itself."""
         rows = self.filter(organization=actor.organization)

@@ -208,37 +208,6 @@ async def test_a_killed_server_keeps_every_hold_and_settlement(
     assert reply == [b"settled", b"300"]
 
 
-def test_an_emptied_server_is_rebuilt_from_what_postgresql_knows(own_cell: Cell) -> None:
-    """The fence: publish, replay, restore, open. Nothing that was spent can be spent again."""
-    going, settled = own_cell.hold(300), own_cell.hold(200)
-    own_cell.settle(settled, 150)
-    own_cell.commit("ord_1", 100)
-    own_cell.client.flushall()
-
-    own_cell.publish(GRANT)
-    for subject in GRANT.budgets:
-        own_cell.limit(subject, 1000)
-    with pytest.raises(Refused, match="closed"):
-        own_cell.admit()
-    own_cell.commit("ord_1", 100)
-    assert own_cell.settle(settled, 150) == ("late", 0)  # the journal again: the ledger has it
-    assert own_cell.renew(going) == [going]
-    assert own_cell.settle(going, 250) == ("late", 0)  # new to the ledger: by the room rule
-    for subject in GRANT.budgets:
-        own_cell.admission.restore(
-            ORG_CODE,
-            subject=subject,
-            month=own_cell.month(),
-            spent_micro=150,
-            committed_micro=None,
-        )
-    assert own_cell.charge_late(going, 250) == 250
-    own_cell.admission.open_cells(EPOCH + 1)
-
-    assert own_cell.used() == own_cell.used("prj_one") == (400, 100, 0)
-    assert own_cell.admit(epoch=EPOCH + 1).left_micro == 200
-
-
 def test_many_grants_go_out_in_bounded_round_trips(cell: Cell) -> None:
     many = [(f"{number:064x}", change(GRANT, key=f"key_{number}"), False) for number in range(450)]
 

@@ -203,6 +203,7 @@ def test_web_and_worker_can_do_their_work(as_user: As) -> None:
     portal.unreserve("ord_2")
     portal.admission.last_uses(CELL)
     assert portal.admission.grant(ORG_CODE, SHA) is not None
+    assert portal.admission.limits(ORG_CODE, [SHA], whole=SHA).keys[SHA].grant is not None
     portal.admission.text(keys.ROUTE_INDEX)
     portal.admission.read(keys.ROUTE_PARTS, "ep_one")
     request = ids.mint_request_id()

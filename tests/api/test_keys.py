@@ -22,6 +22,7 @@ def test_makes_a_key_with_all_its_limits(world: World) -> None:
         "addresses": ["203.0.113.7"],
         "sites": [world.site.code],
         "concurrency_limit": 3,
+        "tpm_limit": 9000,
         "limit_won": 1000,
     }
 
@@ -30,7 +31,8 @@ def test_makes_a_key_with_all_its_limits(world: World) -> None:
     made = answer.json()
     assert answer.status_code == 201
     assert made["addresses"] == ["203.0.113.7/32"]
-    assert (made["concurrency_limit"], made["used_at"]) == (3, None)
+    assert (made["concurrency_limit"], made["tpm_limit"]) == (3, 9000)
+    assert made["used_at"] is None
     assert made["secret"].startswith("dure_live_")
 
 
@@ -44,6 +46,8 @@ def test_makes_a_key_with_all_its_limits(world: World) -> None:
         ({"sites": ["seoul-9"]}, "unknown_sites"),
         ({"limit_won": -1}, "limit"),
         ({"rpm_limit": 0}, "invalid"),
+        ({"tpm_limit": -1}, "invalid"),
+        ({"tpm_limit": 100_000_001}, "invalid"),
         ({"organization": "org_x"}, "invalid"),
         ({"made_by": "usr_x"}, "invalid"),
     ],

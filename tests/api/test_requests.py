@@ -42,13 +42,15 @@ def test_pages_follow_their_address(world: World) -> None:
 
 
 def test_an_operation_tells_lines_and_amounts_exactly(world: World) -> None:
-    found = entry(world, written_off_micro=0, attempts=2)
+    found = entry(world, written_off_micro=0, attempts=2, data_class="open", waited_ms=7)
     an_orphan(world, found)
 
     answer = send(bearer(world.secret), "GET", f"requests/{found}").json()
 
     assert answer["entry"]["id"] == str(found) and answer["entry"]["attempts"] == 2
     assert answer["entry"]["cost_micro_won"] == 15_000
+    assert answer["entry"]["data_class"] == "open" and answer["entry"]["waited_ms"] == 7
+    assert answer["entry"]["simulated"] is None and answer["entry"]["replayable"] is None
     assert answer["cost"]["basis"] == "tokens" and answer["cost"]["cost_won"] == "0.015000"
     assert answer["cost"]["lines"][0] == {
         "kind": "token_in",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
+import zlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from portal.admission.fencing import Round
 from portal.gateway.journal import Journal
-from portal.gateway.segment import Settlement, framed, unframed
+from portal.gateway.segment import UNKNOWN, Settlement, framed, unframed
 from portal.lib.ids import mint_request_id
 
 
@@ -91,35 +95,126 @@ def test_passes_over_a_damaged_record(tmp_path: Path, left_behind: list[Settleme
     journal.close()
 
 
-def test_finds_recent_settlements_again(tmp_path: Path, left_behind: list[Settlement]) -> None:
+CELLS = 64
+LONG_AGO = [0] * CELLS
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def test_finds_again_what_was_told_since(tmp_path: Path, left_behind: list[Settlement]) -> None:
     journal = Journal(tmp_path, "new")
     journal.adopt()
-    mine = settlement(5)
-    journal.append(mine)
-    journal.acknowledge(mine.request_id)
+    mine, late, waiting = settlement(5), settlement(6), settlement(7)
+    for one in (mine, late, waiting):
+        journal.append(one)
+    journal.acknowledge(mine.request_id, 4)
+    journal.acknowledge(late.request_id, UNKNOWN)
+    journal.write_acknowledged()
 
-    found = journal.since(time.time_ns() // 1_000_000 - 10_000)
+    found = journal.told_since(LONG_AGO)
 
-    assert found == [*left_behind, mine]
+    assert found.charged == [(mine, 4)]
+    assert found.undecided == [left_behind[0], late]
+    assert found.waiting == [*left_behind[1:], waiting]
     journal.close()
 
 
-@pytest.mark.parametrize("acknowledged", [True, False])
-def test_drops_only_what_is_old_and_acknowledged(tmp_path: Path, acknowledged: bool) -> None:
+def test_leaves_out_what_the_ledger_has(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "new")
+    mine = settlement(5)
+    journal.append(mine)
+    journal.acknowledge(mine.request_id, 4)
+    journal.write_acknowledged()
+    elsewhere = [now_ms() + 1000] * CELLS
+    elsewhere[mine.cell] = now_ms() - 1000
+
+    assert journal.told_since([now_ms() + 1000] * CELLS).charged == []
+    assert journal.told_since(elsewhere).charged == [(mine, 4)]
+    journal.close()
+
+
+def test_knows_what_a_dead_gateway_could_not_tell_in_a_round(tmp_path: Path) -> None:
+    dead = Journal(tmp_path, "dead")
+    dead.mark_answered(4)
+    mine = settlement(5)
+    dead.append(mine)
+    dead.acknowledge(mine.request_id, 4)
+    dead.close()
+    journal = Journal(tmp_path, "new")
+    assert journal.adopt() == []
+    passed, before = [now_ms() + 60_000] * CELLS, [now_ms() - 60_000] * CELLS
+
+    assert journal.missed([Round(4, before)]) == []
+    assert journal.missed([Round(6, passed)]) == []
+    assert journal.missed([Round(7, passed), Round(5, before)]) == [mine]
+    journal.mark_answered(7)
+    assert journal.missed([Round(7, before)]) == []
+    journal.close()
+
+
+def test_reads_acknowledgements_of_before_they_had_a_time(tmp_path: Path) -> None:
+    one = settlement()
+    old = msgspec.msgpack.encode(["a", [one.request_id]])
+    content = struct.pack("<II", len(old), zlib.crc32(old)) + old
+    (tmp_path / "dead.journal").write_bytes(framed(one) + content)
+    journal = Journal(tmp_path, "new")
+
+    assert journal.adopt() == []
+
+    assert journal.told_since(LONG_AGO).undecided == [one]
+    journal.close()
+
+
+@pytest.mark.parametrize("left", ["nothing", "waiting", "young", "not passed", "unsaid"])
+def test_drops_only_what_is_old_and_in_the_ledger(tmp_path: Path, left: str) -> None:
     dead = Journal(tmp_path, "dead")
     one = settlement()
     dead.append(one)
-    if acknowledged:
-        dead.acknowledge(one.request_id)
+    if left != "waiting":
+        dead.acknowledge(one.request_id, 1)
     dead.close()
     [path] = tmp_path.glob("dead*")
-    os.utime(path, (0, 0))
+    if left != "young":
+        os.utime(path, (0, 0))
     journal = Journal(tmp_path, "new")
     journal.adopt()
+    if left != "unsaid":
+        journal.passed_ms = [now_ms() + 3_600_000] * CELLS
+    if left == "not passed":
+        journal.passed_ms[one.cell] = now_ms()
 
     journal._drop_old(time.time())
 
-    assert path.exists() != acknowledged
+    assert path.exists() == (left != "nothing")
+    journal.close()
+
+
+def test_is_bounded_and_open_again_when_the_ledger_has_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = Journal(tmp_path, "full", keep_seconds=0, most_bytes=20_000)
+    said = []
+    while not journal.full:
+        one = settlement()
+        journal.append(one)
+        journal.acknowledge(one.request_id, 1)
+        journal.write_acknowledged()
+        journal._watch_size()
+        said.append((journal.size, capsys.readouterr().out.count("journal.filling")))
+
+    alarms = [size for size, count in said if count]
+    assert len(alarms) == 1
+    assert 15_000 <= alarms[0] < 15_200
+    assert len(list(tmp_path.glob("*.journal"))) >= 8
+    journal.passed_ms = [now_ms() + 3_600_000] * CELLS
+    journal._drop_old(time.time() + 1)
+
+    assert journal.size < 5_000
+    journal._watch_size()
+    is_full = journal.full
+    assert not is_full
     journal.close()
 
 

@@ -12,12 +12,11 @@ from billing.models import Budget
 from portal.admission import keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.sync import Admission, connect
-from portal.lib.ids import CELLS, cell_of
+from portal.lib.ids import CELLS
 from portal.lib.money import MICRO
 from portal.routing import demand, table
 from portal.routing.demand import Demand, TargetDemand
 from portal.routing.publish import Publisher
-from portal.usage.models import Watermark
 from tenants import rls
 from tenants.actions import keys as key_actions
 from tests import factories
@@ -159,24 +158,6 @@ def test_sets_counters_from_the_ledger_after_a_loss(
     )
     assert found is not None
     assert (found.spent, found.committed) == (5 * MICRO, 7 * MICRO)
-    assert all(publisher.admission.epochs())
-
-
-def test_stays_closed_until_the_intake_has_caught_up(
-    publisher: Publisher, rows: Rows, valkey: redis.Redis
-) -> None:
-    publisher.turn(now=NOON)
-    cell = cell_of(rows.firm.code)
-    newest = valkey.xadd(keys.events(cell), {"event": "x"})
-    valkey.delete(keys.epoch(cell))
-
-    with pytest.raises(AdmissionUnavailable, match="intake"):
-        publisher.turn(now=NOON + timedelta(seconds=1))
-    assert set(publisher.admission.epochs()) == {0}
-
-    assert isinstance(newest, bytes)
-    Watermark.objects.create(cell=cell, stream_id=newest.decode())
-    publisher.turn(now=NOON + timedelta(seconds=2))
     assert all(publisher.admission.epochs())
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from portal.admission.grants import Grant
+from portal.deployments.actions import aliases
 from portal.deployments.models import Endpoint, Placement
 from portal.fleet.models import Site
 from portal.routing import snapshot
 from portal.routing.demand import Demand, TargetDemand
 from tenants import rls
 from tenants.actions import keys
-from tenants.models import ApiKey, Organization, Project
+from tenants.models import ApiKey, ModelAlias, Organization, Project
 from tests import factories
 from tests.factories import CHAT, EMBEDDING, NOON
 from tests.routing.conftest import Rows
@@ -65,7 +66,119 @@ def test_a_test_key_calls_shared_models_for_nothing_within_our_limits(rows: Rows
     free = one.models[CHAT]
     assert (free.price_in, free.price_cached, free.price_out) == (0, 0, 0)
     assert free.price_version == "test"
-    assert (one.rpm, one.concurrency) == (10, 2)
+    assert (one.rpm, one.tpm, one.concurrency) == (10, 20_000, 2)
+
+
+@pytest.mark.parametrize(
+    ("mode", "limit", "told"),
+    [
+        ("live", 0, 0),
+        ("live", 5_000, 5_000),
+        ("live", 90_000, 90_000),
+        ("test", 0, 20_000),
+        ("test", 5_000, 5_000),
+        ("test", 90_000, 20_000),
+    ],
+)
+def test_tells_tokens_a_minute_and_bounds_what_is_free(
+    rows: Rows, mode: str, limit: int, told: int
+) -> None:
+    assert grant(rows, key__mode=mode, key__tpm_limit=limit).tpm == told
+
+
+def test_says_where_the_organization_is(rows: Rows) -> None:
+    assert grant(rows).region == ""
+    with rls.everyone(because="test set-up"):
+        Organization.objects.filter(pk=rows.firm.pk).update(region="busan")
+
+    one = grant(rows)
+
+    assert (one.region, set(one.sites)) == ("busan", {"daegu-1", "busan-1"})
+
+
+@pytest.mark.parametrize(
+    ("data_class", "replay", "seconds"),
+    [("open", True, 600), ("sensitive", True, 600), ("open", False, 0), ("medical", False, 0)],
+)
+def test_answers_are_kept_only_where_the_project_wants_it(
+    rows: Rows, data_class: str, replay: bool, seconds: int
+) -> None:
+    one = grant(rows, project__data_class=data_class, project__replay=replay)
+
+    assert one.replay_seconds == seconds
+
+
+# ─── a project's own names ─────────────────────────────────────────────────────────────────────
+
+
+def name_models(rows: Rows, **names: str) -> None:
+    with rls.tenant(rows.firm.pk):
+        for name, target in names.items():
+            aliases.create(
+                project=rows.project,
+                name=name.replace("_", "-"),
+                target=target,
+                by=rows.cast.bob.may,
+                now=NOON,
+            )
+
+
+def test_a_name_of_the_projects_is_the_same_grant(rows: Rows) -> None:
+    name_models(rows, gpt_4o=CHAT, o1="견적-상담")
+
+    models = grant(rows).models
+
+    assert models["gpt-4o"] == models[CHAT] and models["gpt-4o"].model == CHAT
+    assert models["o1"] == models["견적-상담"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"key__allowed_models": [CHAT]}, {CHAT, "gpt-4o"}),
+        ({"key__allowed_models": ["견적-상담"]}, {"견적-상담", "o1"}),
+        ({"key__allowed_models": ["gpt-4o"]}, set()),
+        ({"key__mode": "test"}, {CHAT, "gpt-4o"}),
+    ],
+)
+def test_a_name_is_allowed_if_its_model_is(
+    rows: Rows, changes: dict[str, Any], names: set[str]
+) -> None:
+    name_models(rows, gpt_4o=CHAT, o1="견적-상담")
+
+    assert set(grant(rows, **changes).models) == names
+
+
+def test_a_name_whose_endpoint_stopped_is_nobodys(rows: Rows) -> None:
+    name_models(rows, o1="견적-상담")
+    with rls.everyone(because="test set-up"):
+        Endpoint.objects.filter(pk=rows.own.pk).update(stopped_at=NOON)
+
+    assert set(grant(rows).models) == {CHAT}
+
+
+@pytest.mark.parametrize("allowed", [[], [EMBEDDING]])
+def test_a_name_that_became_real_means_itself(rows: Rows, allowed: list[str]) -> None:
+    factories.shared_endpoint(rows.cast.olivia.may.organization, EMBEDDING)
+    name_models(rows, o1=EMBEDDING, o2=EMBEDDING)
+    with rls.everyone(because="test set-up"):
+        Endpoint.objects.filter(pk=rows.own.pk).update(name="o1")
+        ModelAlias.objects.filter(name="o2").update(name=CHAT)
+
+    models = grant(rows, key__allowed_models=allowed).models
+
+    assert models.get("o1") == (None if allowed else models[rows.own.public_id])
+    assert CHAT not in models if allowed else models[CHAT].model == CHAT
+
+
+def test_a_name_is_known_in_its_own_project_only(rows: Rows) -> None:
+    name_models(rows, o1=CHAT)
+    other = factories.project(rows.firm, "zweites")
+    key, _ = factories.api_key(other, rows.cast.alice.may)
+
+    grants = snapshot.take(now=NOON, demands=[]).grants
+
+    assert set(grants[key.sha256][0].models) == {CHAT}
 
 
 @pytest.mark.parametrize("state", ["pending_registry", "unverifiable"])

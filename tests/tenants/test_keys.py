@@ -90,6 +90,19 @@ def test_says_nothing_when_nothing_changes(cast: Cast) -> None:
         assert ApiKey.objects.get().made_by == cast.alice.user
 
 
+def test_a_limit_of_tokens_is_told_and_goes_on_with_a_rotation(cast: Cast) -> None:
+    key, _ = factories.api_key(cast.project, cast.alice.may)
+    assert key.tpm_limit == 0
+    wish = replace(keys.wish_of(key), tpm_limit=9000)
+    with rls.tenant(cast.firm.pk):
+        key = keys.change(key=key, wish=wish, by=cast.alice.may, now=NOON)
+        made, _ = keys.rotate(key=key, overlap=DAY, by=cast.alice.may, now=NOON)
+        changes = AuditEvent.objects.get(verb="key.change").changes
+
+    assert changes == {"tpm_limit": {"from": 0, "to": 9000}}
+    assert (key.tpm_limit, made.tpm_limit) == (9000, 9000)
+
+
 @pytest.mark.parametrize("overlap", [timedelta(0), timedelta(hours=1), timedelta(days=30)])
 def test_rotates_with_an_overlap(cast: Cast, overlap: timedelta) -> None:
     key, old = factories.api_key(cast.project, cast.alice.may, allowed_sites=["daegu-1"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from tenants import actors, names, rls
 from tenants.actions import projects
@@ -38,6 +40,8 @@ def test_changes_what_was_asked_and_tells_both_values(cast: Cast) -> None:
         (ProjectWish("", "open"), names.BadName),
         (ProjectWish("x", "secret"), projects.UnknownDataClass),
         (ProjectWish("a\u202eb", "open"), names.BadName),
+        (ProjectWish("x", "medical", replay=True), projects.ReplayForbidden),
+        (ProjectWish("x", "confidential", replay=True), projects.ReplayForbidden),
     ],
 )
 def test_refuses_a_bad_change(cast: Cast, wish: ProjectWish, error: type[Exception]) -> None:
@@ -97,3 +101,26 @@ def test_needs_the_right_to_change_projects(cast: Cast, who: str, deed: Any) -> 
 def test_never_touches_a_strangers_project(cast: Cast) -> None:
     with rls.tenant(cast.mallory.may.organization.pk), pytest.raises(Project.DoesNotExist):
         projects.archive(project=cast.project, by=cast.mallory.may, now=NOON)
+
+
+def test_answers_are_kept_only_if_asked_for_and_the_log_says_so(cast: Cast) -> None:
+    assert cast.project.replay is False
+    wish = replace(projects.wish_of(cast.project), replay=True)
+    with rls.tenant(cast.firm.pk):
+        projects.change(project=cast.project, wish=wish, by=cast.alice.may, now=NOON)
+        changes = AuditEvent.objects.get(verb="project.change").changes
+
+        assert changes == {"replay": {"from": False, "to": True}}
+        with pytest.raises(projects.ReplayForbidden):  # a stricter class is not had in silence
+            stricter = replace(wish, data_class="medical")
+            projects.change(project=cast.project, wish=stricter, by=cast.alice.may, now=NOON)
+        with pytest.raises(projects.ReplayForbidden):
+            projects.create(
+                name="neu", data_class="medical", replay=True, by=cast.alice.may, now=NOON
+            )
+
+
+@pytest.mark.parametrize("data_class", ["medical", "confidential"])
+def test_the_database_keeps_no_answers_of_such_data(cast: Cast, data_class: str) -> None:
+    with rls.tenant(cast.firm.pk), pytest.raises(IntegrityError):
+        Project.objects.filter(pk=cast.project.pk).update(replay=True, data_class=data_class)

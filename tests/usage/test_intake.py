@@ -15,11 +15,11 @@ from portal.admission.sync import Admission
 from portal.lib import ids
 from portal.lib.ids import cell_of
 from portal.lib.periods import Month
-from portal.usage import events, intake
+from portal.usage import decoding, events, intake
+from portal.usage.decoding import Record
 from portal.usage.events import UsageEvent
-from portal.usage.intake import Record
-from portal.usage.management.commands.intake import Reader
 from portal.usage.models import LedgerEntry, OrphanedEvent, PoisonRecord, Watermark
+from portal.usage.reader import Reader
 from tenants import rls
 from tests import factories
 from tests.cast import Cast
@@ -76,7 +76,7 @@ def record(cell: int, number: int, one: UsageEvent, **how: Any) -> Record:
 
 
 def book(cell: int, *records: Record, token: UUID = TOKEN) -> int:
-    return intake.book(cell, records, token=token, now=NOON)
+    return intake.book(decoding.read(records), token=token, now=NOON).new
 
 
 def ledger(cast: Cast) -> list[LedgerEntry]:
@@ -95,6 +95,51 @@ def test_books_what_was_settled(cast: Cast, cell: int) -> None:
     assert (row.settled_micro, row.written_off_micro, row.cost_micro) == (50, 10, 60)
     assert (row.admitted_at, row.first_byte_at, row.late) == (NOON, None, False)
     assert watermark(cell) == "1-0"
+
+
+def test_books_what_was_told_of_class_chip_and_waiting(cast: Cast, cell: int) -> None:
+    told = {"data_class": "medical", "simulated": True, "waited_ms": 12, "replayable": True}
+    book(cell, record(cell, 1, event(cast, **told)))
+
+    (row,) = ledger(cast)
+    assert {name: getattr(row, name) for name in told} == told
+
+
+def test_keeps_unknown_what_an_older_gateway_did_not_tell(cast: Cast, cell: int) -> None:
+    book(cell, record(cell, 1, event(cast)))
+
+    (row,) = ledger(cast)
+    assert (row.data_class, row.simulated, row.waited_ms, row.replayable) == ("", None, None, None)
+
+
+@pytest.mark.parametrize("ms", [MS, MS + 1, MS + 999, MS + 86_399_999])
+def test_keeps_moments_to_the_millisecond(cast: Cast, cell: int, ms: int) -> None:
+    book(cell, record(cell, 1, event(cast, admitted_at_ms=ms, first_byte_at_ms=ms + 1)))
+
+    (row,) = ledger(cast)
+    assert row.admitted_at == NOON + timedelta(milliseconds=ms - MS)
+    assert row.first_byte_at == row.admitted_at + timedelta(milliseconds=1)
+
+
+def test_takes_text_as_it_came(cast: Cast, cell: int) -> None:
+    strange = "a\\b\tc\nd\re\\N"
+    book(cell, record(cell, 1, event(cast, placement=strange)), record(cell, 2, event(cast, 2)))
+
+    assert [row.placement for row in ledger(cast)] == [strange, "plc_a"]
+
+
+def test_books_cells_together_or_none(cast: Cast, cell: int) -> None:
+    """One cell of a batch is another's by now: the others of the batch are not written either."""
+    other = (cell + 1) % ids.CELLS
+    with rls.everyone(because="test: another intake took the cell"):
+        Watermark.objects.filter(cell=other).update(lease_token=UUID(int=2))
+    batch = [record(cell, 1, event(cast)), record(other, 1, event(cast, 2))]
+
+    with pytest.raises(intake.LeaseLost):
+        book(cell, *batch)
+
+    assert ledger(cast) == []
+    assert (watermark(cell), watermark(other)) == ("0-0", "0-0")
 
 
 def test_books_once_when_a_batch_is_repeated(cast: Cast, cell: int) -> None:
@@ -234,6 +279,38 @@ def test_reads_books_and_trims(
     assert len(ledger(cast)) == 3
 
 
+def test_reads_ahead_and_books_each_once(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two events a read; the third batch fails when the fourth has been read already."""
+    for number in range(9):
+        valkey.xadd(stream, fields(event(cast, number)))
+    monkeypatch.setattr("portal.usage.reader.MOST", 2)
+    monkeypatch.setattr("portal.usage.reader.LEAST", 1)
+    book_it, calls = intake.book, []
+
+    def sometimes(*args: Any, **how: Any) -> intake.Booked:
+        calls.append(args[0].size)
+        if len(calls) == 3:
+            raise intake.LeaseLost("c1")
+        return book_it(*args, **how)
+
+    monkeypatch.setattr(intake, "book", sometimes)
+    reader = Reader(valkey_url)
+    reader.count = 2
+    with pytest.raises(intake.LeaseLost):
+        reader.run(once=True)
+    assert len(ledger(cast)) == 4
+    assert valkey.xlen(stream) == 5
+    intake.give_back_cells(reader.token)
+
+    run(valkey_url)
+
+    assert len(ledger(cast)) == 9
+    assert valkey.xlen(stream) == 0
+    assert calls[:3] == [2, 2, 2]
+
+
 def test_charges_late_events_once_and_as_far_as_there_is_room(
     cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
 ) -> None:
@@ -262,11 +339,11 @@ def test_charges_a_late_event_once_when_it_dies_before_the_insert(
 
     one = record(cell_of(cast.firm.code), 1, event(cast, cost_micro=700), settled=0, late=True)
 
-    first = late.charged([one], Admission(valkey))
-    again = late.charged([one], Admission(valkey))
+    first = late.charged(decoding.read([one]), Admission(valkey))
+    again = late.charged(decoding.read([one]), Admission(valkey))
 
     assert first == again
-    assert first[0].fields[b"settled_micro"] == b"700"
+    assert first.rows[0].record.fields[b"settled_micro"] == b"700"
 
 
 def test_reads_a_new_stream_from_its_beginning(

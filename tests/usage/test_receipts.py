@@ -95,6 +95,17 @@ def test_says_what_the_ledger_says(cast: Cast, request_id: str) -> None:
     }
 
 
+def test_says_itself_what_the_entry_says_of_class_and_chip(cast: Cast, request_id: str) -> None:
+    told = booked(cast, data_class="medical", simulated=False, waited_ms=0, replayable=False)
+    found = claims(cast, told)
+    assert (found["version"], found["data_class"], found["simulated"]) == (2, "medical", False)
+    assert "when_issued" not in found
+    assert found["stored"] == "nothing"
+
+    kept = booked(cast, data_class="open", simulated=True, waited_ms=0, replayable=True)
+    assert claims(cast, kept)["stored"] == "the answer, sealed, for ten minutes at most"
+
+
 def test_gives_amounts_exactly(cast: Cast, request_id: str) -> None:
     big = booked(cast, settled_micro=9_007_199_254_740_993, written_off_micro=1)
 

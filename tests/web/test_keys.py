@@ -49,6 +49,7 @@ def test_a_changed_key_has_the_new_limits(world: World) -> None:
         "sites": [world.site.code],
         "models": [CHAT],
         "addresses": "203.0.113.7\n\n10.0.0.0/8",
+        "tpm_limit": "9000",
     }
 
     browser(world.cast.alice).post(at("key_change", world), body)
@@ -57,7 +58,7 @@ def test_a_changed_key_has_the_new_limits(world: World) -> None:
         key = ApiKey.objects.get(pk=world.key.pk)
     assert key.allowed_addresses == ["203.0.113.7/32", "10.0.0.0/8"]
     assert (key.allowed_sites, key.allowed_models) == ([world.site.code], [CHAT])
-    assert (key.rpm_limit, key.concurrency_limit) == (5, 1)
+    assert (key.rpm_limit, key.tpm_limit, key.concurrency_limit) == (5, 9000, 1)
 
 
 def test_a_key_can_have_a_limit_of_its_own(world: World) -> None:

@@ -252,6 +252,19 @@ def test_shows_course_counts_and_cost_with_links(world: World, alice: Client) ->
         assert f'href="{reverse(name, args=[to.public_id])}"' in page
 
 
+def test_shows_how_long_it_waited_and_what_was_pretended(world: World, alice: Client) -> None:
+    told = entry(world, data_class="medical", simulated=True, waited_ms=1234, replayable=False)
+    page = text(alice, "request", told)
+    assert "1,234 ms in the queue" in page and "simulated" in page and "Medical" in page
+
+    at_once = entry(world, data_class="open", simulated=False, waited_ms=0, replayable=False)
+    page = text(alice, "request", at_once)
+    assert "in the queue" not in page and "real hardware" in page
+
+    page = text(alice, "request", entry(world))  # from before: nothing is made up
+    assert "in the queue" not in page and "<dt>Hardware</dt>" not in page
+
+
 def test_links_nowhere_a_role_may_not_go(world: World) -> None:
     found = entry(world)
 

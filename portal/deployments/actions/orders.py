@@ -38,7 +38,7 @@ from portal.lib.money import ceil_won
 from portal.lib.periods import Month
 from tenants import actors, audit, names, quotas, rls, standing
 from tenants.actors import Actor
-from tenants.models import Project
+from tenants.models import ModelAlias, Project
 
 HOURS_PER_MONTH = 744  # 31 days: the dearest month, so that the estimate is never too low
 
@@ -57,6 +57,13 @@ class NoCardFree(Exception):
 class NameTaken(Exception):
     def __str__(self) -> str:
         return _("Another endpoint has this name. Choose a different one.")
+
+
+class NameIsAlias(NameTaken):
+    """The endpoint would take the name away from whom a project calls by it."""
+
+    def __str__(self) -> str:
+        return _("A project calls a model by this name. Choose a different one.")
 
 
 class NotForSale(Exception):
@@ -258,6 +265,8 @@ def _refuse_name(by: Actor, name: str) -> None:
     taken = Endpoint.objects.filter(organization=by.organization, name=name, stopped_at=None)
     if taken.exists() or CatalogModel.objects.filter(slug=name).exists():
         raise NameTaken
+    if ModelAlias.objects.filter(organization=by.organization, name__iexact=name).exists():
+        raise NameIsAlias
 
 
 def _refuse_too_many(by: Actor) -> None:

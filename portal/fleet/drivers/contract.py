@@ -46,6 +46,20 @@ class CardReport(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
 
+class ServedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replica's engines have served since ``since_ms``, as they count it themselves.
+
+    A site that starts to count from 0 again gives another ``since_ms``. ``requests`` is ``None``
+    where the engine does not count them. Prompt tokens found in the engine's cache are not in
+    ``tokens_in``.
+    """
+
+    since_ms: int
+    tokens_in: int
+    tokens_out: int
+    requests: int | None = None
+
+
 class ReplicaReport(msgspec.Struct, frozen=True, kw_only=True):
     """One replica as the site sees it. ``since_ms`` is Unix milliseconds of the present state."""
 
@@ -58,6 +72,7 @@ class ReplicaReport(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     since_ms: int = 0
     because: str = ""
+    served: ServedReport | None = None  # no counters known: not the same as none served
 
 
 class PowerReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,13 @@ from tests.api.rows.row import (
 
 ROWS = [
     Row("api_organization", "GET", at("organization"), ALL),
+    Row(
+        "api_organization",
+        "PATCH",
+        at("organization"),
+        "200 403 403 403 200 200 403 403",
+        lambda world: {"region": "daegu"},
+    ),
     Row("api_projects", "GET", at("projects"), ALL),
     Row("api_projects", "POST", at("projects"), "201 403 403 403 201 201 403 403", a_project),
     Row("api_project", "GET", at("projects/{project}"), "200 200 200 200 404 404 200 404"),
@@ -55,6 +62,7 @@ ROWS = [
         "200 422 403 403 404 404 403 403",  # the key may read invoices, which bob may not
         lambda world: {"rpm_limit": 7},
     ),
+    Row("api_key_limits", "GET", at("keys/{key}/limits"), "200 200 403 200 404 404 200 404"),
     Row("api_key_test", "POST", at("keys/{key}/test"), "200 200 403 200 404 404 200 404", a_trial),
     Row(
         "api_key_rotate",

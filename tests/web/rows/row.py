@@ -92,6 +92,10 @@ def a_project(world: World) -> dict[str, Any]:
     return {"name": ids.mint("p"), "data_class": "open"}
 
 
+def a_region(world: World) -> dict[str, Any]:
+    return {"region": "daegu"}
+
+
 def an_order(world: World) -> dict[str, Any]:
     return {
         "name": f"주문-{ids.mint('x')}",

@@ -294,4 +294,8 @@ class Command(BaseCommand):
             written_off_micro=0,
             late=False,
             stream=False,
+            data_class=key.project.data_class,
+            simulated=True,
+            waited_ms=0,
+            replayable=False,
         )

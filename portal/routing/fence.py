@@ -1,0 +1,209 @@
+"""After a loss of Valkey nobody is admitted until its counters are right again.
+
+The round, in order: every cell is closed; limits and grants are told again; each living gateway
+tells its open holds and what it has settled since the ledger's watermark; orders are committed
+again; intake books what waits; spent is counted anew; the cells open at a new epoch. The argument
+stands in docs/admission.md, "After a loss".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import redis
+import structlog
+from django.db import transaction
+
+from portal.admission import fencing, keys
+from portal.admission.calls import AdmissionUnavailable
+from portal.admission.sync import Admission
+from portal.deployments.actions import commitments
+from portal.lib.ids import CELLS, cell_of
+from portal.routing import demand, gateways, recount
+from portal.routing.snapshot import Snapshot
+from portal.usage.models import FenceRound
+from tenants import rls
+
+log = structlog.get_logger()
+
+DEAD_SECONDS = 5.0  # a gateway without heartbeat on the new server is dead
+MOST_SECONDS = 15.0  # one that beats and does not answer is left out; its holds lapse
+DRAIN_SECONDS = 2.0  # for intake; what it has not booked then is counted in the stream
+LOOK_SECONDS = 0.05
+REMEMBERED = timedelta(days=30)  # rounds; a journal that is older tells what the oldest left out
+
+
+def close(admission: Admission, number: int, *, now: datetime) -> None:
+    """Close every cell for this round. ``Refused`` if a newer one is under way."""
+    booked = recount.watermarks()
+    admission.close_cells(number, booked)
+    passed = [_ms(booked.get(cell, "0-0")) for cell in range(CELLS)]
+    _remember(number, passed, now)
+    _tell_passed(admission, passed)
+
+
+def _remember(number: int, passed: list[int], now: datetime) -> None:
+    """One row for each time that the cells were closed, however many rounds it took."""
+    with transaction.atomic(), rls.everyone(because="publisher: rounds of the fence"):
+        unopened = FenceRound.objects.filter(opened=False)
+        for row in unopened:
+            passed = [min(pair) for pair in zip(passed, row.passed_ms, strict=True)]
+        unopened.delete()
+        FenceRound.objects.filter(closed_at__lt=now - REMEMBERED).delete()
+        FenceRound.objects.create(number=number, closed_at=now, passed_ms=passed)
+
+
+def publish_limits(admission: Admission, found: Snapshot) -> None:
+    """The limit of each row, whatever a copy of the counters says is used. A limit that another
+    program has told and not yet kept stays: the next turn sees to it."""
+    admission.many(
+        fencing.restore_limit(
+            cell_of(code),
+            subject=budget.subject,
+            limit_micro=budget.limit_won * 1_000_000,
+            hard=budget.hard,
+            number=budget.number,
+        )
+        for code, budget in found.budgets
+    )
+
+
+def drop_unknown_grants(admission: Admission, found: Snapshot) -> None:
+    """An older copy may hold a grant of a key that no row knows any more."""
+    with _asking():
+        names = admission.client.scan_iter(match="{c*}:grant:*", count=1000)
+        unknown = [name for name in names if name.decode().rpartition(":")[2] not in found.grants]
+        for name in unknown:
+            admission.client.unlink(name)
+
+
+def rebuild(admission: Admission, found: Snapshot, *, now: datetime) -> None:
+    """Everything between the grants and the opening. ``AdmissionUnavailable`` ends the round;
+    the cells stay closed, and the next turn begins another."""
+    began = time.monotonic()
+    _hear_gateways(admission, found.number)
+    heard = time.monotonic()
+    commitments.retell(now=now)
+    booked = _wait(lambda: _is_booked(admission), DRAIN_SECONDS)
+    recount.restore(admission, found, now=now)
+    log.info(
+        "fence.counted",
+        round=found.number,
+        gateways_seconds=round(heard - began, 2),
+        seconds=round(time.monotonic() - began, 2),
+        drained=booked,
+    )
+
+
+def end(admission: Admission) -> None:
+    """The round is over: nobody needs to answer it any more, and who could not learns of it."""
+    with rls.everyone(because="publisher: rounds of the fence"):
+        FenceRound.objects.filter(opened=False).update(opened=True)
+        rows = list(FenceRound.objects.order_by("-number").values_list("number", "passed_ms")[:100])
+    with _asking():
+        admission.client.set(
+            keys.FENCE_ROUNDS, fencing.encode_rounds([fencing.Round(*row) for row in rows])
+        )
+        admission.client.delete(keys.FENCE_ROUND)
+
+
+def tell_passed(admission: Admission) -> None:
+    """How far the ledger has come, for the gateways' journals. A cell in which nothing waits
+    has come to this moment."""
+    with _asking():
+        seconds, micro = admission.client.time()
+    booked = recount.watermarks()
+    waiting = _beyond(admission, booked)
+    now_ms = int(seconds) * 1000 + int(micro) // 1000
+    passed = [_ms(booked.get(cell, "0-0")) if cell in waiting else now_ms for cell in range(CELLS)]
+    _tell_passed(admission, passed)
+
+
+def _tell_passed(admission: Admission, passed: list[int]) -> None:
+    with _asking():
+        admission.client.set(keys.PASSED, fencing.encode_passed(passed))
+
+
+def _hear_gateways(admission: Admission, number: int) -> None:
+    """Ask, and wait for each that was alive; for a dead one as long as shows that it is dead."""
+    before = _beats(admission)
+    asked = gateways.last_living() | before.keys()
+    with _asking():
+        if int(admission.client.get(keys.FENCE_ROUND) or 0) > number:
+            raise AdmissionUnavailable("Another publisher asks in a newer round.")
+        admission.client.set(keys.FENCE_ROUND, number)
+    began = time.monotonic()
+
+    def heard() -> bool:
+        waited = time.monotonic() - began
+        silent = asked - _answered(admission, number)
+        if waited > DEAD_SECONDS:
+            beats = _beats(admission)
+            silent = {one for one in silent if beats.get(one, 0) != before.get(one, 0)}
+        return not silent
+
+    if not _wait(heard, MOST_SECONDS):
+        log.error("fence.gateway_silent", round=number)
+    left_out = asked - _answered(admission, number)
+    if left_out:
+        log.warning("fence.without", gateways=sorted(left_out))
+
+
+def _answered(admission: Admission, number: int) -> set[str]:
+    with _asking():
+        answers: dict[Any, Any] = admission.client.hgetall(keys.FENCE_ANSWERS)
+    return {name.decode() for name, told in answers.items() if told == b"%d" % number}
+
+
+def _beats(admission: Admission) -> dict[str, int]:
+    with _asking():
+        raw: dict[Any, Any] = admission.client.hgetall(keys.DEMAND)
+    found = {}
+    for value in raw.values():
+        try:
+            one = demand.decode(value)
+        except msgspec.MsgspecError:
+            continue
+        found[one.gateway] = one.at_ms
+    return found
+
+
+def _is_booked(admission: Admission) -> bool:
+    return not _beyond(admission, recount.watermarks())
+
+
+def _beyond(admission: Admission, booked: dict[int, str]) -> set[int]:
+    """Cells whose stream holds events that the ledger may not have."""
+    found = admission.many(
+        ("XRANGE", keys.events(cell), f"({booked.get(cell, '0-0')}", "+", "COUNT", 1)
+        for cell in range(CELLS)
+    )
+    return {cell for cell, entries in enumerate(found) if entries}
+
+
+def _wait(done: Callable[[], bool], seconds: float) -> bool:
+    end_at = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end_at:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def _ms(stream_id: str) -> int:
+    return int(stream_id.partition("-")[0])
+
+
+class _asking:
+    """What redis says goes wrong, in the words of admission."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, redis.RedisError):
+            raise AdmissionUnavailable(str(error)) from error

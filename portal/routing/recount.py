@@ -1,0 +1,166 @@
+"""Spent counters out of the ledger and what still waits in the streams, cell by cell.
+
+A counter is right if it is the sum of the ledger and of those events in the cell's stream that the
+ledger does not have. While it is summed, the cell's watermark is locked: intake can neither book
+nor trim, so nothing is counted twice or passed over. Of a late event that counts what intake has
+charged before the loss; what it has not is charged by the room that is left, once the cell is open.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import redis
+from django.db import transaction
+from django.db.models import Sum
+
+from portal.admission import calls, keys
+from portal.admission.calls import AdmissionUnavailable
+from portal.admission.sync import Admission
+from portal.lib.ids import cell_of, request_id_time
+from portal.lib.periods import Month
+from portal.routing.snapshot import Snapshot
+from portal.usage import events
+from portal.usage.models import LedgerEntry, Watermark
+from tenants import rls
+from tenants.models import Organization
+
+TRIES = 50  # answers that were running may settle between the count and its telling
+PAGE = 1000
+
+Counters = dict[tuple[str, str], int]  # (subject, month) → micro-won
+
+
+def watermarks() -> dict[int, str]:
+    """The last event of each cell that the ledger has; cells that never had any are left out."""
+    with rls.everyone(because="publisher: how far the intake has come"):
+        return dict(Watermark.objects.values_list("cell", "stream_id"))
+
+
+def months(now: datetime) -> list[Month]:
+    """Those that requests or late settlements may be charged to now."""
+    month = Month.of(now)
+    return [month.previous, month, month.next]
+
+
+def restore(admission: Admission, found: Snapshot, *, now: datetime) -> None:
+    """Set spent of every budget. ``AdmissionUnavailable`` if a cell does not come to rest."""
+    subjects: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for code, budget in found.budgets:
+        subjects[cell_of(code)].append((code, budget.subject))
+    for cell, of_cell in subjects.items():
+        _restore_cell(admission, cell, of_cell, months(now))
+
+
+def _restore_cell(
+    admission: Admission, cell: int, subjects: list[tuple[str, str]], wanted: list[Month]
+) -> None:
+    # Valkey is asked inside this transaction on purpose: its lock on the watermark is what keeps
+    # the stream and the ledger from moving against each other.
+    with transaction.atomic(), rls.everyone(because="publisher: counters from the ledger"):
+        Watermark.objects.get_or_create(cell=cell)
+        booked = Watermark.objects.select_for_update().get(cell=cell).stream_id
+        codes = {code for code, _ in subjects}
+        ledger = _from_ledger(codes, wanted)
+        for _ in range(TRIES):
+            last, waiting = _waiting(admission, cell, booked)
+            told = admission.many(
+                calls.restore(
+                    cell,
+                    subject=subject,
+                    month=str(month),
+                    spent_micro=ledger.get((subject, str(month)), 0)
+                    + waiting.get((subject, str(month)), 0),
+                    committed_micro=None,
+                    last_event=last,
+                )
+                for _, subject in subjects
+                for month in wanted
+            )
+            if all(calls.read_restored(reply) for reply in told):
+                return
+    raise AdmissionUnavailable(f"The counters of cell {cell} do not come to rest.")
+
+
+def _from_ledger(codes: set[str], wanted: list[Month]) -> Counters:
+    found: Counters = defaultdict(int)
+    names = dict(Organization.objects.filter(code__in=codes).values_list("pk", "public_id"))
+    for month in wanted:
+        rows = (
+            LedgerEntry.objects.filter(
+                organization_id__in=names,
+                admitted_at__gte=month.period.start,
+                admitted_at__lt=month.period.end,
+            )
+            .order_by()
+            .values_list("organization_id", "project", "key")
+            .annotate(total=Sum("settled_micro"))
+        )
+        for organization, project, key, total in rows:
+            for subject in (names[organization], project, key):
+                found[subject, str(month)] += total
+    return found
+
+
+def _waiting(admission: Admission, cell: int, booked: str) -> tuple[str, Counters]:
+    """The stream's last id, and what its events beyond ``booked`` were charged, each once."""
+    charges: dict[UUID, tuple[events.UsageEvent, int]] = {}
+    try:
+        last = _last_event(admission.client, cell)
+        for fields in _pages(admission.client, cell, booked, last):
+            one = _charge(admission.client, cell, fields)
+            if one is not None:
+                charges.setdefault(UUID(one[0].request_id), one)
+    except redis.RedisError as error:
+        raise AdmissionUnavailable(str(error)) from error
+    found: Counters = defaultdict(int)
+    for request_id in charges.keys() - _booked(set(charges)):
+        event, charged = charges[request_id]
+        month = str(Month.of(datetime.fromtimestamp(event.admitted_at_ms / 1000, UTC)))
+        for subject in (event.organization, event.project, event.key):
+            found[subject, month] += charged
+    return last, found
+
+
+def _last_event(client: redis.Redis, cell: int) -> str:
+    if not client.exists(keys.events(cell)):
+        return "0-0"
+    about: Any = client.xinfo_stream(keys.events(cell))
+    return str(about["last-generated-id"].decode())
+
+
+def _pages(client: redis.Redis, cell: int, booked: str, last: str) -> Iterator[dict[bytes, bytes]]:
+    after = booked
+    while True:
+        page: Any = client.xrange(keys.events(cell), f"({after}", last, count=PAGE)
+        for _, fields in page:
+            yield fields
+        if len(page) < PAGE:
+            return
+        after = page[-1][0].decode()
+
+
+def _charge(
+    client: redis.Redis, cell: int, fields: dict[bytes, bytes]
+) -> tuple[events.UsageEvent, int] | None:
+    """``None`` for what intake will put aside."""
+    try:
+        event = events.decode(fields[b"event"])
+        UUID(event.request_id)
+        if fields[b"late"] == b"1":
+            charged: Any = client.get(keys.late(cell, event.request_id))
+            return event, int(charged or 0)
+        return event, int(fields[b"settled_micro"])
+    except (msgspec.MsgspecError, KeyError, ValueError):
+        return None
+
+
+def _booked(request_ids: set[UUID]) -> set[UUID]:
+    days = {request_id_time(str(one)).date() for one in request_ids}
+    rows = LedgerEntry.objects.filter(day__in=days, request_id__in=request_ids)
+    return set(rows.values_list("request_id", flat=True))

@@ -1,0 +1,81 @@
+"""Rows into the ledger: COPY into a table of the connection's own, then what is new of it.
+
+``ON CONFLICT DO NOTHING`` makes it once: against the ledger, and within the batch, where the
+first of two wins. A row that PostgreSQL refuses stops nobody else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import psycopg
+from django.db import DataError, IntegrityError, connection, transaction
+
+from portal.usage.decoding import STAGED, Row, Spoilt, reason
+
+REFUSALS = (DataError, IntegrityError, psycopg.DataError, psycopg.IntegrityError)
+
+_MOMENTS = {
+    "admitted_ms": "admitted_at",
+    "first_byte_ms": "first_byte_at",
+    "ended_ms": "ended_at",
+}
+_INTO = ", ".join(_MOMENTS.get(name, name) for name in STAGED)
+_FROM = ", ".join(
+    f"to_timestamp({name}::float8 / 1000)" if name in _MOMENTS else name for name in STAGED
+)
+_TABLE = ", ".join(f"{name} {kind}" for name, kind in STAGED.items())
+_CREATE = f"CREATE TEMP TABLE IF NOT EXISTS ledger_staging ({_TABLE}) ON COMMIT DELETE ROWS"
+_COPY = f"COPY ledger_staging ({', '.join(STAGED)}) FROM STDIN"
+_INSERT = f"""
+    WITH fresh AS (
+      INSERT INTO usage_ledgerentry ({_INTO}) SELECT {_FROM} FROM ledger_staging
+      ON CONFLICT DO NOTHING RETURNING organization_id
+    ) SELECT organization_id, count(*) FROM fresh GROUP BY 1
+"""  # noqa: S608 - the columns are ours
+_RESOLVE = """
+    UPDATE usage_orphanedevent o SET resolved_at = %s FROM ledger_staging s
+    WHERE o.request_id = s.request_id AND o.resolved_at IS NULL
+"""
+
+
+class Staged(NamedTuple):
+    """A row with its organization's number."""
+
+    row: Row
+    organization_id: int
+
+
+def insert(rows: Sequence[Staged], now: datetime) -> tuple[Counter[int], list[Spoilt]]:
+    """All rows at once; where PostgreSQL refuses one, the halves, so that it stops nobody else.
+
+    New rows by organization's number; the refused ones come back with the reason.
+    """
+    if not rows:
+        return Counter(), []
+    try:
+        with transaction.atomic():
+            return _insert(rows, now), []
+    except REFUSALS as error:
+        if len(rows) == 1:
+            return Counter(), [Spoilt(rows[0].row.record, reason(error))]
+    half = len(rows) // 2
+    new, refused = insert(rows[:half], now)
+    more, too = insert(rows[half:], now)
+    return new + more, refused + too
+
+
+def _insert(rows: Sequence[Staged], now: datetime) -> Counter[int]:
+    lines = "".join([f"{organization}\t{row.line}" for row, organization in rows])
+    with connection.cursor() as cursor:
+        cursor.execute(_CREATE)
+        cursor.execute("DELETE FROM ledger_staging")
+        with cursor.copy(_COPY) as copy:
+            copy.write(lines)
+        cursor.execute(_INSERT)
+        new = Counter(dict(cursor.fetchall()))
+        cursor.execute(_RESOLVE, [now])
+    return new

@@ -1,0 +1,147 @@
+"""``reconcile_usage``: what agrees, what is on its way, and what somebody must look at."""
+
+from __future__ import annotations
+
+import threading
+from io import StringIO
+from typing import Any
+
+import pytest
+import redis
+import time_machine
+from django.core.management import CommandError, call_command
+
+from billing import budgets
+from portal.admission import keys
+from portal.admission.sync import Admission
+from portal.deployments.management.commands import reconcile_usage
+from portal.fleet.models import EngineDay
+from portal.lib.ids import cell_of
+from portal.lib.periods import Month
+from portal.usage import flow, intake
+from tests import factories
+from tests.cast import Cast
+from tests.factories import NOON
+from tests.usage.test_intake import TOKEN, book, event, fields, record
+
+
+@pytest.fixture
+def firm(cast: Cast, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Cast:
+    """A cap of ₩10, open cells, streams that are measured."""
+    monkeypatch.setattr(reconcile_usage, "PAUSE_SECONDS", 0.0)
+    budgets.admission.cache_clear()
+    budget = factories.budget(cast.firm, limit_won=10)
+    admission = Admission(valkey)
+    budgets.publish(budget, cast.firm)
+    admission.open_cells(1)
+    intake.take_cells(owner="me", token=TOKEN, now=NOON)
+    flow.measure(valkey, {cell_of(cast.firm.code): "0-0"}, token=TOKEN, now=NOON)
+    return cast
+
+
+def spend(cast: Cast, valkey: redis.Redis, micro: int) -> None:
+    """As the counters stand after a settlement."""
+    name = keys.budget(cast.firm.code, cast.firm.public_id)
+    valkey.hincrby(name, f"s:{Month.of(NOON)}", micro)
+
+
+def settle(cast: Cast, valkey: redis.Redis, number: int) -> Any:
+    one = fields(event(cast, number))
+    spend(cast, valkey, 60)
+    return valkey.xadd(keys.events(cell_of(cast.firm.code)), one, id=f"{number}-0")
+
+
+def run(*words: str) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        with time_machine.travel(NOON, tick=False):
+            call_command("reconcile_usage", *words, stdout=out)
+    except CommandError as error:
+        return error.returncode, out.getvalue() + str(error)
+    return 0, out.getvalue()
+
+
+def test_says_nothing_where_all_agree(firm: Cast, valkey: redis.Redis) -> None:
+    settle(firm, valkey, 1)
+    book(cell_of(firm.firm.code), record(cell_of(firm.firm.code), 1, event(firm, 1)))
+    flow.trim(valkey, {cell_of(firm.firm.code): "1-0"})
+
+    code, said = run()
+
+    assert (code, said.strip()) == (0, "3 compared, 0 shown, 0 unexplained.")
+
+
+def test_explains_what_is_on_its_way(firm: Cast, valkey: redis.Redis) -> None:
+    settle(firm, valkey, 1)
+
+    code, said = run()
+
+    assert code == 0
+    assert "60 waiting" in said and "1 waiting" in said
+
+
+def test_names_a_counter_that_nothing_explains(firm: Cast, valkey: redis.Redis) -> None:
+    spend(firm, valkey, 1234)
+
+    code, said = run()
+
+    assert code == 1
+    (row,) = [line for line in said.splitlines() if firm.firm.public_id in line]
+    assert row.split()[-2:] == ["1,234", "1,234"]
+
+
+def test_names_events_that_were_removed_unread(firm: Cast, valkey: redis.Redis) -> None:
+    settle(firm, valkey, 1)
+    valkey.xtrim(keys.events(cell_of(firm.firm.code)), maxlen=0, approximate=False)
+
+    code, said = run()
+
+    assert code == 1 and f"c{cell_of(firm.firm.code)}" in said
+
+
+def test_compares_what_engines_counted(firm: Cast, valkey: redis.Redis) -> None:
+    factories.catalogue()
+    site = factories.site()
+    EngineDay.objects.create(
+        site=site, placement="plc_x", day=NOON.date(), tokens_in=100, tokens_out=90_000
+    )
+
+    code, said = run()
+
+    assert code == 1 and "tokens out  daegu-1 plc_x 2026-11-16" in said
+
+
+def test_repairs_through_the_publisher(firm: Cast, valkey: redis.Redis) -> None:
+    """The cells are closed, whoever rebuilds opens them, and then all agree."""
+    spend(firm, valkey, 1234)
+    admission = Admission(valkey)
+
+    def publisher() -> None:
+        while all(admission.epochs()):
+            pass
+        restored = admission.restore(
+            firm.firm.code,
+            subject=firm.firm.public_id,
+            month=str(Month.of(NOON)),
+            spent_micro=0,
+            committed_micro=None,
+        )
+        assert restored
+        admission.open_cells(2)
+
+    thread = threading.Thread(target=publisher, daemon=True)
+    thread.start()
+    code, said = run("--repair")
+    thread.join(10)
+
+    assert code == 0 and "0 unexplained" in said
+
+
+def test_says_that_nobody_opens_the_cells(
+    firm: Cast, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile_usage, "REOPEN_SECONDS", 0.0)
+
+    code, said = run("--repair")
+
+    assert code == 3 and "does the publisher run" in said

@@ -1,0 +1,121 @@
+"""A Valkey that lost what it had: this gateway tells its holds and settlements again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from portal.admission import fencing, keys
+from portal.lib.ids import CELLS
+from tests.gateway.test_stories import Reader, own_valkey, world
+from tests.gateway.world import CELL, SUBJECTS, World, wait_until
+
+__all__ = ["own_valkey", "world"]  # fixtures
+
+ROUND = 1000
+
+
+def lose_all(world: World) -> None:
+    """As the publisher does after a loss, up to the question."""
+    world.client.flushall()
+    world.admission.load_functions()
+    world.admission.close_cells(ROUND)
+    world.publish()
+    for subject in SUBJECTS:
+        world.limit(subject, 1_000_000_000)
+    world.client.set(keys.PASSED, fencing.encode_passed([0] * CELLS))
+    world.client.set(keys.FENCE_ROUND, ROUND)
+
+
+def answered(world: World) -> bool:
+    return bool(world.client.hvals(keys.FENCE_ANSWERS))
+
+
+@pytest.mark.story
+def test_tells_what_it_holds_and_has_settled(start: Any, world: World) -> None:
+    gateway = start("one")
+    assert gateway.chat("smollm2")[0] == 200
+    [first] = world.settled(1)
+    reader = Reader(gateway, "slow")
+    assert reader.begun.wait(10)
+    held = world.held()
+
+    lose_all(world)
+    wait_until(lambda: answered(world))
+
+    assert world.held() == held > 0
+    assert [one.request_id for one in world.events()] == [first.request_id]
+    reader.join(10)
+    assert reader.whole
+    found = world.settled(2)
+    assert world.standing().spent == found[1].cost_micro  # the first's is in the ledger's sum
+    assert world.client.xinfo_stream(keys.events(CELL))["length"] == 2
+
+
+@pytest.mark.story
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_nobody_acknowledged_keeps_its_hold(
+    start: Any, world: World, own_valkey: Any, restarted: bool
+) -> None:
+    """Its settlement was on its way when everything was lost: its room is not given away."""
+    gateway = start("one")
+    reader = Reader(gateway, "slow")
+    assert reader.begun.wait(10)
+    held = world.held()
+    own_valkey.kill()
+    reader.join(10)
+    assert reader.whole
+    if restarted:
+        gateway.kill()
+    own_valkey.start()
+    if restarted:
+        gateway.start(ready=False)
+
+    lose_all(world)
+    wait_until(lambda: answered(world), 15)
+
+    [event] = world.settled(1, 15)
+    assert event.hold_micro == held
+    assert world.standing().spent == event.cost_micro
+    stream: Any = world.client.xrange(keys.events(CELL))
+    assert stream[0][1][b"late"] == b"0"
+
+
+@pytest.mark.story
+def test_admits_nobody_while_its_journal_is_full(start: Any, world: World) -> None:
+    gateway = start("one", DURE_GATEWAY_JOURNAL_BYTES="3000")
+
+    statuses = [gateway.chat("smollm2")[0]]
+    while statuses[-1] == 200 and len(statuses) < 200:
+        statuses.append(gateway.chat("smollm2")[0])
+
+    assert statuses[0] == 200
+    assert statuses[-1] == 503
+    assert "journal is full" in gateway.get("/ready")[1]["because"]
+    _, _, page = gateway.send("GET", "/metrics", None, {})
+    assert b"\ndure_journal_full 1" in page
+    world.settled(statuses.count(200))
+
+
+@pytest.mark.story
+def test_tells_what_it_could_not_tell_while_it_was_down(start: Any, world: World) -> None:
+    """Acknowledged, then lost with Valkey while this gateway was dead: late, but not lost."""
+    gateway = start("one")
+    assert gateway.chat("smollm2")[0] == 200
+    [event] = world.settled(1)
+    gateway.kill()
+    lose_all(world)
+    world.client.delete(keys.FENCE_ROUND)  # the round went by
+    world.admission.open_cells(ROUND)
+    missed = fencing.Round(ROUND, [0] * CELLS)
+    world.client.set(keys.FENCE_ROUNDS, fencing.encode_rounds([missed]))
+    assert world.events() == []
+
+    gateway.start(ready=False)
+
+    assert world.settled(1, 10) == [event]
+    gateway.kill()
+    gateway.start(ready=False)  # told once: the journal knows the round now
+    wait_until(lambda: gateway.get("/health")[0] == 200)
+    assert len(world.events()) == 1
