@@ -29,6 +29,12 @@ class Answer:
     head: bool = False  # the request was HEAD
 
     @property
+    def is_busy(self) -> bool:
+        """Not admitted because everything is slow: the loop is late, or the counters are."""
+        codes = (b'"overloaded"', b'"admission_unavailable"')
+        return self.status in (429, 503) and any(code in self.content for code in codes)
+
+    @property
     def request_id(self) -> str:
         """Of an answer that a site gave and that is charged; else empty."""
         charged = self.status == 200 and "x-dure-site" in self.headers
