@@ -45,6 +45,8 @@ overspend: ## 500 clients on four gateways against ten small budgets
 	@$(SETUP) dev && $(PY) -m bench.overspend
 clients: ## official clients against a gateway: calls and results as a table
 	@$(SETUP) dev && $(PY) -m bench.clients
+bench-intake: ## events per second into the ledger, exactly once
+	@$(SETUP) dev && $(PY) -m bench.intake
 bench-audit: ## seal and verify a million audit events
 	@$(SETUP) dev && $(PY) -m bench.audit
 bench-tenants: ## every page with 1,000 organizations behind it, verifying their logs, what the wall costs

@@ -56,7 +56,8 @@ INTAKE = User(
 PORTAL = User(  # web, worker and beat
     "portal",
     f"{_HOLDS} {_FENCE} ~{{c*}}:grant:* ~{{c*}}:order:* ~{{c*}}:reserved ~{{c*}}:late:* "
-    "%R~{c*}:seen %R~{c*}:idem:* %R~routes:index %R~routes:parts ~routes:ended %R~demand",
+    "%R~{c*}:seen %R~{c*}:idem:* %R~{c*}:events %R~routes:index %R~routes:parts ~routes:ended "
+    "%R~demand",
     f"{_HELLO} {_RECORDS} {_LEASES} hgetall hexists incr incrby decrby pexpire expireat sadd "
     "xlen xinfo|stream",
 )
@@ -68,3 +69,13 @@ def lines(passwords: dict[str, str]) -> list[str]:
     """The users' lines, by name → password. The nameless user of old is off."""
     users = (OPERATOR, *PROGRAMS)
     return ["user default reset off", *(one.line(passwords[one.name]) for one in users)]
+
+
+def main() -> None:
+    """What to say to a server of one's own, without passwords."""
+    for one in PROGRAMS:
+        print("ACL SETUSER " + one.line("PASSWORD").removeprefix("user "))
+
+
+if __name__ == "__main__":
+    main()

@@ -187,6 +187,7 @@ class Connection:
         except AdmissionUnavailable as error:
             if not library.is_forbidden(str(error)):
                 raise
+            await asyncio.sleep(1.0)  # the publisher is about to; whoever asks again need not hurry
             raise AdmissionUnavailable("The publisher has not loaded the functions yet.") from None
         return await self.ask(library.ask_digest(), 2.0)
 

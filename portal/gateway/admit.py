@@ -139,7 +139,7 @@ async def admit(
             raise errors.no_eligible_site("no replica of this model is running yet.")
         if asked.optional:
             fields.check_engines(asked.optional, routes.targets, grant.sites)
-        gateway.waiting.check(model.endpoint, grant.organization)
+        gateway.waiting.check(model.endpoint, grant.organization, grant.sites)
         wish = _Wish(
             key=key,
             cell=cell,

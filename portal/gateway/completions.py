@@ -59,6 +59,9 @@ class AskedCompletion(bodies.Asked):
     body: CompletionRequest
     prompt: str
 
+    def beginning(self) -> str:
+        return self.prompt[:1024]
+
     def encoded(self, engine_model: str, max_tokens: int) -> bytes:
         """What a site gets. Usage is always asked of it, so that it need not be guessed."""
         body = msgspec.structs.replace(

@@ -36,7 +36,7 @@ class Traffic:
     def __init__(self, gateway: str) -> None:
         self.gateway = gateway
         self._endpoints: dict[str, _Known] = {}
-        self._active: dict[str, TargetLoad] = {}  # by target id: of this second, or in flight
+        self._active: dict[str, TargetLoad] = {}  # by target id: what there is to tell
         self._looked_at = 0.0
 
     def candidates(
@@ -72,11 +72,11 @@ class Traffic:
     def take(self, now_ms: int, waiting: Mapping[str, int], now: float) -> Demand:
         """The second that ends now; counting begins anew."""
         active, self._active = self._active, {}
-        targets = tuple(_told(name, active[name]) for name in sorted(active))
+        targets = tuple(_told(name, active[name], now) for name in sorted(active))
         for name, load in active.items():
             load.started = load.failed = 0
             load.first_byte_ms = []
-            if load.in_flight:
+            if load.in_flight or load.lately(now)[1] >= 0.5:
                 self._active[name] = load
         if now - self._looked_at > LOOK_SECONDS:
             self._forget(now)
@@ -106,11 +106,14 @@ def _candidates(
     return tuple(found)
 
 
-def _told(name: str, load: TargetLoad) -> TargetDemand:
+def _told(name: str, load: TargetLoad, now: float) -> TargetDemand:
+    good, bad = load.lately(now)
     return TargetDemand(
         target=name,
         in_flight=load.in_flight,
         started=load.started,
         failed=load.failed,
         first_byte_ms=tuple(load.first_byte_ms),
+        lately=round(good + bad),
+        failed_lately=round(bad),
     )

@@ -56,6 +56,10 @@ class FairQueue[T]:
             return True
         return self.length >= self.most and max(self._waiting.values(), default=0) <= own + 1
 
+    def waits(self, organization: str, places: Hashable) -> bool:
+        """Whether somebody of it waits for these places."""
+        return (organization, places) in self._lanes
+
     def put(self, organization: str, places: Hashable, item: T) -> T | None:
         """Wait for one of ``places``. ``Full``, or the item whose place this one took."""
         if self.is_full_for(organization):

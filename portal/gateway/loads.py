@@ -74,11 +74,13 @@ class TargetLoad:
         self.awaiting += 1
         self.started += 1
 
-    def end(self, *, heard: bool) -> None:
-        """A request is over; ``heard`` if it was told as ``first_byte`` or ``whole``."""
+    def hear(self) -> None:
+        """A request is awaited no longer: its answer began, or it is over."""
+        self.awaiting -= 1
+
+    def end(self) -> None:
+        """A request is over."""
         self.in_flight -= 1
-        if not heard:
-            self.awaiting -= 1
 
     def first_byte(self, milliseconds: float, now: float) -> None:
         """It begins to answer. What is slower than thought is believed at once, what is quicker
@@ -91,17 +93,16 @@ class TargetLoad:
         else:
             old = exp((self._measured_at - now) / SMOOTHING_SECONDS)
             self._latency_ms = known * old + milliseconds * (1 - old)
-        self._hear(milliseconds, now)
+        self._answered(milliseconds, now)
 
     def whole(self, milliseconds: float, now: float) -> None:
         """A whole answer is here, which took as long as its length: averaged without peaks."""
         known = self.latency_ms(now)
         step = min(milliseconds, known * STEEPEST) - known
         self._latency_ms = known + step * WHOLE_SHARE if known else milliseconds
-        self._hear(milliseconds, now)
+        self._answered(milliseconds, now)
 
-    def _hear(self, milliseconds: float, now: float) -> None:
-        self.awaiting -= 1
+    def _answered(self, milliseconds: float, now: float) -> None:
         self.heard_at = self._measured_at = now
         self._count(1.0, 0.0, now)
         if self.aside_until and not self._ejections:
@@ -112,9 +113,9 @@ class TargetLoad:
     def fail(self, now: float) -> None:
         """It did not answer as it should: chosen last for a while, and longer if it is usual."""
         self.failed += 1
+        self._count(0.0, 1.0, now)
         if self.since > now:
             return  # ejected: this was under way before
-        self._count(0.0, 1.0, now)
         self.aside_until = max(self.aside_until, now + COOLING_SECONDS)
         sample = self._good + self._bad
         if sample > MIN_SAMPLE - 0.5 and self._bad >= EJECT_SHARE * sample:
@@ -124,7 +125,6 @@ class TargetLoad:
         seconds = min(EJECT_SECONDS * 2**self._ejections, MOST_EJECT_SECONDS)
         self._ejections = min(self._ejections + 1, 6)
         self.aside_until = self.since = now + seconds  # and comes back slowly
-        self._good = self._bad = 0.0  # by what it does then
 
     def busy(self, seconds: float, now: float) -> None:
         """It has no room: no failure. With a Retry-After it is not asked again before."""

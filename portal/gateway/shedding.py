@@ -12,8 +12,9 @@ import asyncio
 TICK_SECONDS = 0.05
 LOOK_BACK = 4  # ticks; streams in step are late now and then, an overloaded loop always
 LATE_SECONDS = 0.05  # what may wait so long, waits for a reason
+FEW_OPEN = 32  # admitted whatever the clock says: so few are not why the loop is late
 TOO_LATE_SECONDS = 0.2  # once is enough
-LEAST_SHARE = 0.02  # always admitted, so that it is noticed when things are better
+LEAST_SHARE = 0.02
 LEAST_STEP, MOST_STEP = 0.9, 0.3  # times which the share is lowered at a tick
 BACK_STEP = 0.04  # added at each tick in time
 
@@ -34,7 +35,7 @@ class Shedding:
         if open_now >= self._most_open:
             self.refused += 1
             return False
-        if self.share >= 1.0:
+        if self.share >= 1.0 or open_now < FEW_OPEN:
             return True
         self._credit += self.share
         if self._credit < 1.0:

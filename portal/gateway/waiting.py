@@ -26,7 +26,16 @@ Choose = Callable[[float], Candidate | None]  # of the loop's clock; fails as ``
 class Seat:
     """One request at one target. Free it, whatever happens; twice does no harm."""
 
-    __slots__ = ("_bounded", "_room", "candidate", "endpoint", "heard", "organization", "since")
+    __slots__ = (
+        "_awaited",
+        "_bounded",
+        "_measured",
+        "_room",
+        "candidate",
+        "endpoint",
+        "organization",
+        "since",
+    )
 
     def __init__(
         self, room: Waiting, endpoint: str, organization: str, candidate: Candidate, now: float
@@ -35,7 +44,8 @@ class Seat:
         self.endpoint = endpoint
         self.organization = organization
         self.since = now
-        self.heard = False  # whether it has begun to answer
+        self._awaited = True  # it has not begun to answer
+        self._measured = False
         self._bounded = candidate.slots > 0
         self._room: Waiting | None = room
 
@@ -44,17 +54,24 @@ class Seat:
         room, self._room = self._room, None
         if room is None:
             return
-        self.candidate.load.end(heard=self.heard)
+        self._hear()
+        self.candidate.load.end()
         if self._bounded:
             room.ended(self.endpoint, self.organization)
 
     def first_byte(self, now: float, *, whole: bool) -> None:
-        """It begins to answer, or is heard with a whole answer."""
-        if self.heard:
+        """It began to answer, or answered as a ``whole``; perhaps it is over already."""
+        if self._measured:
             return
-        self.heard = True
+        self._measured = True
+        self._hear()
         tell = self.candidate.load.whole if whole else self.candidate.load.first_byte
         tell((now - self.since) * 1000, now)
+
+    def _hear(self) -> None:
+        if self._awaited:
+            self._awaited = False
+            self.candidate.load.hear()
 
 
 @dataclass(slots=True, eq=False)
@@ -95,10 +112,13 @@ class Waiting:
         """How many wait for each endpoint; the portal wakes and scales by it."""
         return {name: queue.length for name, queue in self._crowded.items()}
 
-    def check(self, endpoint: str, organization: str) -> None:
-        """Before anything is held: ``Problem`` if there would be no place to wait either."""
+    def check(self, endpoint: str, organization: str, sites: Hashable) -> None:
+        """Before anything is held: ``Problem`` if others of it wait for the same seats, and there
+        is no place to wait either."""
         queue = self._crowded.get(endpoint)
-        if queue is not None and queue.is_full_for(organization):
+        if queue is None or not queue.waits(organization, sites):
+            return
+        if queue.is_full_for(organization):
             raise _no_room(queue)
 
     def sit(self, endpoint: str, organization: str, candidate: Candidate, now: float) -> Seat:

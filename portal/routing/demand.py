@@ -4,13 +4,16 @@ import msgspec
 
 
 class TargetDemand(msgspec.Struct, frozen=True):
-    """One target as one gateway saw it during the last second."""
+    """One target as one gateway saw it during the last second, and lately: in the last ten
+    seconds or so, older ones counting less."""
 
     target: str
     in_flight: int
     started: int
     failed: int
     first_byte_ms: tuple[int, ...] = ()
+    lately: int = 0  # ended well or badly
+    failed_lately: int = 0
 
 
 class EndpointDemand(msgspec.Struct, frozen=True):

@@ -1,6 +1,8 @@
 """Whether a target may get requests. Pure: what a site and its gateways saw → state.
 
-Tightening goes out at once; widening needs the site's own word that the replica is ready.
+Tightening goes out at once; widening needs the site's own word that the replica is ready. Gateways
+judge by the same sample, seconds earlier and each for itself: half of failures in it, and a target
+is left out for a while (``portal.gateway.loads``). "No room" is no failure to either.
 """
 
 from __future__ import annotations
@@ -24,9 +26,13 @@ class Seen:
 
 
 def seen(demands: Iterable[TargetDemand]) -> Seen:
-    """All gateways' samples of one target together."""
-    samples = list(demands)
-    return Seen(sum(one.started for one in samples), sum(one.failed for one in samples))
+    """All gateways' samples of one target together: of the last ten seconds or so, so that a
+    target which is avoided does not look well a second later; of one second where that is all."""
+    started = failed = 0
+    for one in demands:
+        started += one.lately or one.started
+        failed += one.failed_lately if one.lately else one.failed
+    return Seen(started, failed)
 
 
 def state_of(*, site_state: str, replica_state: str, sample: Seen) -> TargetState:

@@ -67,6 +67,7 @@ def test_makes_the_prompt_again(prompt: str | list[str]) -> None:
     }
     assert asked.prompt_bytes == 9
     assert asked.optional == ()
+    assert asked.beginning() == "서울은"
 
 
 def test_answers_whole_and_charges_once(gateway: GatewayProcess, world: World) -> None:
@@ -169,7 +170,10 @@ def test_a_site_that_the_key_may_not_use_decides_nothing(
     world.publish()
     wait_until(lambda: gateway.get("/ready")[1].get("table") == world.number)
 
-    status, _, _ = gateway.post("/v1/completions", {"model": "both", "prompt": "x", "top_k": 5})
+    body = {"model": "both", "prompt": "x", "top_k": 5, "echo": True}
+
+    status, _, _ = gateway.post("/v1/completions", body)
 
     assert status == 200
     assert upstream.engine.heard[0].body["top_k"] == 5
+    assert upstream.engine.heard[0].body["echo"] is True

@@ -53,7 +53,8 @@ def tell(load: TargetLoad, name: str, facts: dict[str, Any]) -> None:
     if name in facts.get("latency", {}):
         load.begin(NOW)
         load.first_byte(facts["latency"][name], NOW)
-        load.end(heard=True)
+        load.hear()
+        load.end()
     if name in facts.get("cooling", ()):
         load.fail(NOW)
     if name in facts.get("busy", {}):
@@ -277,7 +278,8 @@ def _happen(load: TargetLoad, fact: str) -> None:
         case "answer":
             load.begin(NOW)
             load.first_byte(50, NOW)
-            load.end(heard=True)
+            load.hear()
+            load.end()
 
 
 def test_two_choices_keep_loads_level() -> None:

@@ -14,7 +14,8 @@ def load(since: float = 0.0) -> TargetLoad:
 def answer(one: TargetLoad, milliseconds: float, now: float) -> None:
     one.begin(now)
     one.first_byte(milliseconds, now)
-    one.end(heard=True)
+    one.hear()
+    one.end()
 
 
 def test_knows_no_latency_of_whoever_was_never_heard() -> None:
@@ -57,7 +58,6 @@ def test_whole_answers_count_a_tenth() -> None:
 
     one.begin(1)
     one.whole(200, 1)
-    one.end(heard=True)
 
     assert one.latency_ms(1) == 110
 
@@ -77,12 +77,11 @@ def test_counts_what_is_in_flight_and_what_is_awaited() -> None:
 
     one.begin(1)
     one.begin(1)
-    one.first_byte(10, 1)
+    one.hear()
     assert (one.in_flight, one.awaiting) == (2, 1)
 
-    one.end(heard=True)
-    one.end(heard=False)
-    assert (one.in_flight, one.awaiting) == (0, 0)
+    one.end()
+    assert (one.in_flight, one.awaiting) == (1, 1)
 
 
 def test_a_failure_cools_until_something_succeeds() -> None:
@@ -187,6 +186,7 @@ def test_is_silent_when_nobody_is_answered() -> None:
     one.begin(16)
     assert one.aside_for(16) > 0  # asking again is no answer
     one.first_byte(10, 17)
+    one.hear()
 
     assert one.aside_for(21) == 0
 

@@ -37,3 +37,10 @@ def test_adds_up_what_all_gateways_saw() -> None:
 
     assert health.seen(samples) == Seen(7, 1)
     assert health.seen([]) == Seen(0, 0)
+
+
+def test_looks_back_further_than_a_second() -> None:
+    avoided = TargetDemand("plc", 0, 0, 0, lately=20, failed_lately=7)
+    recovering = TargetDemand("plc", 1, 3, 1, lately=40, failed_lately=1)
+
+    assert health.seen([avoided, recovering]) == Seen(60, 8)

@@ -311,6 +311,37 @@ def test_reads_ahead_and_books_each_once(
     assert calls[:3] == [2, 2, 2]
 
 
+def test_goes_on_after_trouble_without_skipping_what_failed(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read ahead of a batch that failed begins behind it, so it must be thrown away."""
+    for number in range(9):
+        valkey.xadd(stream, fields(event(cast, number)))
+    monkeypatch.setattr("portal.usage.reader.MOST", 2)
+    monkeypatch.setattr("portal.usage.reader.LEAST", 2)
+    # It would close the connection that holds this test's transaction.
+    monkeypatch.setattr("portal.usage.reader.close_old_connections", lambda: None)
+    book_it, sizes = intake.book, []
+    reader = Reader(valkey_url)
+
+    def sometimes(*args: Any, **how: Any) -> intake.Booked:
+        sizes.append(args[0].size)
+        if sum(sizes) >= 9 or len(sizes) > 20:
+            reader.stop()
+        if len(sizes) == 2:
+            raise redis.ConnectionError("away for a moment")
+        return book_it(*args, **how)
+
+    monkeypatch.setattr(intake, "book", sometimes)
+    reader.run()
+    intake.give_back_cells(reader.token)
+    monkeypatch.setattr(intake, "book", book_it)
+    run(valkey_url)
+
+    assert len(ledger(cast)) == 9
+    assert valkey.xlen(stream) == 0
+
+
 def test_charges_late_events_once_and_as_far_as_there_is_room(
     cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
 ) -> None:
