@@ -155,8 +155,9 @@ async def admit(
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
-            address = request.address(gateway.config.proxies)
-            gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
+            if (cell, grant.key) not in gateway.seen:  # once a second is told
+                address = request.address(gateway.config.proxies)
+                gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
             return call
     raise errors.admission_unavailable("the key is being changed.")
 
