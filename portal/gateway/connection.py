@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HEADER_BYTES = 32768
 HEADER_COUNT = 100
 URL_BYTES = 8192
-CHUNK_OVERHEAD = 131072  # chunk sizes and extensions, beside eight times the body
+CHUNK_OVERHEAD = 49152  # chunk sizes and extensions, beside eight times the body
 SLICE_BYTES = 16384  # fed to the parser at once, so that what it keeps to itself is bounded
 READ_ON_BYTES = 65536  # of a refused request's body, so that its connection can be kept
 LINGER_BYTES = 16 << 20
@@ -40,7 +40,8 @@ _URL = Problem(414, "url_too_long", f"The address is longer than {URL_BYTES} byt
 _MALFORMED = Problem(400, "malformed_request", "This is not a well-formed HTTP request.")
 _FRAMING = Problem(400, "malformed_request", "Where the request ends is not beyond doubt.")
 _HOST = Problem(400, "malformed_request", "Send exactly one Host header.")
-_TARGET = Problem(400, "malformed_request", "Send the path alone: no whole address, no CONNECT.")
+_TARGET = Problem(400, "malformed_request", "Send the path alone: no whole address, no fragment.")
+_VERSION = Problem(400, "malformed_request", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
 _EXPECT = Problem(417, "expectation_failed", "Only 'Expect: 100-continue' is understood.")
 _UPGRADE = Problem(
     400,
@@ -232,7 +233,10 @@ class Connection(asyncio.Protocol):
         request = self._reading
         assert request is not None
         request.method = self._parser.get_method().decode("ascii")
-        request.old = self._parser.get_http_version() == "1.0"
+        version = self._parser.get_http_version()
+        request.old = version == "1.0"
+        if version not in ("1.0", "1.1"):
+            self._stop(_VERSION)
         length = self._check_framing(request)
         path, _, request.query = self._url.partition(b"?")
         request.path = path.decode("ascii", "replace")
@@ -305,7 +309,7 @@ class Connection(asyncio.Protocol):
             self._stop(_FRAMING)
         if b"host" in repeated or (b"host" not in headers and not request.old):
             self._stop(_HOST)
-        if not self._url.startswith(b"/"):
+        if not self._url.startswith(b"/") or b"#" in self._url:
             self._stop(_TARGET)
         if self._parser.should_upgrade() and (request.method != "GET" or length or encoding):
             self._stop(_UPGRADE)  # the parser would not read its body
