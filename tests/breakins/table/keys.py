@@ -96,12 +96,14 @@ ROWS = [
     ),
     attempt(
         "say by X-Forwarded-For that one calls from inside",
-        "portal.gateway.asgi:client_address",
+        "portal.gateway.request:Request.address",
         AT_GATEWAY + "test_believes_no_address_that_the_client_writes",
         Cut(
-            "portal/gateway/asgi.py",
-            "    if not proxies:\n",
-            '    if not proxies and not headers(scope, b"x-forwarded-for"):\n',
+            "portal/gateway/request.py",
+            "        if not proxies:\n            return self.peer\n",
+            '        if not proxies and b"x-forwarded-for" not in self.headers:\n'
+            "            return self.peer\n"
+            "        proxies = max(proxies, 1)\n",
         ),
     ),
     attempt(
