@@ -192,7 +192,21 @@ class Cell:
         return [fields for _, fields in self.client.xrange(keys.orphans(CELL))]
 
     def busy(self) -> int:
-        return int(self.client.hget(f"{TAG}:busy", "key_one") or 0)
+        return int(self.client.hget(keys.limits(CELL), "busy:key_one") or 0)
+
+    def window(self) -> tuple[int, int, int]:
+        """(minute, its requests, its tokens) of the key."""
+        raw = self.client.hget(keys.limits(CELL), "key_one") or b"0 0 0"
+        minute, requests, tokens = map(int, raw.split())
+        return minute, requests, tokens
+
+    def set_window(self, minute: int, *, requests: int = 0, tokens: int = 0) -> None:
+        """As if the key had been used in this minute."""
+        self.client.hset(keys.limits(CELL), "key_one", f"{minute} {requests} {tokens}")
+
+    def minute(self) -> int:
+        """The server's clock minute."""
+        return int(self.client.time()[0]) // 60
 
     def leases(self) -> set[str]:
         return {raw.decode() for raw in self.client.zrange(f"{TAG}:leases", 0, -1)}

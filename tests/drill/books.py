@@ -76,10 +76,11 @@ def holds(client: redis.Redis) -> int:
     """Holds that are open in any cell, and requests that count as running."""
     try:
         leases: Any = [client.zcard(f"{keys.tag(cell)}:leases") for cell in range(CELLS)]
-        busy: Any = [client.hvals(f"{keys.tag(cell)}:busy") for cell in range(CELLS)]
+        limits: Any = [client.hgetall(keys.limits(cell)) for cell in range(CELLS)]
     except redis.RedisError:
         return -1
-    return max(sum(leases), sum(int(one) for row in busy for one in row))
+    busy = [int(row[one]) for row in limits for one in row if one.startswith(b"busy:")]
+    return max(sum(leases), sum(busy))
 
 
 def compare(
