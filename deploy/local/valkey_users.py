@@ -16,7 +16,7 @@ _LEASES = "zadd zrem zrange"
 # Each cell's keys begin with its tag, which is given to every function as its key.
 # Rules are tried in their order on every access, and longer names take longer to be found other:
 # what requests touch stands first, the longest names before the others.
-_HOLDS = "~{c*}:request:* ~{c*}:used:* ~{c*}:limits ~{c*}:leases"
+_HOLDS = "~{c*}:request:* ~{c*}:used:* %R~{c*}:limits ~{c*}:leases ~{c*}:months"
 _FENCE = "%R~{c*}:opened %R~{c*}:run %R~{c*}:closed"
 
 
@@ -37,7 +37,7 @@ class User:
 GATEWAY = User(
     "gateway",
     f"%R~{{c*}}:grant:* {_HOLDS} %W~{{c*}}:events {_FENCE} ~{{c*}} "
-    "~{c*}:months %W~{c*}:orphans ~{c*}:idem:* ~{c*}:answer:* ~{c*}:seen "
+    "%W~{c*}:orphans ~{c*}:idem:* ~{c*}:answer:* ~{c*}:seen "
     "%R~routes:index %R~routes:parts ~demand "
     "%R~fence:round %R~fence:rounds %R~fence:passed ~fence:answers",
     f"{_HELLO} {_RECORDS} {_LEASES} xadd",
@@ -59,7 +59,7 @@ INTAKE = User(
 )
 PORTAL = User(  # web, worker and beat
     "portal",
-    f"~{{c*}} {_HOLDS} ~{{c*}}:months {_FENCE} ~{{c*}}:grant:* "
+    f"~{{c*}} {_HOLDS} %W~{{c*}}:limits {_FENCE} ~{{c*}}:grant:* "
     "~{c*}:order:* ~{c*}:reserved ~{c*}:late:* "
     "%R~{c*}:seen %R~{c*}:idem:* %R~{c*}:events %R~routes:index %R~routes:parts ~routes:ended "
     "%R~demand",

@@ -76,12 +76,16 @@ local function month_of(ms)
   return string.format('%04d-%02d', year, month)
 end
 
--- The month does not change from call to call: kept until the day turns.
-local day_known, month_known = -1, ''
+-- The month does not change from call to call: kept until the day turns. On a month's first day
+-- the one before it is told as well.
+local day_known, month_known, month_before = -1, '', nil
 local function this_month(ms)
   local day = math.floor((ms + KST_MS) / 86400000)
-  if day ~= day_known then day_known, month_known = day, month_of(ms) end
-  return month_known
+  if day ~= day_known then
+    day_known, month_known, month_before = day, month_of(ms), month_of(ms - 86400000)
+    if month_before == month_known then month_before = nil end
+  end
+  return month_known, month_before
 end
 
 local function until_next_month(ms)
@@ -119,17 +123,21 @@ local function remembered(work_out)
   end
 end
 
+-- The names that requests use, by the cell's tag.
+local names_of = remembered(function(tag)
+  return { limits = tag .. ':limits', leases = tag .. ':leases', opened = tag .. ':opened',
+    events = tag .. ':events', used = tag .. ':used:', request = tag .. ':request:', grant = tag .. ':grant:' }
+end)
+
 local limit_of = remembered(function(text)
   local limit, hard, number = string.match(text, '^(%d+) ([01]) (%d+)$')
   if not limit then error({ err = 'ERR not a limit: ' .. text }) end
   return { limit = int(limit), hard = hard == '1', number = int(number) }
 end)
 
--- What the limits look at, in one hash of the cell: 'limit:<subject>', a budget; '<key>', its last
--- clock minute's requests and tokens; 'busy:<key>', how many of its requests run.
-local function limits_key(tag) return tag .. ':limits' end
+-- Budgets, in one hash of the cell: 'limit:<subject>'.
+local function limits_key(tag) return names_of(tag).limits end
 local function limit_field(subject) return 'limit:' .. subject end
-local function busy_field(key) return 'busy:' .. key end
 
 local function limit_fields(subjects)
   local fields = {}
@@ -137,10 +145,13 @@ local function limit_fields(subjects)
   return fields
 end
 
--- A month's counters, in one hash of the cell by subject: spent, committed and held as three
--- doubles, exact up to 2^53. As text they would take a third of a call's time.
-local COUNTERS = '>ddd'
-local function used_key(tag, month) return tag .. ':used:' .. month end
+-- What is used in a month, in one hash of the cell. By subject: spent, committed and held. By
+-- 'use:<key>': the clock minute of its last request, the requests and tokens of that minute, and
+-- how many requests run that were admitted in this month. All are doubles, exact up to 2^53: as
+-- text they would take a third of a call's time.
+local COUNTERS, USE = '>ddd', '>dddd'
+local function used_key(tag, month) return names_of(tag).used .. month end
+local function use_field(key) return 'use:' .. key end
 
 local function used_of(text)
   if not text then return 0, 0, 0 end
@@ -150,6 +161,20 @@ end
 
 local function counters(spent, committed, held) return struct.pack(COUNTERS, spent, committed, held) end
 
+local function use_of(text)
+  if not text then return 0, 0, 0, 0 end
+  local minute, requests, tokens, running = struct.unpack(USE, text)
+  return minute, requests, tokens, running
+end
+
+-- Requests that run and were admitted in the month before: on a month's first day they take a
+-- place, too.
+local function running_since(tag, month, field)
+  if not month then return 0 end
+  local _, _, _, running = use_of(server.call('HGET', used_key(tag, month), field))
+  return running
+end
+
 -- A month's counters go 100 days past it, as its orders do.
 local function seconds_to_keep(month)
   local _, year, number = month_from(month)
@@ -157,7 +182,7 @@ local function seconds_to_keep(month)
   return math.max(keep_until - math.floor(now_ms() / 1000), KEEP_EXPIRED_S)
 end
 
--- `row`: subject, counters, … of one month
+-- `row`: field, counters, … of one month
 local function write_used(tag, month, row)
   if server.call('HSET', used_key(tag, month), unpack(row)) > 0 then
     server.call('HSET', tag .. ':months', month, '1')
@@ -176,76 +201,51 @@ local function add(tag, subjects, month, spent, committed, held)
   write_used(tag, month, row)
 end
 
--- How subjects stand in a month, in their order, by their limits as they were read from the index
--- after `skip`; false where nobody published one.
-local function standings_with(tag, subjects, month, limits, skip)
-  local found = {}
-  if #subjects == 0 then return found end
-  local used = server.call('HMGET', used_key(tag, month), unpack(subjects))
-  for i = 1, #subjects do
-    local text = limits[i + skip]
-    if text then
-      local of, spent, committed, held = limit_of(text), used_of(used[i])
-      found[i] = { limit = of.limit, hard = of.hard, spent = spent, committed = committed, held = held }
-    else
-      found[i] = false
-    end
-  end
-  return found
-end
-
 local function limits_of(tag, subjects)
   if #subjects == 0 then return {} end
   return server.call('HMGET', limits_key(tag), unpack(limit_fields(subjects)))
 end
 
-local function standings(tag, subjects, month)
-  return standings_with(tag, subjects, month, limits_of(tag, subjects), 0)
+local function used_by(tag, subjects, month)
+  if #subjects == 0 then return {} end
+  return server.call('HMGET', used_key(tag, month), unpack(subjects))
 end
 
-local function standing(tag, subject, month) return standings(tag, { subject }, month)[1] end
-
--- A soft budget ends where integers do: above, sums would not be exact.
-local function left(budget)
-  return (budget.hard and budget.limit or MAX) - budget.spent - budget.committed - budget.held
+-- What is left of a budget. A soft one ends where integers do: above, sums would not be exact.
+local function left(limit, spent, committed, held)
+  return (limit.hard and limit.limit or MAX) - spent - committed - held
 end
 
 local function no(reason, name, room, limit, retry_ms, detail)
   return { 'no', reason, name or '', room or '0', limit or '0', str(retry_ms or 0), detail or '' }
 end
 
--- The refusal of the first budget without room for `amount`, or nil and the least that is left
--- of the hard ones. An unknown budget is about to be published: come back soon.
-local function find_room(subjects, budgets, amount, ms)
+-- The refusal of the first budget without room for `amount`; or nil and the least that was left of
+-- the hard ones. Appends to `row` what to write so that it is held in all of them. `limits` and
+-- `used` are as they were read, those of the subjects after `skip` other fields. An unknown budget
+-- is about to be published: come back soon.
+local function find_room(subjects, limits, used, skip, row, amount, ms)
   local least = nil
   for i = 1, #subjects do
-    local budget = budgets[i]
-    if not budget then return no('budget_unknown', subjects[i], '0', '0', 1000) end
-    local room = left(budget)
+    local subject, text = subjects[i], limits[i]
+    if not text then return no('budget_unknown', subject, '0', '0', 1000) end
+    local limit, spent, committed, held = limit_of(text), used_of(used[i + skip])
+    local room = left(limit, spent, committed, held)
     if room < amount then
-      return no('budget_exceeded', subjects[i], str(room), str(budget.limit), ms and until_next_month(ms))
+      return no('budget_exceeded', subject, str(room), str(limit.limit), ms and until_next_month(ms))
     end
-    if budget.hard and (not least or room < least) then least = room end
+    if limit.hard and (not least or room < least) then least = room end
+    row[#row + 1] = subject
+    row[#row + 1] = counters(spent, committed, held + amount)
   end
   return nil, least
 end
 
--- Holds `amount` in each of the budgets, as they were just read.
-local function hold(tag, subjects, budgets, month, amount)
-  if #subjects == 0 or amount == 0 then return end
-  local row = {}
-  for i = 1, #subjects do
-    local budget = budgets[i]
-    row[2 * i - 1] = subjects[i]
-    row[2 * i] = counters(budget.spent, budget.committed, budget.held + amount)
-  end
-  write_used(tag, month, row)
-end
-
 -- What still fits into every budget, at most `amount`, never below zero.
 local function fitting(tag, subjects, month, amount)
-  for _, budget in ipairs(standings(tag, subjects, month)) do
-    if budget then amount = math.min(amount, math.max(0, left(budget))) end
+  local limits, used = limits_of(tag, subjects), used_by(tag, subjects, month)
+  for i = 1, #subjects do
+    if limits[i] then amount = math.min(amount, math.max(0, left(limit_of(limits[i]), used_of(used[i])))) end
   end
   return amount
 end
@@ -259,13 +259,6 @@ local function published(tag, subjects)
   return found
 end
 
--- Requests and tokens of a key in this minute; one that is over counts nothing.
-local function window_of(text, minute)
-  local of, requests, tokens = string.match(text or '', '^(%d+) (%d+) (%d+)$')
-  if of ~= minute then return 0, 0 end
-  return tonumber(requests), tonumber(tokens)
-end
-
 -- Of a grant what every admission needs, in one field: number, expiry, requests a minute,
 -- places, tokens a minute, key, organization, chain.
 local FACTS = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+) ?(%S*)$'
@@ -274,27 +267,30 @@ local facts_of = remembered(function(text)
   if not number then error({ err = 'ERR not a grant: ' .. text }) end
   local subjects = split(chain)
   return { number = number, callers = int(number), expires = int(expires), rpm = int(rpm),
-    concurrency = int(concurrency), tpm = int(tpm), key = key, busy = busy_field(key), org = org, chain = chain,
-    subjects = subjects, fields = { key, busy_field(key), unpack(limit_fields(subjects)) } }
+    concurrency = int(concurrency), tpm = int(tpm), key = key, use = use_field(key), org = org, chain = chain,
+    subjects = subjects, limits = limit_fields(subjects), fields = { use_field(key), unpack(subjects) } }
 end)
 
 -- Records of requests. Of one that is settled or released: '<state> <charged>'. Else three lines:
--- state, worst case, month, tokens counted, their minute, mark or '-'; the facts of the grant;
+-- state, worst case, month, and '-' or 'tokens counted,their minute,mark'; the facts of the grant;
 -- its hash and the rest of the answer.
-local function record_key(tag, id) return tag .. ':request:' .. id end
+local function record_key(tag, id) return names_of(tag).request .. id end
 
 local function record_of(text)
   if not text then return nil end
-  local first = string.find(text, '\n', 1, true)
-  if not first then
-    local state, charged = string.match(text, '^(%l+) (%d+)$')
-    return { state = state, charged = charged }
-  end
-  local second = string.find(text, '\n', first + 1, true)
-  local state, worst, month, tokens, minute, mark = string.match(text, '^(%l+) (%d+) (%S+) (%d+) (%d+) (%S+)')
-  local facts = facts_of(string.sub(text, first + 1, second - 1))
-  return { state = state, worst = tonumber(worst), month = month, budgets = facts.subjects, facts = facts,
-    tokens = tonumber(tokens), minute = minute, mark = mark ~= '-' and mark, text = text, last = second + 1 }
+  local state, amount, month, counted, after = string.match(text, '^(%l+) (%d+) ?(%S*) ?(%S*)()')
+  if month == '' then return { state = state, charged = amount } end
+  local last = string.find(text, '\n', after + 1, true)
+  local facts = facts_of(string.sub(text, after + 1, last - 1))
+  return { state = state, worst = tonumber(amount), month = month, counted = counted, facts = facts,
+    text = text, last = last + 1 }
+end
+
+-- Tokens that a record counted, their minute, and its mark or nil.
+local function counted_of(record)
+  if record.counted == '-' then return 0, '0', nil end
+  local tokens, minute, mark = string.match(record.counted, '^(%d+),(%d+),(%S+)$')
+  return tonumber(tokens), minute, mark ~= '-' and mark or nil
 end
 
 -- The hash of the key that a record was admitted for, and the rest of the answer or ''.
@@ -302,17 +298,31 @@ local function answer_of(record) return string.match(record.text, '^(%S*) ?(.*)$
 
 local function read_record(tag, id) return record_of(server.call('GET', record_key(tag, id))) end
 
-local function not_busy(tag, facts)
-  if server.call('HINCRBY', limits_key(tag), facts.busy, '-1') < 0 then
-    server.call('HSET', limits_key(tag), facts.busy, '0')
+-- Changes at once what a request counts in: the counters of its chain, and the use of its key.
+-- `tokens` are free again if the key's last minute is still `minute`.
+local function count(tag, facts, month, spent, held, running, tokens, minute)
+  local used = server.call('HMGET', used_key(tag, month), unpack(facts.fields))
+  local of, requests, counted, before = use_of(used[1])
+  if tokens > 0 and of == minute then counted = math.max(0, counted - tokens) end
+  local row, subjects = { facts.use, struct.pack(USE, of, requests, counted, math.max(0, before + running)) },
+    facts.subjects
+  for i = 1, #subjects do
+    local s, c, h = used_of(used[i + 1])
+    row[2 * i + 1], row[2 * i + 2] = subjects[i], counters(s + spent, c, h + held)
   end
+  write_used(tag, month, row)
 end
 
--- An open hold ends: what was held is free again, and `spent` of it is spent.
-local function end_hold(tag, id, record, spent)
-  add(tag, record.budgets, record.month, spent, 0, -record.worst)
-  not_busy(tag, record.facts)
-  server.call('ZREM', tag .. ':leases', id)
+-- An open hold ends: what was held is free again, `spent` of it is spent; and so are tokens that
+-- were not used, while their minute lasts.
+local function end_hold(tag, id, record, spent, used_tokens)
+  local unused, minute = 0, 0
+  if record.counted ~= '-' then
+    local counted, of = counted_of(record)
+    unused, minute = counted - used_tokens, tonumber(of)
+  end
+  count(tag, record.facts, record.month, spent, -record.worst, -1, unused, minute)
+  server.call('ZREM', names_of(tag).leases, id)
 end
 
 -- Whether the counters are those that the publisher opened the cell with. Between a loss and the
@@ -327,16 +337,6 @@ end
 -- What is kept of a request that ended: as little as answers a repetition.
 local function keep_end(tag, id, state, charged)
   server.call('SET', record_key(tag, id), state .. ' ' .. charged, 'EX', KEEP_S)
-end
-
--- Tokens that a request did not use are free again, while its minute lasts.
-local function give_back_tokens(tag, record, used)
-  if record.tokens <= used then return end
-  local window = server.call('HGET', limits_key(tag), record.facts.key)
-  local minute, requests, tokens = string.match(window or '', '^(%d+) (%d+) (%d+)$')
-  if minute ~= record.minute then return end
-  local counted = math.max(0, tonumber(tokens) - record.tokens + used)
-  server.call('HSET', limits_key(tag), record.facts.key, minute .. ' ' .. requests .. ' ' .. str(counted))
 end
 
 -- Marks of Idempotency-Keys: '<running or ended> <fingerprint> <request id> <charged> <outcome>'.
@@ -369,15 +369,15 @@ local function repeated(tag, text, fingerprint)
   return no('idempotency_ended', id, charged, '0', 0, outcome)
 end
 
-local function end_mark(tag, id, record, charged, outcome)
-  local _, fingerprint = read_mark(server.call('GET', mark_key(tag, record.mark)))
-  if fingerprint then set_mark(tag, record.mark, 'ended', fingerprint, id, charged, outcome) end
+local function end_mark(tag, id, mark, charged, outcome)
+  local _, fingerprint = read_mark(server.call('GET', mark_key(tag, mark)))
+  if fingerprint then set_mark(tag, mark, 'ended', fingerprint, id, charged, outcome) end
 end
 
 -- The answer to an admit, with the grant if the caller's is older.
 local function admitted(tag, sha, answer, number, callers_number)
   if number <= callers_number then return { 'ok', answer } end
-  return { 'ok', answer, server.call('HGET', tag .. ':grant:' .. sha, 'blob') }
+  return { 'ok', answer, server.call('HGET', names_of(tag).grant .. sha, 'blob') }
 end
 
 -- The same admit again: the same answer while its hold is open. An id is good for one request.
@@ -410,9 +410,9 @@ local function admit(keys, argv)
   local tokens_in, tokens_out, callers_number = amount_of(argv[5]), amount_of(argv[6]), amount_of(argv[7])
   if mark ~= '' and not string.match(argv[10] or '', '^%S+$') then error({ err = 'ERR no fingerprint' }) end
   local ms = now_ms()
-  local text, price = unpack(server.call('HMGET', tag .. ':grant:' .. sha, 'facts', 'm:' .. model))
-  local known = mark == '' and server.call('MGET', tag .. ':opened', record_key(tag, id))
-    or server.call('MGET', tag .. ':opened', record_key(tag, id), mark_key(tag, mark))
+  local text, price = unpack(server.call('HMGET', names_of(tag).grant .. sha, 'facts', 'm:' .. model))
+  local known = mark == '' and server.call('MGET', names_of(tag).opened, record_key(tag, id))
+    or server.call('MGET', names_of(tag).opened, record_key(tag, id), mark_key(tag, mark))
   if known[1] ~= epoch then return no('closed', '', '0', '0', 1000) end
   if not text then return no('key_unknown') end
   local facts = facts_of(text)
@@ -427,39 +427,38 @@ local function admit(keys, argv)
     or (mark ~= '' and repeated(tag, known[3], argv[10]))
   if before then return before end
 
-  local minute = math.floor(ms / 60000)
+  local minute, month, month_before = math.floor(ms / 60000), this_month(ms)
   local reset, tokens = (minute + 1) * 60000 - ms, tokens_in + tokens_out
-  minute = str(minute)
-  local limits = server.call('HMGET', limits_key(tag), unpack(facts.fields))
-  local requests, counted = window_of(limits[1], minute)
-  local busy = int(limits[2])
+  local used = server.call('HMGET', used_key(tag, month), unpack(facts.fields))
+  local of, requests, counted, running = use_of(used[1])
+  if of ~= minute then requests, counted = 0, 0 end
   if requests >= rpm then return no('rate', key, '0', str(rpm), reset) end
   if tpm > 0 and tokens > tpm - counted then
     local wait = tokens > tpm and 0 or reset -- too large by itself: no minute will take it
     return no('tokens', key, str(math.max(0, tpm - counted)), str(tpm), wait, str(tokens))
   end
-  if busy >= facts.concurrency then return no('concurrency', key, '0', str(facts.concurrency), 1000) end
+  if running + running_since(tag, month_before, facts.use) >= facts.concurrency then
+    return no('concurrency', key, '0', str(facts.concurrency), 1000)
+  end
 
   if tokens_in > MOST_TOKENS or tokens_out > MOST_TOKENS then return no('too_large') end
   local worst = worst_case(tokens_in, price.price_in, tokens_out, price.price_out)
   if worst > MAX then return no('too_large') end
-  local month = this_month(ms)
-  local budgets = standings_with(tag, subjects, month, limits, 2)
-  local full, least = find_room(subjects, budgets, worst, ms)
+  if tpm == 0 then tokens = 0 end
+  local row = { facts.use, struct.pack(USE, minute, requests + 1, counted + tokens, running + 1) }
+  local limits = subjects[1] and server.call('HMGET', limits_key(tag), unpack(facts.limits))
+  local full, least = find_room(subjects, limits, used, 1, row, worst, ms)
   if full then return full end
 
-  hold(tag, subjects, budgets, month, worst)
-  if tpm == 0 then tokens = 0 end
-  server.call('HSET', limits_key(tag), key, string.format('%s %d %d', minute, requests + 1, counted + tokens),
-    facts.busy, str(busy + 1))
-  server.call('ZADD', tag .. ':leases', str(ms + LEASE_MS), id)
+  write_used(tag, month, row)
+  server.call('ZADD', names_of(tag).leases, str(ms + LEASE_MS), id)
   if mark ~= '' then set_mark(tag, mark, 'running', argv[10], id, 0, '-') end
   local rest = string.format('%s %s %s %d %d %d %s %.0f %d %d', facts.number, price.price_version, price.endpoint,
     rpm, rpm - requests - 1, reset, least and str(least - worst) or '-', ms,
     tpm, math.max(0, tpm - counted - tokens))
   local first = string.format('%d %s', worst, month)
-  server.call('SET', record_key(tag, id), table.concat({ 'open ', first, ' ', str(tokens), ' ', minute, ' ',
-    mark ~= '' and mark or '-', '\n', text, '\n', sha, ' ', rest }))
+  local of = (tpm > 0 or mark ~= '') and str(tokens) .. ',' .. str(minute) .. ',' .. (mark ~= '' and mark or '-') or '-'
+  server.call('SET', record_key(tag, id), 'open ' .. first .. ' ' .. of .. '\n' .. text .. '\n' .. sha .. ' ' .. rest)
   return admitted(tag, sha, first .. ' ' .. rest, facts.callers, callers_number)
 end
 
@@ -470,11 +469,11 @@ local function renew(keys, argv)
     local record = read_record(tag, id)
     local live = record and record.state == 'open'
     if live then
-      local grant = server.call('HMGET', tag .. ':grant:' .. (answer_of(record)), 'revoked', 'expires')
+      local grant = server.call('HMGET', names_of(tag).grant .. (answer_of(record)), 'revoked', 'expires')
       live = grant[1] == '0' and (int(grant[2]) == 0 or int(grant[2]) > ms)
     end
     if live then
-      server.call('ZADD', tag .. ':leases', 'XX', str(ms + LEASE_MS), id)
+      server.call('ZADD', names_of(tag).leases, 'XX', str(ms + LEASE_MS), id)
     else
       refused[#refused + 1] = id
     end
@@ -495,20 +494,20 @@ local function settle(keys, argv)
   if state ~= 'open' then must_be_validated(tag) end
   if state == 'open' then
     charged = math.min(cost, record.worst)
-    end_hold(tag, id, record, charged)
-    give_back_tokens(tag, record, used)
+    end_hold(tag, id, record, charged, used)
   elseif state == 'expired' then
-    charged = fitting(tag, record.budgets, record.month, cost)
-    add(tag, record.budgets, record.month, charged, 0, 0)
+    charged = fitting(tag, record.facts.subjects, record.month, cost)
+    add(tag, record.facts.subjects, record.month, charged, 0, 0)
   else
     late = '1'
   end
-  if late == '0' and record.mark then
-    end_mark(tag, id, record, charged, string.match(argv[5] or '', '^%S+$') or '-')
+  if late == '0' and record.counted ~= '-' then
+    local _, _, mark = counted_of(record)
+    if mark then end_mark(tag, id, mark, charged, string.match(argv[5] or '', '^%S+$') or '-') end
   end
   local told = str(charged)
   keep_end(tag, id, 'settled', told)
-  server.call('XADD', tag .. ':events', '*', 'event', event, 'settled_micro', told,
+  server.call('XADD', names_of(tag).events, '*', 'event', event, 'settled_micro', told,
     'written_off_micro', str(cost - charged), 'late', late)
   return { late == '1' and 'late' or 'settled', told }
 end
@@ -535,9 +534,9 @@ local function release(keys, argv)
   local record = read_record(tag, id)
   if record and record.state ~= 'open' then return record.state end
   if record then
-    end_hold(tag, id, record, 0)
-    give_back_tokens(tag, record, 0)
-    if record.mark then server.call('DEL', mark_key(tag, record.mark)) end
+    end_hold(tag, id, record, 0, 0)
+    local _, _, mark = counted_of(record)
+    if mark then server.call('DEL', mark_key(tag, mark)) end
   end
   keep_end(tag, id, 'released', '0')
   return record and 'released' or 'unknown'
@@ -546,17 +545,17 @@ end
 -- At most 100 leases that ran out. Nothing is charged; an orphan is reported.
 local function expire(keys)
   local tag = keys[1]
-  local ids = server.call('ZRANGE', tag .. ':leases', '-inf', str(now_ms()), 'BYSCORE', 'LIMIT', '0', '100')
+  local ids = server.call('ZRANGE', names_of(tag).leases, '-inf', str(now_ms()), 'BYSCORE', 'LIMIT', '0', '100')
   for _, id in ipairs(ids) do
     local text = server.call('GET', record_key(tag, id))
     local record = record_of(text)
     if record and record.state == 'open' then
-      end_hold(tag, id, record, 0)
+      end_hold(tag, id, record, 0, MAX) -- nobody knows what was used: the tokens stay counted
       server.call('SET', record_key(tag, id), 'expired' .. string.sub(text, 5), 'EX', KEEP_EXPIRED_S)
       server.call('XADD', tag .. ':orphans', '*', 'request_id', id, 'organization', record.facts.org,
         'hold_micro', str(record.worst))
     else
-      server.call('ZREM', tag .. ':leases', id)
+      server.call('ZREM', names_of(tag).leases, id)
     end
   end
   return #ids
@@ -573,10 +572,10 @@ local function reserve(keys, argv)
   local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount')
   if before[1] then return { 'ok', before[1], before[2] } end
   local subjects = split(argv[4])
-  local budgets = standings(tag, subjects, month)
-  local full = find_room(subjects, budgets, amount)
+  local row = {}
+  local full = find_room(subjects, limits_of(tag, subjects), used_by(tag, subjects, month), 0, row, amount)
   if full then return full end
-  hold(tag, subjects, budgets, month, amount)
+  if row[1] then write_used(tag, month, row) end
   server.call('HSET', order_key(tag, ref, month), 'state', 'held', 'amount', str(amount), 'budgets', argv[4])
   server.call('ZADD', reserved_key(tag), str(now_ms()), month .. ':' .. ref)
   return { 'ok', 'held', str(amount) }
@@ -659,13 +658,16 @@ local function set_limit(keys, argv)
   return { 'ok', 'set', str(used) }
 end
 
--- ARGV: subject, month. Returns limit, hard, spent, committed, held, or nothing.
-local function read_budget(keys, argv)
-  local budget = standing(keys[1], argv[1], argv[2])
-  if not budget then return {} end
-  local hard = budget.hard and '1' or '0'
-  return { str(budget.limit), hard, str(budget.spent), str(budget.committed), str(budget.held) }
+-- limit, hard, spent, committed, held of a budget; nil if nobody published it
+local function standing(tag, subject, month)
+  local text = server.call('HGET', limits_key(tag), limit_field(subject))
+  if not text then return nil end
+  local limit, spent, committed, held = limit_of(text), used_of(server.call('HGET', used_key(tag, month), subject))
+  return { str(limit.limit), limit.hard and '1' or '0', str(spent), str(committed), str(held) }
 end
+
+-- ARGV: subject, month. Returns limit, hard, spent, committed, held, or nothing.
+local function read_budget(keys, argv) return standing(keys[1], argv[1], argv[2]) or {} end
 
 -- The id of the newest event that the cell's stream ever had.
 local function last_event(tag)
@@ -711,12 +713,11 @@ local function reassert(keys, argv)
   if state == 'settled' or state == 'released' then return state end
   if state ~= 'open' then
     local subjects = published(tag, split(argv[6]))
-    add(tag, subjects, month, 0, 0, worst)
-    server.call('HINCRBY', limits_key(tag), busy_field(argv[7]), 1)
     local facts = table.concat({ '0 0 0 0 0', argv[7], argv[8], table.concat(subjects, ',') }, ' ')
-    server.call('SET', record_key(tag, id), string.format('open %d %s 0 0 -\n%s\n%s', worst, month, facts, argv[3]))
+    count(tag, facts_of(facts), month, 0, worst, 1, 0, 0)
+    server.call('SET', record_key(tag, id), string.format('open %d %s -\n%s\n%s', worst, month, facts, argv[3]))
   end
-  server.call('ZADD', tag .. ':leases', str(now_ms() + LEASE_MS), id)
+  server.call('ZADD', names_of(tag).leases, str(now_ms() + LEASE_MS), id)
   return 'open'
 end
 
@@ -728,7 +729,7 @@ local function resettle(keys, argv)
   if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
   local record = read_record(tag, id)
   if record and record.state == 'settled' then return 'repeated' end
-  if record and record.state == 'open' then end_hold(tag, id, record, charged) end
+  if record and record.state == 'open' then end_hold(tag, id, record, charged, MAX) end
   keep_end(tag, id, 'settled', str(charged))
   server.call('XADD', tag .. ':events', '*', 'event', argv[5], 'settled_micro', str(charged),
     'written_off_micro', str(cost - charged), 'late', '0')
@@ -750,9 +751,6 @@ local function publish_grant(keys, argv)
   for i = 12, #argv, 2 do
     row[#row + 1] = 'm:' .. argv[i]
     row[#row + 1] = argv[i + 1]
-  end
-  if argv[3] == '1' and int(server.call('HGET', limits_key(keys[1]), busy_field(argv[7]))) == 0 then
-    server.call('HDEL', limits_key(keys[1]), argv[7], busy_field(argv[7]))
   end
   server.call('DEL', name)
   for i = 1, #row, 100 do server.call('HSET', name, unpack(row, i, math.min(i + 99, #row))) end
@@ -803,15 +801,17 @@ local function close_cell(keys, argv)
 end
 
 -- What an admit of this key would look at now: published, revoked, expires, limits, windows, chain.
-local function use_of(tag, sha, minute, wanted)
-  local name = tag .. ':grant:' .. sha
+local function grant_now(tag, sha, ms, wanted)
+  local name = names_of(tag).grant .. sha
   local revoked, expires, now, past = unpack(server.call('HMGET', name, 'revoked', 'expires', 'facts', 'past'))
   if not (now or past) then return { sha } end
   local facts = facts_of(now or past)
-  local window, busy = unpack(server.call('HMGET', limits_key(tag), facts.key, facts.busy))
-  local requests, tokens = window_of(window, minute)
+  local month, month_before = this_month(ms)
+  local minute, requests, tokens, running = use_of(server.call('HGET', used_key(tag, month), facts.use))
+  if minute ~= math.floor(ms / 60000) then requests, tokens = 0, 0 end
+  running = running + running_since(tag, month_before, facts.use)
   return { sha, revoked, expires, str(facts.rpm), str(facts.concurrency), facts.chain,
-    str(requests), str(tokens), str(int(busy)),
+    str(requests), str(tokens), str(running),
     sha == wanted and server.call('HGET', name, 'blob') or '' }
 end
 
@@ -822,13 +822,12 @@ local function read_limits(keys, argv)
   local tag, ms, rows, budgets, seen = keys[1], now_ms(), {}, {}, {}
   local minute, month = math.floor(ms / 60000), this_month(ms)
   for i = 2, #argv do
-    local row = use_of(tag, argv[i], str(minute), argv[1])
+    local row = grant_now(tag, argv[i], ms, argv[1])
     rows[#rows + 1] = row
     for _, subject in ipairs(split(row[6])) do
       local budget = not seen[subject] and standing(tag, subject, month)
       if budget then
-        budgets[#budgets + 1] = { subject, str(budget.limit), budget.hard and '1' or '0',
-          str(budget.spent), str(budget.committed), str(budget.held) }
+        budgets[#budgets + 1] = { subject, unpack(budget) }
       end
       seen[subject] = true
     end

@@ -45,15 +45,15 @@ def last_epoch(cell: int) -> str:
 
 
 def limits(cell: int) -> str:
-    """Hash of what the limits look at: ``limit:<subject>`` (the public id of organization, project
-    or key) → ``<limit in micro-won> <1 if hard> <number>``; ``<key>`` → ``<minute> <its requests>
-    <its tokens>``; ``busy:<key>`` → how many run."""
+    """Hash of budgets: ``limit:<subject>``, the public id of organization, project or key →
+    ``<limit in micro-won> <1 if hard> <number>``."""
     return f"{tag(cell)}:limits"
 
 
 def used(cell: int, month: str) -> str:
-    """Hash of a month's counters by subject: spent, committed and held in micro-won, as packed by
-    ``counters``."""
+    """Hash of what is used in a month, as big-endian doubles: ``<subject>`` → spent, committed,
+    held in micro-won; ``use:<key>`` → minute of the last request, requests and tokens of that
+    minute, requests that run."""
     return f"{tag(cell)}:used:{month}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from portal.admission import calls, keys
+from portal.admission import calls
 from portal.admission.calls import Refused
 from portal.lib import ids
 from tests.admission.cell import CELL, GRANT, MODEL, Cell, change
@@ -229,15 +229,6 @@ def test_each_minute_has_its_own_rate(cell: Cell) -> None:
     cell.set_window(cell.minute() - 1, requests=5)
 
     assert cell.admit().rpm_left == 4
-
-
-def test_a_revoked_key_leaves_no_window(cell: Cell) -> None:
-    cell.settle(cell.hold(10), 1)
-    assert cell.window()[1] == 1
-
-    revoke(cell)
-
-    assert cell.client.hkeys(keys.limits(CELL)) == [b"limit:org_acme", b"limit:prj_one"]
 
 
 @pytest.mark.parametrize(

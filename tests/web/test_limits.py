@@ -17,7 +17,6 @@ from django.urls import reverse
 
 from billing import budgets
 from billing.models import Budget
-from portal.admission import keys as names
 from portal.admission.grants import Grant
 from portal.lib import ids
 from portal.lib.ids import cell_of
@@ -26,6 +25,8 @@ from tenants import rls
 from tenants.actions import keys, projects
 from tenants.models import ApiKey, Membership
 from tests import factories
+from tests.admission import counters
+from tests.admission.cell import month_in_seoul
 from tests.api.callers import bearer, caller, send
 from tests.cast import browser
 from tests.factories import CHAT, NOON
@@ -152,9 +153,10 @@ def test_shows_the_tokens_of_this_minute(world: World, alice: Client) -> None:
     publish(world, tpm=1000)
     if _server_ms() % 60_000 > 50_000:
         time.sleep(60 - time.time() % 60)  # the window is the server's minute
-    name = names.limits(cell_of(world.cast.firm.code))
-    window = f"{_server_ms() // 60_000} 0 1000"
-    budgets.admission().client.hset(name, world.key.public_id, window)
+    cell, now = cell_of(world.cast.firm.code), _server_ms()
+    month = month_in_seoul(now)
+    use = (now // 60_000, 0, 1000, 0)
+    counters.set_use(budgets.admission().client, cell, world.key.public_id, month, use)
 
     page, told = text(alice), call(world)
 
