@@ -239,7 +239,7 @@ async def _hold(
 async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
     seconds = max(0.001, wish.until - asyncio.get_running_loop().time())
     try:
-        return calls.read_admitted(await gateway.valkey.ask(command, seconds))
+        return calls.read_admitted(await gateway.valkey.post(command, seconds))
     except asyncio.CancelledError:
         gateway.settler.release(wish.cell, wish.request_id)
         raise

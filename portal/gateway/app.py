@@ -100,18 +100,33 @@ def look(gateway: Gateway, request: Request) -> None:
 async def visit(gateway: Gateway, client: Client) -> None:
     """Answer, whatever happens, and say so in the log."""
     seen = _Visit(client, client.request, mint_request_id(), time.monotonic())
+    gateway.clients.add(client)
     try:
-        status = await _route(gateway, seen)
+        status = await _answer(gateway, seen)
+        _note(gateway, seen, status)
+    finally:
+        gateway.clients.discard(client)
+        client.done()
+
+
+async def _answer(gateway: Gateway, seen: _Visit) -> int:
+    """The status that was answered."""
+    request = seen.request
+    try:
+        _, route = _find(request)
+        if isinstance(route, Inference):
+            await _infer(gateway, seen, route)
+            return 200
+        return await _show(gateway, seen, route)
     except Problem as problem:
-        status = _refuse(seen, problem)
+        return _refuse(seen, problem)
     except ClientLeft:
-        status = 499
+        return 499
     except asyncio.CancelledError:
-        status = _refuse(seen, errors.admission_unavailable("this gateway is stopping."))
+        return _refuse(seen, errors.admission_unavailable("this gateway is stopping."))
     except Exception:
         _log.exception("request.failed", request_id=seen.request_id)
-        status = _refuse(seen, _our_fault())
-    _note(gateway, seen, status)
+        return _refuse(seen, _our_fault())
 
 
 def _refuse(seen: _Visit, problem: Problem) -> int:
@@ -132,6 +147,8 @@ def _our_fault() -> Problem:
 
 
 def _find(request: Request) -> tuple[str, Inference | Page]:
+    if request.problem is not None:
+        raise request.problem
     found = ROUTES.get(request.path)
     if found is None and request.path.startswith("/v1/models/"):
         found = ONE_MODEL
@@ -140,15 +157,8 @@ def _find(request: Request) -> tuple[str, Inference | Page]:
     return found
 
 
-async def _route(gateway: Gateway, seen: _Visit) -> int:
-    request = seen.request
-    if request.problem is not None:
-        raise request.problem
-    _, route = _find(request)
-    if isinstance(route, Inference):
-        await _infer(gateway, seen, route)
-        return 200
-    shown = await route.show(gateway, request)
+async def _show(gateway: Gateway, seen: _Visit, page: Page) -> int:
+    shown = await page.show(gateway, seen.request)
     headers = b"x-request-id: %b\r\n" % seen.request_id.encode()
     seen.client.answer(shown.status, shown.content, headers, shown.kind)
     return shown.status

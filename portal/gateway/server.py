@@ -51,15 +51,8 @@ class Server:
 
     def begin(self, client: Client) -> None:
         """Answer a request; ``answered`` follows, whatever happens."""
-        client.task = asyncio.Task(self._visit(client), loop=self.loop, eager_start=True)
-
-    async def _visit(self, client: Client) -> None:
-        self.gateway.clients.add(client)
-        try:
-            await app.visit(self.gateway, client)
-        finally:
-            self.gateway.clients.discard(client)
-            client.done()
+        visit = app.visit(self.gateway, client)
+        client.task = asyncio.Task(visit, loop=self.loop, eager_start=True)
 
     def refused(self, problem: Problem) -> None:
         """A request that never became one."""
