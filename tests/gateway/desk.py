@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,7 @@ class Wire(asyncio.Transport):
 
     @property
     def statuses(self) -> list[int]:
-        parts = self.sent.split(b"HTTP/1.1 ")[1:]
-        return [int(part[:3]) for part in parts]
+        return [int(one) for one in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.sent)]
 
     @property
     def code(self) -> str:

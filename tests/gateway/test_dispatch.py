@@ -57,6 +57,8 @@ def tell(load: TargetLoad, name: str, facts: dict[str, Any]) -> None:
         load.end()
     if name in facts.get("cooling", ()):
         load.fail(NOW)
+    if name in facts.get("silent", ()):
+        load.begin(NOW - 10)
     if name in facts.get("busy", {}):
         load.busy(facts["busy"][name], NOW)
     if name in facts.get("new", ()):
@@ -103,6 +105,8 @@ CASES: list[tuple[tuple[Target, ...], dict[str, Any], dict[str, Any], str]] = [
     ((A, B), {"cooling": {"a"}}, FAVOURITE, "b"),
     ((A, B), {}, FAVOURITE | {"failed": {"a"}}, "b"),
     ((C, B), {}, {"favourite": "c"}, "b"),
+    # One that answers nobody is set aside, whatever it has to do.
+    ((A, B), {"silent": {"a"}, "in_flight": {"b": 50}}, {}, "b"),
     # What said when to come back is not asked before.
     ((A, B), {"busy": {"a": 7}, "in_flight": {"b": 50}}, {}, "b"),
     ((A, B), {"busy": {"a": 7}}, {"now": NOW + 7.5, "dice": 0}, "a"),
@@ -194,7 +198,7 @@ def test_never_sets_aside_more_than_half(count: int, most: int, failing: int) ->
 
 
 def test_readmits_what_is_aside_for_the_shortest_time() -> None:
-    short, ejected, silent = candidates = known(A, B, place("s", "daegu-1"))
+    silent, ejected, short = candidates = known(A, B, place("s", "daegu-1"))
     silent.load.begin(NOW - 10)
     for _ in range(9):
         ejected.load.fail(NOW)
