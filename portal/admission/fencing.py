@@ -26,7 +26,6 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     subjects: Sequence[str]
     key: str
     organization: str
-    grant_number: int
 
 
 def reassert(cell: int, round_number: int, hold: Hold) -> Command:
@@ -34,7 +33,7 @@ def reassert(cell: int, round_number: int, hold: Hold) -> Command:
     return (
         *("FCALL", "reassert_2", 1, tag(cell), round_number),
         *(hold.request_id, hold.sha256, hold.month, hold.worst_micro, ",".join(hold.subjects)),
-        *(hold.key, hold.organization, hold.grant_number),
+        *(hold.key, hold.organization),
     )
 
 

@@ -53,6 +53,11 @@ class Admission:
         except AdmissionUnavailable as error:
             if not library.is_needless(str(error)):
                 raise
+        try:
+            self._ask(library.unload_older())
+        except AdmissionUnavailable as error:
+            if not library.is_gone(str(error)):
+                raise
 
     def run_id(self) -> str:
         """The server's run id: another one after each start."""

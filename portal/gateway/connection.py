@@ -19,6 +19,7 @@ from portal.gateway.client import JSON, Client, head, lines
 from portal.gateway.config import Config
 from portal.gateway.errors import Problem
 from portal.gateway.request import Request
+from portal.lib.ids import ApiKeyParts
 
 if TYPE_CHECKING:
     from portal.gateway.server import Server
@@ -64,6 +65,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
+        self._known: tuple[bytes, ApiKeyParts] | None = None  # clients send the same key again
         self._reading: Request | None = None
         self._read: deque[Request] = deque()
         self._refusal: Problem | None = None  # of the bytes, once everything before is answered
@@ -207,7 +209,7 @@ class Connection(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
-        self._reading = Request(self._peer)
+        self._reading = Request(self._peer, self._known)
         self._url = b""
         self._taken = self._count = self._raw = self._body = 0
         self.deadline = self.loop.time() + self.config.header_seconds
@@ -229,7 +231,7 @@ class Connection(asyncio.Protocol):
         name = name.lower()
         found = self._reading.headers
         if name in found:
-            self._reading.repeated.add(name)
+            self._reading.repeated |= {name}
             value = b"%b, %b" % (found[name], value)
         found[name] = value
 
@@ -248,6 +250,7 @@ class Connection(asyncio.Protocol):
         self._raw = 0
         self.deadline = self.loop.time() + self.config.body_seconds
         request.problem = self._server.look(request)
+        self._known = request.known
         if request.problem is None and length > self.config.body_bytes:
             request.problem = _too_large(self.config.body_bytes)
         if request.problem is not None and length > READ_ON_BYTES:

@@ -157,7 +157,6 @@ def _hold(call: Call) -> Hold:
         subjects=call.grant.budgets,
         key=call.grant.key,
         organization=call.grant.organization,
-        grant_number=admitted.grant_number,
     )
 
 
@@ -172,7 +171,6 @@ def _hold_of(settlement: Settlement) -> Hold:
         subjects=(event.organization, event.project, event.key),
         key=event.key,
         organization=event.organization,
-        grant_number=0,
     )
 
 

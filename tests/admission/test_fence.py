@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portal.admission import calls, fencing
+from portal.admission import calls, fencing, keys
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.fencing import Hold
 from portal.lib import ids
@@ -24,7 +24,6 @@ def hold(cell: Cell, request_id: str, worst: int = 300) -> Hold:
         subjects=[*GRANT.budgets, "key_one"],  # a budget that nobody published
         key="key_one",
         organization="org_acme",
-        grant_number=10,
     )
 
 
@@ -117,7 +116,7 @@ def test_a_hold_that_lapsed_meanwhile_lives_again(cell: Cell) -> None:
     assert reassert(cell, going) == b"open"
 
     assert cell.used() == (0, 0, 300)
-    assert cell.client.ttl(f"{TAG}:hold:{going}") == -1
+    assert cell.client.ttl(keys.record(CELL, going)) == -1
     assert cell.expire() == 0
 
 

@@ -27,6 +27,7 @@ from portal.usage.events import UsageEvent
 from portal.usage.models import LedgerEntry, RegisteredGateway, Watermark
 from tenants import rls
 from tests import factories
+from tests.admission import counters
 from tests.factories import NOON
 from tests.routing.conftest import Rows
 
@@ -138,7 +139,8 @@ def test_takes_what_an_older_copy_overcounts_back(
     publisher: Publisher, rows: Rows, valkey: redis.Redis
 ) -> None:
     publisher.turn(now=NOON)
-    valkey.hset(keys.budget(rows.firm.code, rows.firm.public_id), "s:2026-11", 77 * MICRO)
+    cell = cell_of(rows.firm.code)
+    counters.add(valkey, cell, rows.firm.public_id, "2026-11", spent=77 * MICRO)
     lose_epoch(valkey, rows)
 
     publisher.turn(now=LATER)
@@ -151,8 +153,9 @@ def test_a_limit_of_an_older_copy_does_not_stay(
 ) -> None:
     """Also where that copy says that more than the row's limit is held."""
     publisher.turn(now=NOON)
-    name = keys.budget(rows.firm.code, rows.firm.public_id)
-    valkey.hset(name, mapping={"limit": 5_000_000 * MICRO, "h:2026-11": 2_000_000 * MICRO})
+    cell, subject = cell_of(rows.firm.code), rows.firm.public_id
+    valkey.hset(keys.limits(cell), f"limit:{subject}", f"{5_000_000 * MICRO} 1 1")
+    counters.add(valkey, cell, subject, "2026-11", held=2_000_000 * MICRO)
     lose_epoch(valkey, rows)
 
     publisher.turn(now=LATER)

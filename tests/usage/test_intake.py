@@ -253,6 +253,7 @@ def test_resolves_an_orphan_that_comes_after_its_settlement(cast: Cast, cell: in
 def stream(cast: Cast, valkey: redis.Redis) -> str:
     """The firm's stream; it has ₩1 left this month."""
     budgets.admission.cache_clear()
+    Admission(valkey).open_cells(1)
     Admission(valkey).set_limit(
         cast.firm.code, subject=cast.firm.public_id, limit_micro=1_000_000, hard=True, number=1
     )
