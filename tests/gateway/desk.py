@@ -74,6 +74,7 @@ class Desk(Server):
     """Takes requests; the test answers them."""
 
     waiting: list[Client]
+    answered: list[Client]
 
     def begin(self, client: Client) -> None:
         self.waiting.append(client)
@@ -82,6 +83,7 @@ class Desk(Server):
         client = self.waiting.pop(0)
         client.answer(200, content, b"")
         client.done()
+        self.answered.append(client)
         return client
 
 
@@ -96,7 +98,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     )
     gateway = build(config)
     found = Desk(gateway)
-    found.waiting = []
+    found.waiting, found.answered = [], []
     yield found
     gateway.journal.close()
 

@@ -8,6 +8,8 @@ import pytest
 
 from portal.gateway import connection as limits
 from portal.gateway.connection import Connection
+from portal.gateway.request import Request
+from portal.lib.ids import mint_api_key
 from tests.gateway.desk import (
     BODY_BYTES,
     CHUNKED,
@@ -121,6 +123,29 @@ async def test_an_old_client_names_no_host(desk: Desk, connection: Connection) -
     connection.data_received(b"GET /health HTTP/1.0\r\n\r\n")
 
     assert desk.waiting[0].request.old
+
+
+async def test_a_connection_lends_nobody_the_key_of_the_request_before(
+    desk: Desk, connection: Connection
+) -> None:
+    """Behind a proxy, requests of many clients follow each other on one connection."""
+    other = mint_api_key("zyxwvuts").encode()
+
+    def read(head: bytes) -> Request:
+        connection.data_received(head + LENGTH + b"\r\n{}")
+        desk.answer()
+        return desk.answered[-1].request
+
+    first, again = read(POST), read(POST)
+    second = read(POST.replace(KEY, other))
+    wrong = read(POST.replace(KEY, KEY[:-1] + b"!"))
+    none = read(POST.replace(b"authorization", b"x-nothing"))
+
+    assert first.key is not None and first.key == again.key
+    assert second.key is not None and second.key.org_code == "zyxwvuts"
+    for refused in (wrong, none):
+        assert refused.problem is not None and refused.problem.code == "invalid_api_key"
+        assert refused.key is None
 
 
 # ─── limits ────────────────────────────────────────────────────────────────────────────────────
