@@ -66,8 +66,9 @@ class Wire(asyncio.Transport):
 
     @property
     def code(self) -> str:
-        """Of the last answer, which is a refusal."""
-        return str(json.loads(self.sent.rpartition(b"\r\n\r\n")[2])["error"]["code"])
+        """Of the last answer, which is a refusal; empty if nothing was said."""
+        content = self.sent.rpartition(b"\r\n\r\n")[2]
+        return str(json.loads(content)["error"]["code"]) if content else ""
 
 
 class Desk(Server):
