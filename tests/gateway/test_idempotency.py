@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from portal.admission import keys
+from portal.gateway import idempotency
+from portal.gateway.request import Request
 from portal.lib.ids import hash_api_key, mint_api_key
 from portal.lib.sealing import SealBroken, seal_bytes, unseal_bytes
 from tests.fakes.upstream import Upstream
@@ -140,6 +142,23 @@ def test_keys_of_other_api_keys_are_other_keys(gateway: GatewayProcess, world: W
 
     assert ask(gateway)[0] == 200
     assert ask(gateway, {**CHAT, "max_tokens": 3}, authorization=f"Bearer {other}")[0] == 200
+
+
+def test_another_address_or_body_is_another_request() -> None:
+    def marks(path: str, body: bytes) -> tuple[str, str]:
+        request = Request("127.0.0.1")
+        request.path, request.body = path, body
+        request.headers[b"idempotency-key"] = b"one"
+        found = idempotency.read(request, "of a key")
+        assert found is not None
+        return found.mark
+
+    (key, one), (same, again) = marks(PATH, b"{}"), marks(PATH, b"{}")
+    others = [marks(PATH, b"[]"), marks("/v1/responses", b"{}"), marks(PATH + " {", b"}")]
+
+    assert (key, one) == (same, again)
+    assert {name for name, _ in others} == {key}
+    assert one not in {fingerprint for _, fingerprint in others}
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "a b", "caf\u00e9", "tab\there"])
