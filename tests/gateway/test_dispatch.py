@@ -107,6 +107,8 @@ CASES: list[tuple[tuple[Target, ...], dict[str, Any], dict[str, Any], str]] = [
     ((C, B), {}, {"favourite": "c"}, "b"),
     # One that answers nobody is set aside, whatever it has to do.
     ((A, B), {"silent": {"a"}, "in_flight": {"b": 50}}, {}, "b"),
+    # One that comes back early because too many failed is healthier than a degraded one.
+    ((SLOW, A, B), {"cooling": {"a", "b"}, "in_flight": {"a": 9}}, {}, "a"),
     # What said when to come back is not asked before.
     ((A, B), {"busy": {"a": 7}, "in_flight": {"b": 50}}, {}, "b"),
     ((A, B), {"busy": {"a": 7}}, {"now": NOW + 7.5, "dice": 0}, "a"),
@@ -207,6 +209,17 @@ def test_readmits_what_is_aside_for_the_shortest_time() -> None:
     found = chosen(candidates)
 
     assert found is short
+
+
+@pytest.mark.parametrize(
+    ("slots", "gateways", "share"),
+    [(4, 1, 4), (4, 2, 2), (3, 2, 2), (1, 4, 1), (4, 0, 4), (0, 3, 0)],
+)
+def test_gateways_share_the_slots_of_a_target(slots: int, gateways: int, share: int) -> None:
+    """At least one each, or a gateway would have nothing; no bound stays none."""
+    [found] = known(place("p", "daegu-1", slots=slots), gateways=gateways)
+
+    assert found.slots == share
 
 
 def test_tells_where_a_model_answers() -> None:

@@ -154,7 +154,7 @@ def test_another_address_or_body_is_another_request() -> None:
         return found.mark
 
     (key, one), (same, again) = marks(PATH, b"{}"), marks(PATH, b"{}")
-    others = [marks(PATH, b"[]"), marks("/v1/responses", b"{}"), marks(PATH + " {", b"}")]
+    others = [marks(PATH, b"[]"), marks("/v1/responses", b"{}")]
 
     assert (key, one) == (same, again)
     assert {name for name, _ in others} == {key}

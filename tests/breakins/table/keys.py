@@ -78,10 +78,8 @@ ROWS = [
         REFUSALS + "test_gives_every_wrong_key_the_same_answer",
         Cut(
             ADMIT,
-            "    if parts is None:\n        raise errors.invalid_api_key()\n    request.known =",
-            "    if parts is None:\n"
-            '        raise errors.other_organization("Authorization")\n'
-            "    request.known =",
+            "    if parts is None:\n        raise errors.invalid_api_key()\n    request.known = (found, parts)",
+            '    if parts is None:\n        raise errors.other_organization("Authorization")\n    request.known = (found, parts)',
         ),
     ),
     attempt(
