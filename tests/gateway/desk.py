@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -61,19 +62,20 @@ class Wire(asyncio.Transport):
 
     @property
     def statuses(self) -> list[int]:
-        parts = self.sent.split(b"HTTP/1.1 ")[1:]
-        return [int(part[:3]) for part in parts]
+        return [int(one) for one in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.sent)]
 
     @property
     def code(self) -> str:
-        """Of the last answer, which is a refusal."""
-        return str(json.loads(self.sent.rpartition(b"\r\n\r\n")[2])["error"]["code"])
+        """Of the last answer, which is a refusal; empty if nothing was said."""
+        content = self.sent.rpartition(b"\r\n\r\n")[2]
+        return str(json.loads(content)["error"]["code"]) if content else ""
 
 
 class Desk(Server):
     """Takes requests; the test answers them."""
 
     waiting: list[Client]
+    answered: list[Client]
 
     def begin(self, client: Client) -> None:
         self.waiting.append(client)
@@ -82,6 +84,7 @@ class Desk(Server):
         client = self.waiting.pop(0)
         client.answer(200, content, b"")
         client.done()
+        self.answered.append(client)
         return client
 
 
@@ -96,7 +99,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     )
     gateway = build(config)
     found = Desk(gateway)
-    found.waiting = []
+    found.waiting, found.answered = [], []
     yield found
     gateway.journal.close()
 

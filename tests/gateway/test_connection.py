@@ -1,16 +1,15 @@
-"""How a client's connection is read: limits and deadlines. The transport is a list and the answers
-are the test's own; what stands between them is real.
-"""
+"""How a client's connection is read, and how much of it."""
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import replace
 
 import pytest
 
 from portal.gateway import connection as limits
-from portal.gateway.client import ClientLeft
 from portal.gateway.connection import Connection
+from portal.gateway.request import Request
+from portal.lib.ids import mint_api_key
 from tests.gateway.desk import (
     BODY_BYTES,
     CHUNKED,
@@ -23,7 +22,6 @@ from tests.gateway.desk import (
     chunks,
     connection,
     desk,
-    later,
     wire,
 )
 
@@ -73,6 +71,81 @@ async def test_a_second_request_takes_nothing_over_from_the_first(
     request = desk.waiting[0].request
     assert (request.path, request.query, request.body) == ("/health", b"a=b", b"")
     assert set(request.headers) == {b"host"} and request.key is None
+
+
+LENGTH = b"content-length: 2\r\n"
+HTTP10 = POST.replace(b"1.1", b"1.0")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        POST + LENGTH + CHUNKED + b"\r\n{}",
+        POST + CHUNKED + LENGTH + b"\r\n0\r\n\r\n",
+        POST + LENGTH + LENGTH + b"\r\n{}",
+        POST + b"content-length: +2\r\n\r\n{}",
+        POST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        HTTP10 + CHUNKED + b"\r\n0\r\n\r\n",
+        GET + b"host: y\r\n\r\n",
+        GET.replace(b"host: x\r\n", b"") + END,
+        b"GET http://evil/health HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /health#x HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /health HTTP/0.9\r\nhost: x\r\n\r\n",
+        POST + b"connection: upgrade\r\nupgrade: h2c\r\n" + LENGTH + b"\r\n{}",
+        POST + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n",
+    ],
+    ids=[
+        "length and chunks",
+        "chunks and length",
+        "two lengths",
+        "+2",
+        "gzip",
+        "old chunks",
+        "two hosts",
+        "no host",
+        "whole address",
+        "fragment",
+        "version",
+        "upgrade with a body",
+        "upgrade without",
+    ],
+)
+async def test_refuses_what_another_parser_could_read_differently(
+    desk: Desk, connection: Connection, wire: Wire, sent: bytes
+) -> None:
+    connection.data_received(sent)
+
+    assert desk.waiting == []
+    assert wire.statuses == [400] and wire.ended
+
+
+async def test_an_old_client_names_no_host(desk: Desk, connection: Connection) -> None:
+    connection.data_received(b"GET /health HTTP/1.0\r\n\r\n")
+
+    assert desk.waiting[0].request.old
+
+
+async def test_a_connection_lends_nobody_the_key_of_the_request_before(
+    desk: Desk, connection: Connection
+) -> None:
+    """Behind a proxy, requests of many clients follow each other on one connection."""
+    other = mint_api_key("zyxwvuts").encode()
+
+    def read(head: bytes) -> Request:
+        connection.data_received(head + LENGTH + b"\r\n{}")
+        desk.answer()
+        return desk.answered[-1].request
+
+    first, again = read(POST), read(POST)
+    second = read(POST.replace(KEY, other))
+    wrong = read(POST.replace(KEY, KEY[:-1] + b"!"))
+    none = read(POST.replace(b"authorization", b"x-nothing"))
+
+    assert first.key is not None and first.key == again.key
+    assert second.key is not None and second.key.org_code == "zyxwvuts"
+    for refused in (wrong, none):
+        assert refused.problem is not None and refused.problem.code == "invalid_api_key"
+        assert refused.key is None
 
 
 # ─── limits ────────────────────────────────────────────────────────────────────────────────────
@@ -131,6 +204,18 @@ async def test_bounds_the_address(
     assert (wire.statuses, wire.code) == ([200, 414], "url_too_long")
 
 
+async def test_counts_each_request_anew(desk: Desk, connection: Connection, wire: Wire) -> None:
+    lines = headers(80, 200)
+    body = b" " * (BODY_BYTES // 2 + 1)
+
+    for _ in range(3):
+        connection.data_received(POST + lines + CHUNKED + END + chunks(body) + b"0\r\n\r\n")
+        assert desk.waiting[0].request.body == body
+        desk.answer()
+
+    assert wire.statuses == [200] * 3
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("over", [0, 1])
 async def test_bounds_bodies(
@@ -177,7 +262,21 @@ async def test_keeps_the_connection_of_a_wrong_key_with_a_small_body(
 
     request = desk.waiting[0].request
     assert request.problem is not None and request.problem.code == "invalid_api_key"
-    assert request.body == b"" and request.keep_alive
+    assert request.body == b"" and request.keep_alive  # nothing of it is kept
+    desk.answer()
+    assert desk.waiting[0].request.path == "/health"
+
+
+async def test_keeps_the_connection_of_a_body_that_is_a_little_too_large(
+    desk: Desk, connection: Connection
+) -> None:
+    desk.gateway.config = replace(desk.config, body_bytes=1000)
+    connection.data_received(POST + CHUNKED + END + chunks(b" " * 600, b" " * 600))
+    connection.data_received(chunks(b"{}") + b"0\r\n\r\n" + GET + END)
+
+    request = desk.waiting[0].request
+    assert request.problem is not None and request.problem.code == "request_too_large"
+    assert request.body == b""
     desk.answer()
     assert desk.waiting[0].request.path == "/health"
 
@@ -206,153 +305,3 @@ async def test_bounds_what_chunks_cost_beside_their_content(
 
     assert wire.code == "malformed_request"
     assert sent <= limits.CHUNK_OVERHEAD + 8192
-
-
-# ─── deadlines ─────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("sent", [b"", GET, GET + b"x-a"], ids=["silence", "half", "half a line"])
-async def test_headers_have_ten_seconds(
-    desk: Desk, connection: Connection, wire: Wire, sent: bytes
-) -> None:
-    if sent:
-        connection.data_received(sent)
-
-    later(desk, 9.5)
-    assert not wire.sent
-    later(desk, 10.5)
-
-    assert (wire.statuses, wire.code) == ([408], "request_timeout")
-    assert wire.ended
-
-
-async def test_drops_of_headers_win_no_time(desk: Desk, connection: Connection, wire: Wire) -> None:
-    connection.data_received(GET)
-    deadline = connection.deadline
-    connection.data_received(b"x-a: b\r\n")
-
-    assert connection.deadline == deadline
-
-
-async def test_bodies_have_thirty_seconds_whatever_drips(
-    desk: Desk, connection: Connection, wire: Wire
-) -> None:
-    connection.data_received(POST + b"content-length: 5\r\n\r\n")
-    later(desk, 29.5)
-    deadline = connection.deadline
-    connection.data_received(b"x")
-    assert not wire.sent and connection.deadline == deadline
-
-    later(desk, 30.5)
-
-    assert (wire.statuses, wire.code) == ([408], "request_timeout")
-    assert desk.waiting == []
-
-
-async def test_an_answer_has_deadlines_of_its_own(
-    desk: Desk, connection: Connection, wire: Wire
-) -> None:
-    connection.data_received(GET + END)
-
-    later(desk, 10_000)
-
-    assert not wire.sent and not wire.closed and not wire.aborted
-    desk.answer()
-    assert wire.statuses == [200]
-
-
-async def test_a_kept_connection_is_closed_in_silence_after_a_while(
-    desk: Desk, connection: Connection, wire: Wire
-) -> None:
-    connection.data_received(GET + END)
-    desk.answer()
-    sent = wire.sent
-
-    later(desk, limits.KEEP_ALIVE_SECONDS - 1)
-    assert not wire.closed
-    later(desk, limits.KEEP_ALIVE_SECONDS + 1)
-
-    assert wire.closed and wire.sent == sent
-
-
-async def test_the_second_request_is_awaited_from_the_end_of_the_first(
-    desk: Desk, connection: Connection, wire: Wire
-) -> None:
-    connection.data_received(GET + END + GET)
-    later(desk, 10_000)
-    assert not wire.sent
-
-    desk.answer()
-    later(desk, 9.5)
-    assert wire.statuses == [200]
-    later(desk, 10.5)
-
-    assert wire.statuses == [200, 408]
-
-
-async def test_the_body_of_the_second_request_has_its_thirty_seconds(
-    desk: Desk, connection: Connection, wire: Wire
-) -> None:
-    connection.data_received(GET + END + POST + b"content-length: 5\r\n\r\n")
-    desk.answer()
-
-    later(desk, 29.5)
-    assert wire.statuses == [200]
-    later(desk, 30.5)
-    assert wire.statuses == [200, 408]
-
-
-async def test_a_client_that_takes_nothing_is_cut_off(
-    desk: Desk, connection: Connection, wire: Wire
-) -> None:
-    connection.data_received(GET + END)
-    client = desk.waiting[0]
-    desk.gateway.clients.add(client)
-    client.start(200, b"")
-    connection.pause_writing()
-    waiting = asyncio.create_task(client.caught_up())
-    await asyncio.sleep(0)
-
-    later(desk, desk.config.stuck_seconds - 1)
-    assert not wire.aborted
-    later(desk, desk.config.stuck_seconds + 1)
-
-    assert wire.aborted
-    connection.connection_lost(None)
-    with pytest.raises(ClientLeft):
-        await waiting
-
-
-async def test_a_client_that_catches_up_goes_on(
-    desk: Desk, connection: Connection, wire: Wire
-) -> None:
-    connection.data_received(GET + END)
-    client = desk.waiting[0]
-    desk.gateway.clients.add(client)
-    client.start(200, b"")
-    assert not client.behind
-    connection.pause_writing()
-    assert client.behind
-    waiting = asyncio.create_task(client.caught_up())
-    await asyncio.sleep(0)
-    assert not waiting.done()
-
-    connection.resume_writing()
-    await waiting
-
-    later(desk, 10_000)
-    assert not wire.aborted and not client.behind
-
-
-async def test_a_closed_connection_that_is_not_taken_is_cut_off(
-    desk: Desk, connection: Connection, wire: Wire
-) -> None:
-    connection.data_received(GET + b"connection: close\r\n\r\n")
-    desk.answer()
-    assert wire.closed
-
-    later(desk, desk.config.stuck_seconds - 1)
-    assert not wire.aborted
-    later(desk, desk.config.stuck_seconds + 1)
-
-    assert wire.aborted

@@ -252,6 +252,8 @@ async def test_drains_what_runs_and_closes_what_is_idle(desk: Desk) -> None:
         answer = await busy.read()
         await task
 
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
     assert answer.startswith(b"HTTP/1.1 200") and b"connection: close\r\n" in answer
     for writer in (idle_writer, busy_writer):
         writer.close()
@@ -269,4 +271,31 @@ async def test_cuts_what_does_not_end_in_its_time(desk: Desk) -> None:
 
     assert answer.startswith(b"HTTP/1.1 503")
     assert desk.gateway.clients == set()
+    writer.close()
+
+
+async def test_ends_with_nothing_open(desk: Desk) -> None:
+    """Half a request is not waited for."""
+    server, stop, task, port = await opened(desk, 30)
+    half, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(GET)
+    async with asyncio.timeout(5):
+        while all(one.idle for one in server.connections):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        stop.set()
+        await task
+        assert await half.read() == b""
+    writer.close()
+
+
+async def test_looks_for_what_is_late_by_itself(desk: Desk) -> None:
+    desk.gateway.config = replace(desk.config, header_seconds=0.01)
+    _, stop, task, port = await opened(desk, 0)
+    silent, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        answer = await silent.read()
+        stop.set()
+        await task
+
+    assert answer.startswith(b"HTTP/1.1 408")
     writer.close()

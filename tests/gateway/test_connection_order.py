@@ -82,6 +82,18 @@ async def test_who_leaves_after_the_last_byte_has_not_left_early(
     assert left == [] and not client.left
 
 
+async def test_who_is_watched_no_more_is_not_told_of(desk: Desk, connection: Connection) -> None:
+    left: list[str] = []
+    connection.data_received(GET + END)
+    client = desk.waiting.pop()
+    client.watch(lambda: left.append("left"))
+    client.close()
+
+    connection.connection_lost(None)
+
+    assert left == [] and client.left
+
+
 async def test_reads_nothing_behind_a_request_that_closes(
     desk: Desk, connection: Connection, wire: Wire
 ) -> None:
