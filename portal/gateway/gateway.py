@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from portal.admission import cluster
 from portal.admission.pipelined import Connection
 from portal.gateway.accesslog import AccessLog
 from portal.gateway.affinity import Affinity
@@ -22,6 +23,7 @@ from portal.gateway.shedding import Shedding
 from portal.gateway.table_view import TableView
 from portal.gateway.upstream import Pool
 from portal.gateway.waiting import Waiting
+from portal.lib.ids import CELLS
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -63,7 +65,7 @@ class Gateway:
             return "the counters cannot be reached."
         if self.table.table is None:
             return "no route table has been published yet."
-        if not any(run == self.valkey.run_id for run, _ in self.table.table.index.fences.values()):
+        if all(self.table.epoch(cell) is None for cell in range(CELLS)):
             return "the counters were restarted and are being checked."
         if not self.valkey.has_functions:
             return "the functions of the counters are of another release."
@@ -76,7 +78,7 @@ class Gateway:
 
 def build(config: Config) -> Gateway:
     """All parts, nothing started. ``OSError`` if the journal's folder cannot be written."""
-    valkey = Connection(config.valkey_url)
+    valkey = cluster.connection(config.valkey_url)
     metrics = Metrics()
     journal = Journal(
         config.journal_dir,

@@ -9,7 +9,7 @@ charged before the loss; what it has not is charged by the room that is left, on
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -48,11 +48,13 @@ def months(now: datetime) -> list[Month]:
     return [month.previous, month, month.next]
 
 
-def restore(admission: Admission, found: Snapshot, *, now: datetime) -> None:
-    """Set spent of every budget. ``AdmissionUnavailable`` if a cell does not come to rest."""
+def restore(admission: Admission, found: Snapshot, cells: Container[int], *, now: datetime) -> None:
+    """Set spent of every budget of these cells. ``AdmissionUnavailable`` if one does not come to
+    rest."""
     subjects: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for code, budget in found.budgets:
-        subjects[cell_of(code)].append((code, budget.subject))
+        if cell_of(code) in cells:
+            subjects[cell_of(code)].append((code, budget.subject))
     for cell, of_cell in subjects.items():
         _restore_cell(admission, cell, of_cell, months(now))
 

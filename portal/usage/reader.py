@@ -54,7 +54,7 @@ class Reader:
         self.positions: dict[int, str] = {}
         self.renew_at = 0.0
         self.measure_at = 0.0
-        self.run_id = ""
+        self.runs: list[str] = []
         self.gauges = settings.DURE_DATA_DIR / "metrics" / "intake.prom"
         self.count = max(LEAST, MOST // CELLS)
         self.thread = ThreadPoolExecutor(1, "ahead")
@@ -111,7 +111,7 @@ class Reader:
         names: dict[Any, Any] = {keys.events(cell): last for cell, last in positions.items()}
         reply = self.client.xread(names, count=count, block=BLOCK_MS if block else None)
         return decoding.read(
-            chain.from_iterable(_records(_cell_of(name), some) for name, some in _pairs(reply))
+            chain.from_iterable(_records(keys.cell_in(name), some) for name, some in _pairs(reply))
         )
 
     def _drop(self) -> None:
@@ -122,16 +122,17 @@ class Reader:
 
     def _renew(self) -> None:
         owned = intake.take_cells(owner=self.owner, token=self.token, now=timezone.now())
-        positions = intake.watermarks(owned)
+        runs = self.admission.run_ids()
+        # What a server of a cluster holds that is away waits there; the others' is booked.
+        positions = intake.watermarks(cell for cell in owned if runs[cell])
         if positions != self.positions:  # others had them in between, or they are new to us
             self._drop()
             self.positions = positions
         partitions.make_ahead(timezone.now())
         self.renew_at = time.monotonic() + RENEW_SECONDS
-        run_id = self.admission.run_id()
-        if run_id != self.run_id:
+        if runs != self.runs:
             self._look_for_new_streams()
-            self.run_id = run_id
+            self.runs = runs
 
     def _look_for_new_streams(self) -> None:
         """After a restart with an empty disk, a stream's ids may begin below our position."""
@@ -195,7 +196,3 @@ def _records(cell: int, entries: Any) -> list[Record]:
         Record(cell, stream_id.decode(), dict(zip(fields[::2], fields[1::2], strict=True)))
         for stream_id, fields in entries
     ]
-
-
-def _cell_of(name: bytes) -> int:
-    return int(name[2 : name.index(b"}")])
