@@ -38,6 +38,8 @@ def key_of(gateway: Gateway, request: Request) -> ApiKeyParts:
     found = request.header(b"authorization")
     if found is None or not found.startswith(b"Bearer ") or b"dure_" in request.query:
         raise errors.invalid_api_key()
+    if request.known is not None and request.known[0] == found:
+        return request.known[1]
     parts = gateway.grants.known(hashlib.sha256(found[7:]).hexdigest())
     if parts is None:
         try:
@@ -46,6 +48,7 @@ def key_of(gateway: Gateway, request: Request) -> ApiKeyParts:
             parts = None
     if parts is None:
         raise errors.invalid_api_key()
+    request.known = (found, parts)
     return parts
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from portal.gateway import (
@@ -66,14 +67,13 @@ ROUTES: dict[str, tuple[str, Inference | Page]] = {
 ONE_MODEL = ("GET", Page(pages.model))  # its name is the rest of the path
 
 
-@dataclass(slots=True)
-class _Visit:
+class _Visit(msgspec.Struct, eq=False):
     """One request at the door."""
 
     client: Client
     request: Request
-    request_id: str = field(default_factory=mint_request_id)
-    began: float = field(default_factory=time.monotonic)
+    request_id: str
+    began: float
     call: Call | None = None
 
 
@@ -96,7 +96,7 @@ def look(gateway: Gateway, request: Request) -> None:
 
 async def visit(gateway: Gateway, client: Client) -> None:
     """Answer, whatever happens, and say so in the log."""
-    seen = _Visit(client, client.request)
+    seen = _Visit(client, client.request, mint_request_id(), time.monotonic())
     try:
         status = await _route(gateway, seen)
     except Problem as problem:

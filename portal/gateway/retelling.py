@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from portal.admission import fencing, keys
-from portal.admission.fencing import Hold
+from portal.admission.fencing import Hold, Round
 from portal.gateway.call import Call
 from portal.gateway.journal import SKEW_MS
 from portal.gateway.segment import Settlement
@@ -81,7 +81,8 @@ async def answer(gateway: Gateway, number: int) -> None:
     await _resettle(gateway, number, found.charged)
     for settlement in found.undecided:
         gateway.settler.later(settlement)
-    gateway.journal.mark_answered(number)
+    if await _tell_missed(gateway):  # adopted journals may have been away in earlier rounds
+        gateway.journal.mark_answered(number)
     await gateway.valkey.ask(
         ("HSET", keys.FENCE_ANSWERS, gateway.config.gateway_id, number), SECONDS
     )
@@ -98,14 +99,22 @@ async def catch_up(gateway: Gateway) -> None:
     """After rounds that this gateway, or one whose journal it has adopted, did not answer: what
     had been acknowledged before may have been lost. It is journalled again and told as if nobody
     had acknowledged it; what the ledger has is not booked twice."""
+    newest = max((one.number for one in await _rounds(gateway)), default=0)
+    if newest > gateway.journal.answered and await _tell_missed(gateway):
+        gateway.journal.mark_answered(newest)
+
+
+async def _rounds(gateway: Gateway) -> list[Round]:
     raw = await gateway.valkey.ask(("GET", keys.FENCE_ROUNDS), 1.0)
     try:
-        rounds = fencing.decode_rounds(raw) if raw is not None else []
+        return fencing.decode_rounds(raw) if raw is not None else []
     except msgspec.MsgspecError:
-        return
-    newest = max((one.number for one in rounds), default=0)
-    if newest <= gateway.journal.answered:
-        return
+        return []
+
+
+async def _tell_missed(gateway: Gateway) -> bool:
+    """Whether all of it stands in the journal again."""
+    rounds = await _rounds(gateway)
     gateway.journal.write_acknowledged()
     missed = await asyncio.to_thread(gateway.journal.missed, rounds)
     for settlement in missed:
@@ -113,11 +122,11 @@ async def catch_up(gateway: Gateway) -> None:
             gateway.journal.append(settlement)
         except OSError as error:
             _log.error("journal.unwritable", because=str(error))
-            return  # tried again at the next look
+            return False  # tried again at the next look
         gateway.settler.later(settlement)
-    gateway.journal.mark_answered(newest)
     if missed:
-        _log.warning("fence.caught_up", round=newest, settlements=len(missed))
+        _log.warning("fence.caught_up", settlements=len(missed))
+    return True
 
 
 def leased_ms(call: Call) -> int:

@@ -44,6 +44,7 @@ def close(admission: Admission, number: int, cells: Iterable[int], *, now: datet
     admission.close_cells(number, booked, cells)
     passed = [_ms(booked.get(cell, "0-0")) for cell in range(CELLS)]
     _remember(number, passed, now)
+    _tell_rounds(admission)
     _tell_passed(admission, passed)
 
 
@@ -112,12 +113,18 @@ def end(admission: Admission) -> None:
     """The round is over: nobody needs to answer it any more, and who could not learns of it."""
     with rls.everyone(because="publisher: rounds of the fence"):
         FenceRound.objects.filter(opened=False).update(opened=True)
-        rows = list(FenceRound.objects.order_by("-number").values_list("number", "passed_ms")[:100])
+    _tell_rounds(admission)
     with _asking():
-        admission.client.set(
-            keys.FENCE_ROUNDS, fencing.encode_rounds([fencing.Round(*row) for row in rows])
-        )
         admission.client.delete(keys.FENCE_ROUND)
+
+
+def _tell_rounds(admission: Admission) -> None:
+    """Those that are over. Told at the beginning as well: Valkey may have lost them."""
+    with rls.everyone(because="publisher: rounds of the fence"):
+        rows = FenceRound.objects.filter(opened=True).order_by("-number")
+        rounds = [fencing.Round(*row) for row in rows.values_list("number", "passed_ms")[:100]]
+    with _asking():
+        admission.client.set(keys.FENCE_ROUNDS, fencing.encode_rounds(rounds))
 
 
 def tell_passed(admission: Admission) -> None:

@@ -324,7 +324,8 @@ def test_tells_journals_of_rounds_that_were_missed(
         publisher.turn(now=NOON)
     monkeypatch.undo()
     monkeypatch.setattr(fence, "DRAIN_SECONDS", 0.1)
-    assert not valkey.exists(keys.FENCE_ROUNDS)
+    before: Any = valkey.get(keys.FENCE_ROUNDS)
+    assert fencing.decode_rounds(before) == []
     Watermark.objects.filter(cell=cell).update(stream_id="900-0")
     first = publisher.turn(now=NOON).number
     lose_epoch(valkey, rows)

@@ -253,6 +253,7 @@ def test_resolves_an_orphan_that_comes_after_its_settlement(cast: Cast, cell: in
 def stream(cast: Cast, valkey: redis.Redis) -> str:
     """The firm's stream; it has ₩1 left this month."""
     budgets.admission.cache_clear()
+    Admission(valkey).open_cells(1)
     Admission(valkey).set_limit(
         cast.firm.code, subject=cast.firm.public_id, limit_micro=1_000_000, hard=True, number=1
     )
@@ -345,6 +346,7 @@ def test_goes_on_after_trouble_without_skipping_what_failed(
 def test_charges_late_events_once_and_as_far_as_there_is_room(
     cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
 ) -> None:
+    Admission(valkey).open_cells(1)  # before, nobody can say what there is room for
     one = event(cast, cost_micro=1_500_000)
     valkey.xadd(stream, fields(one, settled=0, written_off=0, late=True), id="1-1")
     run(valkey_url)
@@ -368,6 +370,7 @@ def test_charges_a_late_event_once_when_it_dies_before_the_insert(
 ) -> None:
     from portal.usage import late
 
+    Admission(valkey).open_cells(1)
     one = record(cell_of(cast.firm.code), 1, event(cast, cost_micro=700), settled=0, late=True)
 
     first = late.charged(decoding.read([one]), Admission(valkey))
