@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ class Node:
             "cluster-port": str(self.bus),
             "cluster-node-timeout": str(NODE_TIMEOUT_MS),
             "cluster-require-full-coverage": "no",
+            "primaryuser": "operator",
+            "primaryauth": self.server.password,
+            "repl-diskless-sync-delay": "0",
         }
         told = [word for name, value in more.items() for word in (f"--{name}", value)]
         self.process = subprocess.Popen(
@@ -68,6 +72,8 @@ class ClusterOfThree:
     def __init__(self, folder: Path) -> None:
         self.users = {user.name: secrets.token_hex(8) for user in valkey_users.PROGRAMS}
         self.operator = secrets.token_hex(8)
+        self.folder = folder
+        self.replicas: list[Node] = []
         self.nodes = [
             Node(folder / f"node{number}", self.users, self.operator) for number in range(PRIMARIES)
         ]
@@ -85,6 +91,27 @@ class ClusterOfThree:
                 "CLUSTER", "MEET", "127.0.0.1", node.port, node.bus
             )
         self.wait()
+
+    def replicate(self, number: int) -> Node:
+        """A replica of this node, in step with it; it is stopped with the others."""
+        made = Node(self.folder / "replica", self.users, self.operator)
+        self.replicas.append(made)
+        made.start()
+        made.client.execute_command(
+            "CLUSTER", "MEET", "127.0.0.1", self.nodes[number].port, self.nodes[number].bus
+        )
+        name = self.nodes[number].client.execute_command("CLUSTER", "MYID")
+        end = time.monotonic() + 20
+        while not self._follows(made, name):
+            assert time.monotonic() < end, "the replica did not follow"
+            time.sleep(0.05)
+        return made
+
+    def _follows(self, replica: Node, name: bytes) -> bool:
+        with suppress(redis.ResponseError):  # it does not know its primary yet
+            replica.client.execute_command("CLUSTER", "REPLICATE", name)
+            return bool(replica.client.info("replication")["master_link_status"] == "up")
+        return False
 
     def wait(self) -> None:
         """Until every server knows all the others to be well."""
@@ -133,6 +160,6 @@ class ClusterOfThree:
         raise AssertionError("no code for this node")
 
     def stop(self) -> None:
-        for node in self.nodes:
+        for node in (*self.nodes, *self.replicas):
             node.client.close()
             node.kill()

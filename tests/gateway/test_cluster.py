@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from portal.admission import keys
+from portal.admission import calls, cluster, keys
+from portal.gateway.journal import Journal
+from portal.gateway.metrics import Metrics
+from portal.gateway.settle import Settler
 from portal.lib import ids
 from portal.lib.ids import cell_of
+from tests.admission.cell import connected
 from tests.admission.cluster import PRIMARIES, ClusterOfThree
 from tests.fakes.upstream import Upstream
 from tests.gateway.world import LIMIT, GatewayProcess, World, month, target, wait_until
 
-DEAD = 1
+DEAD = 2  # it also holds the route table and what the gateways tell each second
 
 
 class Customer:
@@ -43,6 +48,23 @@ class Customer:
                 self.code, subject=subject, limit_micro=LIMIT, hard=True, number=1
             )
         self.world.admission.publish_grants([(ids.hash_api_key(self.key), grant, False)])
+
+    def leave_a_hold(self) -> None:
+        """As of a gateway that died a minute ago."""
+        request_id = ids.mint_request_id()
+        self.world.admission.admit(
+            self.code,
+            epoch=1,
+            sha256=ids.hash_api_key(self.key),
+            request_id=request_id,
+            model="smollm2",
+            tokens_in=10,
+            tokens_out=10,
+            grant_number=0,
+            kind="chat",
+        )
+        assert self.used()[0] > 0
+        self.world.client.zadd(f"{keys.tag_of(self.code)}:leases", {request_id: 1}, xx=True)
 
     def used(self) -> tuple[int, int]:
         """(held, events)."""
@@ -94,6 +116,26 @@ def ask(gateway: GatewayProcess, customer: Customer) -> tuple[int, str]:
     return status, told.get("error", {}).get("code", "")
 
 
+def test_one_server_that_hangs_holds_nobody_else_up(
+    gateway: GatewayProcess, customers: list[Customer], three: ClusterOfThree
+) -> None:
+    """And goes on as before when it wakes: it was not restarted, so nothing is lost."""
+    assert [ask(gateway, one) for one in customers] == [(200, "")] * PRIMARIES
+    others = [one for one in customers if one is not customers[DEAD]]
+
+    three.nodes[DEAD].pause()
+    try:
+        for _ in range(3):
+            assert ask(gateway, customers[DEAD]) == (503, "admission_unavailable")
+            assert [ask(gateway, one) for one in others] == [(200, ""), (200, "")]
+        wait_until(lambda: all(one.used() == (0, 4) for one in others))
+    finally:
+        three.nodes[DEAD].go_on()
+
+    wait_until(lambda: ask(gateway, customers[DEAD]) == (200, ""), 10)
+    wait_until(lambda: customers[DEAD].used()[0] == 0)
+
+
 def test_one_server_that_dies_takes_its_cells_alone(
     gateway: GatewayProcess, customers: list[Customer], three: ClusterOfThree, world: World
 ) -> None:
@@ -111,6 +153,8 @@ def test_one_server_that_dies_takes_its_cells_alone(
     others = [one for one in customers if one is not customers[DEAD]]
     wait_until(lambda: all(one.used() == (0, 4) for one in others))
     assert gateway.get("/ready")[0] == 200
+    others[0].leave_a_hold()
+    wait_until(lambda: others[0].used()[0] == 0)
 
     three.nodes[DEAD].start()
     three.wait()
@@ -120,3 +164,31 @@ def test_one_server_that_dies_takes_its_cells_alone(
     world.publish()
     wait_until(lambda: ask(gateway, customers[DEAD]) == (200, ""), 10)
     assert [ask(gateway, one) for one in customers] == [(200, "")] * PRIMARIES
+
+
+async def test_nobody_is_told_behind_a_server_that_is_away(
+    three: ClusterOfThree, world: World, tmp_path: Path
+) -> None:
+    """What cannot be told yet waits by server; here nothing that waits is ever told again."""
+    valkey = await connected(cluster.connection(three.url("gateway")))
+    async with asyncio.timeout(10):
+        while not all(valkey.runs):  # noqa: ASYNC110 - seen from outside
+            await asyncio.sleep(0.01)
+    settler = Settler(valkey, Journal(tmp_path / "journal", "one"), Metrics())
+    dead, living = three.cells_of(DEAD)[0], three.cells_of(0)[0]
+    three.nodes[DEAD].kill()
+    node: Any = valkey.place(calls.expire(dead))
+    async with asyncio.timeout(10):
+        while node.connected:
+            await asyncio.sleep(0.01)
+    for _ in range(600):
+        settler.release(dead, ids.mint_request_id())
+
+    name = ids.mint_request_id()
+    settler.release(living, name)
+
+    hold = f"{keys.tag(living)}:hold:{name}"
+    async with asyncio.timeout(5):
+        while await valkey.ask(("HGET", hold, "state"), 2) != b"released":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await valkey.stop()
