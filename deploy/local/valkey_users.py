@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_HELLO = "auth hello ping select client|setinfo client|setname info time fcall fcall_ro"
+_HELLO = (
+    "auth hello ping select client|setinfo client|setname info time cluster|slots fcall fcall_ro"
+)
 _RECORDS = "get mget set del exists expire hget hmget hset hdel hincrby"
 _LEASES = "zadd zrem zrange"
 

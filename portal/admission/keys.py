@@ -14,6 +14,11 @@ def tag(cell: int) -> str:
     return f"{{c{cell}}}"
 
 
+def cell_in(name: bytes) -> int:
+    """The cell that a key's name begins with."""
+    return int(name[2 : name.index(b"}")])
+
+
 def tag_of(org_code: str) -> str:
     """The hash tag of the cell that an organization lives in."""
     return tag(cell_of(org_code))
@@ -42,6 +47,11 @@ def leases(cell: int) -> str:
 def epoch(cell: int) -> str:
     """The epoch that the cell is open at; missing means closed."""
     return f"{tag(cell)}:opened"
+
+
+def run(cell: int) -> str:
+    """The run id of the server that the cell was opened on."""
+    return f"{tag(cell)}:run"
 
 
 def last_epoch(cell: int) -> str:

@@ -10,19 +10,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
 
 import hiredis
 
-from portal.admission import library
+from portal.admission import library, slots
 from portal.admission.calls import AdmissionUnavailable, Command
+from portal.lib.ids import CELLS
 
 TIMEOUT_SECONDS = 0.3
 TICK_SECONDS = 0.02  # so much later than its time a call may be given up
 PATIENT_SECONDS = 0.002
 STALL_SECONDS = 5.0  # nothing came for so long while calls wait: connect anew
 MOST_WAITING = 10_000  # calls in flight, given up ones included; more are refused at once
-_TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 
 
 _pack = cast(Callable[[tuple[object, ...]], bytes], hiredis.pack_command)  # its types are narrower
@@ -44,7 +43,8 @@ def _without_surrogates(item: str | bytes | int) -> str | bytes | int:
 class _Wire(asyncio.Protocol):
     """Bytes in, replies to the oldest waiter."""
 
-    def __init__(self, lost: asyncio.Future[None]) -> None:
+    def __init__(self, lost: asyncio.Future[None], hear_error: Callable[[str], None]) -> None:
+        self.hear_error = hear_error
         self.reader = hiredis.Reader()
         self.waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self.ticking = False
@@ -69,6 +69,7 @@ class _Wire(asyncio.Protocol):
             if future.done():
                 continue  # its caller gave up waiting
             if isinstance(reply, hiredis.ReplyError):
+                self.hear_error(str(reply))
                 future.set_exception(AdmissionUnavailable(str(reply)))
             else:
                 future.set_result(reply)
@@ -131,20 +132,18 @@ class Connection:
     """Connects again by itself, with growing pauses; calls fail at once meanwhile.
 
     Use ``start`` and ``stop`` from the program's lifespan. ``run_id`` is the server's, noted at
-    each connect; it changes when the server was restarted.
+    each connect; it changes when the server was restarted. ``runs`` is the same by cell.
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in _TLS:
-            raise ValueError(f"{parts.scheme}:// is not one of {', '.join(_TLS)}")
-        self.tls = _TLS[parts.scheme]
-        self.host = parts.hostname or "127.0.0.1"
-        self.port = parts.port or 6379
-        self.password = unquote(parts.password or "")
-        self.user = unquote(parts.username or "")
-        self.database = parts.path.strip("/") or "0"
+        address = slots.read_url(url)
+        self.tls = address.tls
+        self.host, self.port = address.hosts[0]
+        self.password = address.password
+        self.user = address.user
+        self.database = address.database
         self.run_id = ""
+        self.runs = [""] * CELLS
         self.has_functions = False  # ours, of this build; see ``load_functions``
         self.on_connect: list[Command] = []
         self._wire: _Wire | None = None
@@ -152,15 +151,28 @@ class Connection:
 
     async def start(self) -> None:
         """Begin to connect; returns at once."""
+        self.begin()
+
+    def begin(self) -> None:
+        """As ``start``."""
         self._keeper = asyncio.create_task(self._keep(), name="valkey")
 
     async def stop(self) -> None:
         """Close the socket."""
+        self.leave()
+        if self._keeper is not None:
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+    def leave(self) -> None:
+        """As ``stop``, without waiting for the end."""
         if self._keeper is not None:
             self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
         if self._wire is not None and self._wire.transport is not None:
             self._wire.transport.close()
+
+    def place(self, command: Command) -> object:
+        """Which server a command goes to; equal for those that go to the same."""
+        return None
 
     @property
     def connected(self) -> bool:
@@ -235,7 +247,7 @@ class Connection:
         lost: asyncio.Future[None] = loop.create_future()
         async with asyncio.timeout(2.0):
             transport, wire = await loop.create_connection(
-                lambda: _Wire(lost), self.host, self.port, ssl=self.tls or None
+                lambda: _Wire(lost, self._hear_error), self.host, self.port, ssl=self.tls or None
             )
             try:
                 await self._greet(wire)
@@ -253,12 +265,20 @@ class Connection:
             await wire.send(pack(("SELECT", self.database)), 2.0)
         server = (await wire.send(pack(("INFO", "server")), 2.0)).decode()
         fields = dict(line.partition(":")[::2] for line in server.splitlines())
-        if fields.get("run_id", "") != self.run_id:
-            self.run_id = fields["run_id"]
-            self.has_functions = False
+        self._meet(fields.get("run_id", ""))
         for command in self.on_connect:
             try:
                 await wire.send(pack(command), 2.0)
             except AdmissionUnavailable as error:
                 if not library.is_needless(str(error)):
                     raise
+
+    def _meet(self, run_id: str) -> None:
+        """A server, before it is told anything."""
+        if run_id != self.run_id:
+            self.run_id = run_id
+            self.runs = [run_id] * CELLS
+            self.has_functions = False
+
+    def _hear_error(self, error: str) -> None:
+        """An error came as a reply; whoever asked gets it as well."""

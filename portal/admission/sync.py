@@ -6,7 +6,7 @@ caller, who knows the id.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import batched
 from typing import Any
 
@@ -14,18 +14,21 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from portal.admission import calls, keys, library, limits
+from portal.admission import calls, keys, library, limits, slots
 from portal.admission.calls import AdmissionUnavailable, Admitted, BudgetStanding, Command
 from portal.admission.grants import Grant, decode
 from portal.admission.limits import Reading
+from portal.admission.sync_cluster import Cluster
 from portal.lib.ids import CELLS, cell_of
 
 PIPELINE_CALLS = 200  # at most, so that one round trip stays far below the timeout
 
 
 def connect(url: str, *, timeout_seconds: float = 1.0) -> redis.Redis:
-    """A connection pool without retries, with a timeout on everything."""
-    return redis.Redis.from_url(
+    """A connection pool without retries, with a timeout on everything; to one server, or to each
+    of a cluster."""
+    make: Callable[..., redis.Redis] = Cluster if slots.is_cluster(url) else redis.Redis.from_url
+    return make(
         url,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
@@ -46,18 +49,20 @@ class Admission:
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
 
+    def _servers(self) -> list[tuple[redis.Redis, Iterable[int]]]:
+        """Each server, and the cells that it holds."""
+        if not isinstance(self.client, Cluster):
+            return [(self.client, range(CELLS))]
+        try:
+            return list(self.client.servers())
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+
     def load_functions(self) -> None:
-        """Make this release's functions known to the server."""
-        try:
-            self._ask(library.load_command())
-        except AdmissionUnavailable as error:
-            if not library.is_needless(str(error)):
-                raise
-        try:
-            self._ask(library.unload_older())
-        except AdmissionUnavailable as error:
-            if not library.is_gone(str(error)):
-                raise
+        """Make this release's functions known to every server, and drop those of older layouts."""
+        for server, _ in self._servers():
+            _load(server, library.load_command(), library.is_needless)
+            _load(server, library.unload_older(), library.is_gone)
 
     def run_id(self) -> str:
         """The server's run id: another one after each start."""
@@ -65,6 +70,23 @@ class Admission:
             return str(self.client.info("server")["run_id"])
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
+
+    def run_ids(self) -> list[str]:
+        """By cell: the run id of the server that holds it; empty while that one is away."""
+        found, said = [""] * CELLS, "No server holds a cell."
+        for server, cells in self._servers():
+            try:
+                run_id = str(server.info("server")["run_id"])
+            except redis.RedisError as error:
+                said = str(error)
+                if isinstance(self.client, Cluster):
+                    self.client.forget()  # another may have taken its place
+                continue
+            for cell in cells:
+                found[cell] = run_id
+        if not any(found):
+            raise AdmissionUnavailable(said)
+        return found
 
     def read(self, name: str, field: str) -> bytes | None:
         """One field of a hash; ``None`` if there is none."""
@@ -242,24 +264,40 @@ class Admission:
 
     def epochs(self) -> list[int]:
         """The epoch of each cell; 0 where it is closed."""
-        try:
-            found = self.client.mget([keys.epoch(cell) for cell in range(CELLS)])
-        except redis.RedisError as error:
-            raise AdmissionUnavailable(str(error)) from error
-        return [int(one or 0) for one in found]
+        return [int(one or 0) for one in self._many(_gets(keys.epoch))]
 
-    def open_cells(self, epoch: int, run_id: str = "") -> None:
-        """Open all cells at this epoch. ``Refused`` (older) if one had a newer epoch."""
-        for reply in self._many(calls.open_cell(cell, epoch, run_id) for cell in range(CELLS)):
+    def opened_on(self) -> list[str]:
+        """By cell: the run id of the server that it was opened on; empty where nobody said."""
+        return [one.decode() if one else "" for one in self._many(_gets(keys.run))]
+
+    def open_cells(self, epoch: int, run_id: str | Mapping[int, str] = "") -> None:
+        """Open cells at this epoch: all, on the server of this run id, or those that are named
+        with theirs. ``Refused`` (older) if one had a newer epoch."""
+        runs = dict.fromkeys(range(CELLS), run_id) if isinstance(run_id, str) else run_id
+        for reply in self._many(calls.open_cell(cell, epoch, run) for cell, run in runs.items()):
             calls.read_opened(reply)
 
     def close_cells(
-        self, round_number: int | None = None, booked: Mapping[int, str] | None = None
+        self,
+        round_number: int | None = None,
+        booked: Mapping[int, str] | None = None,
+        cells: Iterable[int] = range(CELLS),
     ) -> None:
-        """Close all cells, for a round of the fence if one is given; ``booked`` is the last event
-        of each cell that the ledger has. ``Refused`` (older): another's round is newer."""
+        """Close these cells, for a round of the fence if one is given; ``booked`` is the last
+        event of each cell that the ledger has. ``Refused`` (older): another's round is newer."""
         for reply in self._many(
-            calls.close_cell(cell, round_number, (booked or {}).get(cell, "0-0"))
-            for cell in range(CELLS)
+            calls.close_cell(cell, round_number, (booked or {}).get(cell, "0-0")) for cell in cells
         ):
             calls.read_opened(reply)
+
+
+def _gets(name: Callable[[int], str]) -> Iterable[Command]:
+    return (("GET", name(cell)) for cell in range(CELLS))
+
+
+def _load(server: redis.Redis, command: Command, may_fail: Callable[[str], bool]) -> None:
+    try:
+        server.execute_command(*command)  # type: ignore[no-untyped-call]
+    except redis.RedisError as error:
+        if not may_fail(str(error)):
+            raise AdmissionUnavailable(str(error)) from error

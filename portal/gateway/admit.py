@@ -129,7 +129,8 @@ async def admit(
     cell = cell_of(key.org_code)
     epoch = gateway.table.epoch(cell)
     if epoch is None or gateway.journal.full:
-        raise errors.admission_unavailable(gateway.closed_because())
+        because = gateway.closed_because() or "the counters of this key are being checked."
+        raise errors.admission_unavailable(because)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
         grant = await _usable(gateway, request, key, fresh=turn > 0, until=until)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from portal.admission import cluster
 from portal.admission.pipelined import Connection
 from portal.gateway.accesslog import AccessLog
 from portal.gateway.affinity import Affinity
@@ -30,6 +31,7 @@ from portal.gateway.shedding import Shedding
 from portal.gateway.table_view import TableView
 from portal.gateway.upstream import Pool
 from portal.gateway.waiting import Waiting
+from portal.lib.ids import CELLS
 
 _log = structlog.get_logger()
 
@@ -87,7 +89,7 @@ class Gateway:
             return "the counters cannot be reached."
         if self.table.table is None:
             return "no route table has been published yet."
-        if not any(run == self.valkey.run_id for run, _ in self.table.table.index.fences.values()):
+        if all(self.table.epoch(cell) is None for cell in range(CELLS)):
             return "the counters were restarted and are being checked."
         if not self.valkey.has_functions:
             return "the functions of the counters are of another release."
@@ -100,7 +102,7 @@ class Gateway:
 
 def build(config: Config) -> Gateway:
     """All parts, nothing started. ``OSError`` if the journal's folder cannot be written."""
-    valkey = Connection(config.valkey_url)
+    valkey = cluster.connection(config.valkey_url)
     metrics = Metrics()
     journal = Journal(
         config.journal_dir,

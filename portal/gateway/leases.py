@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -72,12 +73,9 @@ async def keep_beating(gateway: Gateway) -> None:
     while True:
         await asyncio.sleep(1.0)
         gateway.pool.forget(gateway.table.urls)
-        try:
-            await _tell_demand(gateway)
-            await _tell_seen(gateway)
-            await expire(gateway)
-        except AdmissionUnavailable:
-            pass  # /ready says so; the next second tries again
+        for deed in (_tell_demand, _tell_seen, expire):
+            with suppress(AdmissionUnavailable):  # /ready says so; the next second tries again
+                await deed(gateway)
 
 
 async def _tell_demand(gateway: Gateway) -> None:

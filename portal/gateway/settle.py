@@ -106,7 +106,8 @@ class Settler:
         self.valkey = valkey
         self.journal = journal
         self.metrics = metrics
-        self._queue: deque[_Waiting] = deque()
+        # By server, so that nobody waits behind one that is away.
+        self._queues: dict[object, deque[_Waiting]] = {}
         self._some = asyncio.Event()
         self._telling = 0
         self._idle = asyncio.Event()
@@ -166,8 +167,8 @@ class Settler:
 
     def _put(self, waiting: _Waiting) -> None:
         self._idle.clear()
-        if self._queue:
-            self._queue.append(waiting)  # Valkey does not listen at the moment
+        if self._queues and (behind := self._queues.get(self.valkey.place(waiting.command))):
+            behind.append(waiting)  # its server does not listen at the moment
         else:
             self._tell(waiting)
 
@@ -197,7 +198,8 @@ class Settler:
         """To be told again; what comes after it waits behind it."""
         self.metrics.repeats(1)
         if waiting.until > asyncio.get_running_loop().time():
-            self._queue.append(waiting)
+            place = self.valkey.place(waiting.command)
+            self._queues.setdefault(place, deque()).append(waiting)
             self._some.set()
         elif not self.waiting:
             self._idle.set()
@@ -214,8 +216,13 @@ class Settler:
 
     async def _tell_all(self) -> bool:
         """Whether everything that waited was heard."""
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        told = await asyncio.gather(*map(self._tell_queue, list(self._queues.values())))
+        self._queues = {place: queue for place, queue in self._queues.items() if queue}
+        return all(told)
+
+    async def _tell_queue(self, queue: deque[_Waiting]) -> bool:
+        while queue:
+            batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
             replies = [reply for one in batch if (reply := self._tell(one)) is not None]
             heard = await asyncio.gather(*replies, return_exceptions=True)
             if len(heard) < len(batch) or any(isinstance(one, Exception) for one in heard):
@@ -225,7 +232,8 @@ class Settler:
     @property
     def waiting(self) -> int:
         """How many are not heard yet."""
-        return len(self._queue) + self._telling
+        queued = sum(map(len, self._queues.values())) if self._queues else 0
+        return queued + self._telling
 
     async def drain(self, seconds: float) -> bool:
         """Wait until all was heard, at most so long."""

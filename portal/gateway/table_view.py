@@ -43,11 +43,11 @@ class TableView:
         return self.table.index.gateways if self.table is not None else 1
 
     def epoch(self, cell: int) -> int | None:
-        """The epoch of a cell if it was validated for the server that we talk to."""
+        """The epoch of a cell if it was validated for the server of it that we talk to."""
         if self.table is None:
             return None
         run_id, epoch = self.table.index.fences.get(f"c{cell}", ("", 0))
-        return epoch if run_id and run_id == self._valkey.run_id else None
+        return epoch if run_id and run_id == self._valkey.runs[cell] else None
 
     @property
     def urls(self) -> set[str]:

@@ -1,6 +1,7 @@
 """After a loss of Valkey nobody is admitted until its counters are right again.
 
-The round, in order: every cell is closed; limits and grants are told again; each living gateway
+The round, in order: the cells are closed (all of one server, or those whose server of a cluster
+changed); limits and grants are told again; each living gateway
 tells its open holds and what it has settled since the ledger's watermark; orders are committed
 again; intake books what waits; spent is counted anew; the cells open at a new epoch. The argument
 stands in docs/admission.md, "After a loss".
@@ -9,7 +10,7 @@ stands in docs/admission.md, "After a loss".
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Container, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,12 +39,12 @@ LOOK_SECONDS = 0.05
 REMEMBERED = timedelta(days=30)  # rounds; a journal that is older tells what the oldest left out
 
 
-def close(admission: Admission, number: int, *, now: datetime) -> None:
-    """Close every cell for this round. ``Refused`` if a newer one is under way. What intake has
+def close(admission: Admission, number: int, cells: Iterable[int], *, now: datetime) -> None:
+    """Close these cells for this round. ``Refused`` if a newer one is under way. What intake has
     read by now and not booked may be of a stream that is gone: it reads again."""
     intake.end_leases()
     booked = recount.watermarks()
-    admission.close_cells(number, booked)
+    admission.close_cells(number, booked, cells)
     passed = [_ms(booked.get(cell, "0-0")) for cell in range(CELLS)]
     _remember(number, passed, now)
     _tell_rounds(admission)
@@ -61,7 +62,7 @@ def _remember(number: int, passed: list[int], now: datetime) -> None:
         FenceRound.objects.create(number=number, closed_at=now, passed_ms=passed)
 
 
-def publish_limits(admission: Admission, found: Snapshot) -> None:
+def publish_limits(admission: Admission, found: Snapshot, cells: Container[int]) -> None:
     """The limit of each row, whatever a copy of the counters says is used. A limit that another
     program has told and not yet kept stays: the next turn sees to it."""
     admission.many(
@@ -73,30 +74,38 @@ def publish_limits(admission: Admission, found: Snapshot) -> None:
             number=budget.number,
         )
         for code, budget in found.budgets
+        if cell_of(code) in cells
     )
 
 
-def drop_unknown_grants(admission: Admission, found: Snapshot) -> None:
+def drop_unknown_grants(admission: Admission, found: Snapshot, cells: Container[int]) -> None:
     """An older copy may hold a grant of a key that no row knows any more."""
     with _asking():
         names = admission.client.scan_iter(match="{c*}:grant:*", count=1000)
-        unknown = [name for name in names if name.decode().rpartition(":")[2] not in found.grants]
+        unknown = [
+            name
+            for name in names
+            if keys.cell_in(name) in cells and name.decode().rpartition(":")[2] not in found.grants
+        ]
         for name in unknown:
             admission.client.unlink(name)
 
 
-def rebuild(admission: Admission, found: Snapshot, *, now: datetime) -> None:
+def rebuild(
+    admission: Admission, found: Snapshot, cells: Collection[int], *, now: datetime
+) -> None:
     """Everything between the grants and the opening. ``AdmissionUnavailable`` ends the round;
     the cells stay closed, and the next turn begins another."""
     began = time.monotonic()
     _hear_gateways(admission, found.number)
     heard = time.monotonic()
     commitments.retell(now=now)
-    booked = _wait(lambda: _is_booked(admission), DRAIN_SECONDS)
-    recount.restore(admission, found, now=now)
+    booked = _wait(lambda: _is_booked(admission, cells), DRAIN_SECONDS)
+    recount.restore(admission, found, cells, now=now)
     log.info(
         "fence.counted",
         round=found.number,
+        cells=len(cells),
         gateways_seconds=round(heard - began, 2),
         seconds=round(time.monotonic() - began, 2),
         drained=booked,
@@ -127,7 +136,7 @@ def tell_passed(admission: Admission) -> None:
     with _asking():
         seconds, micro = admission.client.time()
     booked = recount.watermarks()
-    waiting = _beyond(admission, booked)
+    waiting = _beyond(admission, booked, range(CELLS))
     now_ms = int(seconds) * 1000 + int(micro) // 1000
     passed = [_ms(booked.get(cell, "0-0")) if cell in waiting else now_ms for cell in range(CELLS)]
     _tell_passed(admission, passed)
@@ -182,17 +191,18 @@ def _beats(admission: Admission) -> dict[str, int]:
     return found
 
 
-def _is_booked(admission: Admission) -> bool:
-    return not _beyond(admission, recount.watermarks())
+def _is_booked(admission: Admission, cells: Iterable[int]) -> bool:
+    return not _beyond(admission, recount.watermarks(), cells)
 
 
-def _beyond(admission: Admission, booked: dict[int, str]) -> set[int]:
-    """Cells whose stream holds events that the ledger may not have."""
+def _beyond(admission: Admission, booked: dict[int, str], cells: Iterable[int]) -> set[int]:
+    """Those of the cells whose stream holds events that the ledger may not have."""
+    cells = list(cells)
     found = admission.many(
         ("XRANGE", keys.events(cell), f"({booked.get(cell, '0-0')}", "+", "COUNT", 1)
-        for cell in range(CELLS)
+        for cell in cells
     )
-    return {cell for cell, entries in enumerate(found) if entries}
+    return {cell for cell, entries in zip(cells, found, strict=True) if entries}
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> bool:

@@ -33,7 +33,6 @@ DEMAND_AGE_MS = 10_000
 ALL_AGAIN_SECONDS = 30
 PASSED_SECONDS = 2
 READ_ONLY = "read only replica"
-OPENED_FOR = "routes:opened_for"  # run id of the server that the cells were opened for
 
 
 class Publisher:
@@ -44,8 +43,7 @@ class Publisher:
         self.may_adopt = True
         self.told: dict[str, bytes] = {}
         self.parts: dict[str, tuple[bytes, int]] = {}
-        self.run_id = ""
-        self.epoch = 0
+        self.fences: dict[int, tuple[str, int]] = {}  # cell → (run id, epoch) it was counted for
         self.all_again_at: datetime | None = None
         self.passed_again_at: datetime | None = None
 
@@ -60,48 +58,66 @@ class Publisher:
 
     def _distrust(self) -> None:
         """A server that follows another one's writes may have lost ours under the same run id."""
-        if self.run_id:
+        if self.fences:
             log.warning("publisher.read_only_server")
-        self.run_id = ""
+        self.fences.clear()
         self.may_adopt = False
 
     def _turn(self, now: datetime) -> Snapshot:
-        run_id = self.admission.run_id()
-        if run_id != self.run_id or self.all_again_at is None or now >= self.all_again_at:
+        runs = self._runs()
+        strange = self._strange(runs)
+        if strange or self.all_again_at is None or now >= self.all_again_at:
             self._forget(now)
         for sha in self.admission.take_ended():  # before the look, which is newer then
             self.told.pop(sha, None)
         demands = self._demands(now)
         found = snapshot.take(now=now, demands=demands)
-        if run_id != self.run_id:
+        if strange:
             self.admission.load_functions()
-            self._adopt(run_id)
-        closed = run_id != self.run_id or 0 in self.admission.epochs()
+            self._adopt(runs)
+            strange = self._strange(runs)
+        closed = strange | self._lost(runs)
         if closed:
-            self._close(found, now)
+            self._close(found, closed, now)
         self._limits(found)
         self._grants(found)
         if closed:
-            self._open(found, run_id, now)
+            self._open(found, {cell: runs[cell] for cell in closed}, now)
         self._table(found, now)
         self._passed(demands, now)
         return found
 
-    def _close(self, found: Snapshot, now: datetime) -> None:
-        self.run_id = ""  # until this round is through, the next turn begins another
-        self._forget(now)  # who lost the epochs lost limits and grants as well
-        fence.close(self.admission, found.number, now=now)
-        fence.publish_limits(self.admission, found)
+    def _runs(self) -> list[str]:
+        """By cell. Nothing is told while a server of a cluster is away: half of a turn would have
+        to be remembered. The gateways go on with the last table."""
+        runs = self.admission.run_ids()
+        if not all(runs):
+            raise AdmissionUnavailable("A server of the cluster is away, or slots have none.")
+        return runs
 
-    def _open(self, found: Snapshot, run_id: str, now: datetime) -> None:
-        fence.drop_unknown_grants(self.admission, found)
-        fence.rebuild(self.admission, found, now=now)
-        self.epoch = found.number
-        self.admission.open_cells(self.epoch, run_id)
-        self._set(OPENED_FOR, run_id)
-        self.run_id = run_id
+    def _strange(self, runs: list[str]) -> set[int]:
+        """Cells whose server is not the one that they were counted for."""
+        return {cell for cell in range(CELLS) if runs[cell] != self.fences.get(cell, ("", 0))[0]}
+
+    def _lost(self, runs: list[str]) -> set[int]:
+        """All cells of a server that has lost the epoch of one: it may have lost more."""
+        lost = {runs[cell] for cell, epoch in enumerate(self.admission.epochs()) if not epoch}
+        return {cell for cell in range(CELLS) if runs[cell] in lost}
+
+    def _close(self, found: Snapshot, cells: set[int], now: datetime) -> None:
+        for cell in cells:  # until this round is through, the next turn begins another
+            self.fences.pop(cell, None)
+        self._forget(now)  # who lost the epochs lost limits and grants as well
+        fence.close(self.admission, found.number, cells, now=now)
+        fence.publish_limits(self.admission, found, cells)
+
+    def _open(self, found: Snapshot, runs: dict[int, str], now: datetime) -> None:
+        fence.drop_unknown_grants(self.admission, found, runs.keys())
+        fence.rebuild(self.admission, found, runs.keys(), now=now)
+        self.admission.open_cells(found.number, runs)
+        self.fences |= {cell: (run, found.number) for cell, run in runs.items()}
         fence.end(self.admission)
-        log.info("publisher.cells_opened", epoch=self.epoch)
+        log.info("publisher.cells_opened", epoch=found.number, cells=len(runs))
 
     def _passed(self, demands: list[Demand], now: datetime) -> None:
         """Each few seconds: gateways registered, and told how far the ledger has come."""
@@ -115,28 +131,16 @@ class Publisher:
         self.parts.clear()
         self.all_again_at = now + timedelta(seconds=ALL_AGAIN_SECONDS)
 
-    def _adopt(self, run_id: str) -> None:
+    def _adopt(self, runs: list[str]) -> None:
         """Only we were restarted: the cells stay open as they are, and nobody is refused."""
-        epochs = set(self.admission.epochs())
         if not self.may_adopt:
             return
-        if len(epochs) == 1 and 0 not in epochs and self._get(OPENED_FOR) == run_id.encode():
-            self.run_id = run_id
-            self.epoch = epochs.pop()
+        opened_on, epochs = self.admission.opened_on(), self.admission.epochs()
+        for cell, run in enumerate(runs):
+            if epochs[cell] and opened_on[cell] == run:
+                self.fences[cell] = (run, epochs[cell])
+        if len(self.fences) == CELLS:
             fence.end(self.admission)  # who opened them may have died before it said so
-
-    def _get(self, name: str) -> bytes | None:
-        try:
-            value: Any = self.admission.client.get(name)
-        except redis.RedisError as error:
-            raise AdmissionUnavailable(str(error)) from error
-        return None if value is None else bytes(value)
-
-    def _set(self, name: str, value: str) -> None:
-        try:
-            self.admission.client.set(name, value)
-        except redis.RedisError as error:
-            raise AdmissionUnavailable(str(error)) from error
 
     def _demands(self, now: datetime) -> list[Demand]:
         try:
@@ -207,22 +211,24 @@ class Publisher:
             published_at_ms=int(now.astimezone(UTC).timestamp() * 1000),
             parts=numbers,
             sites=found.sites,
-            fences={f"c{cell}": (self.run_id, self.epoch) for cell in range(CELLS)},
+            fences={f"c{cell}": fence for cell, fence in self.fences.items()},
             gateways=found.gateways,
         )
+        gone = [name for name in self.parts if name not in found.routes]
+        client = self.admission.client
         try:
-            pipe = self.admission.client.pipeline(transaction=True)
+            # On a cluster the two keys have two servers. In this order a gateway that reads in
+            # between finds every part that its index names.
             if fresh:
-                pipe.hset(keys.ROUTE_PARTS, mapping=fresh)
-            if gone := [name for name in self.parts if name not in found.routes]:
-                pipe.hdel(keys.ROUTE_PARTS, *gone)
-                for name in gone:
-                    del self.parts[name]
-            pipe.set(keys.ROUTE_INDEX, table.encode(index))
-            pipe.execute()
+                client.hset(keys.ROUTE_PARTS, mapping=fresh)
+            client.set(keys.ROUTE_INDEX, table.encode(index))
+            if gone:
+                client.hdel(keys.ROUTE_PARTS, *gone)
         except redis.RedisError as error:
             self.parts.clear()
             raise AdmissionUnavailable(str(error)) from error
+        for name in gone:
+            del self.parts[name]
 
 
 def _numbered(routes: EndpointRoutes, number: int) -> EndpointRoutes:

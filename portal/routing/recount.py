@@ -13,7 +13,7 @@ having heard, would be charged by that hold. So those holds end before the count
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
@@ -54,11 +54,13 @@ def months(now: datetime) -> list[Month]:
     return [month.previous, month, month.next]
 
 
-def restore(admission: Admission, found: Snapshot, *, now: datetime) -> None:
-    """Set spent of every budget. ``AdmissionUnavailable`` if a cell does not come to rest."""
+def restore(admission: Admission, found: Snapshot, cells: Container[int], *, now: datetime) -> None:
+    """Set spent of every budget of these cells. ``AdmissionUnavailable`` if one does not come to
+    rest."""
     subjects: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for code, budget in found.budgets:
-        subjects[cell_of(code)].append((code, budget.subject))
+        if cell_of(code) in cells:
+            subjects[cell_of(code)].append((code, budget.subject))
     for cell, of_cell in subjects.items():
         # Valkey is asked inside this transaction on purpose: its lock on the watermark is what
         # keeps the stream and the ledger from moving against each other.

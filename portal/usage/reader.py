@@ -55,7 +55,7 @@ class Reader:
         self.positions: dict[int, str] = {}
         self.renew_at = 0.0
         self.measure_at = 0.0
-        self.run_id = ""
+        self.runs: list[str] = []
         self.gauges = settings.DURE_DATA_DIR / "metrics" / "intake.prom"
         self.count = max(LEAST, MOST // CELLS)
         self.thread = ThreadPoolExecutor(1, "ahead")
@@ -112,7 +112,7 @@ class Reader:
         names: dict[Any, Any] = {keys.events(cell): last for cell, last in positions.items()}
         reply = self.client.xread(names, count=count, block=BLOCK_MS if block else None)
         return decoding.read(
-            chain.from_iterable(_records(_cell_of(name), some) for name, some in _pairs(reply))
+            chain.from_iterable(_records(keys.cell_in(name), some) for name, some in _pairs(reply))
         )
 
     def _drop(self) -> None:
@@ -125,17 +125,18 @@ class Reader:
         with rls.everyone(because="intake: nobody takes cells between the look and the taking"):
             before = intake.owned(self.token)
             owned = intake.take_cells(owner=self.owner, token=self.token, now=timezone.now())
-        positions = intake.watermarks(owned)
+        runs = self.admission.run_ids()
+        # What a server of a cluster holds that is away waits there; the others' is booked.
+        positions = intake.watermarks(cell for cell in owned if runs[cell])
         # Lost in between, to others or by a fence: what was read of them counts for nothing.
         if positions != self.positions or not self.positions.keys() <= before:
             self._drop()
             self.positions = positions
         partitions.make_ahead(timezone.now())
         self.renew_at = time.monotonic() + RENEW_SECONDS
-        run_id = self.admission.run_id()
-        if run_id != self.run_id:
+        if runs != self.runs:
             self._look_for_new_streams()
-            self.run_id = run_id
+            self.runs = runs
 
     def _look_for_new_streams(self) -> None:
         """After a restart with an empty disk, a stream's ids may begin below our position."""
@@ -204,7 +205,3 @@ def _records(cell: int, entries: Any) -> list[Record]:
         Record(cell, stream_id.decode(), dict(zip(fields[::2], fields[1::2], strict=True)))
         for stream_id, fields in entries
     ]
-
-
-def _cell_of(name: bytes) -> int:
-    return int(name[2 : name.index(b"}")])

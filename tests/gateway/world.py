@@ -145,13 +145,12 @@ class World:
         """Grant and table, as the publisher writes them: parts first."""
         self.change_grant()
         self.number += 1
-        run_id = self.admission.run_id()
         index = TableIndex(
             number=self.number,
             published_at_ms=time.time_ns() // 1_000_000,
             parts={name: part.number for name, part in self.parts.items()},
             sites=self.sites,
-            fences={f"c{cell}": (run_id, 1) for cell in range(ids.CELLS)},
+            fences={f"c{cell}": (run, 1) for cell, run in enumerate(self.admission.run_ids())},
             gateways=self.gateways,
         )
         for name, part in self.parts.items():

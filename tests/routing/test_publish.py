@@ -56,7 +56,7 @@ def test_opens_all_cells_at_one_epoch(publisher: Publisher, valkey: redis.Redis)
 
     assert publisher.admission.epochs() == [taken.number] * CELLS
     fences = index(valkey).fences
-    assert set(fences.values()) == {(publisher.run_id, taken.number)}
+    assert set(fences.values()) == {(publisher.admission.run_id(), taken.number)}
 
 
 def test_publishes_routes_grants_and_limits(
@@ -133,7 +133,7 @@ def test_keeps_cells_open_when_only_the_publisher_restarts(
     other.turn(now=NOON + timedelta(seconds=1))
 
     assert other.admission.epochs() == epochs
-    assert other.epoch == publisher.epoch
+    assert other.fences == publisher.fences
 
 
 def test_sets_counters_from_the_ledger_after_a_loss(
