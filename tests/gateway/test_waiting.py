@@ -213,8 +213,19 @@ async def test_a_call_that_waits_is_ended_from_outside() -> None:
     room = Room()
     seat = room.sit()
     [task] = await room.queued("org_a")
-    call = Call.__new__(Call)
-    call.exchange, call.waiting = None, room.announced[0]
+    unknown: Any = None  # nothing of it matters here
+    call = Call(
+        request_id="",
+        cell=0,
+        route="",
+        asked=unknown,
+        grant=unknown,
+        model=unknown,
+        routes=unknown,
+        admitted=unknown,
+        max_tokens=0,
+        waiting=room.announced[0],
+    )
 
     call.end(Problem(401, "key_no_longer_valid", "The key was revoked."))
 
