@@ -208,8 +208,8 @@ def error_404() -> None:
 def error_400() -> None:
     error = with_error(openai.BadRequestError, lambda: chat(max_tokens=0))
     assert error.param == "max_tokens"
-    error = with_error(openai.BadRequestError, lambda: chat(extra_body={"best_of": 3}))
-    assert (error.code, error.param) == ("unknown_parameter", "best_of")
+    error = with_error(openai.BadRequestError, lambda: chat(extra_body={"frobnicate": 3}))
+    assert (error.code, error.param) == ("unknown_parameter", "frobnicate")
 
 
 def error_429_budget() -> None:

@@ -12,7 +12,7 @@ ANSWER_SECONDS = 30.0
 FIRST_SECONDS = 1.5  # after odd bytes: longer silence means that more is waited for
 MORE_SECONDS = 0.05  # and after an answer that nobody asked for
 # 429, 5xx: nothing is short, full or broken in this world, so they are due to nobody.
-ALLOWED = {200, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 431, 501, 505}
+ALLOWED = {200, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 417, 422, 431, 501, 505}
 
 
 class NotHttp(Exception):
@@ -27,6 +27,12 @@ class Answer:
     headers: dict[str, str]
     content: bytes
     head: bool = False  # the request was HEAD
+
+    @property
+    def is_busy(self) -> bool:
+        """Not admitted because everything is slow: the loop is late, or the counters are."""
+        codes = (b'"overloaded"', b'"admission_unavailable"')
+        return self.status in (429, 503) and any(code in self.content for code in codes)
 
     @property
     def request_id(self) -> str:

@@ -20,7 +20,7 @@ VERBS = {
     "keys.read": _("See API keys"),
     "keys.change": _("Create and revoke API keys"),
     "endpoints.read": _("See endpoints"),
-    "endpoints.change": _("Stop and change endpoints"),
+    "endpoints.change": _("Stop and change endpoints, and name models"),
     "orders.create": _("Order what costs money"),
     "usage.read": _("See usage"),
     "budgets.read": _("See budgets"),

@@ -17,12 +17,13 @@ _LEASES = "zadd zrem zrange"
 # Rules are tried in their order on every access, and longer names take longer to be found other:
 # what requests touch stands first, the longest names before the others.
 _HOLDS = "~{c*}:request:* ~{c*}:used:* %R~{c*}:limits ~{c*}:leases ~{c*}:months"
-_FENCE = "%R~{c*}:opened %R~{c*}:run %R~{c*}:closed"
+_FENCE = "%R~{c*}:opened %R~{c*}:run %R~{c*}:closed %R~{c*}:counting"
 
 
 @dataclass(frozen=True)
 class User:
-    """``keys`` are patterns (``%R~``: only to read, ``%W~``: only to write)."""
+    """``keys`` are patterns (``%R~``: only to read, ``%W~``: only to write); in brackets commands
+    that are allowed with some patterns alone."""
 
     name: str
     keys: str
@@ -45,8 +46,9 @@ GATEWAY = User(
 PUBLISHER = User(
     "publisher",
     "~{c*} ~{c*}:grant:* ~{c*}:limits ~{c*}:used:* ~{c*}:months "
-    "~{c*}:opened ~{c*}:last_epoch ~{c*}:run ~{c*}:closed "
-    "~{c*}:order:* ~{c*}:reserved ~{c*}:events %R~{c*}:late:* ~routes:* %R~demand ~fence:*",
+    "~{c*}:opened ~{c*}:last_epoch ~{c*}:run ~{c*}:closed ~{c*}:counting "
+    "~{c*}:order:* ~{c*}:reserved ~{c*}:events %R~{c*}:late:* ~routes:* %R~demand ~fence:* "
+    "%R~{c*}:orphans ~{c*}:leases (+get +del ~{c*}:request:*)",
     f"{_HELLO} {_RECORDS} {_LEASES} hgetall expireat unlink scan sadd spop srem smembers "
     "multi exec discard xadd xdel xlen xrange xrevrange xinfo|stream "
     "xsetid xgroup|create xgroup|destroy function|load function|list function|delete",

@@ -703,11 +703,19 @@ local function restore_limit(keys, argv)
   return 'restored'
 end
 
+-- Whether a gateway may still tell in this round. Once the cell is being counted, a settlement would
+-- come into the ledger and not into the counters, and a hold would be that of a request that has
+-- been counted.
+local function may_tell(tag, round)
+  local closed, counting = unpack(server.call('MGET', tag .. ':closed', tag .. ':counting'))
+  return closed == round and not counting
+end
+
 -- ARGV: round, request id, sha, month, worst, budgets, key, org. A hold that was admitted and
 -- is live, said by its gateway: it counts again, without being refused.
 local function reassert(keys, argv)
   local tag, id, month, worst = keys[1], argv[2], month_from(argv[4]), amount_of(argv[5])
-  if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
+  if not may_tell(tag, argv[1]) then return 'over' end
   local before = read_record(tag, id)
   local state = before and before.state
   if state == 'settled' or state == 'released' then return state end
@@ -726,7 +734,7 @@ end
 local function resettle(keys, argv)
   local tag, id, cost, charged = keys[1], argv[2], amount_of(argv[3]), amount_of(argv[4])
   if not argv[5] then error({ err = 'ERR no event' }) end
-  if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
+  if not may_tell(tag, argv[1]) then return 'over' end
   local record = read_record(tag, id)
   if record and record.state == 'settled' then return 'repeated' end
   if record and record.state == 'open' then end_hold(tag, id, record, charged, MAX) end
@@ -734,6 +742,26 @@ local function resettle(keys, argv)
   server.call('XADD', tag .. ':events', '*', 'event', argv[5], 'settled_micro', str(charged),
     'written_off_micro', str(cost - charged), 'late', '0')
   return 'settled'
+end
+
+-- ARGV: round, request ids that the ledger has. From the first call on the cell is being counted.
+-- Where an older copy of the counters shows a hold of one of them, open or lapsed, it ends here and
+-- is forgotten: a settlement that is told again is late then, and intake leaves it alone. By its
+-- hold it would be charged a second time.
+local function end_booked(keys, argv)
+  local tag, ended = keys[1], 0
+  if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
+  server.call('SET', tag .. ':counting', '1')
+  for i = 2, #argv do
+    local record = read_record(tag, argv[i])
+    local state = record and record.state
+    if state == 'open' then end_hold(tag, argv[i], record, 0, MAX) end
+    if state == 'open' or state == 'expired' then
+      server.call('DEL', record_key(tag, argv[i]))
+      ended = ended + 1
+    end
+  end
+  return ended
 end
 
 -- ARGV: sha, number, revoked, expires, rpm, concurrency, key, org, budgets, tpm, blob, then pairs of
@@ -763,7 +791,7 @@ local function open_cell(keys, argv)
   local epoch, tag = amount_of(argv[1]), keys[1]
   if int(server.call('GET', tag .. ':last_epoch')) > epoch then return 'older' end
   if int(server.call('GET', tag .. ':closed')) > epoch then return 'older' end
-  server.call('DEL', tag .. ':closed')
+  server.call('DEL', tag .. ':closed', tag .. ':counting')
   server.call('SET', tag .. ':last_epoch', str(epoch))
   server.call('SET', tag .. ':opened', str(epoch))
   if argv[2] then server.call('SET', tag .. ':run', argv[2]) else server.call('DEL', tag .. ':run') end
@@ -795,7 +823,7 @@ local function close_cell(keys, argv)
     if int(server.call('GET', tag .. ':closed')) > amount_of(argv[1]) then return 'older' end
     server.call('SET', tag .. ':closed', argv[1])
   end
-  server.call('DEL', tag .. ':opened')
+  server.call('DEL', tag .. ':opened', tag .. ':counting')
   if argv[2] then advance(tag, argv[2]) end
   return 'closed'
 end
@@ -861,6 +889,7 @@ register('restore_2', restore, { 'allow-oom' })
 register('restore_limit_2', restore_limit, { 'allow-oom' })
 register('reassert_2', reassert, { 'allow-oom' })
 register('resettle_2', resettle, { 'allow-oom' })
+register('end_booked_2', end_booked, { 'allow-oom' })
 register('publish_grant_2', publish_grant, { 'allow-oom' })
 register('open_cell_2', open_cell, { 'allow-oom' })
 register('close_cell_2', close_cell, { 'allow-oom' })

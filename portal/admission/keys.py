@@ -34,6 +34,11 @@ def orphans(cell: int) -> str:
     return f"{tag(cell)}:orphans"
 
 
+def leases(cell: int) -> str:
+    """Sorted set of open holds by the end of their lease."""
+    return f"{tag(cell)}:leases"
+
+
 def epoch(cell: int) -> str:
     """The epoch that the cell is open at; missing means closed."""
     return f"{tag(cell)}:opened"

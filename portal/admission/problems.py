@@ -275,5 +275,7 @@ def _no_budget(refusal: Refused) -> Problem:
 def won(micro: int) -> str:
     """Exact won without an exponent and without trailing zeros: ``0.0012``."""
     whole, part = divmod(abs(micro), MICRO)
+    if not part:
+        return f"{micro // MICRO}"
     text = f"{whole}.{part:06d}".rstrip("0").rstrip(".")
     return f"-{text}" if micro < 0 else text

@@ -35,7 +35,7 @@ class CountOut(serializers.Serializer[Any]):
     resets_at = serializers.DateTimeField(allow_null=True)
 
 
-class BudgetOut(serializers.Serializer[Any]):
+class ChainBudgetOut(serializers.Serializer[Any]):
     """Of this month. Amounts are null where the caller may not see them, or nobody knows them."""
 
     subject = serializers.CharField()
@@ -58,7 +58,7 @@ class RuleOut(serializers.Serializer[Any]):
     resets_at = serializers.DateTimeField(allow_null=True)
 
 
-class ModelOut(serializers.Serializer[Any]):
+class CallableModelOut(serializers.Serializer[Any]):
     """An endpoint by all the names that this key may call it by."""
 
     model = serializers.CharField()
@@ -77,12 +77,12 @@ class LimitsOut(serializers.Serializer[Any]):
     requests_a_minute = CountOut()
     tokens_a_minute = CountOut()
     open_requests = CountOut()
-    budgets = BudgetOut(many=True)
+    budgets = ChainBudgetOut(many=True)
     month = serializers.CharField(allow_null=True)
     month_ends_at = serializers.DateTimeField(allow_null=True)
     budgets_raised_by = serializers.ListField(child=serializers.CharField())
     limits_raised_by = serializers.ListField(child=serializers.CharField())
-    models = ModelOut(many=True)
+    models = CallableModelOut(many=True)
     sites = serializers.ListField(child=serializers.CharField())
     addresses = serializers.ListField(child=serializers.CharField())
     data_class = serializers.CharField()

@@ -38,6 +38,8 @@ def key_of(gateway: Gateway, request: Request) -> ApiKeyParts:
     found = request.header(b"authorization")
     if found is None or not found.startswith(b"Bearer ") or b"dure_" in request.query:
         raise errors.invalid_api_key()
+    if request.known is not None and request.known[0] == found:
+        return request.known[1]
     parts = gateway.grants.known(hashlib.sha256(found[7:]).hexdigest())
     if parts is None:
         try:
@@ -46,6 +48,7 @@ def key_of(gateway: Gateway, request: Request) -> ApiKeyParts:
             parts = None
     if parts is None:
         raise errors.invalid_api_key()
+    request.known = (found, parts)
     return parts
 
 
@@ -152,8 +155,9 @@ async def admit(
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
-            address = request.address(gateway.config.proxies)
-            gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
+            if (cell, grant.key) not in gateway.seen:  # once a second is told
+                address = request.address(gateway.config.proxies)
+                gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
             return call
     raise errors.admission_unavailable("the key is being changed.")
 
@@ -235,7 +239,7 @@ async def _hold(
 async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
     seconds = max(0.001, wish.until - asyncio.get_running_loop().time())
     try:
-        return calls.read_admitted(await gateway.valkey.ask(command, seconds))
+        return calls.read_admitted(await gateway.valkey.post(command, seconds))
     except asyncio.CancelledError:
         gateway.settler.release(wish.cell, wish.request_id)
         raise

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
@@ -26,8 +25,7 @@ _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _FIELD = re.compile(r"(unknown|required) field `(?P<field>[^`]*)`")
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Asked:
+class Asked(msgspec.Struct, kw_only=True, eq=False):
     """What every route knows of a request, before and after admission. Nobody changes it; it is not
     frozen because that alone would double what it costs to make one."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -190,8 +189,7 @@ _SHAPE = ("chatcmpl", "chat.completion.chunk")
 _ALWAYS_USAGE = StreamOptions(include_usage=True)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class AskedChat(bodies.Asked):
+class AskedChat(bodies.Asked, kw_only=True, eq=False):
     """A chat request that was read."""
 
     site_path: ClassVar[str] = "/v1/chat/completions"

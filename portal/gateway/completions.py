@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -50,8 +49,7 @@ _SHAPE = ("cmpl", "text_completion")
 _ALWAYS_USAGE = StreamOptions(include_usage=True)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class AskedCompletion(bodies.Asked):
+class AskedCompletion(bodies.Asked, kw_only=True, eq=False):
     """A completion request that was read."""
 
     site_path: ClassVar[str] = "/v1/completions"

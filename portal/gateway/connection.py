@@ -19,6 +19,7 @@ from portal.gateway.client import JSON, Client, head, lines
 from portal.gateway.config import Config
 from portal.gateway.errors import Problem
 from portal.gateway.request import Request
+from portal.lib.ids import ApiKeyParts
 
 if TYPE_CHECKING:
     from portal.gateway.server import Server
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 HEADER_BYTES = 32768
 HEADER_COUNT = 100
 URL_BYTES = 8192
-CHUNK_OVERHEAD = 131072  # chunk sizes and extensions, beside eight times the body
+CHUNK_OVERHEAD = 49152  # chunk sizes and extensions, beside eight times the body
 SLICE_BYTES = 16384  # fed to the parser at once, so that what it keeps to itself is bounded
 READ_ON_BYTES = 65536  # of a refused request's body, so that its connection can be kept
 LINGER_BYTES = 16 << 20
@@ -40,7 +41,8 @@ _URL = Problem(414, "url_too_long", f"The address is longer than {URL_BYTES} byt
 _MALFORMED = Problem(400, "malformed_request", "This is not a well-formed HTTP request.")
 _FRAMING = Problem(400, "malformed_request", "Where the request ends is not beyond doubt.")
 _HOST = Problem(400, "malformed_request", "Send exactly one Host header.")
-_TARGET = Problem(400, "malformed_request", "Send the path alone: no whole address, no CONNECT.")
+_TARGET = Problem(400, "malformed_request", "Send the path alone: no whole address, no fragment.")
+_VERSION = Problem(400, "malformed_request", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
 _EXPECT = Problem(417, "expectation_failed", "Only 'Expect: 100-continue' is understood.")
 _UPGRADE = Problem(
     400,
@@ -63,6 +65,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
+        self._known: tuple[bytes, ApiKeyParts] | None = None  # clients send the same key again
         self._reading: Request | None = None
         self._read: deque[Request] = deque()
         self._refusal: Problem | None = None  # of the bytes, once everything before is answered
@@ -85,8 +88,9 @@ class Connection(asyncio.Protocol):
     @property
     def stays(self) -> bool:
         """Whether there is anything after the answer that is given now."""
-        more = bool(self._read) or self._refusal is not None
-        return more or not (self.ending or self._server.draining)
+        if self._server.draining:
+            return False
+        return bool(self._read) or self._refusal is not None or not self.ending
 
     # What asyncio calls.
 
@@ -147,15 +151,17 @@ class Connection(asyncio.Protocol):
             self.client = Client(self, request)
             self._server.begin(self.client)
         self._advancing = False
-        if self.client is not None or self._transport is None:
+        if self._transport is None:
+            return
+        if self._held_back and not self._read:
+            self._held_back = False
+            self._transport.resume_reading()  # or it could not be seen that the client leaves
+        if self.client is not None:
             return
         if self._refusal is not None:
             self._say(self._refusal)
         elif self.ending:
             self._close()
-        elif self._held_back:
-            self._held_back = False
-            self._transport.resume_reading()
 
     def answered(self, client: Client) -> None:
         """The end of every answer, whole or not."""
@@ -163,6 +169,7 @@ class Connection(asyncio.Protocol):
         if not client.finished or not client.request.keep_alive or self._server.draining:
             self.ending = True
             self._read.clear()
+            self._refusal = None  # it would stand where the answer ends
         if self._reading is None:
             seconds = KEEP_ALIVE_SECONDS
         else:
@@ -202,7 +209,7 @@ class Connection(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
-        self._reading = Request(self._peer)
+        self._reading = Request(self._peer, self._known)
         self._url = b""
         self._taken = self._count = self._raw = self._body = 0
         self.deadline = self.loop.time() + self.config.header_seconds
@@ -224,7 +231,7 @@ class Connection(asyncio.Protocol):
         name = name.lower()
         found = self._reading.headers
         if name in found:
-            self._reading.repeated.add(name)
+            self._reading.repeated |= {name}
             value = b"%b, %b" % (found[name], value)
         found[name] = value
 
@@ -232,7 +239,10 @@ class Connection(asyncio.Protocol):
         request = self._reading
         assert request is not None
         request.method = self._parser.get_method().decode("ascii")
-        request.old = self._parser.get_http_version() == "1.0"
+        version = self._parser.get_http_version()
+        request.old = version == "1.0"
+        if version not in ("1.0", "1.1"):
+            self._stop(_VERSION)
         length = self._check_framing(request)
         path, _, request.query = self._url.partition(b"?")
         request.path = path.decode("ascii", "replace")
@@ -240,6 +250,7 @@ class Connection(asyncio.Protocol):
         self._raw = 0
         self.deadline = self.loop.time() + self.config.body_seconds
         request.problem = self._server.look(request)
+        self._known = request.known
         if request.problem is None and length > self.config.body_bytes:
             request.problem = _too_large(self.config.body_bytes)
         if request.problem is not None and length > READ_ON_BYTES:
@@ -305,7 +316,7 @@ class Connection(asyncio.Protocol):
             self._stop(_FRAMING)
         if b"host" in repeated or (b"host" not in headers and not request.old):
             self._stop(_HOST)
-        if not self._url.startswith(b"/"):
+        if not self._url.startswith(b"/") or b"#" in self._url:
             self._stop(_TARGET)
         if self._parser.should_upgrade() and (request.method != "GET" or length or encoding):
             self._stop(_UPGRADE)  # the parser would not read its body
@@ -350,9 +361,6 @@ class Connection(asyncio.Protocol):
         self._lingering = True
         self.deadline = self.loop.time() + LINGER_SECONDS
         self._raw = 0
-        if self._held_back:
-            self._held_back = False
-            self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import struct
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -42,8 +41,7 @@ _floats = msgspec.json.Decoder(list[float])
 _vectors = msgspec.json.Decoder(list[Vector])
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class AskedEmbeddings(bodies.Asked):
+class AskedEmbeddings(bodies.Asked, kw_only=True, eq=False):
     """An embeddings request that was read."""
 
     site_path: ClassVar[str] = "/v1/embeddings"

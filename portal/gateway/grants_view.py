@@ -3,9 +3,9 @@ tells which endpoint a name means, how long a prompt may be, and which sites may
 
 from __future__ import annotations
 
-from portal.admission.calls import Command
+from portal.admission.calls import AdmissionUnavailable, Command
 from portal.admission.grants import Grant, decode
-from portal.admission.keys import tag
+from portal.admission.keys import epoch, tag
 from portal.admission.pipelined import Connection
 from portal.lib.ids import ApiKeyParts
 
@@ -41,9 +41,14 @@ class GrantsView:
         self._grants.pop(sha256, None)
 
     async def fetch(self, cell: int, sha256: str, timeout: float, now_ms: int) -> Grant | None:  # noqa: ASYNC109
-        """The published grant of a live key; ``None`` if it is unknown, revoked or expired."""
+        """The published grant of a live key; ``None`` if it is unknown, revoked or expired.
+
+        ``AdmissionUnavailable`` also if nobody can tell: Valkey may have lost the grants.
+        """
         command: Command = ("HMGET", f"{tag(cell)}:grant:{sha256}", "revoked", "expires", "blob")
         revoked, expires, raw = await self._valkey.ask(command, timeout)
+        if raw is None and await self._valkey.ask(("GET", epoch(cell)), timeout) is None:
+            raise AdmissionUnavailable("The cell is closed: its grants may not be there yet.")
         if raw is None or revoked != b"0" or 0 < int(expires) <= now_ms:
             self.forget(sha256)
             return None

@@ -124,12 +124,11 @@ async def keep_server_ready(gateway: Gateway) -> None:
                 if turn % PASSED_TURNS == 0:
                     await retelling.note_passed(gateway)
                     await retelling.catch_up(gateway)
-                said = ""
+                said, turn = "", turn + 1
             except AdmissionUnavailable as error:
                 if str(error) != said:  # once, and not five times a second
                     said = str(error)
                     _log.error("admission.not_ready", because=said)
-        turn += 1
         await asyncio.sleep(LOOK_SECONDS)
 
 

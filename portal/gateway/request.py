@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from portal.gateway.errors import Problem
 from portal.lib.ids import ApiKeyParts
 
 
-@dataclass(slots=True, eq=False)
 class Request:
     """Header names are lower case; ``repeated`` names those that came more than once (their
     values are joined, as HTTP says). ``path`` and ``query`` are as they were sent."""
 
-    peer: str = ""  # address of whoever opened the connection
-    method: str = ""
-    path: str = ""
-    query: bytes = b""
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    repeated: set[bytes] = field(default_factory=set)
-    body: bytes = b""
-    keep_alive: bool = True
-    old: bool = False  # HTTP/1.0: knows no chunks
-    key: ApiKeyParts | None = None  # of a request that calls a model
-    problem: Problem | None = None  # found while it was read; it is answered with nothing else
+    __slots__ = (
+        "body",
+        "headers",
+        "keep_alive",
+        "key",
+        "known",
+        "method",
+        "old",
+        "path",
+        "peer",
+        "problem",
+        "query",
+        "repeated",
+    )
+
+    def __init__(self, peer: str, known: tuple[bytes, ApiKeyParts] | None = None) -> None:
+        self.peer = peer  # address of whoever opened the connection
+        self.known = known  # of the request before it on its connection: authority and key
+        self.method = ""
+        self.path = ""
+        self.query = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.repeated: frozenset[bytes] = frozenset()
+        self.body = b""
+        self.keep_alive = True
+        self.old = False  # HTTP/1.0: knows no chunks
+        self.key: ApiKeyParts | None = None  # of a request that calls a model
+        self.problem: Problem | None = None  # found while it was read; nothing else is answered
 
     def header(self, name: bytes) -> bytes | None:
         """A header that may come once at most; ``None`` if it is missing or came twice."""

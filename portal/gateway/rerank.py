@@ -8,7 +8,6 @@ that no engine's own habits show.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -68,8 +67,7 @@ _answers = msgspec.json.Decoder(_Answer)
 _totals = msgspec.json.Decoder(Usage)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class AskedRerank(bodies.Asked):
+class AskedRerank(bodies.Asked, kw_only=True, eq=False):
     """A rerank request that was read."""
 
     site_path: ClassVar[str] = "/v1/rerank"

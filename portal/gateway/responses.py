@@ -6,7 +6,6 @@ between requests, or a tool that runs here, is refused by name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -108,8 +107,7 @@ _kind = msgspec.json.Decoder(_Kind)
 _tool = msgspec.json.Decoder(FunctionTool)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class AskedResponse(chat.AskedChat):
+class AskedResponse(chat.AskedChat, kw_only=True, eq=False):
     """A request that was read; ``body`` is the chat that a site is asked for."""
 
     site_path: ClassVar[str] = "/v1/chat/completions"

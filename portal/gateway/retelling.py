@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from portal.admission import fencing, keys
-from portal.admission.fencing import Hold
+from portal.admission.fencing import Hold, Round
 from portal.gateway.call import Call
 from portal.gateway.journal import SKEW_MS
 from portal.gateway.segment import Settlement
@@ -78,10 +78,14 @@ async def answer(gateway: Gateway, number: int) -> None:
     await _reassert(
         gateway, number, [(one.cell, _hold_of(one)) for one in found.waiting if _was_live(one)]
     )
-    await _resettle(gateway, number, found.charged)
+    whole = await _resettle(gateway, number, found.charged)
     for settlement in found.undecided:
         gateway.settler.later(settlement)
-    gateway.journal.mark_answered(number)
+    if not whole:
+        _log.warning("fence.too_late", round=number)
+        return  # it is told as missed, once the round is over
+    if await _tell_missed(gateway):  # adopted journals may have been away in earlier rounds
+        gateway.journal.mark_answered(number)
     await gateway.valkey.ask(
         ("HSET", keys.FENCE_ANSWERS, gateway.config.gateway_id, number), SECONDS
     )
@@ -98,14 +102,22 @@ async def catch_up(gateway: Gateway) -> None:
     """After rounds that this gateway, or one whose journal it has adopted, did not answer: what
     had been acknowledged before may have been lost. It is journalled again and told as if nobody
     had acknowledged it; what the ledger has is not booked twice."""
+    newest = max((one.number for one in await _rounds(gateway)), default=0)
+    if newest > gateway.journal.answered and await _tell_missed(gateway):
+        gateway.journal.mark_answered(newest)
+
+
+async def _rounds(gateway: Gateway) -> list[Round]:
     raw = await gateway.valkey.ask(("GET", keys.FENCE_ROUNDS), 1.0)
     try:
-        rounds = fencing.decode_rounds(raw) if raw is not None else []
+        return fencing.decode_rounds(raw) if raw is not None else []
     except msgspec.MsgspecError:
-        return
-    newest = max((one.number for one in rounds), default=0)
-    if newest <= gateway.journal.answered:
-        return
+        return []
+
+
+async def _tell_missed(gateway: Gateway) -> bool:
+    """Whether all of it stands in the journal again."""
+    rounds = await _rounds(gateway)
     gateway.journal.write_acknowledged()
     missed = await asyncio.to_thread(gateway.journal.missed, rounds)
     for settlement in missed:
@@ -113,11 +125,11 @@ async def catch_up(gateway: Gateway) -> None:
             gateway.journal.append(settlement)
         except OSError as error:
             _log.error("journal.unwritable", because=str(error))
-            return  # tried again at the next look
+            return False  # tried again at the next look
         gateway.settler.later(settlement)
-    gateway.journal.mark_answered(newest)
     if missed:
-        _log.warning("fence.caught_up", round=newest, settlements=len(missed))
+        _log.warning("fence.caught_up", settlements=len(missed))
+    return True
 
 
 def leased_ms(call: Call) -> int:
@@ -178,7 +190,10 @@ async def _reassert(gateway: Gateway, number: int, holds: Iterable[tuple[int, Ho
 
 async def _resettle(
     gateway: Gateway, number: int, settlements: Iterable[tuple[Settlement, int]]
-) -> None:
+) -> bool:
+    """Whether all were told before the cells were counted."""
+    replies = set()
+
     async def tell(told: tuple[Settlement, int]) -> None:
         settlement, charged = told
         command = fencing.resettle(
@@ -189,9 +204,10 @@ async def _resettle(
             charged_micro=charged,
             event=settlement.event,
         )
-        await gateway.valkey.ask(command, SECONDS)
+        replies.add(await gateway.valkey.ask(command, SECONDS))
 
     await _all(tell, settlements)
+    return fencing.OVER not in replies
 
 
 async def _all(tell: Callable[[Any], Awaitable[None]], things: Iterable[Any]) -> None:

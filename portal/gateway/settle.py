@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
 
 from portal.admission import calls
@@ -92,8 +92,7 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
     )
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct):
     command: Command
     request_id: str  # of a settlement; empty for a release
     until: float  # of the loop's clock; a settlement has no end
@@ -175,7 +174,7 @@ class Settler:
     def _tell(self, waiting: _Waiting) -> asyncio.Future[Any] | None:
         """Begin to tell; ``None`` if nobody listens."""
         try:
-            reply = self.valkey.post(waiting.command, 1.0)
+            reply = self.valkey.post(waiting.command, 1.0, patient=True)
         except AdmissionUnavailable:
             self._miss(waiting)
             return None

@@ -12,6 +12,7 @@ import re
 import secrets
 import time
 import zlib
+from collections import deque
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -84,12 +85,28 @@ def cell_of(org_code: str) -> int:
     return zlib.crc32(org_code.encode()) % CELLS
 
 
+_tails: deque[str] = deque()  # of request ids, made ahead: the kernel is asked for many at once
+os.register_at_fork(after_in_child=_tails.clear)
+
+
+def _more_tails() -> str:
+    raw = os.urandom(2560).hex()
+    for start in range(0, len(raw), 20):
+        one = raw[start : start + 20]
+        variant = "89ab"[int(one[3], 16) & 3]
+        _tails.append(f"7{one[:3]}-{variant}{one[4:7]}-{one[7:19]}")
+    return _tails.pop()
+
+
 def mint_request_id(now_ms: int | None = None) -> str:
     """A UUIDv7 in hex with dashes; ``now_ms`` is Unix time in milliseconds."""
     ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    head, tail = f"{ms & (1 << 48) - 1:012x}", os.urandom(10).hex()
-    variant = "89ab"[int(tail[3], 16) & 3]
-    return f"{head[:8]}-{head[8:]}-7{tail[:3]}-{variant}{tail[4:7]}-{tail[7:19]}"
+    try:
+        tail = _tails.pop()  # in one step: threads never get the same
+    except IndexError:
+        tail = _more_tails()
+    head = f"{ms & (1 << 48) - 1:012x}"
+    return f"{head[:8]}-{head[8:]}-{tail}"
 
 
 def request_id_ms(request_id: str) -> int:

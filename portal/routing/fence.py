@@ -25,6 +25,7 @@ from portal.deployments.actions import commitments
 from portal.lib.ids import CELLS, cell_of
 from portal.routing import demand, gateways, recount
 from portal.routing.snapshot import Snapshot
+from portal.usage import intake
 from portal.usage.models import FenceRound
 from tenants import rls
 
@@ -38,11 +39,14 @@ REMEMBERED = timedelta(days=30)  # rounds; a journal that is older tells what th
 
 
 def close(admission: Admission, number: int, *, now: datetime) -> None:
-    """Close every cell for this round. ``Refused`` if a newer one is under way."""
+    """Close every cell for this round. ``Refused`` if a newer one is under way. What intake has
+    read by now and not booked may be of a stream that is gone: it reads again."""
+    intake.end_leases()
     booked = recount.watermarks()
     admission.close_cells(number, booked)
     passed = [_ms(booked.get(cell, "0-0")) for cell in range(CELLS)]
     _remember(number, passed, now)
+    _tell_rounds(admission)
     _tell_passed(admission, passed)
 
 
@@ -103,12 +107,18 @@ def end(admission: Admission) -> None:
     """The round is over: nobody needs to answer it any more, and who could not learns of it."""
     with rls.everyone(because="publisher: rounds of the fence"):
         FenceRound.objects.filter(opened=False).update(opened=True)
-        rows = list(FenceRound.objects.order_by("-number").values_list("number", "passed_ms")[:100])
+    _tell_rounds(admission)
     with _asking():
-        admission.client.set(
-            keys.FENCE_ROUNDS, fencing.encode_rounds([fencing.Round(*row) for row in rows])
-        )
         admission.client.delete(keys.FENCE_ROUND)
+
+
+def _tell_rounds(admission: Admission) -> None:
+    """Those that are over. Told at the beginning as well: Valkey may have lost them."""
+    with rls.everyone(because="publisher: rounds of the fence"):
+        rows = FenceRound.objects.filter(opened=True).order_by("-number")
+        rounds = [fencing.Round(*row) for row in rows.values_list("number", "passed_ms")[:100]]
+    with _asking():
+        admission.client.set(keys.FENCE_ROUNDS, fencing.encode_rounds(rounds))
 
 
 def tell_passed(admission: Admission) -> None:

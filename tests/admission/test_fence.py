@@ -165,6 +165,40 @@ def test_a_settlement_frees_the_hold_of_an_older_copy(cell: Cell) -> None:
     assert cell.leases() == set()
 
 
+@pytest.mark.parametrize("lapsed", [False, True])
+def test_what_the_ledger_has_is_not_charged_by_the_hold_of_an_older_copy(
+    cell: Cell, lapsed: bool
+) -> None:
+    booked, going = cell.hold(300), cell.hold(100)
+    if lapsed:
+        cell.lapse(booked)
+        cell.expire()
+    cell.admission.close_cells(ROUND)
+
+    assert cell.ask(fencing.end_booked(CELL, ROUND, [booked, ids.mint_request_id()])) == 1
+
+    assert cell.used() == (0, 0, 100)
+    assert cell.leases() == {going}
+    cell.admission.open_cells(ROUND, cell.admission.run_id())
+    assert cell.settle(booked, 200) == ("late", 0)  # intake knows it
+    assert cell.settle(going, 60) == ("settled", 60)
+    assert cell.used() == (60, 0, 0)
+
+
+def test_nothing_is_told_again_once_the_cell_is_being_counted(closed: Cell) -> None:
+    """A settlement would come into the ledger and not into the counters."""
+    late = ids.mint_request_id()
+    assert closed.ask(fencing.end_booked(CELL, ROUND - 1, [])) == fencing.OVER
+    assert closed.ask(fencing.end_booked(CELL, ROUND, [])) == 0
+
+    assert reassert(closed, late) == fencing.OVER
+    assert resettle(closed, late, 5, 5) == fencing.OVER
+    assert (closed.used(), closed.events()) == ((0, 0, 0), [])
+
+    closed.admission.close_cells(ROUND)  # another try
+    assert resettle(closed, late, 5, 5) == b"settled"
+
+
 @pytest.mark.parametrize("why", ["closed", "another server"])
 def test_what_has_no_hold_waits_until_the_counters_are_right(cell: Cell, why: str) -> None:
     lapsed = cell.hold(300)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from portal.admission import fencing, keys
+from portal.gateway.segment import Acknowledged, Record, framed, unframed
 from portal.lib.ids import CELLS
 from tests.gateway.test_stories import Reader, own_valkey, world
-from tests.gateway.world import CELL, SUBJECTS, World, wait_until
+from tests.gateway.world import CELL, SUBJECTS, GatewayProcess, World, wait_until
 
 __all__ = ["own_valkey", "world"]  # fixtures
 
 ROUND = 1000
 
 
-def lose_all(world: World) -> None:
-    """As the publisher does after a loss, up to the question."""
+def lose_all(world: World, *, counting: bool = False) -> None:
+    """As the publisher does after a loss, up to the question; or on to the count."""
     world.client.flushall()
     world.admission.load_functions()
     world.admission.close_cells(ROUND)
@@ -25,6 +28,8 @@ def lose_all(world: World) -> None:
     for subject in SUBJECTS:
         world.limit(subject, 1_000_000_000)
     world.client.set(keys.PASSED, fencing.encode_passed([0] * CELLS))
+    if counting:
+        world.admission.many([fencing.end_booked(CELL, ROUND, [])])
     world.client.set(keys.FENCE_ROUND, ROUND)
 
 
@@ -83,6 +88,16 @@ def test_what_nobody_acknowledged_keeps_its_hold(
 
 
 @pytest.mark.story
+def test_a_good_key_is_not_called_wrong_when_its_grant_was_lost(start: Any, world: World) -> None:
+    gateway = start("one")
+    world.client.flushall()
+
+    status, _, answer = gateway.chat("smollm2")
+
+    assert (status, answer["error"]["code"]) == (503, "admission_unavailable")
+
+
+@pytest.mark.story
 def test_admits_nobody_while_its_journal_is_full(start: Any, world: World) -> None:
     gateway = start("one", DURE_GATEWAY_JOURNAL_BYTES="3000")
 
@@ -119,3 +134,55 @@ def test_tells_what_it_could_not_tell_while_it_was_down(start: Any, world: World
     gateway.start(ready=False)  # told once: the journal knows the round now
     wait_until(lambda: gateway.get("/health")[0] == 200)
     assert len(world.events()) == 1
+
+
+@pytest.mark.story
+def test_what_comes_too_late_for_a_round_is_told_as_missed(start: Any, world: World) -> None:
+    """Asked, but left out: the cell is being counted when it tells. Late, but not lost."""
+    gateway = start("one")
+    assert gateway.chat("smollm2")[0] == 200
+    [event] = world.settled(1)
+    lose_all(world, counting=True)
+    wait_until(lambda: "fence.too_late" in gateway.log.read_text())
+    assert (world.events(), answered(world)) == ([], False)
+
+    world.client.delete(keys.FENCE_ROUND)
+    world.admission.open_cells(ROUND)
+    missed = fencing.Round(ROUND, [0] * CELLS)
+    world.client.set(keys.FENCE_ROUNDS, fencing.encode_rounds([missed]))
+
+    assert world.settled(1, 15) == [event]
+
+
+@pytest.mark.story
+def test_a_later_round_does_not_pass_over_what_was_missed(start: Any, world: World) -> None:
+    """It was down in one round, and is asked in the next one before it has caught up."""
+    gateway = start("one")
+    assert gateway.chat("smollm2")[0] == 200
+    [event] = world.settled(1)
+    gateway.kill()
+    lose_all(world)
+    missed = fencing.Round(ROUND - 1, [0] * CELLS)
+    world.client.set(keys.FENCE_ROUNDS, fencing.encode_rounds([missed]))
+    future = [time.time_ns() // 1_000_000 + 3_600_000] * CELLS  # the ledger passed it meanwhile
+    world.client.set(keys.PASSED, fencing.encode_passed(future))
+    let_a_minute_pass(gateway)
+
+    gateway.start(ready=False)
+    wait_until(lambda: answered(world))
+    world.admission.open_cells(ROUND)
+
+    assert world.settled(1, 15) == [event]
+
+
+def let_a_minute_pass(gateway: GatewayProcess) -> None:
+    """What the journal had acknowledged is older than an older copy of Valkey could show."""
+    for path in (gateway.folder / "journal").glob("*.journal"):
+        records, _, _ = unframed(path.read_bytes())
+        path.write_bytes(b"".join(framed(_older(one)) for one in records))
+
+
+def _older(record: Record) -> Record:
+    if isinstance(record, Acknowledged):
+        return msgspec.structs.replace(record, at_ms=record.at_ms - 120_000)
+    return record

@@ -147,7 +147,7 @@ NAMES = [
     field("own-157", "x" * 128, UNKNOWN, **{"x" * 100_000: 1}),
     field("own-158", "max_tokens ", UNKNOWN, **{"max_tokens ": 5}),
     field("own-159", "__proto__", UNKNOWN, **{"__proto__": {}}),
-    field("own-160", "metadata", UNKNOWN, metadata={"temp_budget_increase": 10**9}),
+    field("own-160", "metadata[...]", metadata={"temp_budget_increase": 10**9}),
 ]
 
 TOOLS = [
@@ -190,7 +190,7 @@ TOOLS = [
     field(
         "own-174",
         "stream_options.include_obfuscation",
-        UNKNOWN,
+        "unsupported_parameter",
         stream=True,
         stream_options={"include_obfuscation": True, "include_usage": True},
     ),

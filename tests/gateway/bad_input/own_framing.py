@@ -134,7 +134,12 @@ HEADERS = [
     odd("own-57", "vertical tab before chunked", with_lines(b"transfer-encoding: \x0bchunked")),
     fine("own-58", "Chunked", with_lines(b"Transfer-Encoding: Chunked", content=chunked(BODY))),
     fine("own-59", "a hundred ends of a proxy", chat(b"x-forwarded-for: " + b"1.2.3.4, " * 100)),
-    fine("own-60", "h2c offered", chat(b"connection: Upgrade, HTTP2-Settings", b"upgrade: h2c")),
+    odd(
+        "own-60",
+        "h2c offered",
+        chat(b"connection: Upgrade, HTTP2-Settings", b"upgrade: h2c"),
+        "upgrade_not_offered",
+    ),
     Row(
         number="own-61",
         what="a web socket offered",
@@ -146,6 +151,7 @@ HEADERS = [
             b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
         ),
         status=200,
+        closed=True,
     ),
     fine("own-62", "waits for 100, body sent", chat(b"expect: 100-continue")),
     Row(
@@ -154,6 +160,7 @@ HEADERS = [
         sent=head(CHAT, b"expect: 100-continue", LENGTH, authority=b"authorization: x") + BODY,
         status=401,
         code="invalid_api_key",
+        closed=True,
     ),
     Row(
         number="own-64",
