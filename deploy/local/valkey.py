@@ -50,7 +50,9 @@ class Server:
                     'save ""',
                     "maxmemory-policy noeviction",
                     "databases 64",
-                    "hash-max-listpack-value 128",  # records of holds stay small
+                    # A cell's counters are one hash: as a list of hundreds, each of a request's
+                    # fields would be looked for from its beginning.
+                    "hash-max-listpack-entries 64",
                     "loglevel warning",
                 ]
             )

@@ -16,13 +16,16 @@ _RECORDS = "get mget set del exists expire hget hmget hset hdel hincrby"
 _LEASES = "zadd zrem zrange"
 
 # Each cell's keys begin with its tag, which is given to every function as its key.
-_HOLDS = "~{c*} ~{c*}:hold:* ~{c*}:leases ~{c*}:busy ~{c*}:rate:* ~{c*}:tokens:* ~{c*}:budget:*"
-_FENCE = "%R~{c*}:epoch %R~{c*}:run %R~{c*}:closed"
+# Rules are tried in their order on every access, and longer names take longer to be found other:
+# what requests touch stands first, the longest names before the others.
+_HOLDS = "~{c*}:request:* ~{c*}:used:* %R~{c*}:limits ~{c*}:leases ~{c*}:months"
+_FENCE = "%R~{c*}:opened %R~{c*}:run %R~{c*}:closed %R~{c*}:counting"
 
 
 @dataclass(frozen=True)
 class User:
-    """``keys`` are patterns (``%R~``: only to read, ``%W~``: only to write)."""
+    """``keys`` are patterns (``%R~``: only to read, ``%W~``: only to write); in brackets commands
+    that are allowed with some patterns alone."""
 
     name: str
     keys: str
@@ -36,32 +39,35 @@ class User:
 
 GATEWAY = User(
     "gateway",
-    f"{_HOLDS} {_FENCE} ~{{c*}}:idem:* ~{{c*}}:answer:* ~{{c*}}:seen %R~{{c*}}:grant:* "
-    "%W~{c*}:events %W~{c*}:orphans %R~routes:index %R~routes:parts ~demand "
+    f"%R~{{c*}}:grant:* {_HOLDS} %W~{{c*}}:events {_FENCE} ~{{c*}} "
+    "%W~{c*}:orphans ~{c*}:idem:* ~{c*}:answer:* ~{c*}:seen "
+    "%R~routes:index %R~routes:parts ~demand "
     "%R~fence:round %R~fence:rounds %R~fence:passed ~fence:answers",
-    f"{_HELLO} {_RECORDS} {_LEASES} incr incrby decrby pexpire xadd",
+    f"{_HELLO} {_RECORDS} {_LEASES} xadd",
 )
 PUBLISHER = User(
     "publisher",
-    "~{c*} ~{c*}:grant:* ~{c*}:budget:* ~{c*}:epoch ~{c*}:last_epoch ~{c*}:run ~{c*}:closed "
-    "~{c*}:order:* ~{c*}:reserved ~{c*}:events %R~{c*}:late:* ~routes:* %R~demand ~fence:*",
-    f"{_HELLO} {_RECORDS} {_LEASES} hgetall hexists expireat unlink scan sadd spop srem smembers "
+    "~{c*} ~{c*}:grant:* ~{c*}:limits ~{c*}:used:* ~{c*}:months "
+    "~{c*}:opened ~{c*}:last_epoch ~{c*}:run ~{c*}:closed ~{c*}:counting "
+    "~{c*}:order:* ~{c*}:reserved ~{c*}:events %R~{c*}:late:* ~routes:* %R~demand ~fence:* "
+    "%R~{c*}:orphans ~{c*}:leases (+get +del ~{c*}:request:*)",
+    f"{_HELLO} {_RECORDS} {_LEASES} hgetall expireat unlink scan sadd spop srem smembers "
     "multi exec discard xadd xdel xlen xrange xrevrange xinfo|stream "
-    "xsetid xgroup|create xgroup|destroy function|load function|list",
+    "xsetid xgroup|create xgroup|destroy function|load function|list function|delete",
 )
 INTAKE = User(
     "intake",
-    "~{c*} ~{c*}:events ~{c*}:orphans ~{c*}:late:* ~{c*}:budget:* "
+    "~{c*} ~{c*}:events ~{c*}:orphans ~{c*}:late:* %R~{c*}:limits ~{c*}:used:* ~{c*}:months "
     f"{_FENCE} ~fence:passed",
     f"{_HELLO} {_RECORDS} xread xrange xrevrange xtrim xdel xlen xinfo|stream",
 )
 PORTAL = User(  # web, worker and beat
     "portal",
-    f"{_HOLDS} {_FENCE} ~{{c*}}:grant:* ~{{c*}}:order:* ~{{c*}}:reserved ~{{c*}}:late:* "
+    f"~{{c*}} {_HOLDS} %W~{{c*}}:limits {_FENCE} ~{{c*}}:grant:* "
+    "~{c*}:order:* ~{c*}:reserved ~{c*}:late:* "
     "%R~{c*}:seen %R~{c*}:idem:* %R~{c*}:events %R~routes:index %R~routes:parts ~routes:ended "
     "%R~demand",
-    f"{_HELLO} {_RECORDS} {_LEASES} hgetall hexists incr incrby decrby pexpire expireat sadd "
-    "xlen xinfo|stream",
+    f"{_HELLO} {_RECORDS} {_LEASES} hgetall expireat sadd xlen xinfo|stream",
 )
 PROGRAMS = (GATEWAY, PUBLISHER, INTAKE, PORTAL)
 OPERATOR = User("operator", "~*", "@all")  # a person, and the tests

@@ -119,7 +119,7 @@ def read_admitted(reply: Any) -> Admitted:
     """``Refused`` if the answer is no."""
     if reply[0] == b"no":
         raise _refused(reply)
-    worst, month, price, endpoint, rpm, rpm_left, reset, left, grant, at, tpm, tpm_left = (
+    worst, month, grant, price, endpoint, rpm, rpm_left, reset, left, at, tpm, tpm_left = (
         reply[1].decode().split(" ")
     )
     return Admitted(
@@ -300,6 +300,8 @@ def _check(grant: Grant) -> None:
     chain = grant.budgets
     if len(set(chain)) < len(chain) or any("," in subject or not subject for subject in chain):
         raise ValueError(f"budgets of {grant.key} must be different names without commas: {chain}")
+    if any(" " in one or not one for one in (grant.key, grant.organization, *chain)):
+        raise ValueError(f"{grant.key}: key, organization and budgets have names without spaces")
     for name, model in grant.models.items():
         if not all(0 <= price <= MAX_MICRO_WON for price in (model.price_in, model.price_out)):
             raise ValueError(f"a price of {name} is not between 0 and 2^53 - 1")

@@ -82,11 +82,13 @@ class ClusterConnection(Connection):
     def place(self, command: Command) -> object:
         return self._node_of(command)
 
-    def post(self, command: Command, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
+    def post(
+        self, command: Command, seconds: float = TIMEOUT_SECONDS, *, patient: bool = False
+    ) -> asyncio.Future[Any]:
         node = self._of_tag.get(command[3]) if command[0] == "FCALL" else self._node_of(command)
         if node is None:
             raise AdmissionUnavailable("No server of the cluster is known to hold this key.")
-        return node.post(command, seconds)
+        return node.post(command, seconds, patient=patient)
 
     def _node_of(self, command: Command) -> _Node | None:
         key = slots.key_of(command)

@@ -13,7 +13,7 @@ import msgspec
 from portal.admission.calls import Command
 from portal.admission.keys import tag
 
-OVER = b"over"  # the answer when the round is over: nothing was done
+OVER = b"over"  # the answer when the round is over, or the cell counted: nothing was done
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,6 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     subjects: Sequence[str]
     key: str
     organization: str
-    grant_number: int
 
 
 def reassert(cell: int, round_number: int, hold: Hold) -> Command:
@@ -34,7 +33,7 @@ def reassert(cell: int, round_number: int, hold: Hold) -> Command:
     return (
         *("FCALL", "reassert_2", 1, tag(cell), round_number),
         *(hold.request_id, hold.sha256, hold.month, hold.worst_micro, ",".join(hold.subjects)),
-        *(hold.key, hold.organization, hold.grant_number),
+        *(hold.key, hold.organization),
     )
 
 
@@ -52,6 +51,12 @@ def resettle(
         *("FCALL", "resettle_2", 1, tag(cell), round_number),
         *(request_id, cost_micro, charged_micro, event),
     )
+
+
+def end_booked(cell: int, round_number: int, request_ids: Sequence[str]) -> Command:
+    """The cell is being counted: from here on gateways hear ``OVER``. End the holds of these
+    requests, which the ledger has. The answer is how many there were, or ``OVER``."""
+    return ("FCALL", "end_booked_2", 1, tag(cell), round_number, *request_ids)
 
 
 def restore_limit(cell: int, *, subject: str, limit_micro: int, hard: bool, number: int) -> Command:

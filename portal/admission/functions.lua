@@ -7,8 +7,8 @@
 --     tostring() would write 1e+15 and lose digits;
 --   * the server's TIME is the only clock;
 --   * every key begins with the cell's hash tag, given as KEYS[1];
---   * records are those of the library before this one, with fields added: while a release is
---     rolled out, gateways of both end each other's holds.
+--   * what is kept by text in local tables (`remembered`) is what that text always means, nothing
+--     that a call has changed.
 
 local MAX = 9007199254740991 -- 2^53 - 1
 local LEASE_MS = 60000
@@ -20,6 +20,7 @@ local KEEP_ORDER_S = 131 * 86400 -- a committed order answers repetitions 100 da
 local MOST_TOKENS = 4294967296 -- 2^32: with more, worst_case() would not be exact
 local SCALE = 1000000        -- prices are in 10^-6 micro-won per token
 local KST_MS = 9 * 3600000
+local MOST_REMEMBERED = 4096 -- texts of which the meaning is kept: at most a few megabytes
 
 local function int(text) return tonumber(text) or 0 end
 
@@ -75,12 +76,16 @@ local function month_of(ms)
   return string.format('%04d-%02d', year, month)
 end
 
--- The month does not change from call to call: kept until the day turns.
-local day_known, month_known = -1, ''
+-- The month does not change from call to call: kept until the day turns. On a month's first day
+-- the one before it is told as well.
+local day_known, month_known, month_before = -1, '', nil
 local function this_month(ms)
   local day = math.floor((ms + KST_MS) / 86400000)
-  if day ~= day_known then day_known, month_known = day, month_of(ms) end
-  return month_known
+  if day ~= day_known then
+    day_known, month_known, month_before = day, month_of(ms), month_of(ms - 86400000)
+    if month_before == month_known then month_before = nil end
+  end
+  return month_known, month_before
 end
 
 local function until_next_month(ms)
@@ -103,91 +108,227 @@ local function split(text)
   return parts
 end
 
-local function budget_key(tag, subject) return tag .. ':budget:' .. subject end
-
--- limit, hard, used, of one budget in one month; nil if nobody published it
-local function standing(tag, subject, month)
-  local limit, hard, spent, committed, held = unpack(server.call('HMGET', budget_key(tag, subject),
-    'limit', 'hard', 's:' .. month, 'c:' .. month, 'h:' .. month))
-  if not limit then return nil end
-  return { limit = int(limit), hard = hard == '1', spent = int(spent), committed = int(committed), held = int(held) }
-end
-
--- A soft budget ends where integers do: above, sums would not be exact and HINCRBY could fail
--- between two writes.
-local function left(budget)
-  return (budget.hard and budget.limit or MAX) - budget.spent - budget.committed - budget.held
-end
-
-local function add(tag, subject, field, month, amount)
-  if amount ~= 0 then
-    server.call('HINCRBY', budget_key(tag, subject), field .. ':' .. month, str(amount))
+-- What a text means, worked out once: prices, limits and chains hardly ever change. Forgotten all
+-- at once when there are too many.
+local function remembered(work_out)
+  local known, count = {}, 0
+  return function(text)
+    local found = known[text]
+    if found == nil then
+      if count >= MOST_REMEMBERED then known, count = {}, 0 end
+      found = work_out(text)
+      known[text], count = found, count + 1
+    end
+    return found
   end
+end
+
+-- The names that requests use, by the cell's tag.
+local names_of = remembered(function(tag)
+  return { limits = tag .. ':limits', leases = tag .. ':leases', opened = tag .. ':opened',
+    events = tag .. ':events', used = tag .. ':used:', request = tag .. ':request:', grant = tag .. ':grant:' }
+end)
+
+local limit_of = remembered(function(text)
+  local limit, hard, number = string.match(text, '^(%d+) ([01]) (%d+)$')
+  if not limit then error({ err = 'ERR not a limit: ' .. text }) end
+  return { limit = int(limit), hard = hard == '1', number = int(number) }
+end)
+
+-- Budgets, in one hash of the cell: 'limit:<subject>'.
+local function limits_key(tag) return names_of(tag).limits end
+local function limit_field(subject) return 'limit:' .. subject end
+
+local function limit_fields(subjects)
+  local fields = {}
+  for i = 1, #subjects do fields[i] = limit_field(subjects[i]) end
+  return fields
+end
+
+-- What is used in a month, in one hash of the cell. By subject: spent, committed and held. By
+-- 'use:<key>': the clock minute of its last request, the requests and tokens of that minute, and
+-- how many requests run that were admitted in this month. All are doubles, exact up to 2^53: as
+-- text they would take a third of a call's time.
+local COUNTERS, USE = '>ddd', '>dddd'
+local function used_key(tag, month) return names_of(tag).used .. month end
+local function use_field(key) return 'use:' .. key end
+
+local function used_of(text)
+  if not text then return 0, 0, 0 end
+  local spent, committed, held = struct.unpack(COUNTERS, text)
+  return spent, committed, held
+end
+
+local function counters(spent, committed, held) return struct.pack(COUNTERS, spent, committed, held) end
+
+local function use_of(text)
+  if not text then return 0, 0, 0, 0 end
+  local minute, requests, tokens, running = struct.unpack(USE, text)
+  return minute, requests, tokens, running
+end
+
+-- Requests that run and were admitted in the month before: on a month's first day they take a
+-- place, too.
+local function running_since(tag, month, field)
+  if not month then return 0 end
+  local _, _, _, running = use_of(server.call('HGET', used_key(tag, month), field))
+  return running
+end
+
+-- A month's counters go 100 days past it, as its orders do.
+local function seconds_to_keep(month)
+  local _, year, number = month_from(month)
+  local keep_until = days_of(year, number) * 86400 + KEEP_ORDER_S
+  return math.max(keep_until - math.floor(now_ms() / 1000), KEEP_EXPIRED_S)
+end
+
+-- `row`: field, counters, … of one month
+local function write_used(tag, month, row)
+  if server.call('HSET', used_key(tag, month), unpack(row)) > 0 then
+    server.call('HSET', tag .. ':months', month, '1')
+    server.call('EXPIRE', used_key(tag, month), str(seconds_to_keep(month)))
+  end
+end
+
+-- Adds to the counters of all subjects, at once.
+local function add(tag, subjects, month, spent, committed, held)
+  if #subjects == 0 or (spent == 0 and committed == 0 and held == 0) then return end
+  local before, row = server.call('HMGET', used_key(tag, month), unpack(subjects)), {}
+  for i = 1, #subjects do
+    local s, c, h = used_of(before[i])
+    row[2 * i - 1], row[2 * i] = subjects[i], counters(s + spent, c + committed, h + held)
+  end
+  write_used(tag, month, row)
+end
+
+local function limits_of(tag, subjects)
+  if #subjects == 0 then return {} end
+  return server.call('HMGET', limits_key(tag), unpack(limit_fields(subjects)))
+end
+
+local function used_by(tag, subjects, month)
+  if #subjects == 0 then return {} end
+  return server.call('HMGET', used_key(tag, month), unpack(subjects))
+end
+
+-- What is left of a budget. A soft one ends where integers do: above, sums would not be exact.
+local function left(limit, spent, committed, held)
+  return (limit.hard and limit.limit or MAX) - spent - committed - held
 end
 
 local function no(reason, name, room, limit, retry_ms, detail)
   return { 'no', reason, name or '', room or '0', limit or '0', str(retry_ms or 0), detail or '' }
 end
 
--- The refusal of the first budget without room for `amount`, or nil and the least that is left
--- of the hard ones. An unknown budget is about to be published: come back soon.
-local function find_room(tag, subjects, month, amount, ms)
+-- The refusal of the first budget without room for `amount`; or nil and the least that was left of
+-- the hard ones. Appends to `row` what to write so that it is held in all of them. `limits` and
+-- `used` are as they were read, those of the subjects after `skip` other fields. An unknown budget
+-- is about to be published: come back soon.
+local function find_room(subjects, limits, used, skip, row, amount, ms)
   local least = nil
-  for _, subject in ipairs(subjects) do
-    local budget = standing(tag, subject, month)
-    if not budget then return no('budget_unknown', subject, '0', '0', 1000) end
-    local room = left(budget)
+  for i = 1, #subjects do
+    local subject, text = subjects[i], limits[i]
+    if not text then return no('budget_unknown', subject, '0', '0', 1000) end
+    local limit, spent, committed, held = limit_of(text), used_of(used[i + skip])
+    local room = left(limit, spent, committed, held)
     if room < amount then
-      return no('budget_exceeded', subject, str(room), str(budget.limit), ms and until_next_month(ms))
+      return no('budget_exceeded', subject, str(room), str(limit.limit), ms and until_next_month(ms))
     end
-    if budget.hard and (not least or room < least) then least = room end
+    if limit.hard and (not least or room < least) then least = room end
+    row[#row + 1] = subject
+    row[#row + 1] = counters(spent, committed, held + amount)
   end
   return nil, least
 end
 
 -- What still fits into every budget, at most `amount`, never below zero.
 local function fitting(tag, subjects, month, amount)
-  for _, subject in ipairs(subjects) do
-    local budget = standing(tag, subject, month)
-    if budget then amount = math.min(amount, math.max(0, left(budget))) end
+  local limits, used = limits_of(tag, subjects), used_by(tag, subjects, month)
+  for i = 1, #subjects do
+    if limits[i] then amount = math.min(amount, math.max(0, left(limit_of(limits[i]), used_of(used[i])))) end
   end
   return amount
 end
 
 -- Those of the subjects that have a budget.
-local function published(tag, subjects, month)
-  local found = {}
-  for _, subject in ipairs(subjects) do
-    if standing(tag, subject, month) then found[#found + 1] = subject end
+local function published(tag, subjects)
+  local found, limits = {}, limits_of(tag, subjects)
+  for i = 1, #subjects do
+    if limits[i] then found[#found + 1] = subjects[i] end
   end
   return found
 end
 
-local function hold_key(tag, id) return tag .. ':hold:' .. id end
+-- Of a grant what every admission needs, in one field: number, expiry, requests a minute,
+-- places, tokens a minute, key, organization, chain.
+local FACTS = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+) ?(%S*)$'
+local facts_of = remembered(function(text)
+  local number, expires, rpm, concurrency, tpm, key, org, chain = string.match(text, FACTS)
+  if not number then error({ err = 'ERR not a grant: ' .. text }) end
+  local subjects = split(chain)
+  return { number = number, callers = int(number), expires = int(expires), rpm = int(rpm),
+    concurrency = int(concurrency), tpm = int(tpm), key = key, use = use_field(key), org = org, chain = chain,
+    subjects = subjects, limits = limit_fields(subjects), fields = { use_field(key), unpack(subjects) } }
+end)
 
-local function read_hold(tag, id)
-  local state, worst, month, budgets, key, sha, org, tokens, mark = unpack(server.call('HMGET', hold_key(tag, id),
-    'state', 'worst', 'month', 'budgets', 'key', 'sha', 'org', 'tokens', 'mark'))
-  if not state then return nil end
-  return { state = state, worst = int(worst), month = month, budgets = split(budgets), key = key, sha = sha,
-    org = org, tokens = tokens, mark = mark }
+-- Records of requests. Of one that is settled or released: '<state> <charged>'. Else three lines:
+-- state, worst case, month, and '-' or 'tokens counted,their minute,mark'; the facts of the grant;
+-- its hash and the rest of the answer.
+local function record_key(tag, id) return names_of(tag).request .. id end
+
+local function record_of(text)
+  if not text then return nil end
+  local state, amount, month, counted, after = string.match(text, '^(%l+) (%d+) ?(%S*) ?(%S*)()')
+  if month == '' then return { state = state, charged = amount } end
+  local last = string.find(text, '\n', after + 1, true)
+  local facts = facts_of(string.sub(text, after + 1, last - 1))
+  return { state = state, worst = tonumber(amount), month = month, counted = counted, facts = facts,
+    text = text, last = last + 1 }
 end
 
-local function not_busy(tag, key)
-  if server.call('HINCRBY', tag .. ':busy', key, -1) <= 0 then server.call('HDEL', tag .. ':busy', key) end
+-- Tokens that a record counted, their minute, and its mark or nil.
+local function counted_of(record)
+  if record.counted == '-' then return 0, '0', nil end
+  local tokens, minute, mark = string.match(record.counted, '^(%d+),(%d+),(%S+)$')
+  return tonumber(tokens), minute, mark ~= '-' and mark or nil
 end
 
--- An open hold ends: what was held is free again.
-local function free_hold(tag, id, hold)
-  for _, subject in ipairs(hold.budgets) do add(tag, subject, 'h', hold.month, -hold.worst) end
-  not_busy(tag, hold.key)
-  server.call('ZREM', tag .. ':leases', id)
+-- The hash of the key that a record was admitted for, and the rest of the answer or ''.
+local function answer_of(record) return string.match(record.text, '^(%S*) ?(.*)$', record.last) end
+
+local function read_record(tag, id) return record_of(server.call('GET', record_key(tag, id))) end
+
+-- Changes at once what a request counts in: the counters of its chain, and the use of its key.
+-- `tokens` are free again if the key's last minute is still `minute`.
+local function count(tag, facts, month, spent, held, running, tokens, minute)
+  local used = server.call('HMGET', used_key(tag, month), unpack(facts.fields))
+  local of, requests, counted, before = use_of(used[1])
+  if tokens > 0 and of == minute then counted = math.max(0, counted - tokens) end
+  local row, subjects = { facts.use, struct.pack(USE, of, requests, counted, math.max(0, before + running)) },
+    facts.subjects
+  for i = 1, #subjects do
+    local s, c, h = used_of(used[i + 1])
+    row[2 * i + 1], row[2 * i + 2] = subjects[i], counters(s + spent, c, h + held)
+  end
+  write_used(tag, month, row)
+end
+
+-- An open hold ends: what was held is free again, `spent` of it is spent; and so are tokens that
+-- were not used, while their minute lasts.
+local function end_hold(tag, id, record, spent, used_tokens)
+  local unused, minute = 0, 0
+  if record.counted ~= '-' then
+    local counted, of = counted_of(record)
+    unused, minute = counted - used_tokens, tonumber(of)
+  end
+  count(tag, record.facts, record.month, spent, -record.worst, -1, unused, minute)
+  server.call('ZREM', names_of(tag).leases, id)
 end
 
 -- Whether the counters are those that the publisher opened the cell with. Between a loss and the
 -- next opening they may be too small, and what has no hold would find room that is not there.
 local function must_be_validated(tag)
-  local epoch, run = unpack(server.call('MGET', tag .. ':epoch', tag .. ':run'))
+  local epoch, run = unpack(server.call('MGET', tag .. ':opened', tag .. ':run'))
   if not epoch or (run and string.match(server.call('INFO', 'server'), 'run_id:(%x+)') ~= run) then
     error({ err = 'ERR closed: the counters are being checked' })
   end
@@ -195,22 +336,7 @@ end
 
 -- What is kept of a request that ended: as little as answers a repetition.
 local function keep_end(tag, id, state, charged)
-  local name = hold_key(tag, id)
-  server.call('DEL', name)
-  server.call('HSET', name, 'state', state, 'charged', str(charged))
-  server.call('EXPIRE', name, KEEP_S)
-end
-
--- A clock minute's windows of a key: requests, and tokens by their worst cases.
-local function rate_key(tag, key, minute) return tag .. ':rate:' .. key .. ':' .. minute end
-local function tokens_key(tag, key, minute) return tag .. ':tokens:' .. key .. ':' .. minute end
-
--- Tokens that a request did not use are free again, while its minute lasts.
-local function give_back_tokens(tag, hold, used)
-  local counted, minute = string.match(hold.tokens or '', '^(%d+) (%d+)$')
-  if not counted or int(counted) <= used then return end
-  if minute ~= str(math.floor(now_ms() / 60000)) then return end
-  server.call('DECRBY', tokens_key(tag, hold.key, minute), str(int(counted) - used))
+  server.call('SET', record_key(tag, id), state .. ' ' .. charged, 'EX', KEEP_S)
 end
 
 -- Marks of Idempotency-Keys: '<running or ended> <fingerprint> <request id> <charged> <outcome>'.
@@ -232,10 +358,10 @@ local function repeated(tag, text, fingerprint)
   local state, first, id, charged, outcome = read_mark(text)
   if not state then return nil end
   if state == 'running' then
-    local hold = server.call('HMGET', hold_key(tag, id), 'state', 'charged')
-    if hold[1] == 'released' then return nil end
-    state = hold[1] or 'expired'
-    charged = hold[2] or '0'
+    local first_of = read_record(tag, id)
+    if first_of and first_of.state == 'released' then return nil end
+    state = first_of and first_of.state or 'expired'
+    charged = first_of and first_of.charged or '0'
   end
   if first ~= fingerprint then return no('idempotency_other', id) end
   if state == 'open' then return no('idempotency_running', id, '0', '0', 1000) end
@@ -243,29 +369,38 @@ local function repeated(tag, text, fingerprint)
   return no('idempotency_ended', id, charged, '0', 0, outcome)
 end
 
-local function end_mark(tag, id, hold, charged, outcome)
-  local _, fingerprint = read_mark(server.call('GET', mark_key(tag, hold.mark)))
-  if fingerprint then set_mark(tag, hold.mark, 'ended', fingerprint, id, charged, outcome) end
+local function end_mark(tag, id, mark, charged, outcome)
+  local _, fingerprint = read_mark(server.call('GET', mark_key(tag, mark)))
+  if fingerprint then set_mark(tag, mark, 'ended', fingerprint, id, charged, outcome) end
 end
 
--- The answer to an admit: as it stands in the record, with the grant if the caller's is older.
+-- The answer to an admit, with the grant if the caller's is older.
 local function admitted(tag, sha, answer, number, callers_number)
-  if int(number) <= callers_number then return { 'ok', answer } end
-  return { 'ok', answer, server.call('HGET', tag .. ':grant:' .. sha, 'blob') }
+  if number <= callers_number then return { 'ok', answer } end
+  return { 'ok', answer, server.call('HGET', names_of(tag).grant .. sha, 'blob') }
 end
 
 -- The same admit again: the same answer while its hold is open. An id is good for one request.
-local function asked_before(tag, id, sha, callers_number)
-  local state, by, answer, number = unpack(server.call('HMGET', hold_key(tag, id), 'state', 'sha', 'answer', 'grant'))
-  if not state then return nil end
-  if state == 'open' and by == sha and answer then return admitted(tag, sha, answer, number, callers_number) end
-  return no('request_id_used')
+local function asked_before(tag, text, sha, callers_number)
+  local record = record_of(text)
+  if record.state ~= 'open' then return no('request_id_used') end
+  local by, rest = answer_of(record)
+  if by ~= sha or rest == '' then return no('request_id_used') end
+  local answer = str(record.worst) .. ' ' .. record.month .. ' ' .. rest
+  return admitted(tag, sha, answer, record.facts.callers, callers_number)
 end
 
 local function is_skewed(id, ms)
   local born = tonumber(string.sub(id, 1, 8) .. string.sub(id, 10, 13), 16)
   return not born or math.abs(born - ms) > SKEW_MS
 end
+
+local price_of = remembered(function(text)
+  local price = cjson.decode(text)
+  if not price.endpoint or not price.price_version then error({ err = 'ERR not a price: ' .. text }) end
+  price.price_in, price.price_out = amount_of(price.price_in), amount_of(price.price_out)
+  return price
+end)
 
 -- ARGV: epoch, sha, request id, model, tokens in, tokens out, number of the caller's grant, kind,
 -- mark of the Idempotency-Key or '', fingerprint of the request
@@ -275,78 +410,70 @@ local function admit(keys, argv)
   local tokens_in, tokens_out, callers_number = amount_of(argv[5]), amount_of(argv[6]), amount_of(argv[7])
   if mark ~= '' and not string.match(argv[10] or '', '^%S+$') then error({ err = 'ERR no fingerprint' }) end
   local ms = now_ms()
-  local number, revoked, expires, rpm, concurrency, key, org, chain, tpm, price = unpack(
-    server.call('HMGET', tag .. ':grant:' .. sha, 'number', 'revoked', 'expires', 'rpm',
-      'concurrency', 'key', 'org', 'budgets', 'tpm', 'm:' .. model))
-  local minute = str(math.floor(ms / 60000))
-  local requests_name, tokens_name = rate_key(tag, key or '', minute), tokens_key(tag, key or '', minute)
-  local open_at, requests, counted, marked = unpack(
-    server.call('MGET', tag .. ':epoch', requests_name, tokens_name, mark_key(tag, mark)))
-  if open_at ~= epoch then return no('closed', '', '0', '0', 1000) end
-  if not number or revoked == '1' then return no('key_unknown') end
-  if int(expires) > 0 and int(expires) <= ms then return no('key_expired') end
+  local text, price = unpack(server.call('HMGET', names_of(tag).grant .. sha, 'facts', 'm:' .. model))
+  local known = mark == '' and server.call('MGET', names_of(tag).opened, record_key(tag, id))
+    or server.call('MGET', names_of(tag).opened, record_key(tag, id), mark_key(tag, mark))
+  if known[1] ~= epoch then return no('closed', '', '0', '0', 1000) end
+  if not text then return no('key_unknown') end
+  local facts = facts_of(text)
+  local key, rpm, tpm, subjects = facts.key, facts.rpm, facts.tpm, facts.subjects
+  if facts.expires > 0 and facts.expires <= ms then return no('key_expired') end
   if not price then return no('model_unknown', model) end
-  price = cjson.decode(price)
+  price = price_of(price)
   if price.kind ~= kind then return no('wrong_kind', model) end
-  if not price.endpoint or not price.price_version then error({ err = 'ERR not a price of ' .. model }) end
 
-  local before = asked_before(tag, id, sha, callers_number)
+  local before = (known[2] and asked_before(tag, known[2], sha, callers_number))
     or (is_skewed(id, ms) and no('clock_skew'))
-    or (mark ~= '' and repeated(tag, marked, argv[10]))
+    or (mark ~= '' and repeated(tag, known[3], argv[10]))
   if before then return before end
 
-  requests, counted, tpm = int(requests), int(counted), int(tpm)
-  local reset, tokens = (int(minute) + 1) * 60000 - ms, tokens_in + tokens_out
-  if requests >= int(rpm) then return no('rate', key, '0', rpm, reset) end
+  local minute, month, month_before = math.floor(ms / 60000), this_month(ms)
+  local reset, tokens = (minute + 1) * 60000 - ms, tokens_in + tokens_out
+  local used = server.call('HMGET', used_key(tag, month), unpack(facts.fields))
+  local of, requests, counted, running = use_of(used[1])
+  if of ~= minute then requests, counted = 0, 0 end
+  if requests >= rpm then return no('rate', key, '0', str(rpm), reset) end
   if tpm > 0 and tokens > tpm - counted then
     local wait = tokens > tpm and 0 or reset -- too large by itself: no minute will take it
     return no('tokens', key, str(math.max(0, tpm - counted)), str(tpm), wait, str(tokens))
   end
-  if int(server.call('HGET', tag .. ':busy', key)) >= int(concurrency) then
-    return no('concurrency', key, '0', concurrency, 1000)
+  if running + running_since(tag, month_before, facts.use) >= facts.concurrency then
+    return no('concurrency', key, '0', str(facts.concurrency), 1000)
   end
 
   if tokens_in > MOST_TOKENS or tokens_out > MOST_TOKENS then return no('too_large') end
-  local worst = worst_case(tokens_in, amount_of(price.price_in), tokens_out, amount_of(price.price_out))
+  local worst = worst_case(tokens_in, price.price_in, tokens_out, price.price_out)
   if worst > MAX then return no('too_large') end
-  local month, subjects = this_month(ms), split(chain)
-  local full, least = find_room(tag, subjects, month, worst, ms)
+  if tpm == 0 then tokens = 0 end
+  local row = { facts.use, struct.pack(USE, minute, requests + 1, counted + tokens, running + 1) }
+  local limits = subjects[1] and server.call('HMGET', limits_key(tag), unpack(facts.limits))
+  local full, least = find_room(subjects, limits, used, 1, row, worst, ms)
   if full then return full end
 
-  for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, worst) end
-  if server.call('INCR', requests_name) == 1 then server.call('PEXPIRE', requests_name, str(reset + 60000)) end
-  if tpm > 0 and server.call('INCRBY', tokens_name, str(tokens)) == tokens then
-    server.call('PEXPIRE', tokens_name, str(reset + 60000))
-  end
-  server.call('HINCRBY', tag .. ':busy', key, 1)
-  server.call('ZADD', tag .. ':leases', str(ms + LEASE_MS), id)
-  local answer = table.concat({ str(worst), month, price.price_version, price.endpoint, rpm,
-    str(int(rpm) - requests - 1), str(reset), least and str(least - worst) or '-', number, str(ms),
-    str(tpm), str(math.max(0, tpm - counted - tokens)) }, ' ')
-  -- Values of at most 128 bytes keep the record a listpack: less than half of a hash table's memory.
-  local row = { 'state', 'open', 'worst', str(worst), 'month', month, 'budgets', chain, 'key', key,
-    'sha', sha, 'org', org, 'grant', number, 'answer', answer }
-  if tpm > 0 then row[#row + 1], row[#row + 2] = 'tokens', str(tokens) .. ' ' .. minute end
-  if mark ~= '' then
-    row[#row + 1], row[#row + 2] = 'mark', mark
-    set_mark(tag, mark, 'running', argv[10], id, 0, '-')
-  end
-  server.call('HSET', hold_key(tag, id), unpack(row))
-  return admitted(tag, sha, answer, number, callers_number)
+  write_used(tag, month, row)
+  server.call('ZADD', names_of(tag).leases, str(ms + LEASE_MS), id)
+  if mark ~= '' then set_mark(tag, mark, 'running', argv[10], id, 0, '-') end
+  local rest = string.format('%s %s %s %d %d %d %s %.0f %d %d', facts.number, price.price_version, price.endpoint,
+    rpm, rpm - requests - 1, reset, least and str(least - worst) or '-', ms,
+    tpm, math.max(0, tpm - counted - tokens))
+  local first = string.format('%d %s', worst, month)
+  local of = (tpm > 0 or mark ~= '') and str(tokens) .. ',' .. str(minute) .. ',' .. (mark ~= '' and mark or '-') or '-'
+  server.call('SET', record_key(tag, id), 'open ' .. first .. ' ' .. of .. '\n' .. text .. '\n' .. sha .. ' ' .. rest)
+  return admitted(tag, sha, first .. ' ' .. rest, facts.callers, callers_number)
 end
 
 -- ARGV: request ids. Returns those that were refused: their streams must end.
 local function renew(keys, argv)
   local tag, ms, refused = keys[1], now_ms(), {}
   for _, id in ipairs(argv) do
-    local hold = read_hold(tag, id)
-    local live = hold and hold.state == 'open'
+    local record = read_record(tag, id)
+    local live = record and record.state == 'open'
     if live then
-      local grant = server.call('HMGET', tag .. ':grant:' .. hold.sha, 'revoked', 'expires')
+      local grant = server.call('HMGET', names_of(tag).grant .. (answer_of(record)), 'revoked', 'expires')
       live = grant[1] == '0' and (int(grant[2]) == 0 or int(grant[2]) > ms)
     end
     if live then
-      server.call('ZADD', tag .. ':leases', 'XX', str(ms + LEASE_MS), id)
+      server.call('ZADD', names_of(tag).leases, 'XX', str(ms + LEASE_MS), id)
     else
       refused[#refused + 1] = id
     end
@@ -361,29 +488,28 @@ local function settle(keys, argv)
   local tag, id, cost, event = keys[1], argv[1], amount_of(argv[2]), argv[3]
   if not event then error({ err = 'ERR no event' }) end
   local used = amount_of(argv[4] and argv[4] ~= '' and argv[4] or MAX)
-  local hold = read_hold(tag, id)
-  local state, charged, late = hold and hold.state, 0, '0'
-  if state == 'settled' then
-    return { 'repeated', server.call('HGET', hold_key(tag, id), 'charged') or '0' }
-  end
+  local record = read_record(tag, id)
+  local state, charged, late = record and record.state, 0, '0'
+  if state == 'settled' then return { 'repeated', record.charged } end
   if state ~= 'open' then must_be_validated(tag) end
   if state == 'open' then
-    charged = math.min(cost, hold.worst)
-    free_hold(tag, id, hold)
-    give_back_tokens(tag, hold, used)
+    charged = math.min(cost, record.worst)
+    end_hold(tag, id, record, charged, used)
   elseif state == 'expired' then
-    charged = fitting(tag, hold.budgets, hold.month, cost)
+    charged = fitting(tag, record.facts.subjects, record.month, cost)
+    add(tag, record.facts.subjects, record.month, charged, 0, 0)
   else
     late = '1'
   end
-  if late == '0' then
-    for _, subject in ipairs(hold.budgets) do add(tag, subject, 's', hold.month, charged) end
-    if hold.mark then end_mark(tag, id, hold, charged, string.match(argv[5] or '', '^%S+$') or '-') end
+  if late == '0' and record.counted ~= '-' then
+    local _, _, mark = counted_of(record)
+    if mark then end_mark(tag, id, mark, charged, string.match(argv[5] or '', '^%S+$') or '-') end
   end
-  keep_end(tag, id, 'settled', charged)
-  server.call('XADD', tag .. ':events', '*', 'event', event, 'settled_micro', str(charged),
+  local told = str(charged)
+  keep_end(tag, id, 'settled', told)
+  server.call('XADD', names_of(tag).events, '*', 'event', event, 'settled_micro', told,
     'written_off_micro', str(cost - charged), 'late', late)
-  return { late == '1' and 'late' or 'settled', str(charged) }
+  return { late == '1' and 'late' or 'settled', told }
 end
 
 -- ARGV: request id, cost, month, subjects. For events that settle found unknown: charged once,
@@ -394,9 +520,9 @@ local function charge_late(keys, argv)
   local before = server.call('GET', marker)
   if before then return before end
   must_be_validated(tag)
-  local subjects = published(tag, split(argv[4]), month)
+  local subjects = published(tag, split(argv[4]))
   local charged = fitting(tag, subjects, month, cost)
-  for _, subject in ipairs(subjects) do add(tag, subject, 's', month, charged) end
+  add(tag, subjects, month, charged, 0, 0)
   server.call('SET', marker, str(charged), 'EX', KEEP_EXPIRED_S)
   return str(charged)
 end
@@ -405,31 +531,31 @@ end
 -- may yet be executed: the tombstone refuses it then.
 local function release(keys, argv)
   local tag, id = keys[1], argv[1]
-  local hold = read_hold(tag, id)
-  if hold and hold.state ~= 'open' then return hold.state end
-  if hold then
-    free_hold(tag, id, hold)
-    give_back_tokens(tag, hold, 0)
-    if hold.mark then server.call('DEL', mark_key(tag, hold.mark)) end
+  local record = read_record(tag, id)
+  if record and record.state ~= 'open' then return record.state end
+  if record then
+    end_hold(tag, id, record, 0, 0)
+    local _, _, mark = counted_of(record)
+    if mark then server.call('DEL', mark_key(tag, mark)) end
   end
-  keep_end(tag, id, 'released', 0)
-  return hold and 'released' or 'unknown'
+  keep_end(tag, id, 'released', '0')
+  return record and 'released' or 'unknown'
 end
 
 -- At most 100 leases that ran out. Nothing is charged; an orphan is reported.
 local function expire(keys)
   local tag = keys[1]
-  local ids = server.call('ZRANGE', tag .. ':leases', '-inf', str(now_ms()), 'BYSCORE', 'LIMIT', '0', '100')
+  local ids = server.call('ZRANGE', names_of(tag).leases, '-inf', str(now_ms()), 'BYSCORE', 'LIMIT', '0', '100')
   for _, id in ipairs(ids) do
-    local hold = read_hold(tag, id)
-    if hold and hold.state == 'open' then
-      free_hold(tag, id, hold)
-      server.call('HSET', hold_key(tag, id), 'state', 'expired')
-      server.call('EXPIRE', hold_key(tag, id), KEEP_EXPIRED_S)
-      server.call('XADD', tag .. ':orphans', '*', 'request_id', id, 'organization', hold.org,
-        'hold_micro', str(hold.worst))
+    local text = server.call('GET', record_key(tag, id))
+    local record = record_of(text)
+    if record and record.state == 'open' then
+      end_hold(tag, id, record, 0, MAX) -- nobody knows what was used: the tokens stay counted
+      server.call('SET', record_key(tag, id), 'expired' .. string.sub(text, 5), 'EX', KEEP_EXPIRED_S)
+      server.call('XADD', tag .. ':orphans', '*', 'request_id', id, 'organization', record.facts.org,
+        'hold_micro', str(record.worst))
     else
-      server.call('ZREM', tag .. ':leases', id)
+      server.call('ZREM', names_of(tag).leases, id)
     end
   end
   return #ids
@@ -446,9 +572,10 @@ local function reserve(keys, argv)
   local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount')
   if before[1] then return { 'ok', before[1], before[2] } end
   local subjects = split(argv[4])
-  local full = find_room(tag, subjects, month, amount)
+  local row = {}
+  local full = find_room(subjects, limits_of(tag, subjects), used_by(tag, subjects, month), 0, row, amount)
   if full then return full end
-  for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, amount) end
+  if row[1] then write_used(tag, month, row) end
   server.call('HSET', order_key(tag, ref, month), 'state', 'held', 'amount', str(amount), 'budgets', argv[4])
   server.call('ZADD', reserved_key(tag), str(now_ms()), month .. ':' .. ref)
   return { 'ok', 'held', str(amount) }
@@ -461,9 +588,9 @@ local function commit(keys, argv)
   local month, year, number = month_from(argv[2])
   local name = order_key(tag, ref, month)
   local before = server.call('HMGET', name, 'state', 'amount', 'budgets')
-  local field = before[1] == 'committed' and 'c' or 'h'
-  for _, subject in ipairs(split(before[3] or '')) do add(tag, subject, field, month, -int(before[2])) end
-  for _, subject in ipairs(split(argv[4])) do add(tag, subject, 'c', month, amount) end
+  local was, committed = int(before[2]), before[1] == 'committed'
+  add(tag, split(before[3] or ''), month, 0, committed and -was or 0, committed and 0 or -was)
+  add(tag, split(argv[4]), month, 0, amount, 0)
   server.call('HSET', name, 'state', 'committed', 'amount', str(amount), 'budgets', argv[4])
   local tomorrow = math.floor(now_ms() / 1000) + KEEP_EXPIRED_S
   local keep_until = math.max(days_of(year, number) * 86400 + KEEP_ORDER_S, tomorrow)
@@ -477,7 +604,7 @@ local function unreserve(keys, argv)
   local tag, ref, month = keys[1], argv[1], month_from(argv[2])
   local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount', 'budgets')
   if before[1] ~= 'held' then return before[1] or 'unknown' end
-  for _, subject in ipairs(split(before[3])) do add(tag, subject, 'h', month, -int(before[2])) end
+  add(tag, split(before[3]), month, 0, 0, -int(before[2]))
   server.call('DEL', order_key(tag, ref, month))
   server.call('ZREM', reserved_key(tag), month .. ':' .. ref)
   return 'released'
@@ -492,38 +619,55 @@ end
 
 -- The most that is used of a budget in this month or a later one.
 local function most_used(tag, subject, month)
-  local row, used, most = server.call('HGETALL', budget_key(tag, subject)), {}, 0
-  for i = 1, #row, 2 do
-    local field, of = string.match(row[i], '^([sch]):(.+)$')
-    if field and of >= month then
-      used[of] = (used[of] or 0) + int(row[i + 1])
-      most = math.max(most, used[of])
+  local months, most = server.call('HGETALL', tag .. ':months'), 0
+  for i = 1, #months, 2 do
+    if months[i] >= month then
+      local spent, committed, held = used_of(server.call('HGET', used_key(tag, months[i]), subject))
+      most = math.max(most, spent + committed + held)
     end
   end
   return most
+end
+
+local function write_limit(tag, subject, limit, hard, number)
+  if hard ~= '1' then hard = '0' end
+  server.call('HSET', limits_key(tag), limit_field(subject), string.format('%d %s %d', limit, hard, number))
+end
+
+-- The months of which nothing is kept any more are forgotten.
+local function forget_months(tag, month)
+  local months = server.call('HGETALL', tag .. ':months')
+  for i = 1, #months, 2 do
+    if months[i] < month and server.call('EXISTS', used_key(tag, months[i])) == 0 then
+      server.call('HDEL', tag .. ':months', months[i])
+    end
+  end
 end
 
 -- ARGV: subject, limit, hard, number. A hard limit is never lowered below what is used, in this
 -- month or committed in a later one.
 local function set_limit(keys, argv)
   local tag, subject, limit, hard, number = keys[1], argv[1], amount_of(argv[2]), argv[3], amount_of(argv[4])
-  local used = most_used(tag, subject, this_month(now_ms()))
-  if int(server.call('HGET', budget_key(tag, subject), 'number')) > number then
-    return { 'no', 'older_number', str(used) }
-  end
-  local known = server.call('HEXISTS', budget_key(tag, subject), 'limit') == 1
+  local month = this_month(now_ms())
+  local used = most_used(tag, subject, month)
+  local known = server.call('HGET', limits_key(tag), limit_field(subject))
+  if known and limit_of(known).number > number then return { 'no', 'older_number', str(used) } end
   if known and hard == '1' and limit < used then return { 'no', 'below_used', str(used) } end
-  server.call('HSET', budget_key(tag, subject), 'limit', str(limit), 'hard', hard, 'number', str(number))
+  write_limit(tag, subject, limit, hard, number)
+  forget_months(tag, month)
   return { 'ok', 'set', str(used) }
 end
 
--- ARGV: subject, month. Returns limit, hard, spent, committed, held, or nothing.
-local function read_budget(keys, argv)
-  local budget = standing(keys[1], argv[1], argv[2])
-  if not budget then return {} end
-  local hard = budget.hard and '1' or '0'
-  return { str(budget.limit), hard, str(budget.spent), str(budget.committed), str(budget.held) }
+-- limit, hard, spent, committed, held of a budget; nil if nobody published it
+local function standing(tag, subject, month)
+  local text = server.call('HGET', limits_key(tag), limit_field(subject))
+  if not text then return nil end
+  local limit, spent, committed, held = limit_of(text), used_of(server.call('HGET', used_key(tag, month), subject))
+  return { str(limit.limit), limit.hard and '1' or '0', str(spent), str(committed), str(held) }
 end
+
+-- ARGV: subject, month. Returns limit, hard, spent, committed, held, or nothing.
+local function read_budget(keys, argv) return standing(keys[1], argv[1], argv[2]) or {} end
 
 -- The id of the newest event that the cell's stream ever had.
 local function last_event(tag)
@@ -539,43 +683,49 @@ end
 -- Only while the cell is closed, and only if no settlement came since it was counted: otherwise
 -- its charge would be overwritten.
 local function restore(keys, argv)
-  local tag, month, row = keys[1], month_from(argv[2]), {}
-  row[1], row[2] = 's:' .. month, str(amount_of(argv[3]))
-  if argv[4] ~= '' then row[3], row[4] = 'c:' .. month, str(amount_of(argv[4])) end
-  if server.call('EXISTS', tag .. ':epoch') == 1 then return 'open' end
+  local tag, subject, month, spent = keys[1], argv[1], month_from(argv[2]), amount_of(argv[3])
+  local committed = argv[4] ~= '' and amount_of(argv[4])
+  if server.call('EXISTS', tag .. ':opened') == 1 then return 'open' end
   if argv[5] and argv[5] ~= '' and argv[5] ~= last_event(tag) then return 'moved' end
-  server.call('HSET', budget_key(tag, argv[1]), unpack(row))
+  local _, before, held = used_of(server.call('HGET', used_key(tag, month), subject))
+  write_used(tag, month, { subject, counters(spent, committed or before, held) })
   return 'restored'
 end
 
 -- ARGV: subject, limit, hard, number. Only while the cell is closed: the limit of the row counts,
 -- also below what an older copy of the counters says is used. A newer number stays.
 local function restore_limit(keys, argv)
-  local tag, name, limit, number = keys[1], budget_key(keys[1], argv[1]), amount_of(argv[2]), amount_of(argv[4])
-  if server.call('EXISTS', tag .. ':epoch') == 1 then return 'open' end
-  if int(server.call('HGET', name, 'number')) > number then return 'older_number' end
-  server.call('HSET', name, 'limit', str(limit), 'hard', argv[3], 'number', str(number))
+  local tag, subject, limit, number = keys[1], argv[1], amount_of(argv[2]), amount_of(argv[4])
+  if server.call('EXISTS', tag .. ':opened') == 1 then return 'open' end
+  local known = server.call('HGET', limits_key(tag), limit_field(subject))
+  if known and limit_of(known).number > number then return 'older_number' end
+  write_limit(tag, subject, limit, argv[3], number)
   return 'restored'
 end
 
--- ARGV: round, request id, sha, month, worst, budgets, key, org, grant. A hold that was admitted and
+-- Whether a gateway may still tell in this round. Once the cell is being counted, a settlement would
+-- come into the ledger and not into the counters, and a hold would be that of a request that has
+-- been counted.
+local function may_tell(tag, round)
+  local closed, counting = unpack(server.call('MGET', tag .. ':closed', tag .. ':counting'))
+  return closed == round and not counting
+end
+
+-- ARGV: round, request id, sha, month, worst, budgets, key, org. A hold that was admitted and
 -- is live, said by its gateway: it counts again, without being refused.
 local function reassert(keys, argv)
   local tag, id, month, worst = keys[1], argv[2], month_from(argv[4]), amount_of(argv[5])
-  if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
-  local before = read_hold(tag, id)
+  if not may_tell(tag, argv[1]) then return 'over' end
+  local before = read_record(tag, id)
   local state = before and before.state
   if state == 'settled' or state == 'released' then return state end
   if state ~= 'open' then
-    local subjects = published(tag, split(argv[6]), month)
-    for _, subject in ipairs(subjects) do add(tag, subject, 'h', month, worst) end
-    server.call('HINCRBY', tag .. ':busy', argv[7], 1)
-    server.call('DEL', hold_key(tag, id))
-    server.call('HSET', hold_key(tag, id), 'state', 'open', 'worst', str(worst), 'month', month,
-      'budgets', table.concat(subjects, ','), 'key', argv[7], 'sha', argv[3], 'org', argv[8],
-      'grant', argv[9])
+    local subjects = published(tag, split(argv[6]))
+    local facts = table.concat({ '0 0 0 0 0', argv[7], argv[8], table.concat(subjects, ',') }, ' ')
+    count(tag, facts_of(facts), month, 0, worst, 1, 0, 0)
+    server.call('SET', record_key(tag, id), string.format('open %d %s -\n%s\n%s', worst, month, facts, argv[3]))
   end
-  server.call('ZADD', tag .. ':leases', str(now_ms() + LEASE_MS), id)
+  server.call('ZADD', names_of(tag).leases, str(now_ms() + LEASE_MS), id)
   return 'open'
 end
 
@@ -584,29 +734,48 @@ end
 local function resettle(keys, argv)
   local tag, id, cost, charged = keys[1], argv[2], amount_of(argv[3]), amount_of(argv[4])
   if not argv[5] then error({ err = 'ERR no event' }) end
-  if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
-  local hold = read_hold(tag, id)
-  if hold and hold.state == 'settled' then return 'repeated' end
-  if hold and hold.state == 'open' then
-    free_hold(tag, id, hold)
-    for _, subject in ipairs(hold.budgets) do add(tag, subject, 's', hold.month, charged) end
-  end
-  keep_end(tag, id, 'settled', charged)
+  if not may_tell(tag, argv[1]) then return 'over' end
+  local record = read_record(tag, id)
+  if record and record.state == 'settled' then return 'repeated' end
+  if record and record.state == 'open' then end_hold(tag, id, record, charged, MAX) end
+  keep_end(tag, id, 'settled', str(charged))
   server.call('XADD', tag .. ':events', '*', 'event', argv[5], 'settled_micro', str(charged),
     'written_off_micro', str(cost - charged), 'late', '0')
   return 'settled'
 end
 
+-- ARGV: round, request ids that the ledger has. From the first call on the cell is being counted.
+-- Where an older copy of the counters shows a hold of one of them, open or lapsed, it ends here and
+-- is forgotten: a settlement that is told again is late then, and intake leaves it alone. By its
+-- hold it would be charged a second time.
+local function end_booked(keys, argv)
+  local tag, ended = keys[1], 0
+  if server.call('GET', tag .. ':closed') ~= argv[1] then return 'over' end
+  server.call('SET', tag .. ':counting', '1')
+  for i = 2, #argv do
+    local record = read_record(tag, argv[i])
+    local state = record and record.state
+    if state == 'open' then end_hold(tag, argv[i], record, 0, MAX) end
+    if state == 'open' or state == 'expired' then
+      server.call('DEL', record_key(tag, argv[i]))
+      ended = ended + 1
+    end
+  end
+  return ended
+end
+
 -- ARGV: sha, number, revoked, expires, rpm, concurrency, key, org, budgets, tpm, blob, then pairs of
 -- model name and its price as JSON. An older number is refused; a revoked grant comes back only
--- with a newer one.
+-- with a newer one. The facts of a revoked one are past: nothing is admitted by them.
 local function publish_grant(keys, argv)
   local name, number = keys[1] .. ':grant:' .. argv[1], amount_of(argv[2])
   local before = server.call('HMGET', name, 'number', 'revoked')
   if int(before[1]) > number then return 'older' end
   if int(before[1]) == number and before[2] == '1' and argv[3] ~= '1' then return 'older' end
-  local row = { 'number', str(number), 'revoked', argv[3], 'expires', argv[4], 'rpm', argv[5],
-    'concurrency', argv[6], 'key', argv[7], 'org', argv[8], 'budgets', argv[9], 'tpm', argv[10], 'blob', argv[11] }
+  local facts = table.concat({ str(number), argv[4], argv[5], argv[6], argv[10], argv[7], argv[8], argv[9] }, ' ')
+  facts_of(facts)
+  local row = { 'number', str(number), 'revoked', argv[3], 'expires', argv[4], 'blob', argv[11],
+    argv[3] == '1' and 'past' or 'facts', facts }
   for i = 12, #argv, 2 do
     row[#row + 1] = 'm:' .. argv[i]
     row[#row + 1] = argv[i + 1]
@@ -622,9 +791,9 @@ local function open_cell(keys, argv)
   local epoch, tag = amount_of(argv[1]), keys[1]
   if int(server.call('GET', tag .. ':last_epoch')) > epoch then return 'older' end
   if int(server.call('GET', tag .. ':closed')) > epoch then return 'older' end
-  server.call('DEL', tag .. ':closed')
+  server.call('DEL', tag .. ':closed', tag .. ':counting')
   server.call('SET', tag .. ':last_epoch', str(epoch))
-  server.call('SET', tag .. ':epoch', str(epoch))
+  server.call('SET', tag .. ':opened', str(epoch))
   if argv[2] then server.call('SET', tag .. ':run', argv[2]) else server.call('DEL', tag .. ':run') end
   return 'open'
 end
@@ -654,21 +823,23 @@ local function close_cell(keys, argv)
     if int(server.call('GET', tag .. ':closed')) > amount_of(argv[1]) then return 'older' end
     server.call('SET', tag .. ':closed', argv[1])
   end
-  server.call('DEL', tag .. ':epoch')
+  server.call('DEL', tag .. ':opened', tag .. ':counting')
   if argv[2] then advance(tag, argv[2]) end
   return 'closed'
 end
 
 -- What an admit of this key would look at now: published, revoked, expires, limits, windows, chain.
-local function use_of(tag, sha, minute, wanted)
-  local name = tag .. ':grant:' .. sha
-  local number, revoked, expires, rpm, concurrency, key, chain = unpack(server.call('HMGET', name,
-    'number', 'revoked', 'expires', 'rpm', 'concurrency', 'key', 'budgets'))
-  if not number then return { sha } end
-  return { sha, revoked, expires, rpm, concurrency, chain,
-    str(int(server.call('GET', rate_key(tag, key, minute)))),
-    str(int(server.call('GET', tokens_key(tag, key, minute)))),
-    str(int(server.call('HGET', tag .. ':busy', key))),
+local function grant_now(tag, sha, ms, wanted)
+  local name = names_of(tag).grant .. sha
+  local revoked, expires, now, past = unpack(server.call('HMGET', name, 'revoked', 'expires', 'facts', 'past'))
+  if not (now or past) then return { sha } end
+  local facts = facts_of(now or past)
+  local month, month_before = this_month(ms)
+  local minute, requests, tokens, running = use_of(server.call('HGET', used_key(tag, month), facts.use))
+  if minute ~= math.floor(ms / 60000) then requests, tokens = 0, 0 end
+  running = running + running_since(tag, month_before, facts.use)
+  return { sha, revoked, expires, str(facts.rpm), str(facts.concurrency), facts.chain,
+    str(requests), str(tokens), str(running),
     sha == wanted and server.call('HGET', name, 'blob') or '' }
 end
 
@@ -679,18 +850,17 @@ local function read_limits(keys, argv)
   local tag, ms, rows, budgets, seen = keys[1], now_ms(), {}, {}, {}
   local minute, month = math.floor(ms / 60000), this_month(ms)
   for i = 2, #argv do
-    local row = use_of(tag, argv[i], str(minute), argv[1])
+    local row = grant_now(tag, argv[i], ms, argv[1])
     rows[#rows + 1] = row
     for _, subject in ipairs(split(row[6])) do
       local budget = not seen[subject] and standing(tag, subject, month)
       if budget then
-        budgets[#budgets + 1] = { subject, str(budget.limit), budget.hard and '1' or '0',
-          str(budget.spent), str(budget.committed), str(budget.held) }
+        budgets[#budgets + 1] = { subject, unpack(budget) }
       end
       seen[subject] = true
     end
   end
-  return { str(ms), server.call('GET', tag .. ':epoch') or '', str((minute + 1) * 60000 - ms),
+  return { str(ms), server.call('GET', tag .. ':opened') or '', str((minute + 1) * 60000 - ms),
     str(until_next_month(ms)), month, rows, budgets }
 end
 
@@ -719,6 +889,7 @@ register('restore_2', restore, { 'allow-oom' })
 register('restore_limit_2', restore_limit, { 'allow-oom' })
 register('reassert_2', reassert, { 'allow-oom' })
 register('resettle_2', resettle, { 'allow-oom' })
+register('end_booked_2', end_booked, { 'allow-oom' })
 register('publish_grant_2', publish_grant, { 'allow-oom' })
 register('open_cell_2', open_cell, { 'allow-oom' })
 register('close_cell_2', close_cell, { 'allow-oom' })

@@ -39,9 +39,14 @@ def orphans(cell: int) -> str:
     return f"{tag(cell)}:orphans"
 
 
+def leases(cell: int) -> str:
+    """Sorted set of open holds by the end of their lease."""
+    return f"{tag(cell)}:leases"
+
+
 def epoch(cell: int) -> str:
-    """The cell's epoch; missing means closed."""
-    return f"{tag(cell)}:epoch"
+    """The epoch that the cell is open at; missing means closed."""
+    return f"{tag(cell)}:opened"
 
 
 def run(cell: int) -> str:
@@ -54,9 +59,22 @@ def last_epoch(cell: int) -> str:
     return f"{tag(cell)}:last_epoch"
 
 
-def budget(org_code: str, subject: str) -> str:
-    """Hash of one budget; ``subject`` is the public id of organization, project or key."""
-    return f"{tag_of(org_code)}:budget:{subject}"
+def limits(cell: int) -> str:
+    """Hash of budgets: ``limit:<subject>``, the public id of organization, project or key →
+    ``<limit in micro-won> <1 if hard> <number>``."""
+    return f"{tag(cell)}:limits"
+
+
+def used(cell: int, month: str) -> str:
+    """Hash of what is used in a month, as big-endian doubles: ``<subject>`` → spent, committed,
+    held in micro-won; ``use:<key>`` → minute of the last request, requests and tokens of that
+    minute, requests that run."""
+    return f"{tag(cell)}:used:{month}"
+
+
+def record(cell: int, request_id: str) -> str:
+    """What is known of a request: its open hold, or how it ended."""
+    return f"{tag(cell)}:request:{request_id}"
 
 
 def grant(org_code: str, sha256: str) -> str:

@@ -1,4 +1,4 @@
-"""The functions in Valkey: loaded by version beside older ones, never replaced by others."""
+"""The functions in Valkey: loaded by version, never replaced by others."""
 
 from __future__ import annotations
 
@@ -27,9 +27,20 @@ def source() -> str:
     return _text().replace(_DIGEST, digest())
 
 
+def unload_older() -> tuple[str, ...]:
+    """Take away the library before this one, which counted elsewhere: a gateway that still calls
+    it is refused until it is replaced. An error (see ``is_gone``) where it is not there."""
+    return ("FUNCTION", "DELETE", "dure_admission_1")
+
+
+def is_gone(error: str) -> bool:
+    """Whether an error means that there was no such library."""
+    return "Library not found" in error
+
+
 def load_command() -> tuple[str, ...]:
-    """Load or renew the library. Its functions carry their version in their names, so that a
-    program of an older release goes on with the functions that it knows."""
+    """Load or renew the library. Its functions carry their version in their names, so that no
+    program calls those of another release by mistake."""
     return ("FUNCTION", "LOAD", "REPLACE", source())
 
 

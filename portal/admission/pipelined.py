@@ -19,6 +19,7 @@ from portal.lib.ids import CELLS
 
 TIMEOUT_SECONDS = 0.3
 TICK_SECONDS = 0.02  # so much later than its time a call may be given up
+PATIENT_SECONDS = 0.002
 STALL_SECONDS = 5.0  # nothing came for so long while calls wait: connect anew
 MOST_WAITING = 10_000  # calls in flight, given up ones included; more are refused at once
 
@@ -47,6 +48,7 @@ class _Wire(asyncio.Protocol):
         self.reader = hiredis.Reader()
         self.waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self.ticking = False
+        self.flushing = False  # in this turn of the loop
         self.out: list[bytes] = []
         self.transport: asyncio.Transport | None = None
         self.loop = asyncio.get_running_loop()
@@ -80,7 +82,9 @@ class _Wire(asyncio.Protocol):
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def send(self, raw: bytes, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
+    def send(
+        self, raw: bytes, seconds: float = TIMEOUT_SECONDS, *, patient: bool = False
+    ) -> asyncio.Future[Any]:
         if self.lost.done():
             raise AdmissionUnavailable("The connection to Valkey was lost.")
         if len(self.waiting) >= MOST_WAITING:
@@ -93,8 +97,11 @@ class _Wire(asyncio.Protocol):
         if not self.ticking:
             self.ticking = True
             self.loop.call_later(TICK_SECONDS, self._tick)
-        if not self.out:
+        if not patient and not self.flushing:
+            self.flushing = True
             self.loop.call_soon(self._flush)
+        elif not self.out:
+            self.loop.call_later(PATIENT_SECONDS, self._flush)
         self.out.append(raw)
         return future
 
@@ -113,6 +120,9 @@ class _Wire(asyncio.Protocol):
         return bool(self.waiting) and self.loop.time() - self.heard_at > STALL_SECONDS
 
     def _flush(self) -> None:
+        self.flushing = False
+        if not self.out:
+            return
         raw, self.out = b"".join(self.out), []
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(raw)
@@ -168,12 +178,18 @@ class Connection:
     def connected(self) -> bool:
         return self._wire is not None and not self._wire.lost.done()
 
-    def post(self, command: Command, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
-        """A future reply; ``AdmissionUnavailable`` in it after about ``seconds``, or at once."""
+    def post(
+        self, command: Command, seconds: float = TIMEOUT_SECONDS, *, patient: bool = False
+    ) -> asyncio.Future[Any]:
+        """A future reply; ``AdmissionUnavailable`` in it after about ``seconds``, or at once.
+
+        ``patient`` calls go with the next one that is not, or a moment later: each write wakes
+        the server, and that costs both sides more than the call.
+        """
         wire = self._wire
         if wire is None:
             raise AdmissionUnavailable("Valkey is not connected.")
-        return wire.send(pack(command), seconds)
+        return wire.send(pack(command), seconds, patient=patient)
 
     async def ask(self, command: Command, timeout: float = TIMEOUT_SECONDS) -> Any:  # noqa: ASYNC109
         """The reply, or ``AdmissionUnavailable`` after about ``timeout`` seconds."""

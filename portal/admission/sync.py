@@ -59,13 +59,10 @@ class Admission:
             raise AdmissionUnavailable(str(error)) from error
 
     def load_functions(self) -> None:
-        """Make this release's functions known to every server."""
+        """Make this release's functions known to every server, and drop those of older layouts."""
         for server, _ in self._servers():
-            try:
-                server.execute_command(*library.load_command())  # type: ignore[no-untyped-call]
-            except redis.RedisError as error:
-                if not library.is_needless(str(error)):
-                    raise AdmissionUnavailable(str(error)) from error
+            _load(server, library.load_command(), library.is_needless)
+            _load(server, library.unload_older(), library.is_gone)
 
     def run_id(self) -> str:
         """The server's run id: another one after each start."""
@@ -296,3 +293,11 @@ class Admission:
 
 def _gets(name: Callable[[int], str]) -> Iterable[Command]:
     return (("GET", name(cell)) for cell in range(CELLS))
+
+
+def _load(server: redis.Redis, command: Command, may_fail: Callable[[str], bool]) -> None:
+    try:
+        server.execute_command(*command)  # type: ignore[no-untyped-call]
+    except redis.RedisError as error:
+        if not may_fail(str(error)):
+            raise AdmissionUnavailable(str(error)) from error

@@ -1,4 +1,5 @@
-"""``python -m portal.gateway``: one gateway process. Run as many as there are cores."""
+"""``python -m portal.gateway``: a gateway, or as many of its processes as
+``DURE_GATEWAY_PROCESSES`` says: one for each core."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import msgspec
 import structlog
 import uvloop
 
-from portal.gateway import lifespan, server
-from portal.gateway.config import Config, ConfigMissing, from_environment
+from portal.gateway import lifespan, many, server
+from portal.gateway.config import Config, ConfigMissing, environment, from_environment
 
 
 def _dumps(line: object, **_: object) -> bytes:
@@ -45,8 +46,8 @@ def configure_logs() -> None:
 async def serve(config: Config) -> None:
     """Until SIGTERM; then what is open has ``drain_seconds`` to end."""
     stop = asyncio.Event()
-    server.stop_on_signals(stop)
     async with lifespan.opened(config) as gateway:
+        server.obey_signals(gateway, stop)
         await server.Server(gateway).serve(stop)
 
 
@@ -54,10 +55,13 @@ def main() -> int:
     """Exit code 2 if the environment is incomplete."""
     configure_logs()
     try:
-        config = from_environment()
+        config = from_environment(environment())
     except ConfigMissing as missing:
         print(missing, file=sys.stderr)  # noqa: T201
         return 2
+    if config.processes > 1:
+        asyncio.run(many.run(config.processes, config.gateway_id))
+        return 0
     gc.freeze()  # modules live as long as the process: the collector need not look at them
     gc.set_threshold(20_000, 50, 50)
     try:

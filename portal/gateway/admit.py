@@ -156,8 +156,9 @@ async def admit(
         )
         call = await _hold(gateway, wish, grant, model, routes)
         if call is not None:
-            address = request.address(gateway.config.proxies)
-            gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
+            if (cell, grant.key) not in gateway.seen:  # once a second is told
+                address = request.address(gateway.config.proxies)
+                gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
             return call
     raise errors.admission_unavailable("the key is being changed.")
 
@@ -239,7 +240,7 @@ async def _hold(
 async def _ask(gateway: Gateway, command: Command, wish: _Wish) -> Admitted:
     seconds = max(0.001, wish.until - asyncio.get_running_loop().time())
     try:
-        return calls.read_admitted(await gateway.valkey.ask(command, seconds))
+        return calls.read_admitted(await gateway.valkey.post(command, seconds))
     except asyncio.CancelledError:
         gateway.settler.release(wish.cell, wish.request_id)
         raise

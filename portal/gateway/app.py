@@ -26,6 +26,7 @@ from portal.gateway import (
     pages,
     rerank,
     responses,
+    tracing,
 )
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
@@ -88,6 +89,8 @@ def look(gateway: Gateway, request: Request) -> None:
             headers=((b"allow", method.encode()),),
         )
     if isinstance(route, Inference):
+        if gateway.draining:
+            raise errors.admission_unavailable("this gateway is being stopped.")
         if not gateway.shedding.admits(len(gateway.clients)):
             raise errors.overloaded(gateway.config.most_open)
         request.key = admit.key_of(gateway, request)
@@ -97,18 +100,33 @@ def look(gateway: Gateway, request: Request) -> None:
 async def visit(gateway: Gateway, client: Client) -> None:
     """Answer, whatever happens, and say so in the log."""
     seen = _Visit(client, client.request, mint_request_id(), time.monotonic())
+    gateway.clients.add(client)
     try:
-        status = await _route(gateway, seen)
+        status = await _answer(gateway, seen)
+        _note(gateway, seen, status)
+    finally:
+        gateway.clients.discard(client)
+        client.done()
+
+
+async def _answer(gateway: Gateway, seen: _Visit) -> int:
+    """The status that was answered."""
+    request = seen.request
+    try:
+        _, route = _find(request)
+        if isinstance(route, Inference):
+            await _infer(gateway, seen, route)
+            return 200
+        return await _show(gateway, seen, route)
     except Problem as problem:
-        status = _refuse(seen, problem)
+        return _refuse(seen, problem)
     except ClientLeft:
-        status = 499
+        return 499
     except asyncio.CancelledError:
-        status = _refuse(seen, errors.admission_unavailable("this gateway is stopping."))
+        return _refuse(seen, errors.admission_unavailable("this gateway is stopping."))
     except Exception:
         _log.exception("request.failed", request_id=seen.request_id)
-        status = _refuse(seen, _our_fault())
-    _note(gateway, seen, status)
+        return _refuse(seen, _our_fault())
 
 
 def _refuse(seen: _Visit, problem: Problem) -> int:
@@ -129,6 +147,8 @@ def _our_fault() -> Problem:
 
 
 def _find(request: Request) -> tuple[str, Inference | Page]:
+    if request.problem is not None:
+        raise request.problem
     found = ROUTES.get(request.path)
     if found is None and request.path.startswith("/v1/models/"):
         found = ONE_MODEL
@@ -137,15 +157,8 @@ def _find(request: Request) -> tuple[str, Inference | Page]:
     return found
 
 
-async def _route(gateway: Gateway, seen: _Visit) -> int:
-    request = seen.request
-    if request.problem is not None:
-        raise request.problem
-    _, route = _find(request)
-    if isinstance(route, Inference):
-        await _infer(gateway, seen, route)
-        return 200
-    shown = await route.show(gateway, request)
+async def _show(gateway: Gateway, seen: _Visit, page: Page) -> int:
+    shown = await page.show(gateway, seen.request)
     headers = b"x-request-id: %b\r\n" % seen.request_id.encode()
     seen.client.answer(shown.status, shown.content, headers, shown.kind)
     return shown.status
@@ -163,6 +176,8 @@ async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
     except idempotency.Repeated as repeated:
         await idempotency.replay(gateway, request.key, again, repeated, seen.client)
         return
+    if b"traceparent" in request.headers:
+        seen.call.trace = tracing.lines(request)
     await forward.serve(gateway, seen.call, seen.client)
 
 
@@ -182,6 +197,8 @@ def _note(gateway: Gateway, seen: _Visit, status: int) -> None:
     if call is not None and call.target is not None:
         line["site"] = call.target.site
         line["attempts"] = call.attempts
+        if call.trace:
+            line["trace"] = tracing.trace_id(call.trace)
         if call.first_byte_at_ms is not None:
             line["first_byte_ms"] = call.first_byte_at_ms - call.admitted.at_ms
         if call.counts is not None:

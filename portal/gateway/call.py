@@ -36,6 +36,7 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     prefix: int = -1  # hash of what the engine reads first; 0: none, below 0: not asked for yet
     target: Target | None = None
     simulated: bool = False
+    trace: bytes = b""  # header lines for the site
     exchange: Exchange | None = None
     seat: Seat | None = None  # at its target
     waiting: asyncio.Future[Seat] | None = None  # for a seat

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -22,7 +22,9 @@ class Config:
     journal_dir: Path
     host: str = "127.0.0.1"
     port: int = 8080
+    processes: int = 1
     share_port: bool = False  # several processes on one machine listen together
+    admin_port: int = 0  # of this process alone, for /metrics where a port is shared; 0: none
     gateway_id: str = "gateway"
     public_url: str = ""
     receipts: bytes = b""  # the address of a receipt, without the request's id
@@ -49,7 +51,7 @@ class Config:
     proxies: int = 0  # of ours before this gateway, each adding to X-Forwarded-For
 
 
-def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
+def from_environment(environment: Mapping[str, str]) -> Config:
     """``ConfigMissing`` names all that is missing or malformed at once."""
     wanted = ("VALKEY_URL", "DURE_SEAL_KEYS", "DURE_JOURNAL_DIR")
     missing = [name for name in wanted if not environment.get(name)]
@@ -66,7 +68,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         gateway_id=environment.get("DURE_GATEWAY_ID") or f"{socket.gethostname()}-{port}",
         public_url=environment.get("DURE_GATEWAY_URL", f"http://{host}:{port}").rstrip("/"),
         receipts=_receipts(environment),
+        processes=_number(environment, "DURE_GATEWAY_PROCESSES", 1),
         share_port=bool(_number(environment, "DURE_GATEWAY_SHARE_PORT", 0)),
+        admin_port=_number(environment, "DURE_GATEWAY_ADMIN_PORT", 0),
         body_bytes=_number(environment, "DURE_GATEWAY_BODY_BYTES", 1 << 20),
         header_seconds=_number(environment, "DURE_GATEWAY_HEADER_SECONDS", 10),
         body_seconds=_number(environment, "DURE_GATEWAY_BODY_SECONDS", 30),
@@ -84,6 +88,44 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         journal_bytes=_number(environment, "DURE_GATEWAY_JOURNAL_BYTES", 4 << 30),
         drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
     )
+
+
+# What a running gateway cannot change: where it listens, who it is, where its journal stands.
+_FIXED = (
+    "valkey_url",
+    "seal_keys",
+    "journal_dir",
+    "host",
+    "port",
+    "processes",
+    "share_port",
+    "admin_port",
+    "gateway_id",
+)
+
+
+def environment() -> dict[str, str]:
+    """The process' own, and above it the lines ``NAME=value`` of the file that
+    ``DURE_GATEWAY_SETTINGS`` names. ``ConfigMissing`` if that file cannot be read."""
+    found = dict(os.environ)
+    name = found.get("DURE_GATEWAY_SETTINGS")
+    if name:
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigMissing(f"DURE_GATEWAY_SETTINGS: {error}") from None
+        for line in text.splitlines():
+            key, sign, value = line.partition("=")
+            if sign and not key.lstrip().startswith("#"):
+                found[key.strip()] = value.strip()
+    return found
+
+
+def reloaded(before: Config, after: Config) -> tuple[Config, list[str]]:
+    """The settings of now, and the names of those that differ and need a new process."""
+    kept = {name: getattr(before, name) for name in _FIXED}
+    waiting = [name for name in _FIXED if getattr(after, name) != kept[name]]
+    return replace(after, **kept), waiting
 
 
 def _receipts(environment: Mapping[str, str]) -> bytes:

@@ -88,8 +88,9 @@ class Connection(asyncio.Protocol):
     @property
     def stays(self) -> bool:
         """Whether there is anything after the answer that is given now."""
-        more = bool(self._read) or self._refusal is not None
-        return more or not (self.ending or self._server.draining)
+        if self._server.draining:
+            return False
+        return bool(self._read) or self._refusal is not None or not self.ending
 
     # What asyncio calls.
 
@@ -150,15 +151,17 @@ class Connection(asyncio.Protocol):
             self.client = Client(self, request)
             self._server.begin(self.client)
         self._advancing = False
-        if self.client is not None or self._transport is None:
+        if self._transport is None:
+            return
+        if self._held_back and not self._read:
+            self._held_back = False
+            self._transport.resume_reading()  # or it could not be seen that the client leaves
+        if self.client is not None:
             return
         if self._refusal is not None:
             self._say(self._refusal)
         elif self.ending:
             self._close()
-        elif self._held_back:
-            self._held_back = False
-            self._transport.resume_reading()
 
     def answered(self, client: Client) -> None:
         """The end of every answer, whole or not."""
@@ -166,6 +169,7 @@ class Connection(asyncio.Protocol):
         if not client.finished or not client.request.keep_alive or self._server.draining:
             self.ending = True
             self._read.clear()
+            self._refusal = None  # it would stand where the answer ends
         if self._reading is None:
             seconds = KEEP_ALIVE_SECONDS
         else:
@@ -357,9 +361,6 @@ class Connection(asyncio.Protocol):
         self._lingering = True
         self.deadline = self.loop.time() + LINGER_SECONDS
         self._raw = 0
-        if self._held_back:
-            self._held_back = False
-            self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:

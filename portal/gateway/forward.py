@@ -45,13 +45,14 @@ async def _forward(gateway: Gateway, call: Call, client: Client) -> None:
         if client.left:
             raise ClientLeft
         try:
-            seat = await _seat(gateway, call, failed, until)
+            seat = _seat(gateway, call, failed) or await _wait(gateway, call, failed, until)
         except NoTarget as none:
             if last is None or last.kind == "connect":
                 raise _nobody(none) from None
             break
+        _sit_down(gateway, call, seat)
         try:
-            await _attempt(gateway, call, client, seat, until)
+            await relay.attempt(gateway, call, client, until)
         except SiteFailed as failure:
             last = failure
             _note_failure(gateway, call, seat, failure, failed)
@@ -59,6 +60,8 @@ async def _forward(gateway: Gateway, call: Call, client: Client) -> None:
                 break
         else:
             return
+        finally:
+            seat.free()
     assert last is not None and call.target is not None
     raise _problem(last, call.target.site)
 
@@ -77,18 +80,19 @@ def _nobody(none: NoTarget) -> Problem:
     return errors.no_eligible_site(none.rule)
 
 
-async def _seat(gateway: Gateway, call: Call, failed: set[str], until: float) -> Seat:
-    """A seat at the best target, at once or after a fair wait."""
+def _seat(gateway: Gateway, call: Call, failed: set[str]) -> Seat | None:
+    """A seat at the best target, if there is one at once."""
     now = asyncio.get_running_loop().time()
-    cold = False
     try:
         candidate = _choose(gateway, call, failed, now)
     except NoReplica:
-        candidate, cold = None, True
+        return None
     if candidate is None:
-        seat = await _wait(gateway, call, failed, until, cold=cold)
-    else:
-        seat = gateway.waiting.sit(call.model.endpoint, call.grant.organization, candidate, now)
+        return None
+    return gateway.waiting.sit(call.model.endpoint, call.grant.organization, candidate, now)
+
+
+def _sit_down(gateway: Gateway, call: Call, seat: Seat) -> None:
     target = seat.candidate.target
     if call.prefix:
         gateway.affinity.note(call.prefix, target.id)
@@ -96,7 +100,6 @@ async def _seat(gateway: Gateway, call: Call, failed: set[str], until: float) ->
     call.seat, call.target = seat, target
     call.simulated = target.simulated or (site is not None and site.simulated)
     call.attempts += 1
-    return seat
 
 
 def _choose(gateway: Gateway, call: Call, failed: set[str], now: float) -> Candidate | None:
@@ -120,12 +123,21 @@ def _choose(gateway: Gateway, call: Call, failed: set[str], now: float) -> Candi
     )
 
 
-async def _wait(
-    gateway: Gateway, call: Call, failed: set[str], until: float, *, cold: bool
-) -> Seat:
+def _is_cold(gateway: Gateway, call: Call, failed: set[str], now: float) -> bool:
+    """Whether nobody can be chosen because no replica runs yet."""
+    try:
+        _choose(gateway, call, failed, now)
+    except NoReplica:
+        return True
+    return False
+
+
+async def _wait(gateway: Gateway, call: Call, failed: set[str], until: float) -> Seat:
+    """A seat after a fair wait, or for the first replica of an endpoint."""
     loop = asyncio.get_running_loop()
     config = gateway.config
     began = loop.time()
+    cold = _is_cold(gateway, call, failed, began)
 
     def announce(future: asyncio.Future[Seat]) -> None:
         call.waiting = future
@@ -143,13 +155,6 @@ async def _wait(
     finally:
         call.waiting = None
         call.waited_ms += round((loop.time() - began) * 1000)
-
-
-async def _attempt(gateway: Gateway, call: Call, client: Client, seat: Seat, until: float) -> None:
-    try:
-        await relay.attempt(gateway, call, client, until)
-    finally:
-        seat.free()
 
 
 def _note_failure(

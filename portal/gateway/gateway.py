@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import structlog
+
 from portal.admission import cluster
 from portal.admission.pipelined import Connection
 from portal.gateway.accesslog import AccessLog
 from portal.gateway.affinity import Affinity
 from portal.gateway.call import Call
 from portal.gateway.client import Client
-from portal.gateway.config import Config
+from portal.gateway.config import (
+    Config,
+    ConfigMissing,
+    environment,
+    from_environment,
+    reloaded,
+)
 from portal.gateway.demand import Traffic
 from portal.gateway.grants_view import GrantsView
 from portal.gateway.idempotency import Answers
@@ -24,6 +32,8 @@ from portal.gateway.table_view import TableView
 from portal.gateway.upstream import Pool
 from portal.gateway.waiting import Waiting
 from portal.lib.ids import CELLS
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -56,6 +66,20 @@ class Gateway:
         assert call.target is not None and call.seat is not None
         self.traffic.fail(call.seat.candidate, asyncio.get_running_loop().time())
         self.metrics.site_failure(call.target.site, kind)
+
+    def reload(self) -> None:
+        """Read the settings again. What runs goes on; wrong settings change nothing."""
+        try:
+            after = from_environment(environment())
+        except ConfigMissing as missing:
+            _log.error("settings.refused", because=str(missing))
+            return
+        self.config, waiting = reloaded(self.config, after)
+        self.shedding.most_open = self.config.most_open
+        self.journal.most_bytes = self.config.journal_bytes
+        self.waiting.most = self.config.queue_most
+        self.waiting.most_each = self.config.queue_most_each
+        _log.info("settings.read", need_a_new_process=waiting)
 
     def closed_because(self) -> str:
         """Why nobody can be admitted, for the reader; empty if all is well."""

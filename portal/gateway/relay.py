@@ -46,7 +46,7 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
         whole=until,
     )
     head = gateway.table.credentials.get(target.credential, b"")
-    head += b"x-request-id: %b\r\n" % call.request_id.encode()
+    head += b"x-request-id: %b\r\n%b" % (call.request_id.encode(), call.trace)
     body = call.asked.encoded(target.engine_model, call.max_tokens)
     exchange = await gateway.pool.send(target.url, call.asked.site_path, head, body, deadlines)
     call.exchange = exchange

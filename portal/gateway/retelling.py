@@ -78,9 +78,12 @@ async def answer(gateway: Gateway, number: int) -> None:
     await _reassert(
         gateway, number, [(one.cell, _hold_of(one)) for one in found.waiting if _was_live(one)]
     )
-    await _resettle(gateway, number, found.charged)
+    whole = await _resettle(gateway, number, found.charged)
     for settlement in found.undecided:
         gateway.settler.later(settlement)
+    if not whole:
+        _log.warning("fence.too_late", round=number)
+        return  # it is told as missed, once the round is over
     if await _tell_missed(gateway):  # adopted journals may have been away in earlier rounds
         gateway.journal.mark_answered(number)
     await gateway.valkey.ask(
@@ -157,7 +160,6 @@ def _hold(call: Call) -> Hold:
         subjects=call.grant.budgets,
         key=call.grant.key,
         organization=call.grant.organization,
-        grant_number=admitted.grant_number,
     )
 
 
@@ -172,7 +174,6 @@ def _hold_of(settlement: Settlement) -> Hold:
         subjects=(event.organization, event.project, event.key),
         key=event.key,
         organization=event.organization,
-        grant_number=0,
     )
 
 
@@ -189,7 +190,10 @@ async def _reassert(gateway: Gateway, number: int, holds: Iterable[tuple[int, Ho
 
 async def _resettle(
     gateway: Gateway, number: int, settlements: Iterable[tuple[Settlement, int]]
-) -> None:
+) -> bool:
+    """Whether all were told before the cells were counted."""
+    replies = set()
+
     async def tell(told: tuple[Settlement, int]) -> None:
         settlement, charged = told
         command = fencing.resettle(
@@ -200,9 +204,10 @@ async def _resettle(
             charged_micro=charged,
             event=settlement.event,
         )
-        await gateway.valkey.ask(command, SECONDS)
+        replies.add(await gateway.valkey.ask(command, SECONDS))
 
     await _all(tell, settlements)
+    return fencing.OVER not in replies
 
 
 async def _all(tell: Callable[[Any], Awaitable[None]], things: Iterable[Any]) -> None:

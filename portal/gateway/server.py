@@ -51,15 +51,8 @@ class Server:
 
     def begin(self, client: Client) -> None:
         """Answer a request; ``answered`` follows, whatever happens."""
-        client.task = asyncio.Task(self._visit(client), loop=self.loop, eager_start=True)
-
-    async def _visit(self, client: Client) -> None:
-        self.gateway.clients.add(client)
-        try:
-            await app.visit(self.gateway, client)
-        finally:
-            self.gateway.clients.discard(client)
-            client.done()
+        visit = app.visit(self.gateway, client)
+        client.task = asyncio.Task(visit, loop=self.loop, eager_start=True)
 
     def refused(self, problem: Problem) -> None:
         """A request that never became one."""
@@ -68,13 +61,9 @@ class Server:
     async def serve(self, stop: asyncio.Event) -> None:
         """Listen until ``stop``; then what is open has ``drain_seconds`` to end."""
         config = self.config
-        listener = await self.loop.create_server(
-            lambda: Connection(self),
-            config.host,
-            config.port,
-            backlog=BACKLOG,
-            reuse_port=config.share_port or None,
-        )
+        listeners = [await self._listen(config.port, share=config.share_port)]
+        if config.admin_port:
+            listeners.append(await self._listen(config.admin_port, share=False))
         sweeper = asyncio.create_task(self._keep_sweeping(), name="sweep")
         try:
             await stop.wait()
@@ -82,9 +71,19 @@ class Server:
             await self._drain()
         finally:
             sweeper.cancel()
-            listener.close()
+            for listener in listeners:
+                listener.close()
             for connection in list(self.connections):
                 connection.abort()
+
+    async def _listen(self, port: int, *, share: bool) -> asyncio.Server:
+        return await self.loop.create_server(
+            lambda: Connection(self),
+            self.config.host,
+            port,
+            backlog=BACKLOG,
+            reuse_port=share or None,
+        )
 
     async def _keep_sweeping(self) -> None:
         while True:
@@ -120,8 +119,9 @@ class Server:
             await asyncio.wait(tasks, timeout=END_SECONDS)
 
 
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT end the program in good order."""
+def obey_signals(gateway: Gateway, stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT end the program in good order; SIGHUP reads the settings again."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload)

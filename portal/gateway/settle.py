@@ -175,7 +175,7 @@ class Settler:
     def _tell(self, waiting: _Waiting) -> asyncio.Future[Any] | None:
         """Begin to tell; ``None`` if nobody listens."""
         try:
-            reply = self.valkey.post(waiting.command, 1.0)
+            reply = self.valkey.post(waiting.command, 1.0, patient=True)
         except AdmissionUnavailable:
             self._miss(waiting)
             return None

@@ -25,14 +25,14 @@ class Shedding:
     def __init__(self, most_open: int) -> None:
         self.share = 1.0  # of new requests that are admitted
         self.refused = 0
-        self._most_open = most_open
+        self.most_open = most_open
         self._late = [0.0] * LOOK_BACK
         self._turn = 0
         self._credit = 0.0
 
     def admits(self, open_now: int) -> bool:
         """Asked for each request before its body is read, and cheap."""
-        if open_now >= self._most_open:
+        if open_now >= self.most_open:
             self.refused += 1
             return False
         if self.share >= 1.0 or open_now < FEW_OPEN:

@@ -98,8 +98,8 @@ class Waiting:
 
     def __init__(self, traffic: Traffic, *, most: int, most_each: int) -> None:
         self._traffic = traffic
-        self._most = most
-        self._most_each = most_each
+        self.most = most
+        self.most_each = most_each
         self._queues: dict[str, FairQueue[_Waiter]] = {}  # of endpoints that have anybody
         self._crowded: dict[str, FairQueue[_Waiter]] = {}  # of those for which somebody waits
 
@@ -127,7 +127,7 @@ class Waiting:
         if candidate.slots:
             queue = self._queues.get(endpoint)
             if queue is None:
-                queue = self._queues[endpoint] = FairQueue(self._most, self._most_each)
+                queue = self._queues[endpoint] = FairQueue(self.most, self.most_each)
             queue.began(organization)
         return Seat(self, endpoint, organization, candidate, now)
 
@@ -144,7 +144,7 @@ class Waiting:
         ``NoTarget`` if nobody may answer any more; ``announce`` is told what to end from outside.
         """
         loop = asyncio.get_running_loop()
-        queue = self._queues.setdefault(wish.endpoint, FairQueue(self._most, self._most_each))
+        queue = self._queues.setdefault(wish.endpoint, FairQueue(self.most, self.most_each))
         waiter = _Waiter(wish.choose, loop.create_future(), loop.time())
         self._put(queue, wish, waiter)
         timer = loop.call_at(wish.until, _end_late, waiter, wish, queue)

@@ -26,6 +26,7 @@ from portal.deployments.actions import commitments
 from portal.lib.ids import CELLS, cell_of
 from portal.routing import demand, gateways, recount
 from portal.routing.snapshot import Snapshot
+from portal.usage import intake
 from portal.usage.models import FenceRound
 from tenants import rls
 
@@ -39,7 +40,9 @@ REMEMBERED = timedelta(days=30)  # rounds; a journal that is older tells what th
 
 
 def close(admission: Admission, number: int, cells: Iterable[int], *, now: datetime) -> None:
-    """Close these cells for this round. ``Refused`` if a newer one is under way."""
+    """Close these cells for this round. ``Refused`` if a newer one is under way. What intake has
+    read by now and not booked may be of a stream that is gone: it reads again."""
+    intake.end_leases()
     booked = recount.watermarks()
     admission.close_cells(number, booked, cells)
     passed = [_ms(booked.get(cell, "0-0")) for cell in range(CELLS)]

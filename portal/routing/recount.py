@@ -4,13 +4,18 @@ A counter is right if it is the sum of the ledger and of those events in the cel
 ledger does not have. While it is summed, the cell's watermark is locked: intake can neither book
 nor trim, so nothing is counted twice or passed over. Of a late event that counts what intake has
 charged before the loss; what it has not is charged by the room that is left, once the cell is open.
+
+What is in that sum must not be charged again. An older copy of the counters may show the hold of a
+request that has ended since; a gateway that tells its settlement again, having been away or not
+having heard, would be charged by that hold. So those holds end before the count.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
@@ -19,19 +24,20 @@ import redis
 from django.db import transaction
 from django.db.models import Sum
 
-from portal.admission import calls, keys
+from portal.admission import calls, fencing, keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.sync import Admission
 from portal.lib.ids import cell_of, request_id_time
 from portal.lib.periods import Month
 from portal.routing.snapshot import Snapshot
 from portal.usage import events
-from portal.usage.models import LedgerEntry, Watermark
+from portal.usage.models import LedgerEntry, OrphanedEvent, Watermark
 from tenants import rls
 from tenants.models import Organization
 
 TRIES = 50  # answers that were running may settle between the count and its telling
 PAGE = 1000
+LAPSED = timedelta(days=1, hours=1)  # a lapsed hold is kept for a day
 
 Counters = dict[tuple[str, str], int]  # (subject, month) → micro-won
 
@@ -56,36 +62,64 @@ def restore(admission: Admission, found: Snapshot, cells: Container[int], *, now
         if cell_of(code) in cells:
             subjects[cell_of(code)].append((code, budget.subject))
     for cell, of_cell in subjects.items():
-        _restore_cell(admission, cell, of_cell, months(now))
+        # Valkey is asked inside this transaction on purpose: its lock on the watermark is what
+        # keeps the stream and the ledger from moving against each other.
+        with transaction.atomic(), rls.everyone(because="publisher: counters from the ledger"):
+            Watermark.objects.get_or_create(cell=cell)
+            booked = Watermark.objects.select_for_update().get(cell=cell).stream_id
+            _end_booked(admission, cell, found.number, since=now - LAPSED)
+            _restore_cell(admission, cell, booked, of_cell, months(now))
+
+
+def _end_booked(admission: Admission, cell: int, number: int, *, since: datetime) -> None:
+    """End the holds that Valkey shows, open or lapsed, of requests that the ledger has. Before the
+    look nobody can tell a hold any more."""
+    told = admission.many([fencing.end_booked(cell, number, [])])
+    known = [str(one) for one in _booked(_held(admission, cell, since))]
+    told += admission.many(fencing.end_booked(cell, number, some) for some in batched(known, 500))
+    if fencing.OVER in told:
+        raise AdmissionUnavailable("Another publisher counts in a newer round.")
+
+
+def _held(admission: Admission, cell: int, since: datetime) -> set[UUID]:
+    """Requests whose hold is open, or has lapsed: each of those was reported as an orphan. One that
+    lapses meanwhile, or whose orphan is moved by intake, is found where it goes."""
+    try:
+        leases: Any = admission.client.zrange(keys.leases(cell), 0, -1)
+        orphans: Any = admission.client.xrange(keys.orphans(cell))
+    except redis.RedisError as error:
+        raise AdmissionUnavailable(str(error)) from error
+    names = [one.decode() for one in leases]
+    names += [fields[b"request_id"].decode() for _, fields in orphans]
+    lapsed = OrphanedEvent.objects.filter(cell=cell, seen_at__gte=since)
+    return {UUID(one) for one in names} | set(lapsed.values_list("request_id", flat=True))
 
 
 def _restore_cell(
-    admission: Admission, cell: int, subjects: list[tuple[str, str]], wanted: list[Month]
+    admission: Admission,
+    cell: int,
+    booked: str,
+    subjects: list[tuple[str, str]],
+    wanted: list[Month],
 ) -> None:
-    # Valkey is asked inside this transaction on purpose: its lock on the watermark is what keeps
-    # the stream and the ledger from moving against each other.
-    with transaction.atomic(), rls.everyone(because="publisher: counters from the ledger"):
-        Watermark.objects.get_or_create(cell=cell)
-        booked = Watermark.objects.select_for_update().get(cell=cell).stream_id
-        codes = {code for code, _ in subjects}
-        ledger = _from_ledger(codes, wanted)
-        for _ in range(TRIES):
-            last, waiting = _waiting(admission, cell, booked)
-            told = admission.many(
-                calls.restore(
-                    cell,
-                    subject=subject,
-                    month=str(month),
-                    spent_micro=ledger.get((subject, str(month)), 0)
-                    + waiting.get((subject, str(month)), 0),
-                    committed_micro=None,
-                    last_event=last,
-                )
-                for _, subject in subjects
-                for month in wanted
+    ledger = _from_ledger({code for code, _ in subjects}, wanted)
+    for _ in range(TRIES):
+        last, waiting = _waiting(admission, cell, booked)
+        told = admission.many(
+            calls.restore(
+                cell,
+                subject=subject,
+                month=str(month),
+                spent_micro=ledger.get((subject, str(month)), 0)
+                + waiting.get((subject, str(month)), 0),
+                committed_micro=None,
+                last_event=last,
             )
-            if all(calls.read_restored(reply) for reply in told):
-                return
+            for _, subject in subjects
+            for month in wanted
+        )
+        if all(calls.read_restored(reply) for reply in told):
+            return
     raise AdmissionUnavailable(f"The counters of cell {cell} do not come to rest.")
 
 

@@ -15,6 +15,7 @@ from billing import tariffs
 from billing.invoices import CARD_PAID, TEST_FREE
 from billing.models import Budget, TokenTariff
 from portal.admission.grants import Grant, ModelGrant
+from portal.catalog import engines
 from portal.deployments.models import Endpoint, EndpointKind, Placement
 from portal.fleet.models import Site
 from portal.lib.money import token_price_to_micro
@@ -133,6 +134,7 @@ def _target(
         url=placement.url,
         credential=placement.sealed_credential,
         engine_model=placement.offering.version.model.slug,
+        engine=engines.serving(placement.offering.sdk, placement.offering.version.model.kind),
         state=state,
         simulated=site.simulated,
         slots=placement.offering.parallel,

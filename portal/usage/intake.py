@@ -64,6 +64,19 @@ def take_cells(*, owner: str, token: UUID, now: datetime) -> list[int]:
         )
 
 
+def owned(token: UUID) -> set[int]:
+    """Cells that are ours; they stay so until the end of the caller's transaction."""
+    rows = Watermark.objects.select_for_update().filter(lease_token=token).order_by("cell")
+    return set(rows.values_list("cell", flat=True))
+
+
+def end_leases() -> None:
+    """Every intake loses its cells and takes them again: what it has read is not booked."""
+    with rls.everyone(because="publisher: streams that may be others now"):
+        list(Watermark.objects.select_for_update().order_by("cell"))  # one order for all who lock
+        Watermark.objects.update(lease_token=None, lease_until=None)
+
+
 def give_back_cells(token: UUID) -> None:
     """End our leases, so that the next intake need not wait for them."""
     with rls.everyone(because="intake: end of leases"):

@@ -29,6 +29,7 @@ from portal.admission.sync import Admission, connect
 from portal.lib.ids import CELLS
 from portal.usage import decoding, flow, intake, late, partitions
 from portal.usage.decoding import Batch, Record
+from tenants import rls
 
 log = structlog.get_logger()
 
@@ -121,11 +122,14 @@ class Reader:
             ahead.exception()
 
     def _renew(self) -> None:
-        owned = intake.take_cells(owner=self.owner, token=self.token, now=timezone.now())
+        with rls.everyone(because="intake: nobody takes cells between the look and the taking"):
+            before = intake.owned(self.token)
+            owned = intake.take_cells(owner=self.owner, token=self.token, now=timezone.now())
         runs = self.admission.run_ids()
         # What a server of a cluster holds that is away waits there; the others' is booked.
         positions = intake.watermarks(cell for cell in owned if runs[cell])
-        if positions != self.positions:  # others had them in between, or they are new to us
+        # Lost in between, to others or by a fence: what was read of them counts for nothing.
+        if positions != self.positions or not self.positions.keys() <= before:
             self._drop()
             self.positions = positions
         partitions.make_ahead(timezone.now())
@@ -144,7 +148,12 @@ class Reader:
                 self.positions[cell] = "0-0"
 
     def _book(self, batch: Batch) -> None:
-        intake.book(late.charged(batch, self.admission), token=self.token, now=timezone.now())
+        with rls.everyone(because="intake: late events are charged where they can be booked"):
+            if batch.late:
+                if not batch.ends.keys() <= intake.owned(self.token):
+                    raise intake.LeaseLost("before late events were charged")
+                batch = late.charged(batch, self.admission)
+            intake.book(batch, token=self.token, now=timezone.now())
         self.positions |= batch.ends
         # Only now is it safe to forget: the rows and the positions are committed together.
         flow.trim(self.client, batch.ends)

@@ -18,6 +18,7 @@ from portal.admission.calls import Admitted, BudgetStanding
 from portal.admission.grants import Grant, ModelGrant
 from portal.admission.pipelined import Connection
 from portal.lib import ids
+from tests.admission import counters
 
 ORG_CODE = "acme0000"
 CELL = ids.cell_of(ORG_CODE)
@@ -192,7 +193,20 @@ class Cell:
         return [fields for _, fields in self.client.xrange(keys.orphans(CELL))]
 
     def busy(self) -> int:
-        return int(self.client.hget(f"{TAG}:busy", "key_one") or 0)
+        return counters.use(self.client, CELL, "key_one", self.month())[3]
+
+    def window(self) -> tuple[int, int, int]:
+        """(minute, its requests, its tokens) of the key."""
+        return counters.use(self.client, CELL, "key_one", self.month())[:3]
+
+    def set_window(self, minute: int, *, requests: int = 0, tokens: int = 0) -> None:
+        """As if the key had been used in this minute."""
+        use = (minute, requests, tokens, self.busy())
+        counters.set_use(self.client, CELL, "key_one", self.month(), use)
+
+    def minute(self) -> int:
+        """The server's clock minute."""
+        return int(self.client.time()[0]) // 60
 
     def leases(self) -> set[str]:
         return {raw.decode() for raw in self.client.zrange(f"{TAG}:leases", 0, -1)}

@@ -159,7 +159,7 @@ def test_records_end_by_themselves_and_open_holds_do_not(cell: Cell) -> None:
     cell.lapse(over)
     cell.expire()
 
-    ends = [cell.client.ttl(f"{TAG}:hold:{one}") for one in (going, settled, released, over)]
+    ends = [cell.client.ttl(keys.record(CELL, one)) for one in (going, settled, released, over)]
 
     assert ends[0] == -1
     assert all(590 <= end <= 600 for end in ends[1:3])
@@ -172,10 +172,9 @@ def test_records_are_small(cell: Cell) -> None:
     cell.prepare(change(GRANT, number=11, budgets=chain))
     request = cell.hold(300)
 
-    assert cell.client.object("ENCODING", f"{TAG}:hold:{request}") == b"listpack"
-    assert cell.client.memory_usage(f"{TAG}:hold:{request}") < 512
+    assert cell.client.memory_usage(keys.record(CELL, request)) < 512
     cell.settle(request, 100)
-    assert cell.client.memory_usage(f"{TAG}:hold:{request}") < 192
+    assert cell.client.memory_usage(keys.record(CELL, request)) < 192
 
 
 # The crash stories, in the words of the design.
@@ -276,7 +275,7 @@ def test_a_full_crash_of_the_settled_record_is_late_not_charged_again(cell: Cell
     """A journal replayed after the record's ten minutes: the ledger's unique id decides."""
     request = cell.hold(300)
     cell.settle(request, 120)
-    cell.client.delete(f"{TAG}:hold:{request}")
+    cell.client.delete(keys.record(CELL, request))
 
     assert cell.settle(request, 120) == ("late", 0)
     assert cell.used() == (120, 0, 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portal.admission import calls, fencing
+from portal.admission import calls, fencing, keys
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.fencing import Hold
 from portal.lib import ids
@@ -24,7 +24,6 @@ def hold(cell: Cell, request_id: str, worst: int = 300) -> Hold:
         subjects=[*GRANT.budgets, "key_one"],  # a budget that nobody published
         key="key_one",
         organization="org_acme",
-        grant_number=10,
     )
 
 
@@ -117,7 +116,7 @@ def test_a_hold_that_lapsed_meanwhile_lives_again(cell: Cell) -> None:
     assert reassert(cell, going) == b"open"
 
     assert cell.used() == (0, 0, 300)
-    assert cell.client.ttl(f"{TAG}:hold:{going}") == -1
+    assert cell.client.ttl(keys.record(CELL, going)) == -1
     assert cell.expire() == 0
 
 
@@ -164,6 +163,40 @@ def test_a_settlement_frees_the_hold_of_an_older_copy(cell: Cell) -> None:
 
     assert cell.used() == (200, 0, 0)
     assert cell.leases() == set()
+
+
+@pytest.mark.parametrize("lapsed", [False, True])
+def test_what_the_ledger_has_is_not_charged_by_the_hold_of_an_older_copy(
+    cell: Cell, lapsed: bool
+) -> None:
+    booked, going = cell.hold(300), cell.hold(100)
+    if lapsed:
+        cell.lapse(booked)
+        cell.expire()
+    cell.admission.close_cells(ROUND)
+
+    assert cell.ask(fencing.end_booked(CELL, ROUND, [booked, ids.mint_request_id()])) == 1
+
+    assert cell.used() == (0, 0, 100)
+    assert cell.leases() == {going}
+    cell.admission.open_cells(ROUND, cell.admission.run_id())
+    assert cell.settle(booked, 200) == ("late", 0)  # intake knows it
+    assert cell.settle(going, 60) == ("settled", 60)
+    assert cell.used() == (60, 0, 0)
+
+
+def test_nothing_is_told_again_once_the_cell_is_being_counted(closed: Cell) -> None:
+    """A settlement would come into the ledger and not into the counters."""
+    late = ids.mint_request_id()
+    assert closed.ask(fencing.end_booked(CELL, ROUND - 1, [])) == fencing.OVER
+    assert closed.ask(fencing.end_booked(CELL, ROUND, [])) == 0
+
+    assert reassert(closed, late) == fencing.OVER
+    assert resettle(closed, late, 5, 5) == fencing.OVER
+    assert (closed.used(), closed.events()) == ((0, 0, 0), [])
+
+    closed.admission.close_cells(ROUND)  # another try
+    assert resettle(closed, late, 5, 5) == b"settled"
 
 
 @pytest.mark.parametrize("why", ["closed", "another server"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from portal.admission import calls
+from portal.admission import calls, keys
 from portal.admission.calls import Refused
 from portal.lib import ids
 from tests.admission.cell import CELL, GRANT, TAG, Cell, change
@@ -118,14 +118,14 @@ def test_a_lapsed_request_is_not_run_again_and_may_still_be_settled(cell: Cell) 
 def test_outlives_the_record_of_its_request(cell: Cell) -> None:
     first = admit(cell)
     settle(cell, first)
-    cell.client.delete(f"{TAG}:hold:{first}")
+    cell.client.delete(keys.record(CELL, first))
 
     assert refused(cell).reason == "idempotency_ended"
 
 
 def test_without_its_request_nobody_knows_the_end(cell: Cell) -> None:
     first = admit(cell)
-    cell.client.delete(f"{TAG}:hold:{first}")
+    cell.client.delete(keys.record(CELL, first))
 
     assert refused(cell).reason == "idempotency_lost"
 

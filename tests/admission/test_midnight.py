@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.admission.cell import GRANT, TAG, Cell
+from portal.admission import keys
+from tests.admission import counters
+from tests.admission.cell import CELL, GRANT, Cell
 
 BEFORE = "2001-01"
 
@@ -12,10 +14,12 @@ BEFORE = "2001-01"
 def admitted_last_month(cell: Cell, worst: int) -> str:
     """A hold as it stands once the month turned: record and sums are of the month before."""
     request_id, now = cell.hold(worst), cell.month()
-    cell.client.hset(f"{TAG}:hold:{request_id}", "month", BEFORE)
+    name = keys.record(CELL, request_id)
+    record = cell.client.get(name).decode()
+    cell.client.set(name, record.replace(f" {now} ", f" {BEFORE} ", 1))
     for subject in GRANT.budgets:
-        cell.client.hincrby(f"{TAG}:budget:{subject}", f"h:{now}", -worst)
-        cell.client.hincrby(f"{TAG}:budget:{subject}", f"h:{BEFORE}", worst)
+        counters.add(cell.client, CELL, subject, now, held=-worst)
+        counters.add(cell.client, CELL, subject, BEFORE, held=worst)
     return request_id
 
 
@@ -56,7 +60,7 @@ def test_lapsed_then_settled_past_midnight_uses_the_room_of_the_month_of_admissi
     request_id = admitted_last_month(cell, 300)
     cell.lapse(request_id)
     cell.expire()
-    cell.client.hincrby(f"{TAG}:budget:org_acme", f"s:{BEFORE}", 900)
+    counters.add(cell.client, CELL, "org_acme", BEFORE, spent=900)
 
     assert cell.settle(request_id, 200) == ("settled", 100)
 

@@ -11,7 +11,7 @@ import pytest
 from portal.admission import calls, problems
 from portal.admission.calls import Refused
 from portal.lib import ids
-from tests.admission.cell import CELL, GRANT, TAG, Cell, change
+from tests.admission.cell import CELL, GRANT, Cell, change
 
 LIMIT = 100
 
@@ -35,11 +35,8 @@ def refusal_of(cell: Cell, tokens: int) -> Refused:
     return refusal.value
 
 
-def windows(cell: Cell) -> dict[str, int]:
-    return {
-        name.decode().rpartition(":")[2]: int(cell.client.get(name))
-        for name in cell.client.scan_iter(f"{TAG}:tokens:*")
-    }
+def counted(cell: Cell) -> int:
+    return cell.window()[2]
 
 
 def test_five_at_once_never_admit_more_than_the_limit_in_worst_cases(limited: Cell) -> None:
@@ -64,7 +61,7 @@ def test_five_at_once_never_admit_more_than_the_limit_in_worst_cases(limited: Ce
         admitted = sum(pool.map(one, sizes))
 
     assert admitted in (58, 90)  # whichever came first
-    assert sum(windows(limited).values()) == admitted
+    assert counted(limited) == admitted
 
 
 def test_tells_what_is_left(limited: Cell) -> None:
@@ -121,38 +118,27 @@ def test_a_request_that_reached_no_site_gives_all_back(limited: Cell) -> None:
 
 def test_nothing_is_given_back_to_another_minute(limited: Cell) -> None:
     request = limited.hold(60)
-    before = limited.client.hget(f"{TAG}:hold:{request}", "tokens").decode()
-    tokens, minute = before.split()
-    limited.client.hset(f"{TAG}:hold:{request}", "tokens", f"{tokens} {int(minute) - 1}")
+    minute, _, _ = limited.window()
+    limited.set_window(minute + 1, tokens=60)
 
     settle(limited, request, 1)
 
-    assert windows(limited) == {minute: 60}
+    assert limited.window() == (minute + 1, 0, 60)
 
 
 def test_each_minute_has_its_own_window(limited: Cell) -> None:
-    now = int(time.time() // 60)
-    limited.client.set(f"{TAG}:tokens:key_one:{now - 1}", 100, ex=120)
+    limited.set_window(limited.minute() - 1, tokens=100)
 
     assert limited.admit(tokens_in=0, tokens_out=60).tpm_left == 40
-
-
-def test_windows_end_by_themselves(limited: Cell) -> None:
-    limited.hold(10)
-    limited.hold(10)
-
-    names = list(limited.client.scan_iter(f"{TAG}:tokens:*"))
-    assert len(names) == 1
-    assert 0 < limited.client.pttl(names[0]) <= 120_000
 
 
 def test_without_a_limit_nothing_is_counted(cell: Cell) -> None:
     admitted = cell.admit()
 
     assert (admitted.tpm_limit, admitted.tpm_left) == (0, 0)
-    assert windows(cell) == {}
+    assert counted(cell) == 0
     settle(cell, cell.hold(10), 5)
-    assert windows(cell) == {}
+    assert counted(cell) == 0
 
 
 def test_a_refusal_for_another_reason_counts_nothing(limited: Cell) -> None:
@@ -160,7 +146,7 @@ def test_a_refusal_for_another_reason_counts_nothing(limited: Cell) -> None:
 
     assert refusal_of(limited, 11).reason == "budget_exceeded"
 
-    assert windows(limited) == {}
+    assert counted(limited) == 0
 
 
 def test_the_same_admit_is_counted_once(limited: Cell) -> None:
@@ -168,7 +154,7 @@ def test_the_same_admit_is_counted_once(limited: Cell) -> None:
     for _ in range(3):
         limited.admit(request_id=request, tokens_in=0, tokens_out=60)
 
-    assert sum(windows(limited).values()) == 60
+    assert counted(limited) == 60
 
 
 def test_says_it_in_openais_words() -> None:

@@ -109,7 +109,7 @@ FORBIDDEN: dict[str, list[tuple[Any, ...]]] = {
         ("KEYS", "*"),
         ("GET", f"{TAG}:answer:x"),
         ("GET", f"{TAG}:idem:{MARK[0]}"),
-        ("HSET", f"{TAG}:hold:x", "state", "open"),
+        ("SET", keys.record(CELL, "x"), "open"),
         ("HSET", keys.DEMAND, "gateway-1", "x"),
     ],
     "portal": [

@@ -1,140 +1,50 @@
-"""While a release is rolled out, gateways of both call the same server."""
+"""Which functions a server has, and what becomes of gateways of the release before this one."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
-from portal.admission import calls, library
-from portal.lib import ids
-from tests.admission.cell import CELL, EPOCH, GRANT, SHA, TAG, Cell, change
+from portal.admission import calls, keys, library
+from tests.admission.cell import CELL, EPOCH, SHA, TAG, Cell
 
-OLDER = (Path(__file__).parent / "functions_1.lua").read_text()
+OLDER = """#!lua name=dure_admission_1
+server.register_function('admit_1', function(keys, argv)
+  if server.call('GET', keys[1] .. ':epoch') ~= argv[1] then return { 'no', 'closed' } end
+  return { 'ok' }
+end)"""
 
 
-@pytest.fixture
-def both(cell: Cell) -> Cell:
-    """A server that has the library before this one as well."""
+def test_functions_that_count_elsewhere_go_when_these_come(cell: Cell) -> None:
     cell.client.function_load(OLDER, replace=True)
-    return cell
+
+    cell.admission.load_functions()
+    cell.admission.load_functions()  # nothing is there any more: not an error
+
+    names = {one[1] for one in cell.client.function_list("dure_admission_*")}
+    assert names == {library.NAME.encode()}
 
 
-def older(cell: Cell, function: str, *arguments: Any) -> Any:
-    return cell.client.fcall(f"{function}_1", 1, TAG, *arguments)
+def test_a_server_that_counted_elsewhere_is_closed_for_all(cell: Cell) -> None:
+    """Until the fence has counted: the epoch of the release before stands under another name."""
+    cell.client.flushdb()
+    cell.client.function_load(OLDER, replace=True)
+    cell.client.set(f"{TAG}:epoch", EPOCH)
+    assert cell.client.fcall("admit_1", 1, TAG, EPOCH, SHA) == [b"ok"]
+
+    with pytest.raises(calls.Refused, match="closed"):
+        cell.admit()
+    assert cell.admission.epochs()[CELL] == 0
 
 
-def admit_older(cell: Cell) -> str:
-    request = ids.mint_request_id()
-    reply = older(cell, "admit", EPOCH, SHA, request, "smollm2", 100, 200, 10, "chat")
-    assert reply[:2] == [b"ok", b"300"]
-    return request
+def test_leases_of_the_release_before_are_forgotten(cell: Cell) -> None:
+    cell.client.hset(f"{TAG}:hold:one", mapping={"state": "open", "worst": 5})
+    cell.client.zadd(f"{TAG}:leases", {"one": 1})
 
+    cell.expire()
 
-def test_loading_this_one_leaves_the_older_one(both: Cell) -> None:
-    both.admission.load_functions()
-
-    names = {one[1] for one in both.client.function_list("dure_admission_*")}
-    assert names == {b"dure_admission_1", library.NAME.encode()}
-    both.settle(both.hold(10), 1)
-    assert older(both, "settle", admit_older(both), 1, b"e") == [b"settled", b"1"]
-
-
-@pytest.mark.parametrize("end", ["settle", "release", "expire"])
-def test_ends_what_the_older_one_admitted(both: Cell, end: str) -> None:
-    request = admit_older(both)
-    assert both.used() == (0, 0, 300)
-    assert both.renew(request) == []
-
-    if end == "settle":
-        assert both.settle(request, 120) == ("settled", 120)
-        assert older(both, "settle", request, 120, b"e") == [b"repeated", b"120"]
-    elif end == "release":
-        assert both.release(request) == "released"
-    else:
-        both.lapse(request)
-        assert both.expire() == 1
-
-    assert both.used() == both.used("prj_one") == ((120 if end == "settle" else 0), 0, 0)
-    assert (both.busy(), both.leases()) == (0, set())
-
-
-@pytest.mark.parametrize("end", ["settle", "release", "expire"])
-def test_the_older_one_ends_what_this_one_admitted(both: Cell, end: str) -> None:
-    both.publish(change(GRANT, number=11, tpm=10_000))
-    request = ids.mint_request_id()
-    both.admit(request_id=request, mark=("k" * 22, "f" * 22))
-    assert older(both, "renew", request) == []
-
-    if end == "settle":
-        assert older(both, "settle", request, 120, b"e") == [b"settled", b"120"]
-        assert both.settle(request, 120) == ("repeated", 120)
-    elif end == "release":
-        older(both, "release", request)
-    else:
-        both.lapse(request)
-        assert older(both, "expire") == 1
-
-    assert both.used() == ((120 if end == "settle" else 0), 0, 0)
-    assert (both.busy(), both.leases()) == (0, set())
-
-
-@pytest.mark.parametrize(
-    ("end", "reason"),
-    [("settle", "idempotency_ended"), ("release", ""), ("expire", "idempotency_lost")],
-)
-def test_a_mark_follows_what_the_older_one_did(both: Cell, end: str, reason: str) -> None:
-    request = ids.mint_request_id()
-    mark = ("k" * 22, "f" * 22)
-    both.admit(request_id=request, mark=mark)
-    if end == "expire":
-        both.lapse(request)
-    older(both, end, *((request, 120, b"e") if end == "settle" else (request,)))
-
-    if not reason:
-        both.admit(mark=mark)
-        return
-    with pytest.raises(calls.Refused) as refusal:
-        both.admit(mark=mark)
-
-    assert (refusal.value.reason, refusal.value.name) == (reason, request)
-    assert refusal.value.left == (120 if end == "settle" else 0)
-
-
-def test_a_grant_that_an_older_publisher_wrote_has_no_limit_of_tokens(both: Cell) -> None:
-    older(
-        both,
-        "publish_grant",
-        SHA,
-        12,
-        0,
-        0,
-        100,
-        100,
-        "key_one",
-        "org_acme",
-        "org_acme",
-        b"blob",
-        "smollm2",
-        b'{"kind":"chat","endpoint":"ep_one","price_version":"p","price_in":0,"price_out":0}',
-    )
-
-    assert both.admit(grant_number=12).tpm_limit == 0
-
-
-def test_limits_of_requests_and_places_hold_across_both(both: Cell) -> None:
-    both.publish(change(GRANT, number=11, concurrency=2))
-    admit_older(both)
-    both.hold(1)
-
-    assert (
-        older(both, "admit", EPOCH, SHA, ids.mint_request_id(), "smollm2", 1, 1, 11, "chat")[1]
-        == b"concurrency"
-    )
-    with pytest.raises(calls.Refused, match="concurrency"):
-        both.hold(1)
+    assert cell.leases() == set()
+    assert cell.client.xlen(keys.orphans(CELL)) == 0
 
 
 def test_the_server_says_which_text_it_has(cell: Cell) -> None:

@@ -27,7 +27,6 @@ TEMPLATES = ROOT / "templates"
 # Longer than 400 lines, and why.
 LONG = {
     "portal/admission/functions.lua": "one library: Valkey loads and replaces it whole",
-    "tests/admission/functions_1.lua": "the library of the release before, as it was",
     "tests/admission/test_calls.py": "one table of calls against one protocol",
     "tests/billing/test_invoices.py": "one noun's promises, from draft to document",
 }

@@ -20,6 +20,7 @@ from portal.lib.ids import cell_of
 from portal.lib.periods import Month
 from portal.usage import flow, intake
 from tests import factories
+from tests.admission import counters
 from tests.cast import Cast
 from tests.factories import NOON
 from tests.usage.test_intake import TOKEN, book, event, fields, record
@@ -41,8 +42,8 @@ def firm(cast: Cast, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 def spend(cast: Cast, valkey: redis.Redis, micro: int) -> None:
     """As the counters stand after a settlement."""
-    name = keys.budget(cast.firm.code, cast.firm.public_id)
-    valkey.hincrby(name, f"s:{Month.of(NOON)}", micro)
+    cell, subject = cell_of(cast.firm.code), cast.firm.public_id
+    counters.add(valkey, cell, subject, str(Month.of(NOON)), spent=micro)
 
 
 def settle(cast: Cast, valkey: redis.Redis, number: int) -> Any:

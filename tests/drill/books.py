@@ -23,6 +23,7 @@ from portal.lib.periods import Month
 from portal.routing import recount
 from portal.usage.models import LedgerEntry, PoisonRecord
 from tenants import rls
+from tests.admission import counters
 from tests.drill.clients import Tally
 from tests.drill.firms import COMMITTED_WON, Firm
 
@@ -76,10 +77,10 @@ def holds(client: redis.Redis) -> int:
     """Holds that are open in any cell, and requests that count as running."""
     try:
         leases: Any = [client.zcard(f"{keys.tag(cell)}:leases") for cell in range(CELLS)]
-        busy: Any = [client.hvals(f"{keys.tag(cell)}:busy") for cell in range(CELLS)]
+        running = [counters.running(client, cell) for cell in range(CELLS)]
     except redis.RedisError:
         return -1
-    return max(sum(leases), sum(int(one) for row in busy for one in row))
+    return max(sum(leases), sum(running))
 
 
 def compare(

@@ -57,6 +57,8 @@ def tell(load: TargetLoad, name: str, facts: dict[str, Any]) -> None:
         load.end()
     if name in facts.get("cooling", ()):
         load.fail(NOW)
+    if name in facts.get("silent", ()):
+        load.begin(NOW - 10)
     if name in facts.get("busy", {}):
         load.busy(facts["busy"][name], NOW)
     if name in facts.get("new", ()):
@@ -103,6 +105,10 @@ CASES: list[tuple[tuple[Target, ...], dict[str, Any], dict[str, Any], str]] = [
     ((A, B), {"cooling": {"a"}}, FAVOURITE, "b"),
     ((A, B), {}, FAVOURITE | {"failed": {"a"}}, "b"),
     ((C, B), {}, {"favourite": "c"}, "b"),
+    # One that answers nobody is set aside, whatever it has to do.
+    ((A, B), {"silent": {"a"}, "in_flight": {"b": 50}}, {}, "b"),
+    # One that comes back early because too many failed is healthier than a degraded one.
+    ((SLOW, A, B), {"cooling": {"a", "b"}, "in_flight": {"a": 9}}, {}, "a"),
     # What said when to come back is not asked before.
     ((A, B), {"busy": {"a": 7}, "in_flight": {"b": 50}}, {}, "b"),
     ((A, B), {"busy": {"a": 7}}, {"now": NOW + 7.5, "dice": 0}, "a"),
@@ -194,7 +200,7 @@ def test_never_sets_aside_more_than_half(count: int, most: int, failing: int) ->
 
 
 def test_readmits_what_is_aside_for_the_shortest_time() -> None:
-    short, ejected, silent = candidates = known(A, B, place("s", "daegu-1"))
+    silent, ejected, short = candidates = known(A, B, place("s", "daegu-1"))
     silent.load.begin(NOW - 10)
     for _ in range(9):
         ejected.load.fail(NOW)
@@ -203,6 +209,17 @@ def test_readmits_what_is_aside_for_the_shortest_time() -> None:
     found = chosen(candidates)
 
     assert found is short
+
+
+@pytest.mark.parametrize(
+    ("slots", "gateways", "share"),
+    [(4, 1, 4), (4, 2, 2), (3, 2, 2), (1, 4, 1), (4, 0, 4), (0, 3, 0)],
+)
+def test_gateways_share_the_slots_of_a_target(slots: int, gateways: int, share: int) -> None:
+    """At least one each, or a gateway would have nothing; no bound stays none."""
+    [found] = known(place("p", "daegu-1", slots=slots), gateways=gateways)
+
+    assert found.slots == share
 
 
 def test_tells_where_a_model_answers() -> None:

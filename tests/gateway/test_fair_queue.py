@@ -112,6 +112,23 @@ def test_a_full_queue_gives_a_place_of_the_largest_crowd_to_a_newcomer() -> None
         one.put("a", "anywhere", "a4")
 
 
+def test_a_newcomer_takes_no_place_that_would_make_it_the_largest_crowd() -> None:
+    one = queue(most=3)
+    fill(one, "aaa")
+    one.put("b", "anywhere", "b0")
+
+    with pytest.raises(Full):  # two of a, one of b: another exchange would only turn that round
+        one.put("b", "anywhere", "b1")
+
+
+def test_the_youngest_of_the_longest_lane_gives_its_place() -> None:
+    one = queue(most=4)
+    for places, item in (("here", "a0"), ("here", "a1"), ("here", "a2"), ("there", "a3")):
+        one.put("a", places, item)
+
+    assert one.put("b", "anywhere", "b0") == "a2"
+
+
 def test_forgets_who_left() -> None:
     one = queue()
     fill(one, "aab")

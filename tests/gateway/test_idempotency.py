@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from portal.admission import keys
+from portal.gateway import idempotency
+from portal.gateway.request import Request
 from portal.lib.ids import hash_api_key, mint_api_key
 from portal.lib.sealing import SealBroken, seal_bytes, unseal_bytes
 from tests.fakes.upstream import Upstream
@@ -29,6 +31,21 @@ def code(answer: Any) -> tuple[int, str]:
 
 def answers(world: World) -> list[bytes]:
     return list(world.client.scan_iter("*:answer:*"))
+
+
+def stored(world: World, name: bytes) -> bytes:
+    """A key and all that stands under it, as it is: a dump would be compressed."""
+    client: Any = world.client
+    read = {
+        b"string": lambda: client.get(name),
+        b"hash": lambda: b" ".join(one for pair in client.hgetall(name).items() for one in pair),
+        b"set": lambda: b" ".join(client.smembers(name)),
+        b"zset": lambda: b" ".join(client.zrange(name, 0, -1)),
+        b"stream": lambda: b" ".join(
+            one for _, fields in client.xrange(name) for pair in fields.items() for one in pair
+        ),
+    }
+    return b"%b %b\n" % (name, read[client.type(name)]() or b"")
 
 
 def test_an_ended_request_is_not_run_again(
@@ -125,6 +142,23 @@ def test_keys_of_other_api_keys_are_other_keys(gateway: GatewayProcess, world: W
 
     assert ask(gateway)[0] == 200
     assert ask(gateway, {**CHAT, "max_tokens": 3}, authorization=f"Bearer {other}")[0] == 200
+
+
+def test_another_address_or_body_is_another_request() -> None:
+    def marks(path: str, body: bytes) -> tuple[str, str]:
+        request = Request("127.0.0.1")
+        request.path, request.body = path, body
+        request.headers[b"idempotency-key"] = b"one"
+        found = idempotency.read(request, "of a key")
+        assert found is not None
+        return found.mark
+
+    (key, one), (same, again) = marks(PATH, b"{}"), marks(PATH, b"{}")
+    others = [marks(PATH, b"[]"), marks("/v1/responses", b"{}")]
+
+    assert (key, one) == (same, again)
+    assert {name for name, _ in others} == {key}
+    assert one not in {fingerprint for _, fingerprint in others}
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "a b", "caf\u00e9", "tab\there"])
@@ -235,9 +269,7 @@ def test_what_is_kept_says_nothing_to_who_reads_the_server(
     first = ask(gateway, key="the-client's-own-key")
     wait_until(lambda: bool(answers(world)))
 
-    everything = b"".join(
-        name + (world.client.dump(name) or b"") for name in world.client.scan_iter("{c*")
-    )
+    everything = b"".join(stored(world, name) for name in world.client.scan_iter("*"))
 
     text = first[2]["choices"][0]["message"]["content"]
     assert text

@@ -58,8 +58,12 @@ def test_whole_answers_count_a_tenth() -> None:
 
     one.begin(1)
     one.whole(200, 1)
-
     assert one.latency_ms(1) == 110
+
+    one.begin(1)
+    one.whole(60_000, 1)  # a long answer, which says little
+
+    assert one.latency_ms(1) == 110 + 0.1 * 330
 
 
 def test_forgets_a_slow_time_when_nobody_asks() -> None:

@@ -19,8 +19,8 @@ __all__ = ["own_valkey", "world"]  # fixtures
 ROUND = 1000
 
 
-def lose_all(world: World) -> None:
-    """As the publisher does after a loss, up to the question."""
+def lose_all(world: World, *, counting: bool = False) -> None:
+    """As the publisher does after a loss, up to the question; or on to the count."""
     world.client.flushall()
     world.admission.load_functions()
     world.admission.close_cells(ROUND)
@@ -28,6 +28,8 @@ def lose_all(world: World) -> None:
     for subject in SUBJECTS:
         world.limit(subject, 1_000_000_000)
     world.client.set(keys.PASSED, fencing.encode_passed([0] * CELLS))
+    if counting:
+        world.admission.many([fencing.end_booked(CELL, ROUND, [])])
     world.client.set(keys.FENCE_ROUND, ROUND)
 
 
@@ -132,6 +134,24 @@ def test_tells_what_it_could_not_tell_while_it_was_down(start: Any, world: World
     gateway.start(ready=False)  # told once: the journal knows the round now
     wait_until(lambda: gateway.get("/health")[0] == 200)
     assert len(world.events()) == 1
+
+
+@pytest.mark.story
+def test_what_comes_too_late_for_a_round_is_told_as_missed(start: Any, world: World) -> None:
+    """Asked, but left out: the cell is being counted when it tells. Late, but not lost."""
+    gateway = start("one")
+    assert gateway.chat("smollm2")[0] == 200
+    [event] = world.settled(1)
+    lose_all(world, counting=True)
+    wait_until(lambda: "fence.too_late" in gateway.log.read_text())
+    assert (world.events(), answered(world)) == ([], False)
+
+    world.client.delete(keys.FENCE_ROUND)
+    world.admission.open_cells(ROUND)
+    missed = fencing.Round(ROUND, [0] * CELLS)
+    world.client.set(keys.FENCE_ROUNDS, fencing.encode_rounds([missed]))
+
+    assert world.settled(1, 15) == [event]
 
 
 @pytest.mark.story

@@ -58,6 +58,15 @@ def test_needs_no_second_look_at_a_loop_that_is_very_late() -> None:
     assert told(0.3).share < 0.5
 
 
+def test_a_late_tick_among_others_gives_nothing_back() -> None:
+    one = told(*[0.1] * 10, *[0.0] * LOOK_BACK)
+    share = one.share
+
+    one.tick(0.1)
+
+    assert one.share == share < 1.0
+
+
 def test_spreads_refusals_evenly() -> None:
     one = told()
     one.share = 0.25

@@ -12,7 +12,7 @@ from billing.models import Budget
 from portal.admission import keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.sync import Admission, connect
-from portal.lib.ids import CELLS
+from portal.lib.ids import CELLS, cell_of
 from portal.lib.money import MICRO
 from portal.routing import demand, table
 from portal.routing.demand import Demand, TargetDemand
@@ -20,6 +20,7 @@ from portal.routing.publish import Publisher
 from tenants import rls
 from tenants.actions import keys as key_actions
 from tests import factories
+from tests.admission import counters
 from tests.factories import NOON
 from tests.routing.conftest import Rows
 
@@ -202,7 +203,8 @@ def test_goes_on_when_a_limit_lies_below_what_is_used(
     publisher.turn(now=NOON)
     with rls.tenant(rows.firm.pk):
         Budget.objects.update(limit_won=1, number=2)
-    valkey.hset(keys.budget(rows.firm.code, rows.firm.public_id), "s:2999-01", str(9 * MICRO))
+    cell = cell_of(rows.firm.code)
+    counters.add(valkey, cell, rows.firm.public_id, "2999-01", spent=9 * MICRO)
 
     publisher.turn(now=NOON + timedelta(seconds=1))
 

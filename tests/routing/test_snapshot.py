@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from portal.admission.grants import Grant
+from portal.catalog.models import Offering
 from portal.deployments.actions import aliases
 from portal.deployments.models import Endpoint, Placement
 from portal.fleet.models import Site
@@ -299,6 +300,30 @@ def targets(rows: Rows, **how: Any) -> list[tuple[str, str]]:
 
 def test_routes_to_ready_replicas(rows: Rows) -> None:
     assert targets(rows) == [("http://127.0.0.1:9001", "healthy")]
+
+
+def test_says_what_answers_there(rows: Rows) -> None:
+    """Chip, engine and slots of the offering; region and kind of the site. Without its engine a
+    replica would be sent only what every engine knows."""
+    taken = snapshot.take(now=NOON, demands=[])
+    (target,) = taken.routes[rows.shared.public_id].targets
+
+    assert (target.site, target.region, target.simulated) == ("daegu-1", "daegu", True)
+    assert (target.chip, target.engine, target.slots) == ("rngd", "llama.cpp", 4)
+    assert target.engine_model == CHAT
+
+
+@pytest.mark.parametrize(
+    ("sdk", "engine"),
+    [("furiosa-llm 2026.4.0", "furiosa-llm"), ("vllm-rbln", "vllm"), ("something-new", "")],
+)
+def test_names_the_engine_by_its_sdk(rows: Rows, sdk: str, engine: str) -> None:
+    Offering.objects.filter(pk=rows.replica.offering_id).update(sdk=sdk)
+
+    taken = snapshot.take(now=NOON, demands=[])
+
+    (target,) = taken.routes[rows.shared.public_id].targets
+    assert target.engine == engine
 
 
 @pytest.mark.parametrize(

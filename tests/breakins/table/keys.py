@@ -78,8 +78,8 @@ ROWS = [
         REFUSALS + "test_gives_every_wrong_key_the_same_answer",
         Cut(
             ADMIT,
-            "    if parts is None:\n        raise errors.invalid_api_key()\n    return parts",
-            '    if parts is None:\n        raise errors.other_organization("Authorization")\n    return parts',
+            "    if parts is None:\n        raise errors.invalid_api_key()\n    request.known = (found, parts)",
+            '    if parts is None:\n        raise errors.other_organization("Authorization")\n    request.known = (found, parts)',
         ),
     ),
     attempt(
@@ -96,12 +96,14 @@ ROWS = [
     ),
     attempt(
         "say by X-Forwarded-For that one calls from inside",
-        "portal.gateway.asgi:client_address",
+        "portal.gateway.request:Request.address",
         AT_GATEWAY + "test_believes_no_address_that_the_client_writes",
         Cut(
-            "portal/gateway/asgi.py",
-            "    if not proxies:\n",
-            '    if not proxies and not headers(scope, b"x-forwarded-for"):\n',
+            "portal/gateway/request.py",
+            "        if not proxies:\n            return self.peer\n",
+            '        if not proxies and b"x-forwarded-for" not in self.headers:\n'
+            "            return self.peer\n"
+            "        proxies = max(proxies, 1)\n",
         ),
     ),
     attempt(

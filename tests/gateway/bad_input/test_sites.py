@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.gateway.bad_input.row import KEY, chat
-from tests.gateway.bad_input.site import ScriptedSite, stream
+from tests.gateway.bad_input.site import ScriptedSite, stream, whole
 from tests.gateway.bad_input.wire import Answer, Wire
-from tests.gateway.world import GatewayProcess, World, target, wait_until
+from tests.gateway.world import ENGINE_SECRET, GatewayProcess, World, target, wait_until
 
 DONE = b"data: [DONE]\n\n"
 
@@ -64,6 +66,34 @@ def test_passes_on_letters_that_come_in_halves(gateway: GatewayProcess, world: W
     assert said(answer) == text
     assert answer.content.endswith(DONE)
     world.settled(1)
+
+
+TELLTALE = b"HTTP/1.1 %b\r\nx-told: Bearer engine-secret\r\nset-cookie: key=engine-secret\r\n"
+
+
+@pytest.mark.parametrize("status", [b"401 Unauthorized", b"500 Oops", b"200 OK"])
+def test_a_site_that_tells_its_credential_tells_the_client_nothing(
+    gateway: GatewayProcess, world: World, status: bytes
+) -> None:
+    """As engines do: "Invalid API key: …". Headers of a site end at the gateway."""
+    if status.startswith(b"200"):
+        rest = stream(event("a", "stop"), DONE).partition(b"\r\n")[2]
+    else:
+        rest = whole(b'{"error": {"message": "Invalid API key: engine-secret"}}')
+        rest = rest.partition(b"\r\n")[2]
+
+    with ScriptedSite([TELLTALE % status + rest]) as site:
+        world.endpoint("scripted", target("scripted", site.url, "scripted"))
+        world.publish()
+        wait_until(lambda: gateway.get("/ready")[1].get("table") == world.number)
+        with Wire(gateway.port) as wire:
+            wire.send(chat(model="scripted", stream=True).replace(KEY, world.key.encode()))
+            found = wire.answer()
+
+    assert found is not None and found.status == (200 if status.startswith(b"200") else 502)
+    assert ENGINE_SECRET.encode() not in wire.all and b"set-cookie" not in wire.all
+    assert ENGINE_SECRET not in gateway.log.read_text()
+    wait_until(lambda: world.held() == 0)
 
 
 def test_refuses_a_revoked_key_on_a_kept_connection(gateway: GatewayProcess, world: World) -> None:
