@@ -187,8 +187,11 @@ def move(three: ClusterOfThree, cell: int, to: int) -> None:
 
 
 async def test_a_moved_cell_fails_once_and_is_found_again(
-    three: ClusterOfThree, admission: sync.Admission, connection: Connection
+    three: ClusterOfThree, admission: sync.Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for pause in ("LOOK_SECONDS", "AGAIN_SECONDS"):  # so that it looks again only when it is told
+        monkeypatch.setattr(cluster, pause, 60.0)
+    connection = await met(cluster.connection(three.url("gateway")))
     cell = next(one for one in three.cells_of(0) if one != ids.cell_of(three.code_on(0)))
     admission.client.delete(keys.epoch(cell), keys.last_epoch(cell), keys.run(cell))
     before = connection.runs[cell]
@@ -207,3 +210,4 @@ async def test_a_moved_cell_fails_once_and_is_found_again(
         assert admission.run_ids()[cell] == three.nodes[1].run_id()
     finally:
         move(three, cell, 0)
+        await connection.stop()

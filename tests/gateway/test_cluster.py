@@ -179,7 +179,7 @@ async def test_nobody_is_told_behind_a_server_that_is_away(
     three.nodes[DEAD].kill()
     node: Any = valkey.place(calls.expire(dead))
     async with asyncio.timeout(10):
-        while node.connected:  # noqa: ASYNC110
+        while node.connected:  # noqa: ASYNC110 - seen from outside
             await asyncio.sleep(0.01)
     for _ in range(600):
         settler.release(dead, ids.mint_request_id())

@@ -102,6 +102,37 @@ def test_stops_publishing_what_stopped(
         assert client.hkeys(keys.ROUTE_PARTS) == [rows.shared.public_id.encode()]
 
 
+def test_a_restart_that_no_publisher_saw_is_seen_by_the_next(
+    publisher: Publisher, three: ClusterOfThree
+) -> None:
+    before = publisher.turn(now=NOON)
+    three.nodes[1].kill()
+    three.nodes[1].start()
+    three.wait()
+    other = Publisher(Admission(connect(three.url("publisher"))))
+
+    after = other.turn(now=LATER)
+
+    cells = set(three.cells_of(1))
+    epochs = [after.number if cell in cells else before.number for cell in range(CELLS)]
+    assert other.admission.epochs() == epochs
+
+
+def test_grants_that_no_row_knows_go_where_they_may_be_of_an_older_copy(
+    publisher: Publisher, three: ClusterOfThree
+) -> None:
+    """Elsewhere another publisher may have told them by a newer look."""
+    publisher.turn(now=NOON)
+    names = [f"{keys.tag(three.cells_of(number)[0])}:grant:{'f' * 64}" for number in range(2)]
+    for name in names:
+        publisher.admission.client.hset(name, "number", 1)
+    publisher.admission.client.delete(keys.epoch(three.cells_of(0)[0]))
+
+    publisher.turn(now=LATER)
+
+    assert [publisher.admission.client.exists(name) for name in names] == [0, 1]
+
+
 @pytest.mark.parametrize("mine", [True, False])
 def test_a_restart_of_one_server_closes_its_cells_alone(
     publisher: Publisher, three: ClusterOfThree, rows: Rows, mine: bool
