@@ -127,7 +127,11 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--room", type=int, default=40, help="won that a budget gets each cycle")
     parser.add_argument("--minutes", type=float, default=50, help="then it ends, whole or not")
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--only", default="", help="this fault alone, as often as --faults says")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="these alone, with commas between, each as often as --faults says",
+    )
     parser.add_argument("--keep", action="store_true", help="leave its folder with all logs")
     return parser.parse_args(words)
 
@@ -152,7 +156,7 @@ def main() -> int:
 def kinds(given: argparse.Namespace) -> list[str]:
     """What happens, cycle by cycle."""
     if given.only:
-        return [given.only] * given.faults
+        return [name for name in given.only.split(",") for _ in range(given.faults)]
     return [
         *["kill"] * given.cycles,
         *["cut"] * given.cuts,

@@ -39,10 +39,10 @@ LOOK_SECONDS = 0.05
 REMEMBERED = timedelta(days=30)  # rounds; a journal that is older tells what the oldest left out
 
 
-def close(admission: Admission, number: int, cells: Iterable[int], *, now: datetime) -> None:
+def close(admission: Admission, number: int, cells: Collection[int], *, now: datetime) -> None:
     """Close these cells for this round. ``Refused`` if a newer one is under way. What intake has
     read by now and not booked may be of a stream that is gone: it reads again."""
-    intake.end_leases()
+    intake.end_leases(cells)
     booked = recount.watermarks()
     admission.close_cells(number, booked, cells)
     passed = [_ms(booked.get(cell, "0-0")) for cell in range(CELLS)]

@@ -9,7 +9,7 @@ only below a committed watermark. A record that cannot be read goes aside with i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,11 +70,12 @@ def owned(token: UUID) -> set[int]:
     return set(rows.values_list("cell", flat=True))
 
 
-def end_leases() -> None:
-    """Every intake loses its cells and takes them again: what it has read is not booked."""
+def end_leases(cells: Collection[int]) -> None:
+    """Every intake loses these cells and takes them again: what it has read is not booked."""
     with rls.everyone(because="publisher: streams that may be others now"):
-        list(Watermark.objects.select_for_update().order_by("cell"))  # one order for all who lock
-        Watermark.objects.update(lease_token=None, lease_until=None)
+        ended = Watermark.objects.filter(cell__in=cells)
+        list(ended.select_for_update().order_by("cell"))  # one order for all who lock
+        ended.update(lease_token=None, lease_until=None)
 
 
 def give_back_cells(token: UUID) -> None:

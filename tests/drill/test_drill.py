@@ -16,11 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.story
 def test_loses_and_doubles_nothing() -> None:
-    """In a process of its own: it starts servers that it kills."""
-    words = "--cycles 2 --cuts 1 --copies 1 --faults 0 --rest-every 9 --room 100 --seed 38"
+    """In a process of its own: it starts servers that it kills. With this seed intake is killed,
+    and the gateway that is away has lost its holds with the file: no lease is waited for."""
+    words = "--faults 1 --rest-every 9 --room 100 --seed 35"
+    kinds = "kill,cut,copy,cut without a gateway"
 
     done = subprocess.run(
-        [sys.executable, "-m", "bench.drill", *words.split()],
+        [sys.executable, "-m", "bench.drill", "--only", kinds, *words.split()],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -405,7 +405,7 @@ def test_charges_no_late_event_behind_another_record_of_its_request(
 def test_charges_many_late_events_in_the_order_of_the_stream(
     cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
 ) -> None:
-    """A thousand won of micro-won each for a budget of a million: the last ones are written off."""
+    """A million micro-won of room, a thousand for each: the last ones are written off."""
     for number in range(1005):
         one = event(cast, number, cost_micro=1000)
         valkey.xadd(stream, fields(one, settled=0, written_off=1000, late=True))
@@ -430,7 +430,7 @@ def test_what_was_read_before_its_leases_were_ended_counts_for_nothing(
     reader._renew()
     reader.ahead = reader._submit(reader.positions, block=False)
     assert reader.ahead.result().size == 1
-    intake.end_leases()
+    intake.end_leases(range(ids.CELLS))
     valkey.delete(stream)
     valkey.xadd(stream, fields(there), id="2-1")
     reader.renew_at = 0.0 if taken_again else reader.renew_at
