@@ -121,8 +121,8 @@ def test_keeps_moments_to_the_millisecond(cast: Cast, cell: int, ms: int) -> Non
     assert row.first_byte_at == row.admitted_at + timedelta(milliseconds=1)
 
 
-def test_takes_text_as_it_came(cast: Cast, cell: int) -> None:
-    strange = "a\\b\tc\nd\re\\N"
+@pytest.mark.parametrize("strange", ["a\\b\tc\nd\re\\N", "a\tb", "a\nb", "a\rb", "\\N"])
+def test_takes_text_as_it_came(cast: Cast, cell: int, strange: str) -> None:
     book(cell, record(cell, 1, event(cast, placement=strange)), record(cell, 2, event(cast, 2)))
 
     assert [row.placement for row in ledger(cast)] == [strange, "plc_a"]
