@@ -27,6 +27,7 @@ from portal.lib import signing
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAYS = ("gateway-1", "gateway-2")
 DAEGU, GWANGJU = "daegu-1", "gwangju-1"
+STORES = ("postgres", "valkey")
 STARTED_SECONDS = 60.0
 
 
@@ -226,11 +227,16 @@ class DrillStack:
         )
 
     def stop(self) -> None:
-        """End every process of the drill."""
-        for name, program in reversed(self.programs.items()):
+        """End every process of the drill; the stores last, or the others would wait for them."""
+        self._end([one for name, one in self.programs.items() if name not in STORES])
+        self._end([one for name, one in self.programs.items() if name in STORES])
+
+    @staticmethod
+    def _end(programs: list[Program]) -> None:
+        for program in programs:
             program.send(signal.SIGCONT)
-            program.send(signal.SIGINT if name == "postgres" else signal.SIGTERM)
-        for program in self.programs.values():
+            program.send(signal.SIGINT if program.name == "postgres" else signal.SIGTERM)
+        for program in programs:
             if program.process is not None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     program.process.wait(10)
