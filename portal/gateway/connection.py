@@ -29,6 +29,7 @@ HEADER_COUNT = 100
 URL_BYTES = 8192
 CHUNK_OVERHEAD = 49152  # chunk sizes and extensions, beside eight times the body
 SLICE_BYTES = 16384  # fed to the parser at once, so that what it keeps to itself is bounded
+MOST_PIECES = 16384  # of one body; real clients' have kilobytes each
 READ_ON_BYTES = 65536  # of a refused request's body, so that its connection can be kept
 LINGER_BYTES = 16 << 20
 LINGER_SECONDS = 2.0
@@ -263,7 +264,7 @@ class Connection(asyncio.Protocol):
         assert request is not None
         if request.problem is None:
             self._parts.append(body)
-            if self._body > self.config.body_bytes:
+            if self._body > self.config.body_bytes or len(self._parts) > MOST_PIECES:
                 request.problem = _too_large(self.config.body_bytes)
         if request.problem is not None:
             self._parts.clear()

@@ -45,8 +45,8 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
         between=config.between_seconds,
         whole=until,
     )
-    head = gateway.table.credentials.get(target.credential, b"")
-    head += b"x-request-id: %b\r\n%b" % (call.request_id.encode(), call.trace)
+    credential = gateway.table.credentials.get(target.credential, b"")
+    head = b"%bx-request-id: %b\r\n%b" % (credential, call.request_id.encode(), call.trace)
     body = call.asked.encoded(target.engine_model, call.max_tokens)
     exchange = await gateway.pool.send(target.url, call.asked.site_path, head, body, deadlines)
     call.exchange = exchange
@@ -55,7 +55,7 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
     try:
         if client.left:
             raise ClientLeft
-        await _check_head(exchange, call)
+        await _check_head(exchange, call, credential)
         if call.asked.stream:
             await _stream(gateway, call, client, exchange)
         else:
@@ -65,14 +65,16 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
         exchange.close()
 
 
-async def _check_head(exchange: Exchange, call: Call) -> None:
+async def _check_head(exchange: Exchange, call: Call, credential: bytes) -> None:
     status = await exchange.head()
     if status == 200:
         wanted = b"text/event-stream" if call.asked.stream else b"application/json"
         if exchange.content_type != wanted:
             raise SiteFailed("garbage", "sent an answer of the wrong type")
     elif status in _REFUSALS:
-        raise _refused(answers.read_refusal(await exchange.read_all(REFUSAL_BYTES)))
+        said = answers.read_refusal(await exchange.read_all(REFUSAL_BYTES))
+        secret = credential.strip().rpartition(b" ")[2].decode()
+        raise _refused("" if secret and secret in said else said)  # engines tell what they got
     elif status in _BUSY:
         failure = SiteFailed("busy", "has no room at the moment")
         if exchange.retry_after.isdigit():
