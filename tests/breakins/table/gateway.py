@@ -141,7 +141,7 @@ ROWS = [
         READ + "test_bounds_bodies",
         Cut(
             FRONT,
-            "            if self._body > self.config.body_bytes:\n",
+            "            if self._body > self.config.body_bytes or len(self._parts) > MOST_PIECES:\n",
             "            if False:\n",
         ),
     ),
