@@ -67,7 +67,7 @@ PORTAL = User(  # web, worker and beat
     "~{c*}:order:* ~{c*}:reserved ~{c*}:late:* "
     "%R~{c*}:seen %R~{c*}:idem:* %R~{c*}:events %R~routes:index %R~routes:parts ~routes:ended "
     "%R~demand",
-    f"{_HELLO} {_RECORDS} {_LEASES} hgetall expireat sadd xlen xrange xinfo|stream",
+    f"{_HELLO} {_RECORDS} {_LEASES} hgetall expireat sadd xlen xinfo|stream",
 )
 PROGRAMS = (GATEWAY, PUBLISHER, INTAKE, PORTAL)
 OPERATOR = User("operator", "~*", "@all")  # a person, and the tests

@@ -202,7 +202,6 @@ def test_web_and_worker_can_do_their_work(as_user: As) -> None:
     assert portal.admission.stale_orders(CELL, older_ms=0)
     portal.unreserve("ord_2")
     portal.admission.last_uses(CELL)
-    portal.client.xrange(keys.events(CELL), count=10)  # reconcile_usage looks at what waits
     assert portal.admission.grant(ORG_CODE, SHA) is not None
     assert portal.admission.limits(ORG_CODE, [SHA], whole=SHA).keys[SHA].grant is not None
     portal.admission.text(keys.ROUTE_INDEX)
