@@ -253,7 +253,8 @@ def status() -> int:
 
 
 def run() -> int:
-    """``run COMMAND…``: one command in the running stack's environment; starts it if needed."""
+    """``run [--as USER] COMMAND…``: one command in the running stack's environment, as a user of
+    the admission Valkey (portal); starts it if needed."""
     config = configuration.load()
     if config is None or running(config) is None:
         return _run_in_own_stack(sys.argv[2:])
@@ -261,7 +262,10 @@ def run() -> int:
 
 
 def _run(config: Config, words: list[str]) -> int:
-    env = os.environ | config.program_env()
+    user = "portal"
+    if words[:1] == ["--as"] and len(words) > 2:
+        user, words = words[1], words[2:]
+    env = os.environ | config.program_env(user)
     command = [python(), *words] if words and words[0].endswith((".py", "-m")) else words
     return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 

@@ -146,3 +146,20 @@ def test_says_that_nobody_opens_the_cells(
     code, said = run("--repair")
 
     assert code == 3 and "does the publisher run" in said
+
+
+def test_names_the_user_who_may_look(firm: Cast, valkey: redis.Redis, settings: Any) -> None:
+    """What waits in the streams is not the portal's to read."""
+    valkey.xadd(keys.events(cell_of(firm.firm.code)), fields(event(firm)))
+    settings.VALKEY_URL = settings.VALKEY_URL.replace("//operator:", "//portal:")
+
+    with pytest.raises(CommandError, match="--as publisher") as refused:
+        call_command("reconcile_usage")
+
+    assert refused.value.returncode == 2
+
+
+def test_the_publishers_user_may_look(firm: Cast, settings: Any) -> None:
+    settings.VALKEY_URL = settings.VALKEY_URL.replace("//operator:", "//publisher:")
+
+    call_command("reconcile_usage", stdout=StringIO())

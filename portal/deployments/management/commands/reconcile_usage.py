@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -20,6 +21,11 @@ from portal.usage.agreement import Finding, table
 LOOKS = 4  # everything moves while it is looked at: a difference counts if it stays
 PAUSE_SECONDS = 1.0
 REOPEN_SECONDS = 60.0
+
+NOT_ALLOWED = (
+    "This user of Valkey may not look at the streams. Run it with the publisher's VALKEY_URL; in "
+    "the embedded stack: python -m deploy.local run --as publisher manage.py reconcile_usage"
+)
 
 
 class Command(BaseCommand):
@@ -41,7 +47,11 @@ class Command(BaseCommand):
             if options["repair"]:
                 self._repair(admission)
             findings = self._look(admission, options["days"])
+        except redis.exceptions.NoPermissionError as error:
+            raise CommandError(NOT_ALLOWED, returncode=2) from error
         except AdmissionUnavailable as error:
+            if isinstance(error.__cause__, redis.exceptions.NoPermissionError):
+                raise CommandError(NOT_ALLOWED, returncode=2) from error
             raise CommandError(f"Valkey cannot be asked now: {error}", returncode=2) from error
         self._tell(findings, whole=options["all"])
 
