@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from portal.admission import keys, limits
 from portal.admission.calls import BudgetStanding
 from portal.admission.limits import KeyUse, Reading, Rule
 from tests.admission.cell import CELL, GRANT, ORG_CODE, SHA, Cell, change
+from tests.minutes import begin_early
 
 OTHER = "b" * 64
 
@@ -35,8 +35,7 @@ def test_reads_limits_and_use_in_one_call(cell: Cell) -> None:
 
 
 def test_reads_the_window_of_tokens(cell: Cell) -> None:
-    if cell.client.time()[0] % 60 > 50:
-        time.sleep(60 - time.time() % 60)  # the window is the server's minute
+    begin_early()
     cell.set_window(cell.minute(), tokens=450)
 
     assert cell.admission.limits(ORG_CODE, [SHA]).keys[SHA].tokens == 450

@@ -12,6 +12,7 @@ from portal.admission import calls
 from portal.admission.calls import Refused
 from portal.lib import ids
 from tests.admission.cell import CELL, GRANT, MODEL, Cell, change
+from tests.minutes import begin_early
 
 USED_ID = ids.mint_request_id()
 NEXT_MONTH = 32 * 86_400_000
@@ -39,8 +40,7 @@ def end_key(cell: Cell) -> None:
 
 def use_up_the_rate(cell: Cell) -> None:
     cell.publish(change(GRANT, number=11, rpm=5))
-    if now_ms() % 60_000 > 50_000:
-        time.sleep(60 - time.time() % 60)  # the window is the server's minute
+    begin_early()
     cell.set_window(cell.minute(), requests=5)
 
 

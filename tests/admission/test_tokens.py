@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -12,6 +11,7 @@ from portal.admission import calls, problems
 from portal.admission.calls import Refused
 from portal.lib import ids
 from tests.admission.cell import CELL, GRANT, Cell, change
+from tests.minutes import begin_early
 
 LIMIT = 100
 
@@ -19,8 +19,7 @@ LIMIT = 100
 @pytest.fixture
 def limited(cell: Cell) -> Cell:
     """A key that may use 100 tokens a minute, early in a minute."""
-    if time.time() % 60 > 50:
-        time.sleep(60 - time.time() % 60)  # the window is the server's minute
+    begin_early()
     cell.publish(change(GRANT, number=11, tpm=LIMIT))
     return cell
 

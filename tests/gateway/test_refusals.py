@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import pytest
 from portal.lib import ids
 from tests.fakes.upstream import Upstream
 from tests.gateway.world import ORG_CODE, PRICE, GatewayProcess, World, target, wait_until
+from tests.minutes import begin_early
 
 CHAT = {"model": "smollm2", "messages": [{"role": "user", "content": "안녕?"}]}
 PATH = "/v1/chat/completions"
@@ -100,8 +100,7 @@ def test_names_the_budget_that_is_spent(
 
 def test_tells_when_to_come_back(gateway: GatewayProcess, world: World) -> None:
     world.change_grant(rpm=2)
-    if time.time() % 60 > 55:
-        time.sleep(60 - time.time() % 60)  # the window is the server's minute
+    begin_early()
 
     found = [gateway.chat("smollm2") for _ in range(3)]
 

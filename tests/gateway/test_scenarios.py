@@ -36,6 +36,7 @@ from tests.gateway.world import (
     target,
     wait_until,
 )
+from tests.minutes import begin_early
 
 MICRO = 1_000_000
 CHAT = "/v1/chat/completions"
@@ -96,8 +97,7 @@ def test_scenario_01_concurrent_overspend(start: Start, world: World, upstream: 
 def test_scenario_02_tokens_per_minute_race(gateway: GatewayProcess, world: World) -> None:
     """100 tokens a minute, five requests of 58 to 175 tokens together: at most 100 are let in."""
     world.change_grant(tpm=100)
-    if time.time() % 60 > 50:
-        time.sleep(60 - time.time() % 60)  # the window is the server's minute
+    begin_early()
     prompt = 1 + 2 * 8  # one letter, and the template for a message and the answer
     worst = [58, 74, 90, 120, 175]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from tests.admission.cell import month_in_seoul
 from tests.api.callers import bearer, caller, send
 from tests.cast import browser
 from tests.factories import CHAT, NOON
+from tests.minutes import begin_early
 from tests.web.conftest import World
 
 EPOCH = 7
@@ -152,8 +152,7 @@ def test_says_why_the_next_request_is_refused(
 
 def test_shows_the_tokens_of_this_minute(world: World, alice: Client) -> None:
     publish(world, tpm=1000)
-    if _server_ms() % 60_000 > 50_000:
-        time.sleep(60 - time.time() % 60)  # the window is the server's minute
+    begin_early()
     cell, now = cell_of(world.cast.firm.code), _server_ms()
     month = month_in_seoul(now)
     use = (now // 60_000, 0, 1000, 0)
