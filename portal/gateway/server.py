@@ -30,6 +30,7 @@ class Server:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        self.outbox = gateway.outbox
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
 
