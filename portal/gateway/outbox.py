@@ -41,9 +41,9 @@ class Writes:
 
     def add(self, content: bytes) -> None:
         """Send it, after what was added before."""
-        if not self._parts:
-            self._outbox.put(self)
         self._parts.append(content)
+        if len(self._parts) == 1:
+            self._outbox.put(self)
 
     def flush(self) -> None:
         """Now: before the connection is closed, for instance."""
