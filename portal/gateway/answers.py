@@ -10,6 +10,7 @@ from portal.gateway.meter import Counts
 from portal.gateway.served import Stamp
 
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder()
 _choices = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
@@ -40,8 +41,7 @@ def with_choices(content: bytes, model: str) -> tuple[bytes, Counts]:
 
 def named(found: dict[str, msgspec.Raw], model: str) -> bytes:
     """The body, with the model as the client named it."""
-    found["model"] = msgspec.Raw(msgspec.json.encode(model))
-    return msgspec.json.encode(found)
+    return _encoder.encode(found | {"model": model})
 
 
 def counted(raw: bytes | msgspec.Raw | None) -> Counts:

@@ -28,6 +28,7 @@ from portal.gateway import (
     responses,
     tracing,
 )
+from portal.gateway.accesslog import Line
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft, lines
@@ -187,25 +188,18 @@ def _note(gateway: Gateway, seen: _Visit, status: int) -> None:
     route = path if path in ROUTES else "other"
     seconds = time.monotonic() - seen.began
     gateway.metrics.request(route, status, seconds)
-    line: dict[str, object] = {
-        "request_id": seen.request_id,
-        "route": route,
-        "status": status,
-        "ms": round(seconds * 1000, 2),
-    }
+    line = Line(request_id=seen.request_id, route=route, status=status, ms=round(seconds * 1000, 2))
     call = seen.call
     if call is not None and call.target is not None:
-        line["site"] = call.target.site
-        line["attempts"] = call.attempts
+        line.site = call.target.site
+        line.attempts = call.attempts
         if call.trace:
-            line["trace"] = tracing.trace_id(call.trace)
+            line.trace = tracing.trace_id(call.trace)
         if call.first_byte_at_ms is not None:
-            line["first_byte_ms"] = call.first_byte_at_ms - call.admitted.at_ms
+            line.first_byte_ms = call.first_byte_at_ms - call.admitted.at_ms
         if call.counts is not None:
             counts = call.counts
-            line["tokens_in"] = counts.tokens_in
-            line["tokens_out"] = counts.tokens_out
-            line["counted"] = counts.counted
-            line["outcome"] = call.outcome
+            line.tokens_in, line.tokens_out = counts.tokens_in, counts.tokens_out
+            line.counted, line.outcome = counts.counted, call.outcome
             gateway.metrics.tokens(counts.tokens_in, counts.tokens_out)
     gateway.access_log.note(line)

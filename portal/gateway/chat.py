@@ -249,7 +249,8 @@ def read(content: bytes) -> AskedChat:
     body = bodies.decode(content, _decoder)
     _check_together(body)
     for index, message in enumerate(body.messages):
-        _check_message(message, f"messages[{index}]")
+        if not message.content or not isinstance(message.content, str):
+            _check_message(message, f"messages[{index}]")
     _check_schemas(body)
     _leave_out(body)
     options = body.stream_options

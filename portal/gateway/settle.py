@@ -45,14 +45,14 @@ def cost_micro(counts: Counts, prices: ModelGrant) -> int:
 
 def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settlement:
     """The settlement of a request that a target answered, in whole or in part."""
-    target = call.target
+    target, grant, admitted = call.target, call.grant, call.admitted
     assert target is not None
     cost = cost_micro(counts, call.model)
     event = UsageEvent(
         request_id=call.request_id,
-        organization=call.grant.organization,
-        project=call.grant.project,
-        key=call.grant.key,
+        organization=grant.organization,
+        project=grant.project,
+        key=grant.key,
         endpoint=call.model.endpoint,
         route=call.route,
         model=call.routes.model,
@@ -65,25 +65,24 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         tokens_out=counts.tokens_out,
         counted=counts.counted,
         outcome=outcome,
-        admitted_at_ms=call.admitted.at_ms,
+        admitted_at_ms=admitted.at_ms,
         first_byte_at_ms=call.first_byte_at_ms,
         ended_at_ms=now_ms,
         attempts=call.attempts,
-        price_version=call.admitted.price_version,
-        hold_micro=call.admitted.hold_micro,
+        price_version=admitted.price_version,
+        hold_micro=admitted.hold_micro,
         cost_micro=cost,
         stream=call.asked.stream,
-        data_class=call.grant.data_class,
+        data_class=grant.data_class,
         simulated=call.simulated,
         waited_ms=call.waited_ms,
     )
     tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
-    event_bytes = encode(event)
     return Settlement(
         call.request_id,
         call.cell,
         cost,
-        event_bytes,
+        encode(event),
         tokens=tokens,
         outcome=outcome,
         leased_ms=call.leased_ms,
