@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
+_log = structlog.get_logger()
+
 
 class Outbox:
     """All connections that have something to send in this turn."""
@@ -25,7 +29,10 @@ class Outbox:
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
         for writes in waiting:
-            writes.flush()
+            try:
+                writes.flush()
+            except Exception:
+                _log.exception("send.failed")  # of one connection; the others have theirs to send
 
 
 class Writes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from portal.gateway.outbox import Outbox, Writes
 from tests.gateway.desk import Wire
 
@@ -58,6 +60,24 @@ async def test_what_is_added_after_a_flush_leaves_too() -> None:
     await asyncio.sleep(0)
 
     assert wire.sent == b"ab"
+
+
+async def test_one_that_cannot_be_sent_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outbox = Outbox()
+    (one, broken), (other, there) = writes(outbox), writes(outbox)
+
+    def fail(data: bytes) -> None:
+        raise RuntimeError("after the end")
+
+    monkeypatch.setattr(broken, "write", fail)
+    one.add(b"a")
+    other.add(b"b")
+    await asyncio.sleep(0)
+
+    assert there.sent == b"b"
+    assert "send.failed" in capsys.readouterr().out
 
 
 async def test_a_connection_that_was_lost_holds_up_nobody() -> None:
