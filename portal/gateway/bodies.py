@@ -172,12 +172,12 @@ def _references(value: Any) -> set[str]:
 def _refuse_cycles(pointers: dict[str, set[str]], param: str) -> None:
     done: set[str] = set()
     trail: list[tuple[str, list[str]]] = [("#", sorted(pointers["#"]))]
-    open_now = ["#"]
+    open_now = {"#"}  # the names in the trail; looked for in a list they would cost its length
     while trail:
         name, waiting = trail[-1]
         if not waiting:
             trail.pop()
-            open_now.pop()
+            open_now.discard(name)
             done.add(name)
             continue
         target = waiting.pop()
@@ -187,4 +187,4 @@ def _refuse_cycles(pointers: dict[str, set[str]], param: str) -> None:
             raise invalid("The schema may refer only to its own $defs.", param)
         if target not in done:
             trail.append((target, sorted(pointers[target])))
-            open_now.append(target)
+            open_now.add(target)
