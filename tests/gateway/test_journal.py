@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import struct
 import time
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from portal.admission.fencing import Round
+from portal.gateway import journal as journals
 from portal.gateway.journal import Journal
 from portal.gateway.segment import UNKNOWN, Settlement, framed, unframed
 from portal.lib.ids import mint_request_id
@@ -235,3 +238,69 @@ def test_says_when_it_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     journal.append(settlement())
     assert journal.writable
     journal.close()
+
+
+@pytest.fixture
+def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+    """One whose disk has no room; it had for a settlement that is acknowledged by now."""
+    journal = Journal(tmp_path, "full")
+    one = settlement()
+    journal.append(one)
+    written = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: written(file, content[:5]))
+    with pytest.raises(OSError, match="only 5 of"):
+        journal.append(settlement())
+    journal.acknowledge(one.request_id, 1)
+    journal.write_acknowledged()
+    yield journal
+    journal.close()
+
+
+async def sync_until(journal: Journal, done: Callable[[], bool]) -> None:
+    keeper = asyncio.create_task(journal.keep_syncing())
+    async with asyncio.timeout(5):
+        while not done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    keeper.cancel()
+
+
+async def test_finds_out_by_itself_that_there_is_room_again(
+    full: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is sent to a gateway that is not ready, so no settlement would show it."""
+    monkeypatch.setattr(journals, "SYNC_SECONDS", 0.001)
+    await asyncio.sleep(0.05)
+    assert not full.writable
+
+    monkeypatch.undo()
+    await sync_until(full, lambda: full.writable)
+
+    records, _, damaged = unframed(full._open.path.read_bytes())
+    assert damaged == 0 and isinstance(records[0], Settlement)
+
+
+async def test_an_acknowledgement_waits_for_room(
+    full: Journal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lost, it would keep its segment for ever."""
+    for _ in range(10):
+        full.write_acknowledged()
+    assert full._open.waiting and capsys.readouterr().out == ""
+
+    monkeypatch.undo()
+    full.write_acknowledged()
+
+    assert not full._open.waiting
+
+
+def test_leaves_no_file_that_it_could_not_begin(
+    full: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full.answered = 3
+    files = len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(OSError, match="only 5 of"):
+        full._create()
+
+    assert len(list(tmp_path.glob("*.journal"))) == 1
+    assert len(os.listdir("/proc/self/fd")) == files
