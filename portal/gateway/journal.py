@@ -33,6 +33,7 @@ ALARM = 0.75  # of the bound
 MOST_BYTES = 4 << 30
 SKEW_MS = 10_000  # our clock against Valkey's; admission refuses more than 5 s
 SYNC_SECONDS = 0.05
+TRY_TURNS = 20  # of syncs, between two tries of a journal that could not be written
 _NAMES = "*.journal"
 
 _log = structlog.get_logger()
@@ -158,6 +159,8 @@ class Journal:
                 await asyncio.to_thread(self._sync, dirty)
             self._watch_size()
             turn += 1
+            if not self.writable and turn % TRY_TURNS == 0:
+                await self._try_again()
             if turn % 200 == 0:
                 self._drop_old(time.time())
 
@@ -171,21 +174,29 @@ class Journal:
         self._number += 1
         name = f"{self.gateway}-{time.time_ns() // 1000}-{self._number}.journal"
         segment = Segment.create(self.folder / name.replace("/", "_"))
-        if self.answered:
-            segment.append(Answered(self.answered))
+        try:
+            if self.answered:
+                segment.append(Answered(self.answered))
+        except OSError:
+            segment.close()
+            segment.path.unlink()
+            raise
         return segment
 
     def write_acknowledged(self) -> list[Segment]:
-        """Acknowledgements into their segments; those that are to be synced."""
+        """Acknowledgements into their segments; those that are to be synced. What could not be
+        written is tried again: without it a segment would never be dropped."""
         at_ms = time.time_ns() // 1_000_000
-        for segment, told_of in self._acknowledged.items():
+        for segment, told_of in list(self._acknowledged.items()):
             names, charges = [one for one, _ in told_of], [one for _, one in told_of]
             try:
                 segment.append(Acknowledged(names, at_ms, charges))
             except OSError as error:
+                if self.writable:  # said once, and not twenty times a second
+                    _log.error("journal.unwritable", because=str(error))
                 self.writable = False
-                _log.error("journal.unwritable", because=str(error))
-        self._acknowledged.clear()
+            else:
+                del self._acknowledged[segment]
         return [segment for segment in [*self._older, self._open] if segment.dirty]
 
     def _sync(self, segments: list[Segment]) -> None:
@@ -195,6 +206,17 @@ class Journal:
             except OSError as error:
                 self.writable = False
                 _log.error("journal.unsynced", because=str(error))
+
+    async def _try_again(self) -> None:
+        """Whether there is room again. Nobody else would find out: /ready keeps requests away, and
+        it is their settlements that are written."""
+        try:
+            self._open.append(Acknowledged([]))
+            await asyncio.to_thread(self._open.sync)
+        except OSError:
+            return
+        self.writable = True
+        _log.warning("journal.writable_again")
 
     def _drop_old(self, now: float) -> None:
         if self.passed_ms is None:

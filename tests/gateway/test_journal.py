@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import struct
@@ -14,6 +15,7 @@ import msgspec
 import pytest
 
 from portal.admission.fencing import Round
+from portal.gateway import journal as journals
 from portal.gateway.journal import Journal
 from portal.gateway.segment import UNKNOWN, Settlement, framed, unframed
 from portal.lib.ids import mint_request_id
@@ -287,3 +289,84 @@ def test_records_go_on_from_one_window_to_the_next(tmp_path: Path) -> None:
     assert before == (made, journal.size, 0)
     assert unframed(path.read_bytes()) == before
     assert path.stat().st_size == journal.size
+
+
+def fill(journal: Journal) -> list[Settlement]:
+    """What its disk still takes, down to the smallest record, when no file may grow."""
+    made: list[Settlement] = []
+    for size in (50_000, 5_000, 500, 50, 0):
+        with pytest.raises(OSError, match="too large"):
+            while True:
+                one = Settlement(mint_request_id(), 17, 1, b"x" * size)
+                journal.append(one)
+                made.append(one)
+    return made
+
+
+@pytest.fixture
+def full(tmp_path: Path, full_disk: Callable[[Path | None], None]) -> Iterator[Journal]:
+    """One whose disk has no room; it had for settlements that are acknowledged by now."""
+    journal = Journal(tmp_path, "full")
+    journal.append(settlement())
+    full_disk(journal._open.path)
+    fill(journal)
+    for request_id in list(journal._home):
+        journal.acknowledge(request_id, 1)
+    journal.write_acknowledged()
+    yield journal
+    full_disk(None)
+    journal.close()
+
+
+async def sync_until(journal: Journal, done: Callable[[], bool]) -> None:
+    keeper = asyncio.create_task(journal.keep_syncing())
+    async with asyncio.timeout(5):
+        while not done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    keeper.cancel()
+
+
+async def test_finds_out_by_itself_that_there_is_room_again(
+    full: Journal, full_disk: Callable[[Path | None], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is sent to a gateway that is not ready, so no settlement would show it."""
+    monkeypatch.setattr(journals, "SYNC_SECONDS", 0.001)
+    await asyncio.sleep(0.05)
+    assert not full.writable
+
+    full_disk(None)
+    await sync_until(full, lambda: full.writable)
+
+    records, _, damaged = unframed(full._open.path.read_bytes())
+    assert damaged == 0 and isinstance(records[0], Settlement)
+
+
+async def test_an_acknowledgement_waits_for_room(
+    full: Journal,
+    full_disk: Callable[[Path | None], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Lost, it would keep its segment for ever."""
+    for _ in range(10):
+        full.write_acknowledged()
+    assert full._open.waiting and capsys.readouterr().out == ""
+
+    full_disk(None)
+    full.write_acknowledged()
+
+    assert not full._open.waiting
+
+
+def test_leaves_no_file_that_it_could_not_begin(
+    tmp_path: Path, full_disk: Callable[[Path | None], None]
+) -> None:
+    full = Journal(tmp_path, "full")
+    full_disk(tmp_path / full._open.path.name)
+    full.answered = 3
+    files = len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(OSError, match="too large"):
+        full._create()
+
+    assert len(list(tmp_path.glob("*.journal"))) == 1
+    assert len(os.listdir("/proc/self/fd")) == files
