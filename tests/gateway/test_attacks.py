@@ -15,11 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import pytest
 
 from portal.gateway import chat, meter
 from portal.gateway.journal import Journal
 from portal.gateway.segment import Segment
+from portal.lib import ids
 from tests.fakes.upstream import Upstream
 from tests.gateway.bad_input.site import ScriptedSite, whole
 from tests.gateway.bad_input.wire import Wire
@@ -205,6 +207,30 @@ def test_answers_that_nobody_takes_are_bounded_as_requests_are(start: Start, wor
             after = resident_mb(gateway.process.pid)
 
     assert after - before < 8 * 16
+
+
+@still("an organization may have all of the gateway's open requests")
+def test_one_organization_does_not_take_the_whole_gateway(
+    start: Start, world: World, upstream: Upstream
+) -> None:
+    """With slow answers of its own endpoint, which has no bound of slots."""
+    world.endpoint("own", target("own", upstream.url, "hang"))
+    world.publish()
+    other = ids.mint_api_key("otherone")
+    grant = msgspec.structs.replace(
+        world.grant, organization="org_other", org_code="otherone", key="key_other", budgets=()
+    )
+    world.admission.publish_grants([(ids.hash_api_key(other), grant, False)])
+    gateway = start(DURE_GATEWAY_MOST_OPEN="8")
+
+    with contextlib.ExitStack() as clients:
+        for _ in range(12):
+            clients.enter_context(Wire(gateway.port)).send(asking(world, model="own", stream=True))
+        wait_until(lambda: len(upstream.engine.heard) >= 4)
+        time.sleep(0.3)
+        status, _, _ = gateway.chat("smollm2", authorization=f"Bearer {other}")
+
+    assert status == 200
 
 
 # ─── money and proof ───────────────────────────────────────────────────────────────────────────
