@@ -248,7 +248,7 @@ def test_bills_what_was_produced_when_the_client_leaves(
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-def test_charges_nothing_and_says_so_when_the_client_leaves_first(
+def test_charges_nothing_when_the_client_leaves_first(
     gateway: GatewayProcess, world: World, publish: Publish, upstream: Upstream, streaming: bool
 ) -> None:
     publish(target("silent", upstream.url, "hang"))
