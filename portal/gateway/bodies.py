@@ -21,6 +21,7 @@ from portal.gateway.request import Request
 from portal.gateway.served import Served, Stamp, Translation
 
 NESTING = 64
+SENTENCE = 256  # letters of what is wrong with a field: some say its value again
 _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _FIELD = re.compile(r"(unknown|required) field `(?P<field>[^`]*)`")
 
@@ -115,6 +116,7 @@ def _wrong_field(text: str, under: str) -> Problem:
         )
     if field:
         return invalid(f"The field '{param}' is missing.", param, "missing_required_parameter")
+    sentence = sentence[:SENTENCE]
     return invalid(f"'{param}': {sentence}." if param else f"{sentence}.", param or None)
 
 

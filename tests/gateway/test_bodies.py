@@ -283,6 +283,15 @@ def test_bounds_the_prompt_by_its_bytes(messages: list[dict[str, Any]], size: in
     assert asked.messages == len(messages)
 
 
+def test_says_little_of_a_long_value_again() -> None:
+    messages = [{"role": "wizard" * 100_000, "content": "hi"}]
+
+    with pytest.raises(Problem) as refused:
+        chat.read(json.dumps({"model": "m", "messages": messages}).encode())
+
+    assert len(refused.value.body()) < 1000
+
+
 class Seen(str):
     """A name that notes how often it is compared."""
 
