@@ -151,7 +151,7 @@ async def admit(
             until=until,
             again=again,
         )
-        call = await _hold(gateway, wish, grant, model, routes)
+        call = await _hold(gateway, request, wish, grant, model, routes)
         if call is not None:
             if (cell, grant.key) not in gateway.seen:  # once a second is told
                 address = request.address(gateway.config.proxies)
@@ -189,7 +189,12 @@ def bounds(asked: Asked, routes: EndpointRoutes) -> tuple[int, int]:
 
 
 async def _hold(
-    gateway: Gateway, wish: _Wish, grant: Grant, model: ModelGrant, routes: EndpointRoutes
+    gateway: Gateway,
+    request: Request,
+    wish: _Wish,
+    grant: Grant,
+    model: ModelGrant,
+    routes: EndpointRoutes,
 ) -> Call | None:
     """``None`` if the grant turned out to be another one: nothing is held then."""
     tokens_in, tokens_out = bounds(wish.asked, routes)
@@ -212,13 +217,18 @@ async def _hold(
     current = grant.models.get(wish.asked.model)
     if (
         admitted.grant_number != grant.number
-        or checked != (grant.inference, grant.addresses)
         or current is None
         or current.endpoint != model.endpoint
     ):
         gateway.grants.forget(wish.key.sha256)
         gateway.settler.release(wish.cell, wish.request_id)
         return None
+    if checked != (grant.inference, grant.addresses):
+        try:
+            check_use(gateway, request, grant)
+        except Problem:
+            gateway.settler.release(wish.cell, wish.request_id)
+            raise
     return Call(
         request_id=wish.request_id,
         cell=wish.cell,

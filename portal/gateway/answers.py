@@ -36,7 +36,15 @@ def with_choices(content: bytes, model: str) -> tuple[bytes, Counts]:
     found = whole(content)
     if not _choices.decode(found["choices"]):
         raise ValueError("no choices")
-    return named(found, model), counted(found.get("usage"))
+    return named(found, model), written(found.get("usage"))
+
+
+def written(raw: bytes | msgspec.Raw | None) -> Counts:
+    """As ``counted``, of an answer of words: how many they are must be said, or it is unknown."""
+    usage = meter.read_usage(raw)
+    if usage is None or usage.completion_tokens is None:
+        return meter.UNKNOWN
+    return meter.reported(usage)
 
 
 def named(found: dict[str, msgspec.Raw], model: str) -> bytes:
@@ -47,7 +55,7 @@ def named(found: dict[str, msgspec.Raw], model: str) -> bytes:
 def counted(raw: bytes | msgspec.Raw | None) -> Counts:
     """Tokens out of an answer's ``usage``; a site that says none leaves them unknown."""
     usage = meter.read_usage(raw)
-    return meter.reported(usage) if usage is not None else Counts(0, 0, 0, "none")
+    return meter.reported(usage) if usage is not None else meter.UNKNOWN
 
 
 class _Said(msgspec.Struct):

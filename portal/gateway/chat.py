@@ -347,7 +347,9 @@ def prompt_bytes(body: ChatRequest) -> int:
             total += bodies.text_bytes(content)
         elif content:
             total += sum(bodies.text_bytes(p.text) for p in content if isinstance(p, TextPart))
-        if not isinstance(message, Tool) and message.name:
+        if isinstance(message, Tool):
+            total += bodies.text_bytes(message.tool_call_id)  # some templates write it out
+        elif message.name:
             total += bodies.text_bytes(message.name)
         if isinstance(message, Assistant) and message.tool_calls:
             total += len(msgspec.json.encode(message.tool_calls))

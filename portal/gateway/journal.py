@@ -80,8 +80,8 @@ class Journal:
         """``OSError`` if it cannot be kept; then the answer must not be finished by it."""
         try:
             if self._open.size > min(SEGMENT_BYTES, self.most_bytes // SHARE):
-                self._older.append(self._open)
-                self._open = self._create()
+                full, self._open = self._open, self._create()
+                self._older.append(full)
             self._open.append(settlement)
         except OSError:
             self.writable = False

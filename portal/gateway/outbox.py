@@ -11,6 +11,8 @@ import asyncio
 
 import structlog
 
+LARGE_BYTES = 32768
+
 _log = structlog.get_logger()
 
 
@@ -47,9 +49,12 @@ class Writes:
         self._parts: list[bytes] = []
 
     def add(self, content: bytes) -> None:
-        """Send it, after what was added before."""
+        """Send it, after what was added before. What is large is sent at once, so that it is known
+        whether its reader keeps up."""
         self._parts.append(content)
-        if len(self._parts) == 1:
+        if len(content) > LARGE_BYTES:
+            self.flush()
+        elif len(self._parts) == 1:
             self._outbox.put(self)
 
     def flush(self) -> None:

@@ -20,6 +20,7 @@ from portal.admission.pipelined import Connection
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
 from portal.gateway.journal import Journal
+from portal.gateway.meter import UNKNOWN as NOBODY_KNOWS
 from portal.gateway.meter import Counts
 from portal.gateway.metrics import Metrics
 from portal.gateway.segment import UNKNOWN, Settlement
@@ -76,6 +77,7 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         data_class=grant.data_class,
         simulated=call.simulated,
         waited_ms=call.waited_ms,
+        replayable=call.replayable,
     )
     tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
     return Settlement(
@@ -175,8 +177,9 @@ class Settler:
 
     def let_go(self, call: Call, *, client_left: bool) -> None:
         """The end of every call, cancelled ones too: nothing here waits."""
-        if call.settlement is None and call.produced:
-            counts = call.meter.counts(call.asked.prompt_bytes)
+        if call.settlement is None and (call.produced or (client_left and call.asked_site)):
+            # A site that worked for who left: how much, nobody knows before its first word.
+            counts = call.meter.counts(call.asked.prompt_bytes) if call.produced else NOBODY_KNOWS
             outcome: Outcome = "client_left" if client_left else "cut_short"
             call.counts, call.outcome = counts, outcome
             call.settlement = account(call, counts, outcome, time.time_ns() // 1_000_000)

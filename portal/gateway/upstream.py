@@ -91,6 +91,10 @@ class _Wire(asyncio.Protocol):
         else:
             self.abandon()
 
+    def on_message_begin(self) -> None:
+        if self.exchange is None:
+            self.abandon()  # nobody asked for it: the next request would take it for its own
+
     def on_header(self, name: bytes, value: bytes) -> None:
         lower = name.lower()
         if lower == b"content-type":

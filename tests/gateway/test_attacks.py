@@ -103,7 +103,6 @@ def say(gateway: GatewayProcess, model: str, words: str, seconds: float = 20.0) 
 # ─── sites ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@still("upstream.py puts a connection into its pool once for each answer that comes on it")
 def test_an_answer_that_nobody_asked_for_mixes_up_no_clients(
     gateway: GatewayProcess, world: World
 ) -> None:
@@ -130,7 +129,6 @@ def test_an_answer_that_nobody_asked_for_mixes_up_no_clients(
     assert found == {words: words for words in ("first", "mine", "yours")}
 
 
-@still("meter.py keeps whatever comes behind the finishing chunk")
 def test_what_a_site_sends_behind_the_end_is_bounded() -> None:
     stream = meter.StreamMeter()
     stream.feed(event("", "stop"))
@@ -142,7 +140,6 @@ def test_what_a_site_sends_behind_the_end_is_bounded() -> None:
     assert len(stream.held) < 2 * meter.EVENT_BYTES
 
 
-@still("meter.py reads a missing completion_tokens as 0 reported")
 def test_tokens_that_a_stream_does_not_report_are_counted() -> None:
     stream = meter.StreamMeter()
     for _ in range(3):
@@ -156,7 +153,6 @@ def test_tokens_that_a_stream_does_not_report_are_counted() -> None:
 # ─── clients ───────────────────────────────────────────────────────────────────────────────────
 
 
-@still("settle.py frees the hold without an event, as if no site had been asked")
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_client_that_leaves_before_anything_came_is_on_record(
     gateway: GatewayProcess, world: World, upstream: Upstream, streaming: bool
@@ -194,7 +190,6 @@ def resident_mb(pid: int) -> int:
     return int(found[1]) // 1024
 
 
-@still("an answer that its client does not take is counted nowhere")
 def test_answers_that_nobody_takes_are_bounded_as_requests_are(start: Start, world: World) -> None:
     """Each was paid for by its client; their sum is the memory of all others."""
     big = whole(completion("x" * (14 << 20)))
@@ -241,7 +236,6 @@ def test_one_organization_does_not_take_the_whole_gateway(
 # ─── money and proof ───────────────────────────────────────────────────────────────────────────
 
 
-@still("settle.py never says so, so each signed receipt says that nothing was stored")
 def test_an_answer_that_is_kept_is_said_to_be_kept(gateway: GatewayProcess, world: World) -> None:
     world.change_grant(replay_seconds=120)
 
@@ -253,7 +247,6 @@ def test_an_answer_that_is_kept_is_said_to_be_kept(gateway: GatewayProcess, worl
     assert len(list(world.client.scan_iter("*answer*"))) == 1
 
 
-@still("chat.py does not count the id of a call, which some templates write out")
 def test_bounds_the_prompt_with_the_ids_of_calls() -> None:
     call = {"id": "c" * 60, "type": "function", "function": {"name": "f", "arguments": "{}"}}
     told = {"role": "tool", "tool_call_id": "c" * 60, "content": "x"}
@@ -268,7 +261,6 @@ def test_bounds_the_prompt_with_the_ids_of_calls() -> None:
 # ─── operation ─────────────────────────────────────────────────────────────────────────────────
 
 
-@still("server.py cuts every connection at the end, whatever it has not sent yet")
 def test_an_answer_that_was_charged_leaves_before_the_gateway_does(
     start: Start, world: World
 ) -> None:
@@ -289,7 +281,6 @@ def test_an_answer_that_was_charged_leaves_before_the_gateway_does(
     assert len(answer.content) > 8 << 20
 
 
-@still("app.py logs the id of the visit, which a second turn of admission leaves behind")
 def test_the_log_has_the_id_that_the_client_has(gateway: GatewayProcess, world: World) -> None:
     assert gateway.chat("smollm2")[0] == 200
     world.change_grant(addresses=("127.0.0.0/8",))
@@ -300,7 +291,6 @@ def test_the_log_has_the_id_that_the_client_has(gateway: GatewayProcess, world: 
     wait_until(lambda: headers["x-request-id"] in gateway.log.read_text())
 
 
-@still("admit.py asks again, and the first time has been counted in the minute")
 def test_a_grant_that_moved_costs_no_request_of_the_minute(
     gateway: GatewayProcess, world: World
 ) -> None:
@@ -311,7 +301,6 @@ def test_a_grant_that_moved_costs_no_request_of_the_minute(
     assert gateway.chat("smollm2")[0] == 200
 
 
-@still("journal.append puts the open segment away before there is another")
 def test_a_segment_that_cannot_be_made_is_counted_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

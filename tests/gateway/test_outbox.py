@@ -62,6 +62,17 @@ async def test_what_is_added_after_a_flush_leaves_too() -> None:
     assert wire.sent == b"ab"
 
 
+async def test_what_is_large_is_sent_at_once_after_what_was_before() -> None:
+    one, wire = writes(Outbox())
+
+    one.add(b"a")
+    one.add(b"b" * 32769)
+    at_once = wire.sent
+    await asyncio.sleep(0)
+
+    assert at_once == wire.sent == b"a" + b"b" * 32769
+
+
 async def test_one_that_cannot_be_sent_holds_up_nobody(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
