@@ -131,6 +131,10 @@ async def admit(
         if grant is None:
             grant = await grant_of(gateway, key, until)
             check_use(gateway, request, grant)
+        if not request.counted_for:
+            if not gateway.shedding.enter(grant.organization):
+                raise errors.too_many_of_yours(gateway.shedding.most_each)
+            request.counted_for = grant.organization
         if asked.model not in grant.models:
             grant = await grant_of(gateway, key, until)
         model = _model(grant, asked)

@@ -117,6 +117,8 @@ async def visit(gateway: Gateway, client: Client) -> None:
                 await client.caught_up()
     finally:
         gateway.clients.discard(client)
+        if client.request.counted_for:
+            gateway.shedding.leave(client.request.counted_for)
         client.done()
 
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
+from portal.gateway import malformed
 from portal.gateway.client import JSON, Client, head, lines
 from portal.gateway.config import Config
 from portal.gateway.errors import Problem
+from portal.gateway.malformed import HEADER_BYTES, URL_BYTES
 from portal.gateway.outbox import Writes
 from portal.gateway.request import Request
 from portal.lib.ids import ApiKeyParts
@@ -25,32 +27,15 @@ from portal.lib.ids import ApiKeyParts
 if TYPE_CHECKING:
     from portal.gateway.server import Server
 
-HEADER_BYTES = 32768
 HEADER_COUNT = 100
-URL_BYTES = 8192
 CHUNK_OVERHEAD = 49152  # chunk sizes and extensions, beside eight times the body
 SLICE_BYTES = 16384  # fed to the parser at once, so that what it keeps to itself is bounded
 MOST_PIECES = 16384  # of one body; real clients' have kilobytes each
 READ_ON_BYTES = 65536  # of a refused request's body, so that its connection can be kept
+ASIDE_BYTES = 65536  # kept of what follows a request that waits
 LINGER_BYTES = 16 << 20
 LINGER_SECONDS = 2.0
 KEEP_ALIVE_SECONDS = 75.0
-
-_HEADERS = Problem(
-    431, "headers_too_large", f"Headers are larger than {HEADER_BYTES} bytes or too many."
-)
-_URL = Problem(414, "url_too_long", f"The address is longer than {URL_BYTES} bytes.")
-_MALFORMED = Problem(400, "malformed_request", "This is not a well-formed HTTP request.")
-_FRAMING = Problem(400, "malformed_request", "Where the request ends is not beyond doubt.")
-_HOST = Problem(400, "malformed_request", "Send exactly one Host header.")
-_TARGET = Problem(400, "malformed_request", "Send the path alone: no whole address, no fragment.")
-_VERSION = Problem(400, "malformed_request", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
-_EXPECT = Problem(417, "expectation_failed", "Only 'Expect: 100-continue' is understood.")
-_UPGRADE = Problem(
-    400,
-    "upgrade_not_offered",
-    "Upgrades (h2c, WebSocket) are not offered here. Let your client speak HTTP/1.1.",
-)
 
 
 class Connection(asyncio.Protocol):
@@ -66,7 +51,7 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._writes = Writes(server.outbox)
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._peer = ""
         self._known: tuple[bytes, ApiKeyParts] | None = None  # clients send the same key again
         self._reading: Request | None = None
@@ -75,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._lingering = False  # nothing that comes is looked at
         self._drained: asyncio.Future[None] | None = None
         self._advancing = self._in_body = self._held_back = self._used = False
-        self._url = b""
+        self._url = self._aside = b""
         self._parts: list[bytes] = []
         self._raw = self._body = self._taken = self._count = 0
 
@@ -102,13 +87,15 @@ class Connection(asyncio.Protocol):
         self._transport = self._writes.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if peer else ""
-        self._server.connections.add(self)
+        self._server.welcome(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
         self._transport = self._writes.transport = None
+        self._parser = None  # it knows us, and a ring waits for the collector
         self.ending = True
         self._read.clear()
+        self._aside = b""
         self.resume_writing()
         if self.client is not None:
             self.client.gone()
@@ -116,6 +103,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.ending:
             self._linger(len(data))
+        elif self._read:
+            self._keep(data)
         elif len(data) <= SLICE_BYTES:
             self._feed(data)
         else:
@@ -125,7 +114,12 @@ class Connection(asyncio.Protocol):
                     self._feed(view[start : start + SLICE_BYTES])
         if self._read and self.client is None:
             self.advance()
-        if self._read and not self._held_back and self._transport is not None:
+
+    def _keep(self, data: bytes) -> None:
+        """A request waits already: what follows is looked at when it was begun. Reading goes on for
+        a while, or it would not be heard that the client leaves."""
+        self._aside += data
+        if len(self._aside) > ASIDE_BYTES and not self._held_back and self._transport is not None:
             self._held_back = True
             self._transport.pause_reading()
 
@@ -157,9 +151,13 @@ class Connection(asyncio.Protocol):
         self._advancing = False
         if self._transport is None:
             return
-        if self._held_back and not self._read:
-            self._held_back = False
-            self._transport.resume_reading()  # or it could not be seen that the client leaves
+        if self._aside and not self._read:
+            aside, self._aside = self._aside, b""
+            if self._held_back:
+                self._held_back = False
+                self._transport.resume_reading()
+            self.data_received(aside)
+            return
         if self.client is not None:
             return
         if self._refusal is not None:
@@ -204,9 +202,9 @@ class Connection(asyncio.Protocol):
         elif self.client is not None:
             self.deadline = 0.0  # what is being answered comes first
         elif self._in_body:
-            self._refuse(_too_slow(self.config.body_seconds, "The request"))
+            self._refuse(malformed.too_slow(self.config.body_seconds, "The request"))
         elif self._reading is not None or not self._used:
-            self._refuse(_too_slow(self.config.header_seconds, "Headers"))
+            self._refuse(malformed.too_slow(self.config.header_seconds, "Headers"))
         else:
             self._close()  # kept, and silent
 
@@ -221,7 +219,7 @@ class Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         self._url += url
         if len(self._url) > URL_BYTES:
-            self._stop(_URL)
+            self._stop(malformed.URL)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_body or self._reading is None:
@@ -229,7 +227,7 @@ class Connection(asyncio.Protocol):
         self._taken += len(name) + len(value)
         self._count += 1
         if self._taken > HEADER_BYTES or self._count > HEADER_COUNT:
-            self._stop(_HEADERS)
+            self._stop(malformed.HEADERS)
         if b"_" in name:
             return  # some proxies read X_Y as X-Y
         name = name.lower()
@@ -246,7 +244,7 @@ class Connection(asyncio.Protocol):
         version = self._parser.get_http_version()
         request.old = version == "1.0"
         if version not in ("1.0", "1.1"):
-            self._stop(_VERSION)
+            self._stop(malformed.VERSION)
         length = self._check_framing(request)
         path, _, request.query = self._url.partition(b"?")
         request.path = path.decode("ascii", "replace")
@@ -256,7 +254,7 @@ class Connection(asyncio.Protocol):
         request.problem = self._server.look(request)
         self._known = request.known
         if request.problem is None and length > self.config.body_bytes:
-            request.problem = _too_large(self.config.body_bytes)
+            request.problem = malformed.too_large(self.config.body_bytes)
         if request.problem is not None and length > READ_ON_BYTES:
             self._stop(request.problem)
         self._expect(request)
@@ -268,7 +266,7 @@ class Connection(asyncio.Protocol):
         if request.problem is None:
             self._parts.append(body)
             if self._body > self.config.body_bytes or len(self._parts) > MOST_PIECES:
-                request.problem = _too_large(self.config.body_bytes)
+                request.problem = malformed.too_large(self.config.body_bytes)
         if request.problem is not None:
             self._parts.clear()
             if self._body > READ_ON_BYTES:
@@ -297,16 +295,16 @@ class Connection(asyncio.Protocol):
             return
         except httptools.HttpParserError:
             if not self.ending:
-                self._refuse(self._refusal or _MALFORMED)
+                self._refuse(self._refusal or malformed.MALFORMED)
             return
         if self._reading is None:
             return
         self._raw += len(data)
         if self._in_body:
             if self._raw > CHUNK_OVERHEAD + 8 * self._body:
-                self._refuse(_FRAMING)  # endless chunk extensions
+                self._refuse(malformed.FRAMING)  # endless chunk extensions
         elif self._raw > HEADER_BYTES + URL_BYTES:
-            self._refuse(_HEADERS)
+            self._refuse(malformed.HEADERS)
 
     def _check_framing(self, request: Request) -> int:
         """The length of the body as far as it is told."""
@@ -315,15 +313,15 @@ class Connection(asyncio.Protocol):
         if encoding is not None and (
             length is not None or request.old or encoding.strip().lower() != b"chunked"
         ):
-            self._stop(_FRAMING)
+            self._stop(malformed.FRAMING)
         if b"content-length" in repeated or (length is not None and not length.isdigit()):
-            self._stop(_FRAMING)
+            self._stop(malformed.FRAMING)
         if b"host" in repeated or (b"host" not in headers and not request.old):
-            self._stop(_HOST)
+            self._stop(malformed.HOST)
         if not self._url.startswith(b"/") or b"#" in self._url:
-            self._stop(_TARGET)
+            self._stop(malformed.TARGET)
         if self._parser.should_upgrade() and (request.method != "GET" or length or encoding):
-            self._stop(_UPGRADE)  # the parser would not read its body
+            self._stop(malformed.UPGRADE)  # the parser would not read its body
         return int(length) if length is not None else 0
 
     def _expect(self, request: Request) -> None:
@@ -331,7 +329,7 @@ class Connection(asyncio.Protocol):
         if expectation is None or request.old:
             return
         if expectation.lower() != b"100-continue":
-            self._stop(_EXPECT)
+            self._stop(malformed.EXPECT)
         if request.problem is not None:
             self._stop(request.problem)
         if self.client is None and not self._read:
@@ -385,16 +383,3 @@ class Connection(asyncio.Protocol):
         self._raw += size
         if self._raw > LINGER_BYTES:
             self.abort()
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(
-        413,
-        "request_too_large",
-        f"The request is larger than {limit} bytes. Send less text, or several requests.",
-        more={"limit": limit},
-    )
-
-
-def _too_slow(seconds: float, what: str) -> Problem:
-    return Problem(408, "request_timeout", f"{what} did not arrive within {seconds:g} s.")

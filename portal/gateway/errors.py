@@ -65,6 +65,30 @@ def overloaded(limit: int) -> Problem:
     )
 
 
+def too_many_of_yours(limit: int) -> Problem:
+    """One organization has as much open here as it may; the others have the rest."""
+    return Problem(
+        429,
+        "overloaded",
+        f"Your organization has {limit} requests open at this gateway, as many as one may. Try "
+        "again when some of them have ended.",
+        kind="requests",
+        more={"limit": limit, "left": 0, "retry_after": 1},
+        headers=retry_after(1),
+    )
+
+
+def out_of_files() -> Problem:
+    """This process may open no more files: no connection to a site can be made."""
+    return Problem(
+        503,
+        "overloaded",
+        "This gateway has no room for another connection. Nothing was charged. Try again shortly.",
+        kind="server_error",
+        headers=retry_after(1),
+    )
+
+
 def no_room(waiting: int, seconds: int) -> Problem:
     """All replicas of the model are busy, and as many requests wait as may."""
     return Problem(

@@ -158,6 +158,7 @@ class Exchange:
     def close(self) -> None:
         """Always call this; the site is told to stop if it has not ended."""
         self._let_go()
+        self._failure = None  # its traceback leads back to here: a ring for the collector
 
     def _let_go(self) -> None:
         self._live.discard(self)

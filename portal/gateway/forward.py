@@ -54,7 +54,7 @@ async def _forward(gateway: Gateway, call: Call, client: Client) -> None:
         try:
             await relay.attempt(gateway, call, client, until)
         except SiteFailed as failure:
-            last = failure
+            last = failure.with_traceback(None)  # or frame and failure would keep each other
             _note_failure(gateway, call, seat, failure, failed)
             if not _may_repeat(gateway, failure, until):
                 break

@@ -12,6 +12,7 @@ class Request:
 
     __slots__ = (
         "body",
+        "counted_for",
         "headers",
         "keep_alive",
         "key",
@@ -34,6 +35,7 @@ class Request:
         self.headers: dict[bytes, bytes] = {}
         self.repeated: frozenset[bytes] = frozenset()
         self.body = b""
+        self.counted_for = ""  # the organization among whose open requests it is
         self.keep_alive = True
         self.old = False  # HTTP/1.0: knows no chunks
         self.key: ApiKeyParts | None = None  # of a request that calls a model

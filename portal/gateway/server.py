@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from portal.gateway.gateway import Gateway
 
 BACKLOG = 4096
+MOST_FILES = 1 << 20  # where the system sets no limit
+FILES_ASIDE = 256  # for everything but connections
 SWEEP_SECONDS = 0.5
 FLUSH_SECONDS = 0.02  # between two looks at what has not been sent
 END_SECONDS = 5.0  # for what was cancelled to say so
@@ -34,6 +37,11 @@ class Server:
         self.outbox = gateway.outbox
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files == resource.RLIM_INFINITY:
+            files = MOST_FILES
+        # Whoever is answered takes another one, to a site.
+        self.most_connections = max(FILES_ASIDE, (files - FILES_ASIDE) // 2)
 
     @property
     def config(self) -> Config:
@@ -42,6 +50,16 @@ class Server:
     @property
     def draining(self) -> bool:
         return self.gateway.draining
+
+    def welcome(self, connection: Connection) -> None:
+        """A client has connected. Where there are too many, those go that said nothing for longest:
+        without files left, no site could be reached."""
+        self.connections.add(connection)
+        if len(self.connections) > self.most_connections:
+            silent = [one for one in self.connections if one.idle and not one.ending]
+            silent.sort(key=lambda one: one.deadline)
+            for one in silent[: len(self.connections) - self.most_connections + len(silent) // 20]:
+                one.end()
 
     def look(self, request: Request) -> Problem | None:
         """At the head of a request: whether it is worth to read its body."""

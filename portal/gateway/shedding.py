@@ -23,6 +23,7 @@ class Shedding:
     """Whether one more request may come in."""
 
     def __init__(self, most_open: int) -> None:
+        self._open_of: dict[str, int] = {}  # by organization
         self.share = 1.0  # of new requests that are admitted
         self.refused = 0
         self.most_open = most_open
@@ -43,6 +44,28 @@ class Shedding:
             return False
         self._credit -= 1.0
         return True
+
+    @property
+    def most_each(self) -> int:
+        """How many may be open of one organization: the others find room beside it."""
+        return -(-self.most_open * 3 // 4)
+
+    def enter(self, organization: str) -> bool:
+        """Whether it may have one more open; ``leave`` follows if so."""
+        count = self._open_of.get(organization, 0)
+        if count >= self.most_each:
+            self.refused += 1
+            return False
+        self._open_of[organization] = count + 1
+        return True
+
+    def leave(self, organization: str) -> None:
+        """One of its requests is over."""
+        count = self._open_of[organization] - 1
+        if count:
+            self._open_of[organization] = count
+        else:
+            del self._open_of[organization]
 
     def tick(self, late: float) -> None:
         """A timer fired so much later than it should."""

@@ -8,13 +8,15 @@ connection, so that the engine stops. Nothing is ever repeated here and no redir
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from collections import deque
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httptools
 
+from portal.gateway import errors
 from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
 from portal.gateway.outbox import Outbox, Writes
 
@@ -54,7 +56,7 @@ class _Wire(asyncio.Protocol):
         self._framed = False
         self._head_bytes = 0
         self._content_type = b""
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._writes = Writes(outbox)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -128,6 +130,7 @@ class _Wire(asyncio.Protocol):
         self.pool.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._parser = None  # it knows us, and a ring waits for the collector
         if self in self.pool:
             self.pool.remove(self)
         exchange, self.exchange = self.exchange, None
@@ -219,6 +222,8 @@ class Pool:
                     ssl=self._tls if secure else None,
                 )
         except (OSError, TimeoutError) as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise errors.out_of_files() from error  # ours, and no failure of the site
             raise SiteFailed("connect", "could not be reached") from error
         return wire
 

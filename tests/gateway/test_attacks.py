@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import threading
@@ -31,11 +32,6 @@ from tests.gateway.test_scenarios_ends import asking, event, publish
 from tests.gateway.world import GatewayProcess, World, target, wait_until
 
 CHAT = {"model": "smollm2", "messages": [{"role": "user", "content": "hi"}]}
-
-
-def still(reason: str) -> pytest.MarkDecorator:
-    """Does not hold yet; when it does, this mark fails and goes."""
-    return pytest.mark.xfail(strict=True, reason=reason)
 
 
 def completion(text: str) -> bytes:
@@ -171,7 +167,6 @@ def test_a_client_that_leaves_before_anything_came_is_on_record(
     assert world.standing().spent == 0
 
 
-@still("connection.py reads no further while a request waits, and hears no end either")
 def test_a_client_that_leaves_with_a_second_request_sent_is_heard(
     gateway: GatewayProcess, world: World, upstream: Upstream
 ) -> None:
@@ -209,7 +204,6 @@ def test_answers_that_nobody_takes_are_bounded_as_requests_are(start: Start, wor
     assert after - before < 8 * 16
 
 
-@still("an organization may have all of the gateway's open requests")
 def test_one_organization_does_not_take_the_whole_gateway(
     start: Start, world: World, upstream: Upstream
 ) -> None:
@@ -231,6 +225,30 @@ def test_one_organization_does_not_take_the_whole_gateway(
         status, _, _ = gateway.chat("smollm2", authorization=f"Bearer {other}")
 
     assert status == 200
+
+
+def test_files_that_are_used_up_here_are_not_blamed_on_a_site(
+    start: Start, world: World, upstream: Upstream
+) -> None:
+    world.endpoint("new", target("new", upstream.url, "ok"))
+    world.publish()
+    gateway = start()
+    assert gateway.process is not None
+    pid = gateway.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    time.sleep(0.5)  # the connection that asked whether it is ready has ended
+    open_files = {int(one.name) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    free = min(set(range(1000)) - open_files)
+
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + 1, before[1]))  # one: for the client
+    status, _, answer = gateway.chat("new")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+    assert (status, answer["error"]["code"]) == (503, "overloaded")
+    assert "daegu" not in answer["error"]["message"]
+    assert gateway.chat("new")[0] == 200
+    _, _, page = gateway.send("GET", "/metrics", None, {})
+    assert b"dure_site_failures_total{" not in page
 
 
 # ─── money and proof ───────────────────────────────────────────────────────────────────────────

@@ -299,3 +299,17 @@ async def test_looks_for_what_is_late_by_itself(desk: Desk) -> None:
 
     assert answer.startswith(b"HTTP/1.1 408")
     writer.close()
+
+
+async def test_makes_room_where_too_many_are_silent(desk: Desk, wire: Wire) -> None:
+    """Those that have said nothing for longest go; who is being answered stays."""
+    desk.most_connections = 3
+    busy, old, new, newest = (Connection(desk) for _ in range(4))
+    wires = [Wire() for _ in range(4)]
+    for number, (one, its) in enumerate(zip((busy, old, new, newest), wires, strict=True)):
+        if one is newest:
+            busy.data_received(GET + END)
+        one.connection_made(its)
+        one.deadline -= 10 - number
+
+    assert [its.closed for its in wires] == [False, True, False, False]

@@ -36,19 +36,39 @@ async def test_answers_in_order_one_at_a_time(
     assert not wire.closed
 
 
-async def test_reads_on_only_when_what_was_read_is_answered(
+MANY = (GET + END) * (limits.ASIDE_BYTES // len(GET + END) + 1)
+
+
+async def test_reads_on_while_a_request_waits_up_to_a_bound(
     desk: Desk, connection: Connection, wire: Wire
 ) -> None:
-    connection.data_received(GET + END)
-    assert wire.reading  # so that it is seen when the client leaves
+    """So that it is heard when the client leaves."""
+    connection.data_received((GET + END) * 3)
+    connection.data_received(MANY[: limits.ASIDE_BYTES])
+    assert wire.reading
+    connection.data_received(MANY[limits.ASIDE_BYTES :])
+    assert not wire.reading
+
+    desk.answer()
+    assert not wire.reading
+    desk.answer()
+
+    assert wire.reading and len(desk.waiting) == 1  # while the last of the first three is answered
+    while desk.waiting:
+        desk.answer()
+    assert wire.statuses == [200] * (3 + MANY.count(b"GET"))
+
+
+async def test_what_is_kept_aside_is_forgotten_with_its_connection(
+    desk: Desk, connection: Connection, wire: Wire
+) -> None:
     connection.data_received((GET + END) * 2)
-    assert not wire.reading
+    connection.data_received(MANY)
 
-    desk.answer()
-    assert not wire.reading
+    connection.connection_lost(None)
     desk.answer()
 
-    assert wire.reading and len(desk.waiting) == 1  # while the last one is answered
+    assert desk.waiting == []
 
 
 async def test_nothing_is_begun_for_a_client_that_left(
@@ -168,13 +188,13 @@ async def test_a_refused_client_is_read_again_if_it_was_held_back(
     desk: Desk, connection: Connection, wire: Wire
 ) -> None:
     """What it still sends would otherwise stay unread, and the close would be a reset."""
-    connection.data_received(GET + END)
-    connection.data_received(GET + END + b"\0\r\n\r\n")
+    connection.data_received((GET + END) * 2)
+    connection.data_received(MANY + b"\0\r\n\r\n")
     assert not wire.reading
-    desk.answer()
-    desk.answer()
+    while desk.waiting:
+        desk.answer()
 
-    assert wire.reading and wire.statuses == [200, 200, 400]
+    assert wire.reading and wire.statuses == [200] * (2 + MANY.count(b"GET")) + [400]
 
 
 @pytest.mark.parametrize("how", ["old", "cut", "draining"])
