@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
+from typing import Any
+
+import msgspec
 import pytest
 import redis
 
@@ -10,7 +14,8 @@ from portal.admission.sync import Admission
 from portal.lib import ids
 from portal.lib.ids import cell_of
 from portal.lib.periods import Month
-from portal.usage import intake
+from portal.usage import flow, intake, poison
+from portal.usage.models import PoisonRecord, Watermark
 from portal.usage.reader import Reader
 from tests.cast import Cast
 from tests.factories import NOON
@@ -84,3 +89,179 @@ def test_what_was_read_before_its_leases_were_ended_counts_for_nothing(
     assert [str(row.request_id) for row in ledger(cast)] == [there.request_id]
     assert spent(cast, valkey) == 0
     assert not valkey.exists(keys.late(cell_of(cast.firm.code), gone.request_id))
+
+
+# ─── what cannot be charged or booked ──────────────────────────────────────────────────────────
+
+TOO_LARGE = {"cost_micro": 2**53}
+REFUSED_BY_VALKEY = [
+    TOO_LARGE,
+    {"cost_micro": 2**64 - 1},
+    {"cost_micro": -1},
+    {"admitted_at_ms": 10**18},
+    {"admitted_at_ms": -(10**18)},
+    {"admitted_at_ms": 253_402_300_799_000},  # its year is 9999, and in Seoul it would be the next
+]
+REFUSED_BY_POSTGRESQL = [
+    {"tokens_in": -1},
+    {"key": "k" * 100},
+    {"route": "a\x00b"},
+    {"attempts": 40_000},
+    {"ended_at_ms": 10**17},
+    {"organization": "org_unknown"},
+]
+
+
+def late_event(cast: Cast, number: int = 1, **changes: Any) -> dict[bytes, bytes]:
+    """As ``settle`` appends it: nothing charged yet."""
+    one = event(cast, number, **{"cost_micro": 1000} | changes)
+    found: dict[bytes, bytes] = fields(one, settled=0, written_off=one.cost_micro, late=True)
+    return found
+
+
+def count_from_now(valkey: redis.Redis) -> None:
+    """Counting begins with the first measurement."""
+    token = intake.new_token()
+    intake.take_cells(owner="before", token=token, now=NOON)
+    flow.measure(valkey, dict.fromkeys(range(ids.CELLS), "0-0"), token=token, now=NOON)
+    intake.give_back_cells(token)
+
+
+def counts(cast: Cast) -> tuple[int, int, int]:
+    mark = Watermark.objects.get(cell=cell_of(cast.firm.code))
+    return mark.read, mark.booked, mark.put_aside
+
+
+def aside() -> list[dict[bytes, bytes]]:
+    return [poison.record_of(row).fields for row in PoisonRecord.objects.order_by("pk")]
+
+
+@pytest.mark.parametrize("changes", [*REFUSED_BY_VALKEY, *REFUSED_BY_POSTGRESQL], ids=str)
+def test_one_late_event_that_is_refused_stops_nobody_and_charges_nothing(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, changes: dict[str, Any]
+) -> None:
+    count_from_now(valkey)
+    bad = late_event(cast, 1, **changes)
+    valkey.xadd(stream, late_event(cast, 2))
+    valkey.xadd(stream, bad)
+    valkey.xadd(stream, late_event(cast, 3))
+    valkey.xadd(stream, fields(event(cast, 4)))
+
+    run(valkey_url)
+
+    assert [row.settled_micro for row in ledger(cast)] == [1000, 1000, 60]
+    assert spent(cast, valkey) == 2000
+    assert aside() == [bad]
+    assert counts(cast) == (4, 3, 1)
+    assert valkey.xlen(stream) == 0
+
+
+@pytest.mark.parametrize("cost", [0, 1_000_000, 1_000_001, 2**53 - 1])
+def test_charges_every_amount_that_is_one(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, cost: int
+) -> None:
+    valkey.xadd(stream, late_event(cast, cost_micro=cost))
+
+    run(valkey_url)
+
+    (row,) = ledger(cast)
+    assert row.settled_micro == spent(cast, valkey) == min(cost, 1_000_000)
+    assert row.cost_micro == cost
+
+
+@pytest.mark.parametrize("first_late", [False, True])
+@pytest.mark.parametrize("changes", [TOO_LARGE, {"tokens_in": -1}], ids=str)
+def test_charges_the_first_record_of_a_request_that_stands(
+    cast: Cast,
+    valkey: redis.Redis,
+    valkey_url: str,
+    stream: str,
+    changes: dict[str, Any],
+    first_late: bool,
+) -> None:
+    """What is refused does not stand before a late one of the same request."""
+    good = event(cast, cost_micro=1000)
+    bad = msgspec.structs.replace(good, **changes)
+    lost = {"settled": 0} if first_late else {"settled": 2**63}  # no row of the ledger, either
+    valkey.xadd(stream, fields(bad, late=first_late, **lost))
+    for _ in range(2):
+        valkey.xadd(stream, fields(good, settled=0, written_off=1000, late=True))
+
+    run(valkey_url)
+
+    (row,) = ledger(cast)
+    assert (row.settled_micro, row.written_off_micro) == (1000, 0)
+    assert spent(cast, valkey) == 1000
+    assert len(aside()) == 1
+
+
+def test_keeps_with_a_record_what_a_try_that_died_has_charged(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
+) -> None:
+    """The ledger took such rows when it was charged, and does not when it is read again."""
+    one = event(cast, cost_micro=1000, attempts=40_000)
+    valkey.xadd(stream, fields(one, settled=0, written_off=1000, late=True))
+    Admission(valkey).charge_late(
+        cell_of(cast.firm.code),
+        request_id=one.request_id,
+        cost_micro=400,
+        month=str(Month.of(NOON)),
+        subjects=[cast.firm.public_id],
+    )
+
+    run(valkey_url)
+
+    assert aside() == [fields(one, settled=400, written_off=600, late=True)]
+
+
+class Killed(BaseException):
+    """Nothing of ours catches it."""
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "portal.usage.staging.refused",
+        "portal.admission.sync.Admission.many",
+        "portal.usage.intake.book",
+        "portal.usage.staging.insert",
+        "portal.usage.intake.put_aside",
+        "portal.usage.intake._move",
+        "portal.usage.flow.trim",
+    ],
+)
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_charges_and_books_once_wherever_it_is_killed(
+    cast: Cast,
+    valkey: redis.Redis,
+    valkey_url: str,
+    stream: str,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    before: bool,
+) -> None:
+    count_from_now(valkey)
+    valkey.xadd(stream, late_event(cast, 1))
+    valkey.xadd(stream, late_event(cast, 2, tokens_in=-1))
+    valkey.xadd(stream, late_event(cast, 3, **TOO_LARGE))
+    name, _, attribute = step.rpartition(".")
+    deed = pkgutil.resolve_name(step)
+
+    def killed(*args: Any, **how: Any) -> None:
+        if not before:
+            deed(*args, **how)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pkgutil.resolve_name(name), attribute, killed)
+        reader = Reader(valkey_url)
+        with pytest.raises(Killed):
+            reader.run(once=True)
+    intake.give_back_cells(reader.token)
+
+    run(valkey_url)
+
+    assert [row.settled_micro for row in ledger(cast)] == [1000]
+    assert spent(cast, valkey) == 1000
+    assert len(aside()) == 2
+    assert counts(cast) == (3, 1, 2)
