@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ from portal.admission.sync import Admission
 from portal.lib import ids
 from portal.lib.ids import cell_of
 from portal.lib.periods import Month
-from portal.usage import flow, intake, poison
+from portal.usage import decoding, flow, intake, late, poison
+from portal.usage.decoding import Record
 from portal.usage.models import PoisonRecord, Watermark
 from portal.usage.reader import Reader
 from tests.cast import Cast
@@ -61,15 +63,15 @@ def test_charges_many_late_events_in_the_order_of_the_stream(
     assert spent(cast, valkey) == 1_000_000
 
 
-@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("is_late", [False, True])
 @pytest.mark.parametrize("taken_again", [False, True])
 def test_what_was_read_before_its_leases_were_ended_counts_for_nothing(
-    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, late: bool, taken_again: bool
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, is_late: bool, taken_again: bool
 ) -> None:
     """A fence closed the cells between the reading and the booking: the stream is another one,
     also where the same intake has its cells again by then."""
     gone, there = event(cast, 1), event(cast, 2)
-    valkey.xadd(stream, fields(gone, settled=0 if late else 60, late=late), id="1-1")
+    valkey.xadd(stream, fields(gone, settled=0 if is_late else 60, late=is_late), id="1-1")
     reader = Reader(valkey_url)
     reader._renew()
     reader.ahead = reader._submit(reader.positions, block=False)
@@ -212,6 +214,83 @@ def test_keeps_with_a_record_what_a_try_that_died_has_charged(
     run(valkey_url)
 
     assert aside() == [fields(one, settled=400, written_off=600, late=True)]
+
+
+def limit(cast: Cast, valkey: redis.Redis, subject: str, micro: int) -> None:
+    Admission(valkey).set_limit(
+        cast.firm.code, subject=subject, limit_micro=micro, hard=True, number=1
+    )
+
+
+def spent_of(cast: Cast, valkey: redis.Redis, subject: str, month: str) -> int:
+    found = Admission(valkey).standing(cast.firm.code, subject=subject, month=month)
+    return -1 if found is None else found.spent
+
+
+@pytest.mark.parametrize("least", ["organization", "project", "key"])
+def test_charges_every_budget_of_the_request_by_the_least_room(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, least: str
+) -> None:
+    one = event(cast, cost_micro=1000, hold_micro=5000)
+    subjects = {name: getattr(one, name) for name in ("project", "key")}
+    for name, subject in subjects.items():
+        limit(cast, valkey, subject, 300 if name == least else 50_000)
+    if least == "organization":
+        earlier = late_event(cast, 2, cost_micro=999_700, project="prj_z", key="key_z")
+        valkey.xadd(stream, earlier)
+    valkey.xadd(stream, fields(one, settled=0, written_off=1000, late=True))
+
+    run(valkey_url)
+
+    (row,) = [row for row in ledger(cast) if str(row.request_id) == one.request_id]
+    assert (row.settled_micro, row.written_off_micro, row.cost_micro) == (300, 700, 1000)
+    month = str(Month.of(NOON))
+    assert [spent_of(cast, valkey, subject, month) for subject in subjects.values()] == [300, 300]
+    assert spent(cast, valkey) == (1_000_000 if least == "organization" else 300)
+
+
+@pytest.mark.parametrize(
+    ("admitted", "month"),
+    [
+        (datetime(2026, 10, 31, 14, 59, 59, tzinfo=UTC), "2026-10"),
+        (datetime(2026, 10, 31, 15, 0, tzinfo=UTC), "2026-11"),
+        (datetime(2026, 11, 30, 14, 59, 59, 999000, tzinfo=UTC), "2026-11"),
+        (datetime(2026, 11, 30, 15, 0, tzinfo=UTC), "2026-12"),
+        (datetime(2026, 12, 31, 15, 0, tzinfo=UTC), "2027-01"),
+    ],
+    ids=str,
+)
+def test_charges_the_month_of_the_admission_in_seoul(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, admitted: datetime, month: str
+) -> None:
+    began = round(admitted.timestamp() * 1000)
+    two_months = 61 * 86_400_000
+    valkey.xadd(stream, late_event(cast, admitted_at_ms=began, ended_at_ms=began + two_months))
+
+    run(valkey_url)
+
+    months = [f"2026-{number:02d}" for number in range(9, 13)] + ["2027-01", "2027-02", "2027-03"]
+    charged = {one: spent_of(cast, valkey, cast.firm.public_id, one) for one in months}
+    assert charged == {one: 1000 if one == month else 0 for one in months}
+
+
+def test_charges_a_request_once_however_often_it_is_told(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
+) -> None:
+    """By its id, not by the record: a gateway tells it again after the intake was killed."""
+    one = event(cast, cost_micro=1000)
+    told = fields(one, settled=0, written_off=1000, late=True)
+    valkey.xadd(stream, told)
+    batch = decoding.read([Record(cell_of(cast.firm.code), "1-0", told)])
+    late.charged(batch, Admission(valkey))
+    valkey.xadd(stream, told)
+
+    run(valkey_url)
+    valkey.xadd(stream, told)
+    run(valkey_url)
+
+    assert len(ledger(cast)) == 1
+    assert spent(cast, valkey) == 1000
 
 
 class Killed(BaseException):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
-import psycopg
 import pytest
 import redis
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from portal.admission.sync import Admission
 from portal.lib.periods import Month
-from portal.usage import events, intake, staging
+from portal.usage import events, intake, poison, staging
 from portal.usage.decoding import Record, Spoilt
 from portal.usage.models import PoisonRecord
 from tenants import rls
@@ -21,6 +20,7 @@ from tenants.models import Organization
 from tests import factories
 from tests.cast import Cast
 from tests.factories import NOON
+from tests.usage.test_flow import is_free
 from tests.usage.test_intake import (  # noqa: F401 - the fixture is used by its name
     book,
     cell,
@@ -180,15 +180,41 @@ def test_counts_stand_still_while_late_ones_are_booked(
     deed = staging.insert
 
     def look(*args: Any) -> Any:
-        with psycopg.connect(**connection.get_connection_params()) as other:
-            other.execute("SELECT set_config('role', 'dure_system', false)")
-            row = other.execute(
-                "SELECT cell FROM usage_watermark WHERE cell = %s FOR UPDATE SKIP LOCKED", [room]
-            ).fetchone()
-            free.append(row is not None)
+        free.append(is_free(room))
         return deed(*args)
 
     monkeypatch.setattr(staging, "insert", look)
 
     assert replay()[0] == 0
     assert free == [False]
+
+
+# ─── pages of records ──────────────────────────────────────────────────────────────────────────
+
+
+def test_goes_through_all_of_them_page_by_page(
+    cast: Cast,
+    cell: int,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two a page: those that cannot be booked stay, are told, and stand in nobody's way."""
+    monkeypatch.setattr(poison, "SOME", 2)
+    other = (cell + 1) % 64
+    bad = {1: {"tokens_in": -1}, 4: {"organization": "org_unknown"}}
+    for number in range(1, 7):
+        put_aside(cell, number, one=event(cast, number, **bad.get(number, {})))
+    put_aside(other, 1, one=event(cast, 7))  # the id of a bad one, of another stream
+
+    booked, still = poison.replay(Admission(redis.Redis()), now=NOON)
+
+    assert booked == 5
+    assert [(row.cell, row.stream_id) for row, _ in still] == [(cell, "1-0"), (cell, "4-0")]
+    assert "no organization org_unknown" in still[1][1]
+    left = PoisonRecord.objects.filter(replayed_at=None).order_by("pk")
+    assert [(row.cell, row.stream_id) for row in left] == [(cell, "1-0"), (cell, "4-0")]
+    assert set(PoisonRecord.objects.values_list("replayed_at", flat=True)) == {None, NOON}
+    assert [(one.cell, one.stream_id) for one in poison.left()] == [(cell, "1-0"), (cell, "4-0")]
+    assert len(ledger(cast)) == 5
+    again = poison.replay(Admission(redis.Redis()), now=NOON + timedelta(days=1))
+    assert (again[0], len(again[1])) == (0, 2)
+    assert not PoisonRecord.objects.filter(replayed_at__gt=NOON).exists()
