@@ -213,7 +213,10 @@ def test_goes_through_all_of_them_page_by_page(
     left = PoisonRecord.objects.filter(replayed_at=None).order_by("pk")
     assert [(row.cell, row.stream_id) for row in left] == [(cell, "1-0"), (cell, "4-0")]
     assert set(PoisonRecord.objects.values_list("replayed_at", flat=True)) == {None, NOON}
-    assert [(one.cell, one.stream_id) for one in poison.left()] == [(cell, "1-0"), (cell, "4-0")]
+    assert sorted((one.cell, one.stream_id) for one in poison.left()) == [
+        (cell, "1-0"),
+        (cell, "4-0"),
+    ]
     assert len(ledger(cast)) == 5
     again = poison.replay(Admission(redis.Redis()), now=NOON + timedelta(days=1))
     assert (again[0], len(again[1])) == (0, 2)
