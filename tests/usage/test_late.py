@@ -158,6 +158,21 @@ def test_one_late_event_that_is_refused_stops_nobody_and_charges_nothing(
     assert valkey.xlen(stream) == 0
 
 
+def test_puts_aside_what_nobody_can_read_beside_late_ones(
+    cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str
+) -> None:
+    unreadable = fields(event(cast, 1)) | {b"event": b"\xff"}
+    bad = late_event(cast, 2, **TOO_LARGE)
+    lapsed = fields(event(cast, 4), settled=0, written_off=60)  # not late: settle found no room
+    for one in (unreadable, bad, late_event(cast, 3), lapsed):
+        valkey.xadd(stream, one)
+
+    run(valkey_url)
+
+    assert aside() == [unreadable, bad]
+    assert [row.settled_micro for row in ledger(cast)] == [1000, 0]
+
+
 @pytest.mark.parametrize("cost", [0, 1_000_000, 1_000_001, 2**53 - 1])
 def test_charges_every_amount_that_is_one(
     cast: Cast, valkey: redis.Redis, valkey_url: str, stream: str, cost: int

@@ -50,10 +50,10 @@ def test_reads_on_after_it_found_nothing(
     one = Reader(valkey_url)
     assert [one._turn(block=False) for _ in range(2)] == [0, 0]
 
-    valkey.xadd(stream, fields(event(cast)))
-
-    assert [one._turn(block=False) for _ in range(2)] == [1, 0]
-    assert len(ledger(cast)) == 1
+    for number in range(2):  # what was read ahead of a busy moment was nothing, too
+        valkey.xadd(stream, fields(event(cast, number)))
+        assert [one._turn(block=False) for _ in range(2)] == [1, 0]
+    assert len(ledger(cast)) == 2
 
 
 def test_waits_for_events_without_trouble(valkey_url: str, stream: str) -> None:
@@ -102,6 +102,7 @@ def test_renews_its_leases_long_before_they_end(
         one._turn(block=False)
     assert len(made) == 1
     begun = mark(1).lease_until
+    assert one.renew_at <= reader.time.monotonic() + reader.RENEW_SECONDS
 
     monkeypatch.setattr(reader.time, "monotonic", lambda: one.renew_at)
     one._turn(block=False)
