@@ -17,7 +17,7 @@ from portal.admission.sync import Admission
 from portal.fleet.models import EngineDay
 from portal.lib.ids import CELLS
 from portal.lib.periods import Month
-from portal.usage import agreement, events, flow, poison
+from portal.usage import agreement, events, flow, late, poison
 from portal.usage.agreement import Cell, Engine, Finding
 from portal.usage.decoding import Record
 from portal.usage.models import LedgerEntry, Watermark
@@ -49,9 +49,9 @@ def streams(admission: Admission) -> list[Finding]:
 
 def counters(admission: Admission, month: Month) -> list[Finding]:
     """Every budget's counters of a month beside the ledger and the commitments."""
-    waiting, aside = _charged(_waiting(admission)), Counter[tuple[str, str]]()
+    waiting, aside = _charged(_waiting(admission), admission), Counter[tuple[str, str]]()
     with rls.everyone(because="reconcile: budgets of all organizations"):
-        aside = _charged(poison.left())
+        aside = _charged(poison.left(), admission)
         rows = list(Budget.objects.select_related("organization"))
         said = [(one, budgets.counters_from_ledger(one, month)) for one in rows]
     found = []
@@ -88,18 +88,18 @@ def _waiting(admission: Admission) -> Iterator[Record]:
                 yield Record(cell, stream_id.decode(), fields)
 
 
-def _charged(records: Iterator[Record]) -> Charged:
+def _charged(records: Iterator[Record], admission: Admission) -> Charged:
     """What these records charged to each budget's month; unreadable ones charge nothing known."""
     found: Charged = Counter()
     for record in records:
         try:
             event = events.decode(record.fields[b"event"])
-            settled = int(record.fields[b"settled_micro"])
-            at = datetime.fromtimestamp(event.admitted_at_ms / 1000, UTC)
+            settled = int(late.as_charged(record, admission).fields[b"settled_micro"])
+            month = Month.of(datetime.fromtimestamp(event.admitted_at_ms / 1000, UTC))
         except (msgspec.MsgspecError, KeyError, ValueError, OverflowError):
             continue
         for subject in (event.organization, event.project, event.key):
-            found[subject, str(Month.of(at))] += settled
+            found[subject, str(month)] += settled
     return found
 
 

@@ -157,7 +157,7 @@ def _waiting(admission: Admission, cell: int, booked: str) -> tuple[str, Counter
     found: Counters = defaultdict(int)
     for request_id in charges.keys() - _booked(set(charges)):
         event, charged = charges[request_id]
-        month = str(Month.of(datetime.fromtimestamp(event.admitted_at_ms / 1000, UTC)))
+        month = str(_month(event))
         for subject in (event.organization, event.project, event.key):
             found[subject, month] += charged
     return last, found
@@ -187,13 +187,18 @@ def _charge(
     """``None`` for what intake will put aside."""
     try:
         event = events.decode(fields[b"event"])
-        UUID(event.request_id)
+        request_id_time(event.request_id)
+        _month(event)
         if fields[b"late"] == b"1":
             charged: Any = client.get(keys.late(cell, event.request_id))
             return event, int(charged or 0)
         return event, int(fields[b"settled_micro"])
-    except (msgspec.MsgspecError, KeyError, ValueError):
+    except (msgspec.MsgspecError, KeyError, ValueError, OverflowError):
         return None
+
+
+def _month(event: events.UsageEvent) -> Month:
+    return Month.of(datetime.fromtimestamp(event.admitted_at_ms / 1000, UTC))
 
 
 def _booked(request_ids: set[UUID]) -> set[UUID]:

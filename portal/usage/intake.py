@@ -70,11 +70,17 @@ def owned(token: UUID) -> set[int]:
     return set(rows.values_list("cell", flat=True))
 
 
+def hold_still(cells: Collection[int]) -> None:
+    """Nobody books, trims or counts in these cells until the end of the caller's transaction."""
+    rows = Watermark.objects.select_for_update().filter(cell__in=cells)
+    list(rows.order_by("cell"))  # one order for all who lock
+
+
 def end_leases(cells: Collection[int]) -> None:
     """Every intake loses these cells and takes them again: what it has read is not booked."""
     with rls.everyone(because="publisher: streams that may be others now"):
+        hold_still(cells)
         ended = Watermark.objects.filter(cell__in=cells)
-        list(ended.select_for_update().order_by("cell"))  # one order for all who lock
         ended.update(lease_token=None, lease_until=None)
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 import msgspec
 from django.db import transaction
 
-from portal.usage import decoding, intake, staging
+from portal.admission.sync import Admission
+from portal.usage import decoding, intake, late, staging
 from portal.usage.decoding import Batch, Record
 from portal.usage.models import PoisonRecord
 from tenants import rls
@@ -27,16 +28,17 @@ def left() -> Iterator[Record]:
         yield record_of(row)
 
 
-def replay(*, now: datetime) -> tuple[int, list[tuple[PoisonRecord, str]]]:
+def replay(admission: Admission, *, now: datetime) -> tuple[int, list[tuple[PoisonRecord, str]]]:
     """Book what can be booked now: how many, and those that still cannot, with the reason.
 
-    Once, like every event: what is in the ledger already is left alone and counts as booked.
+    Once, like every event: what is in the ledger already is left alone and counts as booked. Late
+    ones are charged as far as there is room now; ``AdmissionUnavailable`` if they cannot be.
     """
     booked, still = 0, []
     after = 0
     while rows := _some(after):
         after = rows[-1].pk
-        refused = _replay(rows, now)
+        refused = _replay(rows, admission, now)
         booked += len(rows) - len(refused)
         still += refused
     return booked, still
@@ -49,9 +51,14 @@ def _some(after: int) -> list[PoisonRecord]:
 
 
 @transaction.atomic
-def _replay(rows: list[PoisonRecord], now: datetime) -> list[tuple[PoisonRecord, str]]:
+def _replay(
+    rows: list[PoisonRecord], admission: Admission, now: datetime
+) -> list[tuple[PoisonRecord, str]]:
     batch: Batch = decoding.read([record_of(row) for row in rows])
     with rls.everyone(because="replay: records put aside"):
+        if batch.late:
+            intake.hold_still(batch.ends)
+            batch = late.charged(batch, admission)
         known, strangers = intake.known(batch.rows)
         _new, refused = staging.insert(known, now)
         reasons = {

@@ -7,7 +7,7 @@ first of two wins. A row that PostgreSQL refuses stops nobody else.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -54,21 +54,42 @@ def insert(rows: Sequence[Staged], now: datetime) -> tuple[Counter[int], list[Sp
 
     New rows by organization's number; the refused ones come back with the reason.
     """
+
+    def deed(some: Sequence[Staged]) -> Counter[int]:
+        new = _insert(some)
+        with connection.cursor() as cursor:
+            cursor.execute(_RESOLVE, [now])
+        return new
+
+    return _in_halves(rows, deed)
+
+
+def refused(rows: Sequence[Staged]) -> list[Spoilt]:
+    """Those that PostgreSQL would refuse. It is asked by inserting them, and nothing is kept."""
+    with transaction.atomic():
+        _, found = _in_halves(rows, _insert)
+        transaction.set_rollback(True)
+    return found
+
+
+def _in_halves(
+    rows: Sequence[Staged], deed: Callable[[Sequence[Staged]], Counter[int]]
+) -> tuple[Counter[int], list[Spoilt]]:
     if not rows:
         return Counter(), []
     try:
         with transaction.atomic():
-            return _insert(rows, now), []
+            return deed(rows), []
     except REFUSALS as error:
         if len(rows) == 1:
             return Counter(), [Spoilt(rows[0].row.record, reason(error))]
     half = len(rows) // 2
-    new, refused = insert(rows[:half], now)
-    more, too = insert(rows[half:], now)
+    new, refused = _in_halves(rows[:half], deed)
+    more, too = _in_halves(rows[half:], deed)
     return new + more, refused + too
 
 
-def _insert(rows: Sequence[Staged], now: datetime) -> Counter[int]:
+def _insert(rows: Sequence[Staged]) -> Counter[int]:
     lines = "".join([f"{organization}\t{row.line}" for row, organization in rows])
     with connection.cursor() as cursor:
         cursor.execute(_CREATE)
@@ -76,6 +97,4 @@ def _insert(rows: Sequence[Staged], now: datetime) -> Counter[int]:
         with cursor.copy(_COPY) as copy:
             copy.write(lines)
         cursor.execute(_INSERT)
-        new = Counter(dict(cursor.fetchall()))
-        cursor.execute(_RESOLVE, [now])
-    return new
+        return Counter(dict(cursor.fetchall()))

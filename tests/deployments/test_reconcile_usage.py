@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
 import pytest
 import redis
 import time_machine
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from billing import budgets
@@ -18,7 +20,10 @@ from portal.deployments.management.commands import reconcile_usage
 from portal.fleet.models import EngineDay
 from portal.lib.ids import cell_of
 from portal.lib.periods import Month
-from portal.usage import flow, intake
+from portal.usage import flow, intake, staging
+from portal.usage.decoding import Spoilt
+from portal.usage.events import UsageEvent
+from portal.usage.reader import Reader
 from tests import factories
 from tests.admission import counters
 from tests.cast import Cast
@@ -79,6 +84,63 @@ def test_explains_what_is_on_its_way(firm: Cast, valkey: redis.Redis) -> None:
 
     assert code == 0
     assert "60 waiting" in said and "1 waiting" in said
+
+
+def late(cast: Cast, number: int, **changes: Any) -> UsageEvent:
+    one: UsageEvent = event(cast, number, **changes)
+    raw = fields(one, settled=0, written_off=60, late=True)
+    redis.Redis.from_url(settings.VALKEY_URL).xadd(
+        keys.events(cell_of(cast.firm.code)), raw, id=f"{number}-0"
+    )
+    return one
+
+
+def test_explains_late_events_wherever_the_intake_died(
+    firm: Cast, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Charged and not booked yet; then booked; one beside it that the ledger refuses."""
+    intake.give_back_cells(TOKEN)
+    late(firm, 1)
+    late(firm, 2, tokens_in=-1)
+    reader = Reader(settings.VALKEY_URL)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(intake, "book", raising(KeyboardInterrupt))
+        reader.run(once=True)
+    intake.give_back_cells(reader.token)
+
+    code, said = run()
+    assert code == 0 and "60 waiting" in said
+
+    reader = Reader(settings.VALKEY_URL)
+    reader.run(once=True)
+    code, said = run()
+    assert code == 0 and "1 put aside" in said
+    assert [line for line in said.splitlines() if "spent" in line] == []
+
+
+def test_explains_a_late_event_that_was_charged_when_it_could_not_be_replayed(
+    firm: Cast, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = event(firm)
+    spoilt = record(cell_of(firm.firm.code), 1, one, settled=0, written_off=60, late=True)
+    intake.put_aside([Spoilt(spoilt, "mended")], NOON)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(staging, "insert", raising(KeyboardInterrupt))
+        call_command("replay_poison")
+
+    code, said = run()
+    assert code == 0 and "60 put aside" in said
+
+    call_command("replay_poison", stdout=StringIO())
+    code, said = run()
+    assert code == 0 and "spent" not in said
+
+
+def raising(error: type[BaseException]) -> Callable[..., None]:
+    def killed(*args: Any, **how: Any) -> None:
+        raise error
+
+    return killed
 
 
 def test_names_a_counter_that_nothing_explains(firm: Cast, valkey: redis.Redis) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 
@@ -12,12 +14,14 @@ from portal.lib.ids import cell_of
 from portal.lib.money import MICRO
 from portal.routing.publish import Publisher
 from portal.usage import intake
+from portal.usage.events import UsageEvent
 from portal.usage.models import LedgerEntry, Watermark
 from tenants import rls
 from tests import factories
 from tests.factories import NOON
 from tests.routing.conftest import Rows
 from tests.routing.test_fence import LATER, NOON_MS, lose_epoch, publisher, standing
+from tests.usage.test_intake import fields
 
 __all__ = ["publisher"]  # a fixture
 
@@ -90,3 +94,57 @@ def test_what_intake_read_before_a_loss_is_not_booked_after_the_count(
     publisher.turn(now=LATER)
 
     assert not Watermark.objects.filter(lease_token=token).exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"admitted_at_ms": 10**18},
+        {
+            "admitted_at_ms": 253_402_300_799_000
+        },  # its year is 9999, and in Seoul it would be the next
+        {"request_id": "ffffffff-ffff-7000-8000-000000000000"},  # a day of no calendar
+        {"request_id": "00000000-0000-4000-8000-000000000000"},
+        {"request_id": "no id"},
+    ],
+    ids=str,
+)
+def test_opens_over_an_event_that_intake_will_put_aside(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis, changes: dict[str, Any]
+) -> None:
+    """Intake is away: what makes no sense in the stream keeps no cell closed."""
+    cell = cell_of(rows.firm.code)
+    publisher.turn(now=NOON)
+    for changed in (changes, {}):
+        one = event(rows, **changed)
+        valkey.xadd(keys.events(cell), fields(one, settled=5 * MICRO))
+    lose_epoch(valkey, rows)
+
+    publisher.turn(now=LATER)
+
+    assert publisher.admission.epochs()[cell]
+    assert standing(publisher, rows).spent == 5 * MICRO
+
+
+def event(rows: Rows, **changes: Any) -> UsageEvent:
+    fields: dict[str, Any] = {
+        "request_id": ids.mint_request_id(NOON_MS),
+        "organization": rows.firm.public_id,
+        "project": rows.project.public_id,
+        "key": rows.key.public_id,
+        "endpoint": "ep_a",
+        "route": "/v1/chat/completions",
+        "model": factories.CHAT,
+        "model_digest": "sha256:x",
+        "site": "daegu-1",
+        "chip": "rngd",
+        "placement": "plc_a",
+        "counted": "reported",
+        "outcome": "answered",
+        "admitted_at_ms": NOON_MS,
+        "ended_at_ms": NOON_MS + 900,
+        "price_version": "tar_a",
+        "hold_micro": 8 * MICRO,
+        "cost_micro": 5 * MICRO,
+    }
+    return UsageEvent(**fields | changes)

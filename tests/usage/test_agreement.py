@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from portal.usage import agreement
-from portal.usage.agreement import Cell, Counter, Engine
+from portal.usage.agreement import Cell, Counter, Engine, Finding
 
 
 def cell(**counts: int) -> agreement.Finding:
@@ -81,6 +81,80 @@ def engine(**counts: Any) -> list[int]:
 )
 def test_compares_an_engine(counts: dict[str, int], left: list[int]) -> None:
     assert engine(**counts) == left
+
+
+CUT = 512  # an engine goes on until it sees that its caller has left
+
+
+@pytest.mark.parametrize(
+    ("counts", "left"),
+    [
+        # in: 100,000 and 2 % and 256
+        ({"engine_in": 102_256}, [0, 0]),
+        ({"engine_in": 102_257}, [1, 0]),
+        ({"engine_in": 97_744}, [0, 0]),
+        ({"engine_in": 97_743}, [-1, 0]),
+        ({"tokens_cached": 10_000, "engine_in": 87_744}, [0, 0]),
+        ({"tokens_cached": 10_000, "engine_in": 87_743}, [-1, 0]),
+        ({"cut": 2, "engine_in": 102_256 + 2 * CUT}, [0, 0]),
+        ({"cut": 2, "engine_in": 102_257 + 2 * CUT}, [1, 0]),
+        ({"cut": 2, "engine_in": 97_743}, [-1, 0]),
+        # out: 50,000 and 2 % and 256
+        ({"engine_out": 51_256}, [0, 0]),
+        ({"engine_out": 51_257}, [0, 1]),
+        ({"engine_out": 48_744}, [0, 0]),
+        ({"engine_out": 48_743}, [0, -1]),
+        ({"cut": 2, "engine_out": 51_256 + 2 * CUT}, [0, 0]),
+        ({"cut": 2, "engine_out": 51_257 + 2 * CUT}, [0, 1]),
+        ({"cut": 2, "engine_out": 48_743}, [0, -1]),
+    ],
+    ids=str,
+)
+def test_explains_so_much_of_an_engine_and_no_more(counts: dict[str, int], left: list[int]) -> None:
+    assert engine(**counts) == left
+
+
+def test_tells_what_was_compared_and_what_explains_it() -> None:
+    counted = Counter("org_a", "2026-11", "spent", 170, 100, waiting=50, put_aside=20)
+    one = Engine("daegu-1", "plc_a", "2026-11-16", 9, 2, 1000, 300, 500, 900, 700)
+
+    assert cell(appended=13, waiting=3, booked=7, put_aside=2) == Finding(
+        "events", "c1", 13, 7, 0, "3 waiting, 1 repeated, 2 put aside"
+    )
+    assert agreement.of_counter(counted) == Finding(
+        "spent", "org_a 2026-11", 100, 170, 0, "50 waiting, 20 put aside"
+    )
+    assert list(agreement.of_engine(one)) == [
+        Finding("tokens in", PLACE, 1000, 900, 0, "300 cached, 2 cut short"),
+        Finding("tokens out", PLACE, 500, 700, 0, "2 cut short"),
+    ]
+
+
+PLACE = "daegu-1 plc_a 2026-11-16"
+
+
+@pytest.mark.parametrize(
+    ("found", "left", "differs", "unexplained"),
+    [(5, 0, False, False), (6, 0, True, False), (6, 1, True, True), (4, -1, True, True)],
+)
+def test_a_difference_may_be_explained(
+    found: int, left: int, differs: bool, unexplained: bool
+) -> None:
+    one = Finding("spent", "org_a", 5, found, left)
+
+    assert (one.differs, one.unexplained) == (differs, unexplained)
+
+
+def test_shows_numbers_to_the_right() -> None:
+    text = agreement.table(
+        [Finding("spent", "org_a", 1, 1234567, 5, "a"), Finding("spent", "org_longer", 22, 3, -19)]
+    )
+
+    assert text.splitlines() == [
+        "what   where       expected      found  unexplained  because",
+        "spent  org_a              1  1,234,567            5  a",
+        "spent  org_longer        22          3          -19",
+    ]
 
 
 def test_shows_a_table() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
+from structlog.testing import capture_logs
 
 from portal.lib import ids
+from portal.lib.periods import SEOUL
 from portal.usage import partitions
 from portal.usage.models import LedgerEntry
 from tenants import rls
@@ -143,3 +146,71 @@ def test_reads_only_the_months_that_can_have_it(cast: Cast) -> None:
 
     assert "usage_ledger_before" in plan
     assert "usage_ledger_20" not in plan and "usage_ledger_rest" not in plan
+
+
+# ─── made ahead, whatever is in the way ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        (datetime(2031, 1, 1, tzinfo=UTC), date(2031, 1, 1)),
+        (datetime(2031, 12, 31, 23, 59, 59, tzinfo=UTC), date(2031, 12, 1)),
+        (datetime(2032, 1, 1, 8, 59, tzinfo=SEOUL), date(2031, 12, 1)),  # days are those of UTC
+        (datetime(2032, 1, 1, 9, 0, tzinfo=SEOUL), date(2032, 1, 1)),
+    ],
+    ids=str,
+)
+def test_begins_with_the_month_of_the_day_in_utc(now: datetime, first: date) -> None:
+    found = partitions.months(now)
+
+    assert (found[0], len(found)) == (first, 4)
+    assert [one.day for one in found] == [1, 1, 1, 1]
+    assert found == sorted(set(found))
+
+
+def test_asks_for_a_month_once(cast: Cast, django_assert_num_queries: Any) -> None:
+    now = datetime(2031, 11, 30, tzinfo=UTC)
+    with capture_logs() as said:
+        partitions.make_ahead(now)
+    assert [one["month"] for one in said if one["event"] == "ledger.month_made"] == [
+        "2031-11",
+        "2031-12",
+        "2032-01",
+        "2032-02",
+    ]
+
+    with django_assert_num_queries(0), capture_logs() as said:
+        partitions.make_ahead(now)
+    assert said == []
+
+    partitions._made.clear()  # another intake: they are there, and it says nothing
+    with capture_logs() as said:
+        partitions.make_ahead(now)
+    assert said == []
+
+
+def test_asks_again_for_a_month_that_was_refused_and_not_for_later_ones_meanwhile(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is busy: each question would wait for it once more."""
+    now, asked = datetime(2031, 11, 30, tzinfo=UTC), []
+
+    def busy(month: date) -> bool:
+        asked.append(month)
+        if month == date(2031, 12, 1):
+            raise OperationalError("canceling statement due to lock timeout")
+        return True
+
+    monkeypatch.setattr(partitions, "_make", busy)
+    with capture_logs() as said:
+        partitions.make_ahead(now)
+
+    assert asked == [date(2031, 11, 1), date(2031, 12, 1)]
+    assert [one["event"] for one in said] == ["ledger.month_made", "ledger.month_not_made"]
+    monkeypatch.undo()
+    before = months()
+    partitions.make_ahead(now)
+    assert months() - before == {
+        f"usage_ledger_{name}" for name in ("2031_12", "2032_01", "2032_02")
+    }
