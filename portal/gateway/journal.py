@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -33,6 +34,7 @@ ALARM = 0.75  # of the bound
 MOST_BYTES = 4 << 30
 SKEW_MS = 10_000  # our clock against Valkey's; admission refuses more than 5 s
 SYNC_SECONDS = 0.05
+TRY_TURNS = 20  # of syncs
 _NAMES = "*.journal"
 
 _log = structlog.get_logger()
@@ -69,6 +71,11 @@ class Journal:
     def waiting(self) -> int:
         """How many settlements are not acknowledged."""
         return len(self._home)
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether acknowledgements have not been written; see ``write_acknowledged``."""
+        return bool(self._acknowledged)
 
     @property
     def size(self) -> int:
@@ -154,6 +161,8 @@ class Journal:
         turn = 0
         while True:
             await asyncio.sleep(SYNC_SECONDS)
+            if turn % TRY_TURNS == 0 and not self.writable:
+                self._try_again()
             if dirty := self.write_acknowledged():
                 await asyncio.to_thread(self._sync, dirty)
             self._watch_size()
@@ -176,16 +185,19 @@ class Journal:
         return segment
 
     def write_acknowledged(self) -> list[Segment]:
-        """Acknowledgements into their segments; those that are to be synced."""
+        """Acknowledgements into their segments; those that are to be synced. What the disk does
+        not take is written later: without it a loss of Valkey would find a hold where there is a
+        settlement."""
         at_ms = time.time_ns() // 1_000_000
+        unwritten = {}
         for segment, told_of in self._acknowledged.items():
             names, charges = [one for one, _ in told_of], [one for _, one in told_of]
             try:
                 segment.append(Acknowledged(names, at_ms, charges))
             except OSError as error:
-                self.writable = False
-                _log.error("journal.unwritable", because=str(error))
-        self._acknowledged.clear()
+                unwritten[segment] = told_of
+                self._fail("journal.unwritable", error)
+        self._acknowledged = unwritten
         return [segment for segment in [*self._older, self._open] if segment.dirty]
 
     def _sync(self, segments: list[Segment]) -> None:
@@ -193,8 +205,20 @@ class Journal:
             try:
                 segment.sync()
             except OSError as error:
-                self.writable = False
-                _log.error("journal.unsynced", because=str(error))
+                segment.dirty = True
+                self._fail("journal.unsynced", error)
+
+    def _fail(self, said: str, error: OSError) -> None:
+        if self.writable:  # once, and not twenty times a second
+            _log.error(said, because=str(error))
+        self.writable = False
+
+    def _try_again(self) -> None:
+        """A record that says nothing new. While nobody is admitted no settlement would show that
+        the disk takes them again."""
+        with suppress(OSError):
+            self._open.append(Answered(self.answered))
+            self.writable = True
 
     def _drop_old(self, now: float) -> None:
         if self.passed_ms is None:

@@ -81,7 +81,7 @@ async def answer(gateway: Gateway, number: int) -> None:
     whole = await _resettle(gateway, number, found.charged)
     for settlement in found.undecided:
         gateway.settler.later(settlement)
-    if not whole:
+    if not whole or gateway.journal.unwritten:
         _log.warning("fence.too_late", round=number)
         return  # it is told as missed, once the round is over
     if await _tell_missed(gateway):  # adopted journals may have been away in earlier rounds
@@ -119,6 +119,8 @@ async def _tell_missed(gateway: Gateway) -> bool:
     """Whether all of it stands in the journal again."""
     rounds = await _rounds(gateway)
     gateway.journal.write_acknowledged()
+    if gateway.journal.unwritten:
+        return False
     missed = await asyncio.to_thread(gateway.journal.missed, rounds)
     for settlement in missed:
         try:

@@ -13,7 +13,7 @@ import pytest
 
 from portal.admission.fencing import Round
 from portal.gateway.journal import Journal
-from portal.gateway.segment import UNKNOWN, Settlement, framed, unframed
+from portal.gateway.segment import UNKNOWN, Acknowledged, Settlement, framed, unframed
 from portal.lib.ids import mint_request_id
 
 
@@ -38,6 +38,8 @@ def test_adopts_what_was_not_acknowledged(tmp_path: Path, left_behind: list[Sett
 
     assert journal.adopt() == left_behind[1:]
     assert journal.waiting == 2
+    journal.acknowledge(left_behind[1].request_id)
+    assert journal.waiting == 1
     journal.close()
 
 
@@ -50,6 +52,35 @@ def test_leaves_journals_of_the_living_alone(tmp_path: Path) -> None:
     assert other.adopt() == []
     living.close()
     other.close()
+
+
+def test_adopts_a_dead_one_beside_living_ones(tmp_path: Path) -> None:
+    """Whichever name comes first."""
+    dead = Journal(tmp_path, "m")
+    made = settlement()
+    dead.append(made)
+    living = [Journal(tmp_path, name) for name in ("a", "z")]
+    dead.close()
+
+    journal = Journal(tmp_path, "new")
+
+    assert journal.adopt() == [made]
+    for one in (*living, journal):
+        one.close()
+
+
+def test_a_gateway_that_starts_again_has_files_of_its_own(tmp_path: Path) -> None:
+    """Whatever its name is made of."""
+    first = Journal(tmp_path, "rack/one")
+    made = settlement()
+    first.append(made)
+    first.close()
+
+    again = Journal(tmp_path, "rack/one")
+
+    assert again.adopt() == [made]
+    assert [path.parent for path in tmp_path.rglob("*.journal")] == [tmp_path] * 2
+    again.close()
 
 
 def test_adopts_only_once(tmp_path: Path, left_behind: list[Settlement]) -> None:
@@ -83,7 +114,9 @@ def test_loses_only_a_record_that_was_cut_off(
     assert (len(records), length, damaged) == (5, path.stat().st_size, 0)
 
 
-def test_passes_over_a_damaged_record(tmp_path: Path, left_behind: list[Settlement]) -> None:
+def test_passes_over_a_damaged_record(
+    tmp_path: Path, left_behind: list[Settlement], capsys: pytest.CaptureFixture[str]
+) -> None:
     [path] = tmp_path.glob("*.journal")
     content = bytearray(path.read_bytes())
     content[len(framed(left_behind[0])) + 20] ^= 1  # in the second record
@@ -92,6 +125,7 @@ def test_passes_over_a_damaged_record(tmp_path: Path, left_behind: list[Settleme
     journal = Journal(tmp_path, "new")
 
     assert journal.adopt() == left_behind[2:]
+    assert "journal.damaged" in capsys.readouterr().out
     journal.close()
 
 
@@ -154,6 +188,62 @@ def test_knows_what_a_dead_gateway_could_not_tell_in_a_round(tmp_path: Path) -> 
     journal.close()
 
 
+@pytest.mark.parametrize("charged", [4, UNKNOWN])
+def test_tells_of_each_of_its_files_what_was_missed(tmp_path: Path, charged: int) -> None:
+    """Whoever charged it. Of each the rounds that it has not seen, its own open file as well."""
+    before = [now_ms() - 60_000] * CELLS
+    made = []
+    for name, answered in (("a", 9), ("b", 4), ("c", 9)):
+        dead = Journal(tmp_path, name)
+        made.append(settlement())
+        dead.append(made[-1])
+        dead.acknowledge(made[-1].request_id, charged)
+        dead.mark_answered(answered)
+        dead.close()
+    journal = Journal(tmp_path, "new")
+    journal.adopt()
+    mine, waiting = settlement(), settlement()
+    for one in (mine, waiting):
+        journal.append(one)
+    journal.acknowledge(mine.request_id, charged)
+    journal.write_acknowledged()
+
+    assert journal.missed([Round(9, before)]) == [made[1], mine]
+    journal.close()
+
+
+@pytest.mark.parametrize(("after_ms", "is_missed"), [(5_000, True), (15_000, False)])
+def test_tells_ten_seconds_more_of_a_round_than_the_ledger_had_passed(
+    tmp_path: Path, after_ms: int, is_missed: bool
+) -> None:
+    """The moment is of Valkey's clock, the acknowledgement's of ours."""
+    one = settlement()
+    at_ms = now_ms() - 60_000
+    (tmp_path / "dead.journal").write_bytes(
+        framed(one) + framed(Acknowledged([one.request_id], at_ms, [4]))
+    )
+    journal = Journal(tmp_path, "new")
+    journal.adopt()
+
+    assert journal.missed([Round(1, [at_ms + after_ms] * CELLS)]) == [one] * is_missed
+    journal.close()
+
+
+def test_the_next_file_knows_the_rounds_that_were_answered(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "new", most_bytes=8)
+    journal.append(settlement())
+    journal.mark_answered(4)
+
+    last = settlement()
+    journal.append(last)
+    journal.acknowledge(last.request_id, 1)
+    journal.write_acknowledged()
+
+    assert len(list(tmp_path.glob("*.journal"))) == 2
+    assert journal.missed([Round(4, LONG_AGO)]) == []
+    journal.close()
+
+
 def test_reads_acknowledgements_of_before_they_had_a_time(tmp_path: Path) -> None:
     one = settlement()
     old = msgspec.msgpack.encode(["a", [one.request_id]])
@@ -208,13 +298,19 @@ def test_is_bounded_and_open_again_when_the_ledger_has_it(
     assert len(alarms) == 1
     assert 15_000 <= alarms[0] < 15_200
     assert len(list(tmp_path.glob("*.journal"))) >= 8
+    assert 20_000 <= said[-1][0] < 20_200
     journal.passed_ms = [now_ms() + 3_600_000] * CELLS
+    files = len(os.listdir("/proc/self/fd"))
     journal._drop_old(time.time() + 1)
 
     assert journal.size < 5_000
+    assert len(os.listdir("/proc/self/fd")) < files
     journal._watch_size()
     is_full = journal.full
     assert not is_full
+    journal.most_bytes = journal.size + 1  # as settings that are read again
+    journal._watch_size()
+    assert capsys.readouterr().out.count("journal.filling") == 1
     journal.close()
 
 

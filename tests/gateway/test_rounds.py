@@ -204,9 +204,7 @@ async def test_does_not_tell_a_hold_that_may_have_lapsed(
     assert answers(world) == {b"gateway": b"1000"}
 
 
-async def test_a_hold_that_was_not_taken_back_is_not_leased(
-    world: World, gateway: Gateway
-) -> None:
+async def test_a_hold_that_was_not_taken_back_is_not_leased(world: World, gateway: Gateway) -> None:
     """Its request ended meanwhile: only what is open has a lease."""
     call = running(world, gateway, left_ms=15 * SECOND, renewed=True)
     before = call.leased_ms
@@ -244,9 +242,7 @@ async def test_holds_what_was_admitted_in_its_month_of_seoul(
     """Half past midnight there is the afternoon of the day before by UTC."""
     first = datetime(2026, 10, 31, 15, 30, tzinfo=UTC)
     gateway.journal.append(
-        settlement(
-            admitted_at_ms=int(first.timestamp() * 1000), leased_ms=now_ms() + 30 * SECOND
-        )
+        settlement(admitted_at_ms=int(first.timestamp() * 1000), leased_ms=now_ms() + 30 * SECOND)
     )
     lose_all(world)
 
@@ -332,9 +328,7 @@ async def test_tells_everything_when_nobody_says_how_far_the_ledger_is(
     assert gateway.journal.passed_ms is None
 
 
-async def test_tells_many(
-    world: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_tells_many(world: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retelling, "AT_ONCE", 2)
     made = [settlement() for _ in range(5)]
     for one in made:
@@ -368,9 +362,7 @@ async def test_repeats_what_intake_had_to_charge(world: World, gateway: Gateway)
 # ─── the answer ────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_answers_a_round_once_and_the_next_one_again(
-    world: World, gateway: Gateway
-) -> None:
+async def test_answers_a_round_once_and_the_next_one_again(world: World, gateway: Gateway) -> None:
     lose_all(world)
 
     assert await retelling.look(gateway, 0) == 0  # nobody asks
@@ -505,6 +497,31 @@ async def test_catches_up_again_when_the_journal_did_not_take_it(
     assert answers(world) == {b"gateway": b"%d" % ROUND}
     world.admission.open_cells(ROUND)
     missed(world, Round(ROUND, [0] * CELLS), Round(ROUND - 1, [0] * CELLS))
+    await retelling.catch_up(gateway)
+    await heard(gateway)
+    assert told(world) == [one.request_id]
+    assert gateway.journal.answered == ROUND
+
+
+async def test_does_not_answer_while_the_disk_takes_no_acknowledgements(
+    world: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the journal's files they are settlements that are repeated, and nobody repeats them."""
+    one = settlement()
+    gateway.journal.append(one)
+    gateway.journal.acknowledge(one.request_id, 150)
+    lose_all(world)
+    written = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: written(file, content[:5]))
+
+    await retelling.answer(gateway, ROUND)
+
+    assert answers(world) == {}
+    world.admission.open_cells(ROUND)
+    missed(world, Round(ROUND, [0] * CELLS))
+    await retelling.catch_up(gateway)
+    assert gateway.journal.answered == 0
+    monkeypatch.undo()
     await retelling.catch_up(gateway)
     await heard(gateway)
     assert told(world) == [one.request_id]
