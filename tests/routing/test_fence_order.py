@@ -119,7 +119,7 @@ def test_counts_after_every_gateway_has_told(
     Watermark.objects.create(cell=cell, stream_id="500-0")
     beat(valkey, "new")
     valkey.hset(keys.DEMAND, "of another release", b"garbage")
-    valkey.hset(keys.FENCE_ANSWERS, "new", 1)  # of a round before
+    valkey.hset(keys.FENCE_ANSWERS, "new", 0)  # of a round before
 
     with telling(valkey_url, "new", rows) as gateway:
         publisher.turn(now=NOON)
