@@ -281,3 +281,41 @@ def test_counts_for_no_round_that_is_older_than_anothers(
         publisher.turn(now=LATER)
 
     assert not valkey.exists(f"{keys.tag(cell_of(rows.firm.code))}:counting")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_waits_for_intake_while_something_waits(
+    publisher: Publisher,
+    rows: Rows,
+    valkey: redis.Redis,
+    capsys: pytest.CaptureFixture[str],
+    waits: bool,
+) -> None:
+    """What is booked already is nothing to wait for, even if it was not trimmed yet."""
+    cell = cell_of(rows.firm.code)
+    booked = settled(valkey, rows, 1)
+    Watermark.objects.create(cell=cell, stream_id=booked)
+    if waits:
+        settled(valkey, rows, 2)
+
+    publisher.turn(now=NOON)
+
+    assert f"drained={not waits}" in capsys.readouterr().out
+    raw: Any = valkey.get(keys.PASSED)
+    passed = fencing.decode_passed(raw)[cell]
+    assert (passed == int(booked.partition("-")[0])) is waits
+
+
+def test_a_server_that_refuses_ends_the_round(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis
+) -> None:
+    """In the words of admission: the next turn begins another."""
+    valkey.lpush(keys.FENCE_ROUND, "of another kind")
+
+    with pytest.raises(AdmissionUnavailable):
+        publisher.turn(now=NOON)
+
+    assert set(publisher.admission.epochs()) == {0}
+    valkey.delete(keys.FENCE_ROUND)
+    publisher.turn(now=LATER)
+    assert all(publisher.admission.epochs())
