@@ -25,6 +25,7 @@ from portal.routing.publish import Publisher
 from portal.usage import intake
 from portal.usage.models import FenceRound, Watermark
 from tenants import rls
+from tests import factories
 from tests.factories import NOON
 from tests.routing.conftest import Rows
 from tests.routing.test_fence import LATER, NOON_MS, beat, lose_epoch, publisher, settled, standing
@@ -319,3 +320,29 @@ def test_a_server_that_refuses_ends_the_round(
     valkey.delete(keys.FENCE_ROUND)
     publisher.turn(now=LATER)
     assert all(publisher.admission.epochs())
+
+
+def test_a_round_of_some_cells_touches_no_others(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis
+) -> None:
+    """On a cluster, those of one server; another publisher may have closed or opened the rest."""
+    mine, neighbour = rows.firm, rows.cast.mallory.may.organization
+    factories.budget(neighbour)
+    before = publisher.turn(now=NOON).number
+    token = intake.new_token()
+    intake.take_cells(owner="busy", token=token, now=NOON)
+    cells = [cell_of(mine.code), cell_of(neighbour.code)]
+    unknown = [f"{keys.tag(cell)}:grant:{'f' * 64}" for cell in cells]
+    for name in unknown:
+        valkey.hset(name, "number", 1)
+    found = snapshot.take(now=NOON, demands=[])
+
+    fence.close(publisher.admission, found.number, {cells[0]}, now=NOON)
+    fence.drop_unknown_grants(publisher.admission, found, {cells[0]})
+    recount.restore(publisher.admission, found, {cells[0]}, now=NOON)
+
+    epochs = publisher.admission.epochs()
+    assert [epochs[cell] for cell in cells] == [0, before]
+    owned = Watermark.objects.filter(lease_token=token).values_list("cell", flat=True)
+    assert set(owned) == set(range(CELLS)) - {cells[0]}
+    assert [valkey.exists(name) for name in unknown] == [0, 1]
