@@ -531,3 +531,24 @@ async def test_does_not_answer_while_the_disk_takes_no_acknowledgements(
     await heard(gateway)
     assert told(world) == [one.request_id]
     assert gateway.journal.answered == ROUND
+
+
+async def test_answers_also_when_more_is_acknowledged_meanwhile(
+    world: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settlements go on during a round, by the holds that were told in it."""
+    one = settlement()
+    gateway.journal.append(one)
+    lose_all(world)
+    read = gateway.journal.told_since
+
+    def read_then_hear(moments: Any) -> Any:
+        found = read(moments)
+        gateway.journal.acknowledge(one.request_id, 150)
+        return found
+
+    monkeypatch.setattr(gateway.journal, "told_since", read_then_hear)
+
+    await retelling.answer(gateway, ROUND)
+
+    assert answers(world) == {b"gateway": b"%d" % ROUND}
