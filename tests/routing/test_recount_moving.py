@@ -193,3 +193,24 @@ def _with_look(step: Callable[..., Any], cell: int, found: list[str]) -> Callabl
         return done
 
     return step_then_look
+
+
+def test_counts_again_when_something_settles_between_two_counters(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones are set by then, and they are of another moment than the last ones."""
+    ask, done = publisher.admission.many, []
+
+    def ask_in_two(commands: Any) -> list[Any]:
+        commands = list(commands)
+        if done or not commands or commands[0][1] != "restore_2":
+            return ask(commands)
+        told = ask(commands[:1])
+        done.append(settled(valkey, rows, 9))
+        return told + ask(commands[1:])
+
+    monkeypatch.setattr(publisher.admission, "many", ask_in_two)
+    publisher.turn(now=NOON)
+
+    assert done
+    assert standing(publisher, rows).spent == 9 * MICRO
