@@ -16,7 +16,7 @@ import structlog
 from portal.admission import slots
 from portal.admission.calls import AdmissionUnavailable, Command
 from portal.admission.keys import tag
-from portal.admission.pipelined import TIMEOUT_SECONDS, Connection
+from portal.admission.pipelined import TIMEOUT_SECONDS, Connection, Waiter
 from portal.admission.slots import Address, Host
 from portal.lib.ids import CELLS
 
@@ -82,13 +82,17 @@ class ClusterConnection(Connection):
     def place(self, command: Command) -> object:
         return self._node_of(command)
 
-    def post(
-        self, command: Command, seconds: float = TIMEOUT_SECONDS, *, patient: bool = False
-    ) -> asyncio.Future[Any]:
+    def post(self, command: Command, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
+        return self._known_node(command).post(command, seconds)
+
+    def tell(self, command: Command, seconds: float, waiter: Waiter) -> None:
+        self._known_node(command).tell(command, seconds, waiter)
+
+    def _known_node(self, command: Command) -> _Node:
         node = self._of_tag.get(command[3]) if command[0] == "FCALL" else self._node_of(command)
         if node is None:
             raise AdmissionUnavailable("No server of the cluster is known to hold this key.")
-        return node.post(command, seconds, patient=patient)
+        return node
 
     def _node_of(self, command: Command) -> _Node | None:
         key = slots.key_of(command)

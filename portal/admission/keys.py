@@ -4,9 +4,12 @@ All names of a cell share a hash tag, so one function call may touch them and a 
 spread the cells.
 """
 
+from functools import lru_cache
+
 from portal.lib.ids import CELLS, cell_of
 
 
+@lru_cache(maxsize=CELLS)
 def tag(cell: int) -> str:
     """``{c17}``: the hash tag of a cell; every key of the cell begins with it."""
     if not 0 <= cell < CELLS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import hiredis
 
@@ -40,13 +40,26 @@ def _without_surrogates(item: str | bytes | int) -> str | bytes | int:
     return item.encode(errors="replace") if isinstance(item, str) else item
 
 
+class Waiter(Protocol):
+    """Who hears one reply, as a future does: exactly one of the two, unless it is ``done``."""
+
+    def done(self) -> bool:
+        """Whether it waits no longer."""
+
+    def set_result(self, reply: Any, /) -> None:
+        """The reply."""
+
+    def set_exception(self, error: AdmissionUnavailable, /) -> None:
+        """There will be none."""
+
+
 class _Wire(asyncio.Protocol):
     """Bytes in, replies to the oldest waiter."""
 
     def __init__(self, lost: asyncio.Future[None], hear_error: Callable[[str], None]) -> None:
         self.hear_error = hear_error
         self.reader = hiredis.Reader()
-        self.waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
+        self.waiting: deque[tuple[Waiter, float]] = deque()
         self.ticking = False
         self.flushing = False  # in this turn of the loop
         self.out: list[bytes] = []
@@ -65,52 +78,54 @@ class _Wire(asyncio.Protocol):
             reply = self.reader.gets()
             if reply is False:
                 return
-            future, _ = self.waiting.popleft()
-            if future.done():
+            waiter, _ = self.waiting.popleft()
+            if waiter.done():
                 continue  # its caller gave up waiting
             if isinstance(reply, hiredis.ReplyError):
                 self.hear_error(str(reply))
-                future.set_exception(AdmissionUnavailable(str(reply)))
+                waiter.set_exception(AdmissionUnavailable(str(reply)))
             else:
-                future.set_result(reply)
+                waiter.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for future, _ in self.waiting:
-            if not future.done():
-                future.set_exception(AdmissionUnavailable("The connection to Valkey was lost."))
-        self.waiting.clear()
+        waiting, self.waiting = self.waiting, deque()
         if not self.lost.done():
             self.lost.set_result(None)
+        for waiter, _ in waiting:
+            if not waiter.done():
+                waiter.set_exception(AdmissionUnavailable("The connection to Valkey was lost."))
 
-    def send(
-        self, raw: bytes, seconds: float = TIMEOUT_SECONDS, *, patient: bool = False
-    ) -> asyncio.Future[Any]:
+    def send(self, raw: bytes, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self.loop.create_future()
+        self.put(raw, seconds, future)
+        if not self.flushing:
+            self.flushing = True
+            self.loop.call_soon(self._flush)
+        return future
+
+    def put(self, raw: bytes, seconds: float, waiter: Waiter) -> None:
+        """It leaves with the next one that is sent, or a moment later."""
         if self.lost.done():
             raise AdmissionUnavailable("The connection to Valkey was lost.")
         if len(self.waiting) >= MOST_WAITING:
             raise AdmissionUnavailable("Too many calls wait for Valkey.")
-        future: asyncio.Future[Any] = self.loop.create_future()
         now = self.loop.time()
         if not self.waiting:
             self.heard_at = now  # from here on it owes an answer
-        self.waiting.append((future, now + seconds))
+        self.waiting.append((waiter, now + seconds))
         if not self.ticking:
             self.ticking = True
             self.loop.call_later(TICK_SECONDS, self._tick)
-        if not patient and not self.flushing:
-            self.flushing = True
-            self.loop.call_soon(self._flush)
-        elif not self.out:
+        if not self.out and not self.flushing:
             self.loop.call_later(PATIENT_SECONDS, self._flush)
         self.out.append(raw)
-        return future
 
     def _tick(self) -> None:
         """One clock for all who wait: a timer for each call would cost more than the call."""
         now = self.loop.time()
-        for future, until in self.waiting:
-            if until <= now and not future.done():
-                future.set_exception(AdmissionUnavailable("Valkey did not answer in time."))
+        for waiter, until in list(self.waiting):
+            if until <= now and not waiter.done():
+                waiter.set_exception(AdmissionUnavailable("Valkey did not answer in time."))
         self.ticking = bool(self.waiting)
         if self.ticking:
             self.loop.call_later(TICK_SECONDS, self._tick)
@@ -178,18 +193,19 @@ class Connection:
     def connected(self) -> bool:
         return self._wire is not None and not self._wire.lost.done()
 
-    def post(
-        self, command: Command, seconds: float = TIMEOUT_SECONDS, *, patient: bool = False
-    ) -> asyncio.Future[Any]:
-        """A future reply; ``AdmissionUnavailable`` in it after about ``seconds``, or at once.
+    def post(self, command: Command, seconds: float = TIMEOUT_SECONDS) -> asyncio.Future[Any]:
+        """A future reply; ``AdmissionUnavailable`` in it after about ``seconds``, or at once."""
+        return self._there().send(pack(command), seconds)
 
-        ``patient`` calls go with the next one that is not, or a moment later: each write wakes
-        the server, and that costs both sides more than the call.
-        """
-        wire = self._wire
-        if wire is None:
+    def tell(self, command: Command, seconds: float, waiter: Waiter) -> None:
+        """As ``post``, for what nobody waits for: it goes with the next call that is posted, or a
+        moment later. Each write wakes the server, and that costs both sides more than the call."""
+        self._there().put(pack(command), seconds, waiter)
+
+    def _there(self) -> _Wire:
+        if self._wire is None:
             raise AdmissionUnavailable("Valkey is not connected.")
-        return wire.send(pack(command), seconds, patient=patient)
+        return self._wire
 
     async def ask(self, command: Command, timeout: float = TIMEOUT_SECONDS) -> Any:  # noqa: ASYNC109
         """The reply, or ``AdmissionUnavailable`` after about ``timeout`` seconds."""

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 import msgspec
 
 from portal.admission.calls import Refused
-from portal.lib.money import MICRO
 
 Header = tuple[bytes, bytes]
 
@@ -274,8 +273,7 @@ def _no_budget(refusal: Refused) -> Problem:
 
 def won(micro: int) -> str:
     """Exact won without an exponent and without trailing zeros: ``0.0012``."""
-    whole, part = divmod(abs(micro), MICRO)
-    if not part:
-        return f"{micro // MICRO}"
-    text = f"{whole}.{part:06d}".rstrip("0").rstrip(".")
+    digits = f"{abs(micro):07d}"
+    part = digits[-6:].rstrip("0")
+    text = f"{digits[:-6]}.{part}" if part else digits[:-6]
     return f"-{text}" if micro < 0 else text

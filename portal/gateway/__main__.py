@@ -6,13 +6,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import sys
 
 import msgspec
 import structlog
 import uvloop
 
-from portal.gateway import lifespan, many, server
+from portal.gateway import lifespan, many, output, server
 from portal.gateway.config import Config, ConfigMissing, environment, from_environment
 
 
@@ -51,9 +52,25 @@ async def serve(config: Config) -> None:
         await server.Server(gateway).serve(stop)
 
 
+def allow_files() -> None:
+    """As many open files as the system lets this program have: a stream takes two, and the usual
+    limit of a shell is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> int:
     """Exit code 2 if the environment is incomplete."""
+    lines = output.take_over()
+    try:
+        return _run()
+    finally:
+        lines.end()
+
+
+def _run() -> int:
     configure_logs()
+    allow_files()
     try:
         config = from_environment(environment())
     except ConfigMissing as missing:

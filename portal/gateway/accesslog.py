@@ -11,9 +11,30 @@ import sys
 import time
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 WRITE_SECONDS = 0.1
 MOST_LINES = 4096  # kept; more are counted and passed over, rather than that requests wait
+
+
+class Line(msgspec.Struct, kw_only=True):
+    """Ids, times and counts. What is ``UNSET`` is left out."""
+
+    request_id: str
+    route: str
+    status: int
+    ms: float
+    site: str | UnsetType = UNSET
+    attempts: int | UnsetType = UNSET
+    trace: str | UnsetType = UNSET
+    first_byte_ms: int | UnsetType = UNSET  # since its admission
+    tokens_in: int | UnsetType = UNSET
+    tokens_out: int | UnsetType = UNSET
+    counted: str | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
+    event: str = "request"
+    level: str = "info"
+    timestamp: float = 0.0  # Unix seconds
 
 
 class AccessLog:
@@ -24,14 +45,12 @@ class AccessLog:
         self._lines: list[bytes] = []
         self._lost = 0
 
-    def note(self, line: dict[str, object]) -> None:
+    def note(self, line: Line) -> None:
         """A request has ended."""
         if len(self._lines) >= MOST_LINES:
             self._lost += 1
             return
-        line["event"] = "request"
-        line["level"] = "info"
-        line["timestamp"] = time.time()
+        line.timestamp = time.time()
         self._lines.append(self._encoder.encode(line))
 
     async def keep_writing(self) -> None:

@@ -52,21 +52,19 @@ def key_of(gateway: Gateway, request: Request) -> ApiKeyParts:
     return parts
 
 
-async def grant_of(gateway: Gateway, key: ApiKeyParts, *, fresh: bool, until: float) -> Grant:
-    """The key's grant, by a moment of the loop's clock. ``Problem`` 401 if it is not live, 503 if
-    nobody can tell."""
-    copy = None if fresh else gateway.grants.get(key.sha256)
-    if copy is None:
-        cell, now_ms = cell_of(key.org_code), time.time_ns() // 1_000_000
-        seconds = max(0.001, until - asyncio.get_running_loop().time())
-        try:
-            copy = await gateway.grants.fetch(cell, key.sha256, seconds, now_ms)
-        except AdmissionUnavailable as error:
-            _log.warning("admission.unavailable", because=str(error))
-            raise errors.admission_unavailable("the counters do not answer.") from None
-    if copy is None:
+async def grant_of(gateway: Gateway, key: ApiKeyParts, until: float) -> Grant:
+    """The key's grant as it is published, by a moment of the loop's clock. ``Problem`` 401 if it is
+    not live, 503 if nobody can tell."""
+    cell, now_ms = cell_of(key.org_code), time.time_ns() // 1_000_000
+    seconds = max(0.001, until - asyncio.get_running_loop().time())
+    try:
+        found = await gateway.grants.fetch(cell, key.sha256, seconds, now_ms)
+    except AdmissionUnavailable as error:
+        _log.warning("admission.unavailable", because=str(error))
+        raise errors.admission_unavailable("the counters do not answer.") from None
+    if found is None:
         raise errors.invalid_api_key()
-    return copy
+    return found
 
 
 def check_use(gateway: Gateway, request: Request, grant: Grant) -> None:
@@ -88,19 +86,15 @@ def check_use(gateway: Gateway, request: Request, grant: Grant) -> None:
         raise errors.other_organization("OpenAI-Project")
 
 
-async def _usable(
-    gateway: Gateway, request: Request, key: ApiKeyParts, *, fresh: bool, until: float
-) -> Grant:
-    """The grant, if the key may be used so. Our copy may be older than a wider one: before it
-    refuses anybody, it is asked for anew."""
-    grant = None if fresh else gateway.grants.get(key.sha256)
-    if grant is None:
-        grant = await grant_of(gateway, key, fresh=fresh, until=until)
-    try:
-        check_use(gateway, request, grant)
-    except Problem:
-        grant = await grant_of(gateway, key, fresh=True, until=until)
-        check_use(gateway, request, grant)
+def _usable_copy(gateway: Gateway, request: Request, key: ApiKeyParts) -> Grant | None:
+    """Our copy of the grant, if the key may be used so. It may be older than a wider one: before
+    anybody is refused, the grant is asked for anew."""
+    grant = gateway.grants.get(key.sha256)
+    if grant is not None:
+        try:
+            check_use(gateway, request, grant)
+        except Problem:
+            return None
     return grant
 
 
@@ -133,13 +127,16 @@ async def admit(
         raise errors.admission_unavailable(because)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
     for turn in range(TRIES):
-        grant = await _usable(gateway, request, key, fresh=turn > 0, until=until)
+        grant = _usable_copy(gateway, request, key) if turn == 0 else None
+        if grant is None:
+            grant = await grant_of(gateway, key, until)
+            check_use(gateway, request, grant)
         if asked.model not in grant.models:
-            grant = await grant_of(gateway, key, fresh=True, until=until)
+            grant = await grant_of(gateway, key, until)
         model = _model(grant, asked)
         routes = gateway.table.routes(model.endpoint)
         if routes is None:
-            await grant_of(gateway, key, fresh=True, until=until)  # a revoked key learns nothing
+            await grant_of(gateway, key, until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
         if asked.optional:
             fields.check_engines(asked.optional, routes.targets, grant.sites)
@@ -154,7 +151,7 @@ async def admit(
             until=until,
             again=again,
         )
-        call = await _hold(gateway, wish, grant, model, routes)
+        call = await _hold(gateway, request, wish, grant, model, routes)
         if call is not None:
             if (cell, grant.key) not in gateway.seen:  # once a second is told
                 address = request.address(gateway.config.proxies)
@@ -192,7 +189,12 @@ def bounds(asked: Asked, routes: EndpointRoutes) -> tuple[int, int]:
 
 
 async def _hold(
-    gateway: Gateway, wish: _Wish, grant: Grant, model: ModelGrant, routes: EndpointRoutes
+    gateway: Gateway,
+    request: Request,
+    wish: _Wish,
+    grant: Grant,
+    model: ModelGrant,
+    routes: EndpointRoutes,
 ) -> Call | None:
     """``None`` if the grant turned out to be another one: nothing is held then."""
     tokens_in, tokens_out = bounds(wish.asked, routes)
@@ -215,13 +217,18 @@ async def _hold(
     current = grant.models.get(wish.asked.model)
     if (
         admitted.grant_number != grant.number
-        or checked != (grant.inference, grant.addresses)
         or current is None
         or current.endpoint != model.endpoint
     ):
         gateway.grants.forget(wish.key.sha256)
         gateway.settler.release(wish.cell, wish.request_id)
         return None
+    if checked != (grant.inference, grant.addresses):
+        try:
+            check_use(gateway, request, grant)
+        except Problem:
+            gateway.settler.release(wish.cell, wish.request_id)
+            raise
     return Call(
         request_id=wish.request_id,
         cell=wish.cell,

@@ -10,6 +10,7 @@ from portal.gateway.meter import Counts
 from portal.gateway.served import Stamp
 
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder()
 _choices = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
@@ -35,19 +36,26 @@ def with_choices(content: bytes, model: str) -> tuple[bytes, Counts]:
     found = whole(content)
     if not _choices.decode(found["choices"]):
         raise ValueError("no choices")
-    return named(found, model), counted(found.get("usage"))
+    return named(found, model), written(found.get("usage"))
+
+
+def written(raw: bytes | msgspec.Raw | None) -> Counts:
+    """As ``counted``, of an answer of words: how many they are must be said, or it is unknown."""
+    usage = meter.read_usage(raw)
+    if usage is None or usage.completion_tokens is None:
+        return meter.UNKNOWN
+    return meter.reported(usage)
 
 
 def named(found: dict[str, msgspec.Raw], model: str) -> bytes:
     """The body, with the model as the client named it."""
-    found["model"] = msgspec.Raw(msgspec.json.encode(model))
-    return msgspec.json.encode(found)
+    return _encoder.encode(found | {"model": model})
 
 
 def counted(raw: bytes | msgspec.Raw | None) -> Counts:
     """Tokens out of an answer's ``usage``; a site that says none leaves them unknown."""
     usage = meter.read_usage(raw)
-    return meter.reported(usage) if usage is not None else Counts(0, 0, 0, "none")
+    return meter.reported(usage) if usage is not None else meter.UNKNOWN
 
 
 class _Said(msgspec.Struct):

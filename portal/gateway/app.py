@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -28,6 +29,7 @@ from portal.gateway import (
     responses,
     tracing,
 )
+from portal.gateway.accesslog import Line
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft, lines
@@ -77,6 +79,12 @@ class _Visit(msgspec.Struct, eq=False):
     began: float
     call: Call | None = None
 
+    @property
+    def id(self) -> str:
+        """Under which it is known to its client; admission may have taken another than the
+        first."""
+        return self.request_id if self.call is None else self.call.request_id
+
 
 def look(gateway: Gateway, request: Request) -> None:
     """At a request's head, before its body is read: ``Problem`` if it can be refused already."""
@@ -104,6 +112,9 @@ async def visit(gateway: Gateway, client: Client) -> None:
     try:
         status = await _answer(gateway, seen)
         _note(gateway, seen, status)
+        if client.behind:  # what it has not taken is open still, and has an end
+            with suppress(ClientLeft):
+                await client.caught_up()
     finally:
         gateway.clients.discard(client)
         client.done()
@@ -135,7 +146,7 @@ def _refuse(seen: _Visit, problem: Problem) -> int:
         # Only a stream is begun, and only calls stream: the call is there.
         client.finish(seen.call.error_event(problem) if seen.call else problem.event())
     elif not client.started:
-        headers = lines(problem.headers) + b"x-request-id: %b\r\n" % seen.request_id.encode()
+        headers = lines(problem.headers) + b"x-request-id: %b\r\n" % seen.id.encode()
         client.answer(problem.status, problem.body(), headers)
     return problem.status
 
@@ -187,25 +198,18 @@ def _note(gateway: Gateway, seen: _Visit, status: int) -> None:
     route = path if path in ROUTES else "other"
     seconds = time.monotonic() - seen.began
     gateway.metrics.request(route, status, seconds)
-    line: dict[str, object] = {
-        "request_id": seen.request_id,
-        "route": route,
-        "status": status,
-        "ms": round(seconds * 1000, 2),
-    }
+    line = Line(request_id=seen.id, route=route, status=status, ms=round(seconds * 1000, 2))
     call = seen.call
     if call is not None and call.target is not None:
-        line["site"] = call.target.site
-        line["attempts"] = call.attempts
+        line.site = call.target.site
+        line.attempts = call.attempts
         if call.trace:
-            line["trace"] = tracing.trace_id(call.trace)
+            line.trace = tracing.trace_id(call.trace)
         if call.first_byte_at_ms is not None:
-            line["first_byte_ms"] = call.first_byte_at_ms - call.admitted.at_ms
+            line.first_byte_ms = call.first_byte_at_ms - call.admitted.at_ms
         if call.counts is not None:
             counts = call.counts
-            line["tokens_in"] = counts.tokens_in
-            line["tokens_out"] = counts.tokens_out
-            line["counted"] = counts.counted
-            line["outcome"] = call.outcome
+            line.tokens_in, line.tokens_out = counts.tokens_in, counts.tokens_out
+            line.counted, line.outcome = counts.counted, call.outcome
             gateway.metrics.tokens(counts.tokens_in, counts.tokens_out)
     gateway.access_log.note(line)

@@ -21,6 +21,7 @@ from portal.gateway.request import Request
 from portal.gateway.served import Served, Stamp, Translation
 
 NESTING = 64
+SENTENCE = 256  # letters of what is wrong with a field: some say its value again
 _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _FIELD = re.compile(r"(unknown|required) field `(?P<field>[^`]*)`")
 
@@ -115,6 +116,7 @@ def _wrong_field(text: str, under: str) -> Problem:
         )
     if field:
         return invalid(f"The field '{param}' is missing.", param, "missing_required_parameter")
+    sentence = sentence[:SENTENCE]
     return invalid(f"'{param}': {sentence}." if param else f"{sentence}.", param or None)
 
 
@@ -172,12 +174,12 @@ def _references(value: Any) -> set[str]:
 def _refuse_cycles(pointers: dict[str, set[str]], param: str) -> None:
     done: set[str] = set()
     trail: list[tuple[str, list[str]]] = [("#", sorted(pointers["#"]))]
-    open_now = ["#"]
+    open_now = {"#"}  # the names in the trail; looked for in a list they would cost its length
     while trail:
         name, waiting = trail[-1]
         if not waiting:
             trail.pop()
-            open_now.pop()
+            open_now.discard(name)
             done.add(name)
             continue
         target = waiting.pop()
@@ -187,4 +189,4 @@ def _refuse_cycles(pointers: dict[str, set[str]], param: str) -> None:
             raise invalid("The schema may refer only to its own $defs.", param)
         if target not in done:
             trail.append((target, sorted(pointers[target])))
-            open_now.append(target)
+            open_now.add(target)

@@ -41,6 +41,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     seat: Seat | None = None  # at its target
     waiting: asyncio.Future[Seat] | None = None  # for a seat
     waited_ms: int = 0  # for seats, all attempts together
+    asked_site: bool = False  # a site has its request and has not failed it
+    replayable: bool = False  # its answer is kept for who sends it again
     meter: StreamMeter = msgspec.field(default_factory=StreamMeter)
     translation: Translation | None = None  # of this attempt's stream
     first_byte_at_ms: int | None = None
@@ -91,4 +93,5 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
 
     def restart_meter(self) -> None:
         """Before another attempt: nothing of the last one reached the client."""
+        self.asked_site = False
         self.meter = StreamMeter()

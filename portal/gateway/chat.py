@@ -249,7 +249,8 @@ def read(content: bytes) -> AskedChat:
     body = bodies.decode(content, _decoder)
     _check_together(body)
     for index, message in enumerate(body.messages):
-        _check_message(message, f"messages[{index}]")
+        if not message.content or not isinstance(message.content, str):
+            _check_message(message, f"messages[{index}]")
     _check_schemas(body)
     _leave_out(body)
     options = body.stream_options
@@ -346,7 +347,9 @@ def prompt_bytes(body: ChatRequest) -> int:
             total += bodies.text_bytes(content)
         elif content:
             total += sum(bodies.text_bytes(p.text) for p in content if isinstance(p, TextPart))
-        if not isinstance(message, Tool) and message.name:
+        if isinstance(message, Tool):
+            total += bodies.text_bytes(message.tool_call_id)  # some templates write it out
+        elif message.name:
             total += bodies.text_bytes(message.name)
         if isinstance(message, Assistant) and message.tool_calls:
             total += len(msgspec.json.encode(message.tool_calls))

@@ -18,6 +18,7 @@ import httptools
 from portal.gateway.client import JSON, Client, head, lines
 from portal.gateway.config import Config
 from portal.gateway.errors import Problem
+from portal.gateway.outbox import Writes
 from portal.gateway.request import Request
 from portal.lib.ids import ApiKeyParts
 
@@ -64,6 +65,7 @@ class Connection(asyncio.Protocol):
         self.deadline = self.loop.time() + server.config.header_seconds
         self._server = server
         self._transport: asyncio.Transport | None = None
+        self._writes = Writes(server.outbox)
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
         self._known: tuple[bytes, ApiKeyParts] | None = None  # clients send the same key again
@@ -96,14 +98,15 @@ class Connection(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
+        # uvloop's does not inherit from it
+        self._transport = self._writes.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if peer else ""
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
-        self._transport = None
+        self._transport = self._writes.transport = None
         self.ending = True
         self._read.clear()
         self.resume_writing()
@@ -181,7 +184,7 @@ class Connection(asyncio.Protocol):
     def send(self, content: bytes) -> None:
         """Bytes to the client; they are kept while it is slow (``paused``)."""
         if self._transport is not None:
-            self._transport.write(content)
+            self._writes.add(content)
 
     def end(self) -> None:
         """No further request; at once if nothing is being answered."""
@@ -358,7 +361,8 @@ class Connection(asyncio.Protocol):
         content = problem.body()
         headers = b"content-type: %b\r\ncontent-length: %d\r\n" % (JSON, len(content))
         headers += lines(problem.headers)
-        self._transport.write(head(problem.status, headers, keep_alive=False) + content)
+        self._writes.add(head(problem.status, headers, keep_alive=False) + content)
+        self._writes.flush()
         self._lingering = True
         self.deadline = self.loop.time() + LINGER_SECONDS
         self._raw = 0
@@ -372,6 +376,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self.ending = self._lingering = True
             self.deadline = self.loop.time() + self.config.stuck_seconds
+            self._writes.flush()
             self._transport.close()
 
     def _linger(self, size: int) -> None:

@@ -100,7 +100,11 @@ def vectors(raw: msgspec.Raw, asked: AskedEmbeddings) -> msgspec.Raw:
 
 
 def _as_base64(raw: msgspec.Raw) -> msgspec.Raw:
-    """Little-endian 32-bit floats, as OpenAI's clients read them."""
+    """Little-endian 32-bit floats, as OpenAI's clients read them. ``ValueError`` if one of the
+    numbers is none."""
     numbers = _floats.decode(raw)
-    packed = struct.pack(f"<{len(numbers)}f", *numbers)
+    try:
+        packed = struct.pack(f"<{len(numbers)}f", *numbers)
+    except OverflowError:
+        raise ValueError("a number of a vector is larger than its format") from None
     return msgspec.Raw(b'"' + base64.b64encode(packed) + b'"')

@@ -136,6 +136,8 @@ class Exchange:
 
     async def read_all(self, most: int) -> bytes:
         """The whole answer, at most ``most`` bytes."""
+        if self.ended and self._size <= most:
+            return self._take_all()
         parts: list[bytes] = []
         size = 0
         while piece := await self.read():

@@ -25,6 +25,7 @@ from portal.gateway.grants_view import GrantsView
 from portal.gateway.idempotency import Answers
 from portal.gateway.journal import Journal
 from portal.gateway.metrics import Metrics
+from portal.gateway.outbox import Outbox
 from portal.gateway.retries import RetryBudget
 from portal.gateway.settle import Settler
 from portal.gateway.shedding import Shedding
@@ -46,6 +47,7 @@ class Gateway:
     grants: GrantsView
     journal: Journal
     settler: Settler
+    outbox: Outbox
     pool: Pool
     traffic: Traffic
     waiting: Waiting
@@ -112,6 +114,7 @@ def build(config: Config) -> Gateway:
     )
     traffic = Traffic(config.gateway_id)
     waiting = Waiting(traffic, most=config.queue_most, most_each=config.queue_most_each)
+    outbox = Outbox()
     return Gateway(
         config=config,
         valkey=valkey,
@@ -119,7 +122,8 @@ def build(config: Config) -> Gateway:
         grants=GrantsView(valkey),
         journal=journal,
         settler=Settler(valkey, journal, metrics),
-        pool=Pool(),
+        outbox=outbox,
+        pool=Pool(outbox),
         traffic=traffic,
         waiting=waiting,
         shedding=Shedding(config.most_open),

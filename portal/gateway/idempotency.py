@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 REPLAY_SECONDS = 600  # at most, whatever a grant says
 ANSWER_BYTES = 256 << 10  # of one kept answer; larger ones are not kept
+HEADERS_BYTES = 1024  # counted for the header lines of each
 ALL_BYTES = 64 << 20  # that this gateway has put into Valkey and that have not ended
 _NAME = b"idempotency-key"
 _VISIBLE = re.compile(rb"[!-~]{1,255}")
@@ -152,17 +153,22 @@ class _Answer(msgspec.Struct, frozen=True, array_like=True):
 _decoder = msgspec.msgpack.Decoder(_Answer)
 
 
+def will_keep(gateway: Gateway, call: Call, size: int) -> bool:
+    """Whether an answer of so many bytes is kept; the room for it is taken then. Asked before the
+    settlement, which says so: its receipt tells what was stored."""
+    if call.again is None or call.grant.replay_seconds <= 0 or size > ANSWER_BYTES:
+        return False
+    return gateway.answers.take(size + HEADERS_BYTES, time.monotonic())
+
+
 def keep(gateway: Gateway, call: Call, body: bytes, headers: bytes) -> None:
-    """Seal a whole answer and its header lines. It is put into Valkey once its settlement was
-    heard."""
+    """Seal a whole answer that ``will_keep`` has found room for, and its header lines. It is put
+    into Valkey once its settlement was heard."""
+    assert call.again is not None
     seconds = min(call.grant.replay_seconds, REPLAY_SECONDS)
-    if call.again is None or seconds <= 0 or len(body) > ANSWER_BYTES:
-        return
     lines = headers.splitlines(keepends=True)
     lasting = b"".join(line for line in lines if not line.startswith(_OF_THEIR_MOMENT))
     content = msgspec.msgpack.encode(_Answer(lasting, body))
-    if not gateway.answers.take(len(content), time.monotonic()):
-        return
     bound = call.again.secret + call.request_id.encode()
     sealed = seal_bytes(content, gateway.config.seal_keys, bound)
     call.kept = ("SET", keys.answer(call.cell, call.request_id), sealed, "EX", seconds)

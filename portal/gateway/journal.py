@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -34,7 +33,7 @@ ALARM = 0.75  # of the bound
 MOST_BYTES = 4 << 30
 SKEW_MS = 10_000  # our clock against Valkey's; admission refuses more than 5 s
 SYNC_SECONDS = 0.05
-TRY_TURNS = 20  # of syncs
+TRY_TURNS = 20  # of syncs, between two tries of a journal that could not be written
 _NAMES = "*.journal"
 
 _log = structlog.get_logger()
@@ -86,8 +85,8 @@ class Journal:
         """``OSError`` if it cannot be kept; then the answer must not be finished by it."""
         try:
             if self._open.size > min(SEGMENT_BYTES, self.most_bytes // SHARE):
-                self._older.append(self._open)
-                self._open = self._create()
+                full, self._open = self._open, self._create()
+                self._older.append(full)
             self._open.append(settlement)
         except OSError:
             self.writable = False
@@ -161,12 +160,12 @@ class Journal:
         turn = 0
         while True:
             await asyncio.sleep(SYNC_SECONDS)
-            if turn % TRY_TURNS == 0 and not self.writable:
-                self._try_again()
             if dirty := self.write_acknowledged():
                 await asyncio.to_thread(self._sync, dirty)
             self._watch_size()
             turn += 1
+            if not self.writable and turn % TRY_TURNS == 0:
+                await self._try_again()
             if turn % 200 == 0:
                 self._drop_old(time.time())
 
@@ -180,24 +179,29 @@ class Journal:
         self._number += 1
         name = f"{self.gateway}-{time.time_ns() // 1000}-{self._number}.journal"
         segment = Segment.create(self.folder / name.replace("/", "_"))
-        if self.answered:
-            segment.append(Answered(self.answered))
+        try:
+            if self.answered:
+                segment.append(Answered(self.answered))
+        except OSError:
+            segment.close()
+            segment.path.unlink()
+            raise
         return segment
 
     def write_acknowledged(self) -> list[Segment]:
-        """Acknowledgements into their segments; those that are to be synced. What the disk does
-        not take is written later: without it a loss of Valkey would find a hold where there is a
-        settlement."""
+        """Acknowledgements into their segments; those that are to be synced. What could not be
+        written is tried again: without it a segment would never be dropped."""
         at_ms = time.time_ns() // 1_000_000
-        unwritten = {}
-        for segment, told_of in self._acknowledged.items():
+        for segment, told_of in list(self._acknowledged.items()):
             names, charges = [one for one, _ in told_of], [one for _, one in told_of]
             try:
                 segment.append(Acknowledged(names, at_ms, charges))
             except OSError as error:
-                unwritten[segment] = told_of
-                self._fail("journal.unwritable", error)
-        self._acknowledged = unwritten
+                if self.writable:  # said once, and not twenty times a second
+                    _log.error("journal.unwritable", because=str(error))
+                self.writable = False
+            else:
+                del self._acknowledged[segment]
         return [segment for segment in [*self._older, self._open] if segment.dirty]
 
     def _sync(self, segments: list[Segment]) -> None:
@@ -206,19 +210,19 @@ class Journal:
                 segment.sync()
             except OSError as error:
                 segment.dirty = True
-                self._fail("journal.unsynced", error)
+                self.writable = False
+                _log.error("journal.unsynced", because=str(error))
 
-    def _fail(self, said: str, error: OSError) -> None:
-        if self.writable:  # once, and not twenty times a second
-            _log.error(said, because=str(error))
-        self.writable = False
-
-    def _try_again(self) -> None:
-        """A record that says nothing new. While nobody is admitted no settlement would show that
-        the disk takes them again."""
-        with suppress(OSError):
-            self._open.append(Answered(self.answered))
-            self.writable = True
+    async def _try_again(self) -> None:
+        """Whether there is room again. Nobody else would find out: /ready keeps requests away, and
+        it is their settlements that are written."""
+        try:
+            self._open.append(Acknowledged([]))
+            await asyncio.to_thread(self._open.sync)
+        except OSError:
+            return
+        self.writable = True
+        _log.warning("journal.writable_again")
 
     def _drop_old(self, now: float) -> None:
         if self.passed_ms is None:

@@ -32,7 +32,7 @@ class Usage(msgspec.Struct):
     """What a site reports; anything outside these ranges counts as not reported."""
 
     prompt_tokens: _Tokens
-    completion_tokens: _Tokens = 0
+    completion_tokens: _Tokens | None = None  # where nothing is written nobody counts it
     prompt_tokens_details: _Cached | None = None
 
     @property
@@ -69,6 +69,8 @@ class Counts(msgspec.Struct, frozen=True):
     counted: Counted
 
 
+UNKNOWN = Counts(0, 0, 0, "none")
+
 _decoder = msgspec.json.Decoder(_Chunk)
 _usage_decoder = msgspec.json.Decoder(Usage)
 
@@ -85,7 +87,7 @@ def read_usage(raw: bytes | msgspec.Raw | None) -> Usage | None:
 
 def reported(usage: Usage) -> Counts:
     """The site's own count, zero included."""
-    return Counts(usage.prompt_tokens, usage.cached, usage.completion_tokens, "reported")
+    return Counts(usage.prompt_tokens, usage.cached, usage.completion_tokens or 0, "reported")
 
 
 class StreamMeter:
@@ -126,7 +128,7 @@ class StreamMeter:
 
     def counts(self, prompt_bytes: int) -> Counts:
         """What is known so far. A prompt that nobody counted is estimated low, from its bytes."""
-        if self.usage is not None:
+        if self.usage is not None and self.usage.completion_tokens is not None:
             return reported(self.usage)
         if not self.pieces:
             return Counts(0, 0, 0, "none" if self.finished else "counted")
@@ -154,6 +156,8 @@ class StreamMeter:
             return False
         if self.held or any(choice.finish_reason for choice in chunk.choices):
             self.held += event
+            if len(self.held) > EVENT_BYTES:
+                self.broken = "it went on behind the end of its answer"
             return False
         return True
 

@@ -45,7 +45,7 @@ async def _grant(gateway: Gateway, request: Request) -> Grant:
     """The key's grant, read anew, so that a revoked key sees nothing."""
     key = admit.key_of(gateway, request)
     until = asyncio.get_running_loop().time() + gateway.config.admission_seconds
-    grant = await admit.grant_of(gateway, key, fresh=True, until=until)
+    grant = await admit.grant_of(gateway, key, until)
     admit.check_use(gateway, request, grant)
     return grant
 

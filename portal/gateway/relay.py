@@ -55,6 +55,7 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
     try:
         if client.left:
             raise ClientLeft
+        call.asked_site = True
         await _check_head(exchange, call, credential)
         if call.asked.stream:
             await _stream(gateway, call, client, exchange)
@@ -96,12 +97,13 @@ async def _whole(gateway: Gateway, call: Call, client: Client, exchange: Exchang
     except answers.Garbage:
         raise SiteFailed("garbage", "sent something that is no answer") from None
     _note_first_byte(gateway, call)
+    call.replayable = idempotency.will_keep(gateway, call, len(body))
     cost = await gateway.settler.secure(call, counts, "answered")
     headers = b"%bx-dure-cost-krw: %b\r\n" % (
         headers_of(gateway.config, call),
         errors.won(cost).encode(),
     )
-    if call.again is not None:
+    if call.replayable:
         idempotency.keep(gateway, call, body, headers)
     client.answer(200, body, headers)
 

@@ -118,7 +118,7 @@ class AskedResponse(chat.AskedChat, kw_only=True, eq=False):
     def answer(self, content: bytes, stamp: Stamp) -> tuple[bytes, Counts]:
         """The site's whole chat as a response."""
         said = responses_answer.read(content)
-        counts = answers.counted(said.usage)
+        counts = answers.written(said.usage)
         told = responses_answer.whole(self.head(stamp), said.choices[0], counts, stamp)
         return msgspec.json.encode(told), counts
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BACKLOG = 4096
 SWEEP_SECONDS = 0.5
+FLUSH_SECONDS = 0.02  # between two looks at what has not been sent
 END_SECONDS = 5.0  # for what was cancelled to say so
 
 _log = structlog.get_logger()
@@ -30,6 +31,7 @@ class Server:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        self.outbox = gateway.outbox
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
 
@@ -117,6 +119,14 @@ class Server:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=END_SECONDS)
+        await self._flush(until)
+
+    async def _flush(self, until: float) -> None:
+        """What was answered, and charged, goes out before its connection ends."""
+        for connection in list(self.connections):
+            connection.end()
+        while self.connections and self.loop.time() < until:  # noqa: ASYNC110 - only at the end
+            await asyncio.sleep(FLUSH_SECONDS)
 
 
 def obey_signals(gateway: Gateway, stop: asyncio.Event) -> None:

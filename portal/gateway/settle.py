@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 
 from portal.admission import calls
@@ -22,6 +20,7 @@ from portal.admission.pipelined import Connection
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
 from portal.gateway.journal import Journal
+from portal.gateway.meter import UNKNOWN as NOBODY_KNOWS
 from portal.gateway.meter import Counts
 from portal.gateway.metrics import Metrics
 from portal.gateway.segment import UNKNOWN, Settlement
@@ -47,14 +46,14 @@ def cost_micro(counts: Counts, prices: ModelGrant) -> int:
 
 def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settlement:
     """The settlement of a request that a target answered, in whole or in part."""
-    target = call.target
+    target, grant, admitted = call.target, call.grant, call.admitted
     assert target is not None
     cost = cost_micro(counts, call.model)
     event = UsageEvent(
         request_id=call.request_id,
-        organization=call.grant.organization,
-        project=call.grant.project,
-        key=call.grant.key,
+        organization=grant.organization,
+        project=grant.project,
+        key=grant.key,
         endpoint=call.model.endpoint,
         route=call.route,
         model=call.routes.model,
@@ -67,36 +66,72 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         tokens_out=counts.tokens_out,
         counted=counts.counted,
         outcome=outcome,
-        admitted_at_ms=call.admitted.at_ms,
+        admitted_at_ms=admitted.at_ms,
         first_byte_at_ms=call.first_byte_at_ms,
         ended_at_ms=now_ms,
         attempts=call.attempts,
-        price_version=call.admitted.price_version,
-        hold_micro=call.admitted.hold_micro,
+        price_version=admitted.price_version,
+        hold_micro=admitted.hold_micro,
         cost_micro=cost,
         stream=call.asked.stream,
-        data_class=call.grant.data_class,
+        data_class=grant.data_class,
         simulated=call.simulated,
         waited_ms=call.waited_ms,
+        replayable=call.replayable,
     )
     tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
-    event_bytes = encode(event)
     return Settlement(
         call.request_id,
         call.cell,
         cost,
-        event_bytes,
+        encode(event),
         tokens=tokens,
         outcome=outcome,
         leased_ms=call.leased_ms,
     )
 
 
-class _Waiting(msgspec.Struct):
-    command: Command
-    request_id: str  # of a settlement; empty for a release
-    until: float  # of the loop's clock; a settlement has no end
-    then: Command | None = None  # once it was heard; not repeated
+class _Telling:
+    """One settlement or release that is told, and hears the reply itself: a future for each would
+    cost more than the telling."""
+
+    __slots__ = ("_over", "_settler", "command", "heard", "request_id", "then", "until")
+
+    def __init__(
+        self,
+        settler: Settler,
+        command: Command,
+        request_id: str,
+        until: float = float("inf"),
+        then: Command | None = None,
+    ) -> None:
+        self.command = command
+        self.request_id = request_id  # of a settlement; empty for a release
+        self.until = until  # of the loop's clock; a settlement has no end
+        self.then = then  # told once this was heard; not repeated
+        self.heard: asyncio.Future[bool] | None = None  # for who waits to know
+        self._settler = settler
+        self._over = False
+
+    def again(self) -> _Telling:
+        """The same, to be told anew: a late reply to this one is not one to that."""
+        return _Telling(self._settler, self.command, self.request_id, self.until, self.then)
+
+    def done(self) -> bool:
+        return self._over
+
+    def set_result(self, reply: Any) -> None:
+        self._settle(heard=True)
+        self._settler.heard(self, reply)
+
+    def set_exception(self, error: AdmissionUnavailable) -> None:
+        self._settle(heard=False)
+        self._settler.missed(self)
+
+    def _settle(self, *, heard: bool) -> None:
+        self._over = True
+        if self.heard is not None and not self.heard.done():
+            self.heard.set_result(heard)
 
 
 class Settler:
@@ -107,7 +142,7 @@ class Settler:
         self.journal = journal
         self.metrics = metrics
         # By server, so that nobody waits behind one that is away.
-        self._queues: dict[object, deque[_Waiting]] = {}
+        self._queues: dict[object, deque[_Telling]] = {}
         self._some = asyncio.Event()
         self._telling = 0
         self._idle = asyncio.Event()
@@ -142,8 +177,9 @@ class Settler:
 
     def let_go(self, call: Call, *, client_left: bool) -> None:
         """The end of every call, cancelled ones too: nothing here waits."""
-        if call.settlement is None and call.produced:
-            counts = call.meter.counts(call.asked.prompt_bytes)
+        if call.settlement is None and (call.produced or (client_left and call.asked_site)):
+            # A site that worked for who left: how much, nobody knows before its first word.
+            counts = call.meter.counts(call.asked.prompt_bytes) if call.produced else NOBODY_KNOWS
             outcome: Outcome = "client_left" if client_left else "cut_short"
             call.counts, call.outcome = counts, outcome
             call.settlement = account(call, counts, outcome, time.time_ns() // 1_000_000)
@@ -158,48 +194,44 @@ class Settler:
 
     def later(self, settlement: Settlement, then: Command | None = None) -> None:
         """Tell Valkey as soon as it listens; ``then`` is told once it was heard, if it can be."""
-        self._put(_Waiting(_command(settlement), settlement.request_id, float("inf"), then))
+        self._put(_Telling(self, _command(settlement), settlement.request_id, then=then))
 
     def release(self, cell: int, request_id: str) -> None:
         """Free a hold; also after an admit that timed out, which may yet be executed."""
         until = asyncio.get_running_loop().time() + RELEASE_SECONDS
-        self._put(_Waiting(calls.release(cell, request_id), "", until))
+        self._put(_Telling(self, calls.release(cell, request_id), "", until))
 
-    def _put(self, waiting: _Waiting) -> None:
+    def _put(self, telling: _Telling) -> None:
         self._idle.clear()
-        if self._queues and (behind := self._queues.get(self.valkey.place(waiting.command))):
-            behind.append(waiting)  # its server does not listen at the moment
+        if self._queues and (behind := self._queues.get(self.valkey.place(telling.command))):
+            behind.append(telling)  # its server does not listen at the moment
         else:
-            self._tell(waiting)
+            self._tell(telling)
 
-    def _tell(self, waiting: _Waiting) -> asyncio.Future[Any] | None:
-        """Begin to tell; ``None`` if nobody listens."""
-        try:
-            reply = self.valkey.post(waiting.command, 1.0, patient=True)
-        except AdmissionUnavailable:
-            self._miss(waiting)
-            return None
+    def _tell(self, telling: _Telling) -> None:
         self._telling += 1
-        reply.add_done_callback(partial(self._heard, waiting))
-        return reply
+        try:
+            self.valkey.tell(telling.command, 1.0, telling)
+        except AdmissionUnavailable as error:
+            telling.set_exception(error)
 
-    def _heard(self, waiting: _Waiting, reply: asyncio.Future[Any]) -> None:
+    def heard(self, telling: _Telling, reply: Any) -> None:
+        """Valkey has it."""
         self._telling -= 1
-        if reply.cancelled() or reply.exception() is not None:
-            self._miss(waiting)
-        elif waiting.request_id:
-            self.journal.acknowledge(waiting.request_id, _charged(reply.result()))
-            if waiting.then is not None:
-                self._tell(_Waiting(waiting.then, "", 0.0))
+        if telling.request_id:
+            self.journal.acknowledge(telling.request_id, _charged(reply))
+            if telling.then is not None:
+                self._tell(_Telling(self, telling.then, "", 0.0))
         if not self.waiting:
             self._idle.set()
 
-    def _miss(self, waiting: _Waiting) -> None:
+    def missed(self, telling: _Telling) -> None:
         """To be told again; what comes after it waits behind it."""
+        self._telling -= 1
         self.metrics.repeats(1)
-        if waiting.until > asyncio.get_running_loop().time():
-            place = self.valkey.place(waiting.command)
-            self._queues.setdefault(place, deque()).append(waiting)
+        if telling.until > asyncio.get_running_loop().time():
+            place = self.valkey.place(telling.command)
+            self._queues.setdefault(place, deque()).append(telling.again())
             self._some.set()
         elif not self.waiting:
             self._idle.set()
@@ -220,12 +252,15 @@ class Settler:
         self._queues = {place: queue for place, queue in self._queues.items() if queue}
         return all(told)
 
-    async def _tell_queue(self, queue: deque[_Waiting]) -> bool:
+    async def _tell_queue(self, queue: deque[_Telling]) -> bool:
+        loop = asyncio.get_running_loop()
         while queue:
             batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
-            replies = [reply for one in batch if (reply := self._tell(one)) is not None]
-            heard = await asyncio.gather(*replies, return_exceptions=True)
-            if len(heard) < len(batch) or any(isinstance(one, Exception) for one in heard):
+            replies = [loop.create_future() for _ in batch]
+            for telling, reply in zip(batch, replies, strict=True):
+                telling.heard = reply
+                self._tell(telling)
+            if not all(await asyncio.gather(*replies)):
                 return False
         return True
 

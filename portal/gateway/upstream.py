@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from portal.gateway.exchange import Deadlines, Exchange, SiteFailed
+from portal.gateway.outbox import Outbox, Writes
 
 HEAD_BYTES = 32768
 IDLE_SECONDS = 55.0
@@ -32,6 +33,7 @@ class _Wire(asyncio.Protocol):
         "_heard",
         "_parser",
         "_paused",
+        "_writes",
         "exchange",
         "idle_since",
         "loop",
@@ -40,7 +42,7 @@ class _Wire(asyncio.Protocol):
         "used",
     )
 
-    def __init__(self, pool: deque[_Wire], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pool: deque[_Wire], loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
         self.pool = pool
         self.loop = loop
         self.transport: asyncio.Transport | None = None
@@ -53,18 +55,19 @@ class _Wire(asyncio.Protocol):
         self._head_bytes = 0
         self._content_type = b""
         self._parser = httptools.HttpResponseParser(self)
+        self._writes = Writes(outbox)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
+        # uvloop's does not inherit from it
+        self.transport = self._writes.transport = cast(asyncio.Transport, transport)
 
     def start(self, exchange: Exchange, request: bytes) -> None:
-        assert self.transport is not None
         self.exchange = exchange
         self._heard = self._framed = False
         self._head_bytes = 0
         self._content_type = b""
         exchange.took(self)
-        self.transport.write(request)
+        self._writes.add(request)
 
     def data_received(self, data: bytes) -> None:
         if self.exchange is None:
@@ -87,6 +90,10 @@ class _Wire(asyncio.Protocol):
             self.exchange.fail(SiteFailed("garbage", what))
         else:
             self.abandon()
+
+    def on_message_begin(self) -> None:
+        if self.exchange is None:
+            self.abandon()  # nobody asked for it: the next request would take it for its own
 
     def on_header(self, name: bytes, value: bytes) -> None:
         lower = name.lower()
@@ -147,7 +154,8 @@ class _Wire(asyncio.Protocol):
 class Pool:
     """Kept connections to all targets, by URL. Close it with the program."""
 
-    def __init__(self) -> None:
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
         self._idle: dict[str, deque[_Wire]] = {}
         self._live: set[Exchange] = set()
         self._begins: dict[tuple[str, str], bytes] = {}  # by URL and path
@@ -205,7 +213,7 @@ class Pool:
         try:
             async with asyncio.timeout_at(min(loop.time() + deadlines.connect, deadlines.whole)):
                 _, wire = await loop.create_connection(
-                    lambda: _Wire(idle, loop),
+                    lambda: _Wire(idle, loop, self._outbox),
                     parts.hostname or "",
                     parts.port or (443 if secure else 80),
                     ssl=self._tls if secure else None,

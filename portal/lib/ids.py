@@ -14,6 +14,7 @@ import time
 import zlib
 from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -80,6 +81,7 @@ def public_part(text: str) -> str:
     return f"{text[: text.rindex('_') + 1]}…{text[-4:]}"
 
 
+@lru_cache(maxsize=10_000)
 def cell_of(org_code: str) -> int:
     """The admission cell (0–63) of an organization: a stable hash of its code."""
     return zlib.crc32(org_code.encode()) % CELLS

@@ -16,6 +16,7 @@ from portal.gateway.client import Client
 from portal.gateway.config import Config
 from portal.gateway.connection import Connection
 from portal.gateway.gateway import build
+from portal.gateway.outbox import Outbox, Writes
 from portal.gateway.server import Server
 from portal.lib.ids import mint_api_key
 
@@ -54,6 +55,9 @@ class Wire(asyncio.Transport):
     def write_eof(self) -> None:
         self.ended = True
 
+    def is_closing(self) -> bool:
+        return self.closed or self.aborted
+
     def close(self) -> None:
         self.closed = True
 
@@ -69,6 +73,13 @@ class Wire(asyncio.Transport):
         """Of the last answer, which is a refusal; empty if nothing was said."""
         content = self.sent.rpartition(b"\r\n\r\n")[2]
         return str(json.loads(content)["error"]["code"]) if content else ""
+
+
+class AtOnce(Outbox):
+    """What is sent is seen at once, not at the end of a turn."""
+
+    def put(self, writes: Writes) -> None:
+        writes.flush()
 
 
 class Desk(Server):
@@ -98,6 +109,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         drain_seconds=5,
     )
     gateway = build(config)
+    gateway.outbox = AtOnce()
     found = Desk(gateway)
     found.waiting, found.answered = [], []
     yield found

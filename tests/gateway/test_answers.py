@@ -8,8 +8,9 @@ import openai
 import pytest
 
 from tests.fakes.upstream import PROMPT_TOKENS, WORDS, Upstream
+from tests.gateway.bad_input.site import ScriptedSite, whole
 from tests.gateway.conftest import Start
-from tests.gateway.world import ENGINE_SECRET, PRICE, GatewayProcess, World
+from tests.gateway.world import ENGINE_SECRET, PRICE, GatewayProcess, World, target, wait_until
 
 MICRO_PER_IN = PRICE // 1_000_000
 COST = (PROMPT_TOKENS - 4) * MICRO_PER_IN + 4 * MICRO_PER_IN // 2 + 6 * 2 * MICRO_PER_IN
@@ -84,6 +85,24 @@ def test_embeds_as_floats_and_as_base64(gateway: GatewayProcess, world: World) -
     first, second = world.settled(2)
     assert (first.tokens_in, first.tokens_out, first.route) == (6, 0, "/v1/embeddings")
     assert second.cost_micro == 3 * MICRO_PER_IN
+
+
+@pytest.mark.parametrize("number", ["1e39", "-1e300", "null", '"x"'])
+def test_a_vector_of_no_floats_is_the_site_s_failure(
+    gateway: GatewayProcess, world: World, number: str
+) -> None:
+    vector = f'{{"index": 0, "embedding": [{number}]}}'
+    answer = f'{{"object": "list", "data": [{vector}], "usage": {{"prompt_tokens": 1}}}}'
+    with ScriptedSite([whole(answer.encode())]) as site:
+        world.endpoint("odd", target("odd", site.url, "odd"), kind="embedding")
+        world.publish()
+        wait_until(lambda: gateway.get("/ready")[1].get("table") == world.number)
+
+        body = {"model": "odd", "input": "a", "encoding_format": "base64"}
+        status, _, answered = gateway.post("/v1/embeddings", body)
+
+    assert (status, answered["error"]["code"]) == (502, "site_failed")
+    wait_until(lambda: world.held() == 0)
 
 
 def test_lists_only_what_the_key_may_use(gateway: GatewayProcess, world: World) -> None:

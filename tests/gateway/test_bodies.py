@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from portal.gateway import chat, embeddings
+from portal.gateway import bodies, chat, embeddings
 from portal.gateway.errors import Problem
 
 USER = {"role": "user", "content": "hi"}
@@ -281,3 +281,37 @@ def test_bounds_the_prompt_by_its_bytes(messages: list[dict[str, Any]], size: in
 
     assert asked.prompt_bytes == size
     assert asked.messages == len(messages)
+
+
+def test_says_little_of_a_long_value_again() -> None:
+    messages = [{"role": "wizard" * 100_000, "content": "hi"}]
+
+    with pytest.raises(Problem) as refused:
+        chat.read(json.dumps({"model": "m", "messages": messages}).encode())
+
+    assert len(refused.value.body()) < 1000
+
+
+class Seen(str):
+    """A name that notes how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Seen.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_follows_a_long_chain_of_references_in_a_time_of_its_length() -> None:
+    """A megabyte of them, read before anybody asks whose key it is."""
+    names = [Seen(f"#/$defs/{number}") for number in range(2000)]
+    following = zip(names, [*names[1:], None], strict=True)
+    parts = {name[8:]: {"$ref": after} if after else {} for name, after in following}
+    Seen.compared = 0
+
+    bodies.check_schema({"$ref": names[0], "$defs": parts}, "tools")
+
+    assert 0 < Seen.compared < 20 * len(names)

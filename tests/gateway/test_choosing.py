@@ -318,7 +318,7 @@ def test_the_same_prompt_goes_where_it_was_read(
 def test_refuses_early_what_is_more_than_may_be_open(
     start: Any, world: World, upstream: Upstream
 ) -> None:
-    upstream.engine.think = 0.3
+    upstream.engine.think = 1.0  # longer than five clients need to call
     world.endpoint("m", target("one", upstream.url, "think"))
     world.publish()
     gateway = start(DURE_GATEWAY_MOST_OPEN="2")

@@ -15,6 +15,8 @@ from portal.gateway.request import Request
 from portal.lib.ids import hash_api_key, mint_api_key
 from portal.lib.sealing import SealBroken, seal_bytes, unseal_bytes
 from tests.fakes.upstream import Upstream
+from tests.gateway.bad_input.row import whole
+from tests.gateway.bad_input.wire import Wire
 from tests.gateway.world import CELL, GatewayProcess, World, target, wait_until
 
 PATH = "/v1/chat/completions"
@@ -87,6 +89,28 @@ def test_a_running_request_is_not_run_again(
     assert "x-should-retry" not in second[1]
     assert found[0][0] == 200
     assert second[2]["error"]["request_id"] == found[0][1]["x-request-id"]
+    assert len(upstream.engine.heard) == 1
+
+
+def test_a_request_whose_client_left_is_not_run_again(
+    gateway: GatewayProcess, world: World, upstream: Upstream
+) -> None:
+    """A site was asked, so it was not refused before."""
+    world.endpoint("slow", target("slow", upstream.url, "hang"))
+    world.publish()
+    wait_until(lambda: gateway.get("/ready")[1].get("table") == world.number)
+    body = {**CHAT, "model": "slow"}
+    content = json.dumps(body).encode()
+    authority = b"authorization: Bearer %b" % world.key.encode()
+    with Wire(gateway.port) as wire:
+        wire.send(whole(PATH, content, b"idempotency-key: one", authority=authority))
+        wait_until(lambda: len(upstream.engine.heard) == 1)
+    world.settled(1)
+
+    second = ask(gateway, content)
+
+    assert code(second) == (409, "idempotency_key_used")
+    assert (second[2]["error"]["outcome"], second[2]["error"]["cost_krw"]) == ("client_left", "0")
     assert len(upstream.engine.heard) == 1
 
 

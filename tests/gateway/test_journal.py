@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import resource
 import struct
 import time
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from portal.admission.fencing import Round
+from portal.gateway import journal as journals
 from portal.gateway.journal import Journal
 from portal.gateway.segment import UNKNOWN, Acknowledged, Settlement, framed, unframed
 from portal.lib.ids import mint_request_id
@@ -314,20 +318,151 @@ def test_is_bounded_and_open_again_when_the_ledger_has_it(
     journal.close()
 
 
-def test_says_when_it_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[Path | None], None]]:
+    """Makes it so that no file may grow beyond what this one has; ``None``: that all may again."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(path: Path | None) -> None:
+        most = path.stat().st_size if path is not None else before[0]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+
+    yield fill
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_says_when_it_cannot_be_written(tmp_path: Path, full_disk: Callable[[Path], None]) -> None:
     journal = Journal(tmp_path, "full")
-    journal.append(settlement())
-    size = journal._open.path.stat().st_size
-    written = os.write
-    monkeypatch.setattr(os, "write", lambda file, content: written(file, content[:5]))
+    kept = [settlement()]
+    journal.append(kept[0])
+    path = journal._open.path
+    full_disk(path)
 
-    with pytest.raises(OSError, match="only 5 of"):
-        journal.append(settlement())
+    with pytest.raises(OSError, match="too large"):
+        while True:  # what was taken of the disk before is still there
+            one = settlement()
+            journal.append(one)
+            kept.append(one)
 
-    monkeypatch.undo()
-    was_writable = journal.writable
+    was_writable, size = journal.writable, journal.size
     assert not was_writable
-    assert journal._open.path.stat().st_size == size
+    records, whole, damaged = unframed(path.read_bytes())
+    assert (records, whole, damaged) == (kept, size, 0)
+    full_disk(None)
     journal.append(settlement())
     assert journal.writable
     journal.close()
+    assert len(unframed(path.read_bytes())[0]) == len(kept) + 1
+    assert path.stat().st_size == journal.size
+
+
+def test_a_record_whose_writer_was_killed_is_none(
+    tmp_path: Path, left_behind: list[Settlement]
+) -> None:
+    """Its length is written last."""
+    [path] = tmp_path.glob("*.journal")
+    path.write_bytes(path.read_bytes() + bytes(8) + framed(settlement())[8:] + bytes(100))
+
+    journal = Journal(tmp_path, "new")
+    found = journal.adopt()
+    journal.acknowledge(found[0].request_id)
+    journal.close()
+
+    assert found == left_behind[1:]
+    records, length, damaged = unframed(path.read_bytes())
+    assert (len(records), length, damaged) == (5, path.stat().st_size, 0)
+
+
+def test_records_go_on_from_one_window_to_the_next(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "long")
+    made = [Settlement(mint_request_id(), 17, number, b"x" * 5000) for number in range(200)]
+    for one in made:
+        journal.append(one)
+    path = journal._open.path
+    before = unframed(path.read_bytes())
+    journal.close()
+
+    assert before == (made, journal.size, 0)
+    assert unframed(path.read_bytes()) == before
+    assert path.stat().st_size == journal.size
+
+
+def fill(journal: Journal) -> list[Settlement]:
+    """What its disk still takes, down to the smallest record, when no file may grow."""
+    made: list[Settlement] = []
+    for size in (50_000, 5_000, 500, 50, 0):
+        with pytest.raises(OSError, match="too large"):
+            while True:
+                one = Settlement(mint_request_id(), 17, 1, b"x" * size)
+                journal.append(one)
+                made.append(one)
+    return made
+
+
+@pytest.fixture
+def full(tmp_path: Path, full_disk: Callable[[Path | None], None]) -> Iterator[Journal]:
+    """One whose disk has no room; it had for settlements that are acknowledged by now."""
+    journal = Journal(tmp_path, "full")
+    journal.append(settlement())
+    full_disk(journal._open.path)
+    fill(journal)
+    for request_id in list(journal._home):
+        journal.acknowledge(request_id, 1)
+    journal.write_acknowledged()
+    yield journal
+    full_disk(None)
+    journal.close()
+
+
+async def sync_until(journal: Journal, done: Callable[[], bool]) -> None:
+    keeper = asyncio.create_task(journal.keep_syncing())
+    async with asyncio.timeout(5):
+        while not done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    keeper.cancel()
+
+
+async def test_finds_out_by_itself_that_there_is_room_again(
+    full: Journal, full_disk: Callable[[Path | None], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is sent to a gateway that is not ready, so no settlement would show it."""
+    monkeypatch.setattr(journals, "SYNC_SECONDS", 0.001)
+    await asyncio.sleep(0.05)
+    assert not full.writable
+
+    full_disk(None)
+    await sync_until(full, lambda: full.writable)
+
+    records, _, damaged = unframed(full._open.path.read_bytes())
+    assert damaged == 0 and isinstance(records[0], Settlement)
+
+
+async def test_an_acknowledgement_waits_for_room(
+    full: Journal,
+    full_disk: Callable[[Path | None], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Lost, it would keep its segment for ever."""
+    for _ in range(10):
+        full.write_acknowledged()
+    assert full._open.waiting and capsys.readouterr().out == ""
+
+    full_disk(None)
+    full.write_acknowledged()
+
+    assert not full._open.waiting
+
+
+def test_leaves_no_file_that_it_could_not_begin(
+    tmp_path: Path, full_disk: Callable[[Path | None], None]
+) -> None:
+    full = Journal(tmp_path, "full")
+    full_disk(tmp_path / full._open.path.name)
+    full.answered = 3
+    files = len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(OSError, match="too large"):
+        full._create()
+
+    assert len(list(tmp_path.glob("*.journal"))) == 1
+    assert len(os.listdir("/proc/self/fd")) == files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from portal.admission.fencing import Round
 from portal.gateway import journal as journal_module
+from portal.gateway import segment
 from portal.gateway.journal import Journal
 from portal.gateway.segment import Acknowledged, Record, unframed
 from tests.gateway.test_journal import CELLS, LONG_AGO, now_ms, settlement
@@ -23,12 +25,15 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.synced: list[str] = []
         self.full = self.broken = False
-        self._write, self._fsync = os.write, os.fsync
-        monkeypatch.setattr(os, "write", self.write)
+        self._take, self._fsync = os.posix_fallocate, os.fsync
+        monkeypatch.setattr(segment, "STEP_BYTES", 0)  # each record takes its own room
+        monkeypatch.setattr(os, "posix_fallocate", self.take)
         monkeypatch.setattr(os, "fsync", self.fsync)
 
-    def write(self, file: int, content: bytes) -> int:
-        return self._write(file, content[:5] if self.full else content)
+    def take(self, file: int, begin: int, length: int) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._take(file, begin, length)
 
     def fsync(self, file: int) -> None:
         if self.broken:
@@ -171,7 +176,7 @@ async def test_finds_out_by_itself_that_the_disk_has_room_again(
     journal.append(one)
     journal.acknowledge(one.request_id, 1)
     disk.full = True
-    with pytest.raises(OSError, match="only 5 of"):
+    with pytest.raises(OSError, match="No space"):
         journal.append(settlement(2))
 
     async with syncing(journal, monkeypatch):

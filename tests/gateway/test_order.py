@@ -15,6 +15,7 @@ from portal.gateway.config import Config
 from portal.gateway.connection import Connection
 from portal.gateway.segment import Settlement, unframed
 from portal.gateway.server import Server
+from tests.fakes.upstream import Upstream
 from tests.gateway.world import World
 
 
@@ -43,6 +44,9 @@ class Socket(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.sent.append((bytes(data), len(journalled(self.folder))))
 
+    def is_closing(self) -> bool:
+        return False
+
     def pause_reading(self) -> None: ...
 
     def close(self) -> None: ...
@@ -60,8 +64,9 @@ def request_of(world: World, path: str, body: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_journals_before_the_last_byte_leaves(
-    world: World, tmp_path: Path, streaming: bool, path: str
+    world: World, upstream: Upstream, tmp_path: Path, streaming: bool, path: str
 ) -> None:
+    upstream.engine.pause = 0.02  # so that not all of a stream leaves in one turn of the loop
     config = Config(
         valkey_url=world.valkey_url, seal_keys=os.environ["DURE_SEAL_KEYS"], journal_dir=tmp_path
     )

@@ -3,7 +3,6 @@ missed."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from portal.admission.fencing import Round
 from portal.gateway import retelling
 from portal.gateway.gateway import Gateway
 from portal.lib.ids import CELLS
+from tests.gateway.test_journal_disk import Disk, disk
 from tests.gateway.test_rounds import (
     HOUR,
     ROUND,
@@ -32,7 +32,7 @@ from tests.gateway.test_rounds import (
 )
 from tests.gateway.world import CELL, World, month
 
-__all__ = ["gateway"]  # a fixture
+__all__ = ["disk", "gateway"]  # fixtures
 
 
 def missed(world: World, *rounds: Round) -> None:
@@ -158,7 +158,7 @@ async def test_has_missed_nothing_that_nobody_names(
 
 
 async def test_catches_up_again_when_the_journal_did_not_take_it(
-    world: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    world: World, disk: Disk, gateway: Gateway
 ) -> None:
     """In a round as well: then it is answered, and the mark is not set."""
     one = settlement()
@@ -166,13 +166,12 @@ async def test_catches_up_again_when_the_journal_did_not_take_it(
     lose_all(world)
     missed(world, Round(ROUND - 1, [0] * CELLS))
     passed(world, [now_ms() + HOUR] * CELLS)
-    written = os.write
-    monkeypatch.setattr(os, "write", lambda file, content: written(file, content[:5]))
+    disk.full = True
 
     await retelling.answer(gateway, ROUND)
     await retelling.catch_up(gateway)
 
-    monkeypatch.undo()
+    disk.full = False
     assert gateway.journal.answered == 0
     assert answers(world) == {b"gateway": b"%d" % ROUND}
     world.admission.open_cells(ROUND)
@@ -184,15 +183,14 @@ async def test_catches_up_again_when_the_journal_did_not_take_it(
 
 
 async def test_does_not_answer_while_the_disk_takes_no_acknowledgements(
-    world: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    world: World, disk: Disk, gateway: Gateway
 ) -> None:
     """To the journal's files they are settlements that are repeated, and nobody repeats them."""
     one = settlement()
     gateway.journal.append(one)
     gateway.journal.acknowledge(one.request_id, 150)
     lose_all(world)
-    written = os.write
-    monkeypatch.setattr(os, "write", lambda file, content: written(file, content[:5]))
+    disk.full = True
 
     await retelling.answer(gateway, ROUND)
 
@@ -201,7 +199,7 @@ async def test_does_not_answer_while_the_disk_takes_no_acknowledgements(
     missed(world, Round(ROUND, [0] * CELLS))
     await retelling.catch_up(gateway)
     assert gateway.journal.answered == 0
-    monkeypatch.undo()
+    disk.full = False
     await retelling.catch_up(gateway)
     await heard(gateway)
     assert told(world) == [one.request_id]

@@ -173,8 +173,8 @@ ROWS = [
         ANSWERS + "test_never_logs_a_prompt_or_a_key",
         Cut(
             G + "app.py",
-            '        "route": route,\n',
-            '        "route": repr(seen.call.asked.body) if seen.call else route,\n',
+            "route=route, ",
+            "route=repr(seen.call.asked.body) if seen.call else route, ",
         ),
     ),
     attempt(
