@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import struct
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from portal.admission.fencing import Round
 from portal.gateway import journal as journals
 from portal.gateway.journal import Journal
-from portal.gateway.segment import UNKNOWN, Acknowledged, Settlement, framed, unframed
+from portal.gateway.segment import UNKNOWN, Settlement, framed, unframed
 from portal.lib.ids import mint_request_id
 
 
@@ -189,75 +186,6 @@ def test_knows_what_a_dead_gateway_could_not_tell_in_a_round(tmp_path: Path) -> 
     assert journal.missed([Round(7, passed), Round(5, before)]) == [mine]
     journal.mark_answered(7)
     assert journal.missed([Round(7, before)]) == []
-    journal.close()
-
-
-@pytest.mark.parametrize("charged", [4, UNKNOWN])
-def test_tells_of_each_of_its_files_what_was_missed(tmp_path: Path, charged: int) -> None:
-    """Whoever charged it. Of each the rounds that it has not seen, its own open file as well."""
-    before = [now_ms() - 60_000] * CELLS
-    made = []
-    for name, answered in (("a", 9), ("b", 4), ("c", 9)):
-        dead = Journal(tmp_path, name)
-        made.append(settlement())
-        dead.append(made[-1])
-        dead.acknowledge(made[-1].request_id, charged)
-        dead.mark_answered(answered)
-        dead.close()
-    journal = Journal(tmp_path, "new")
-    journal.adopt()
-    mine, waiting = settlement(), settlement()
-    for one in (mine, waiting):
-        journal.append(one)
-    journal.acknowledge(mine.request_id, charged)
-    journal.write_acknowledged()
-
-    assert journal.missed([Round(9, before)]) == [made[1], mine]
-    journal.close()
-
-
-@pytest.mark.parametrize(("after_ms", "is_missed"), [(5_000, True), (15_000, False)])
-def test_tells_ten_seconds_more_of_a_round_than_the_ledger_had_passed(
-    tmp_path: Path, after_ms: int, is_missed: bool
-) -> None:
-    """The moment is of Valkey's clock, the acknowledgement's of ours."""
-    one = settlement()
-    at_ms = now_ms() - 60_000
-    (tmp_path / "dead.journal").write_bytes(
-        framed(one) + framed(Acknowledged([one.request_id], at_ms, [4]))
-    )
-    journal = Journal(tmp_path, "new")
-    journal.adopt()
-
-    assert journal.missed([Round(1, [at_ms + after_ms] * CELLS)]) == [one] * is_missed
-    journal.close()
-
-
-def test_the_next_file_knows_the_rounds_that_were_answered(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, "new", most_bytes=8)
-    journal.append(settlement())
-    journal.mark_answered(4)
-
-    last = settlement()
-    journal.append(last)
-    journal.acknowledge(last.request_id, 1)
-    journal.write_acknowledged()
-
-    assert len(list(tmp_path.glob("*.journal"))) == 2
-    assert journal.missed([Round(4, LONG_AGO)]) == []
-    journal.close()
-
-
-def test_reads_acknowledgements_of_before_they_had_a_time(tmp_path: Path) -> None:
-    one = settlement()
-    old = msgspec.msgpack.encode(["a", [one.request_id]])
-    content = struct.pack("<II", len(old), zlib.crc32(old)) + old
-    (tmp_path / "dead.journal").write_bytes(framed(one) + content)
-    journal = Journal(tmp_path, "new")
-
-    assert journal.adopt() == []
-
-    assert journal.told_since(LONG_AGO).undecided == [one]
     journal.close()
 
 

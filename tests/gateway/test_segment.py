@@ -25,7 +25,7 @@ from portal.gateway.segment import (
     unframed,
 )
 from portal.lib.ids import mint_request_id
-from tests.gateway.test_journal import CELLS, settlement
+from tests.gateway.test_journal import CELLS, LONG_AGO, now_ms, settlement
 from tests.gateway.test_journal_disk import Disk, disk
 
 __all__ = ["disk"]  # a fixture
@@ -186,3 +186,59 @@ def test_what_is_written_during_a_sync_is_synced_again(
 
     assert segment.dirty
     segment.close()
+
+
+@pytest.mark.parametrize("charged", [4, UNKNOWN])
+def test_tells_of_each_of_its_files_what_was_missed(tmp_path: Path, charged: int) -> None:
+    """Whoever charged it. Of each the rounds that it has not seen, its own open file as well."""
+    before = [now_ms() - 60_000] * CELLS
+    made = []
+    for name, answered in (("a", 9), ("b", 4), ("c", 9)):
+        dead = Journal(tmp_path, name)
+        made.append(settlement())
+        dead.append(made[-1])
+        dead.acknowledge(made[-1].request_id, charged)
+        dead.mark_answered(answered)
+        dead.close()
+    journal = Journal(tmp_path, "new")
+    journal.adopt()
+    mine, waiting = settlement(), settlement()
+    for one in (mine, waiting):
+        journal.append(one)
+    journal.acknowledge(mine.request_id, charged)
+    journal.write_acknowledged()
+
+    assert journal.missed([Round(9, before)]) == [made[1], mine]
+    journal.close()
+
+
+@pytest.mark.parametrize(("after_ms", "is_missed"), [(5_000, True), (15_000, False)])
+def test_tells_ten_seconds_more_of_a_round_than_the_ledger_had_passed(
+    tmp_path: Path, after_ms: int, is_missed: bool
+) -> None:
+    """The moment is of Valkey's clock, the acknowledgement's of ours."""
+    one = settlement()
+    at_ms = now_ms() - 60_000
+    (tmp_path / "dead.journal").write_bytes(
+        framed(one) + framed(Acknowledged([one.request_id], at_ms, [4]))
+    )
+    journal = Journal(tmp_path, "new")
+    journal.adopt()
+
+    assert journal.missed([Round(1, [at_ms + after_ms] * CELLS)]) == [one] * is_missed
+    journal.close()
+
+
+def test_the_next_file_knows_the_rounds_that_were_answered(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "new", most_bytes=8)
+    journal.append(settlement())
+    journal.mark_answered(4)
+
+    last = settlement()
+    journal.append(last)
+    journal.acknowledge(last.request_id, 1)
+    journal.write_acknowledged()
+
+    assert len(list(tmp_path.glob("*.journal"))) == 2
+    assert journal.missed([Round(4, LONG_AGO)]) == []
+    journal.close()
