@@ -89,7 +89,7 @@ def test_an_acknowledgement_without_a_time_is_as_old_as_its_file(tmp_path: Path)
     content = struct.pack("<II", len(old), zlib.crc32(old)) + old
     (tmp_path / "dead.journal").write_bytes(framed(one) + content)
     journal = Journal(tmp_path, "new")
-    journal.adopt()
+    assert journal.adopt() == []
     now_ms = time.time_ns() // 1_000_000
 
     assert journal.told_since([now_ms - 60_000] * CELLS).undecided == [one]
