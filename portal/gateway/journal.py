@@ -72,6 +72,11 @@ class Journal:
         return len(self._home)
 
     @property
+    def unwritten(self) -> bool:
+        """Whether acknowledgements have not been written; see ``write_acknowledged``."""
+        return bool(self._acknowledged)
+
+    @property
     def size(self) -> int:
         """Bytes of all segments."""
         return self._open.size + sum(segment.size for segment in self._older)
@@ -204,6 +209,7 @@ class Journal:
             try:
                 segment.sync()
             except OSError as error:
+                segment.dirty = True
                 self.writable = False
                 _log.error("journal.unsynced", because=str(error))
 

@@ -74,6 +74,7 @@ async def answer(gateway: Gateway, number: int) -> None:
     recent = time.time_ns() // 1_000_000 - AGAIN_MS
     moments = [min(recent, moment - SKEW_MS) for moment in passed]
     gateway.journal.write_acknowledged()
+    written = not gateway.journal.unwritten  # else it shows a hold where there is a settlement
     found = await asyncio.to_thread(gateway.journal.told_since, moments)
     await _reassert(
         gateway, number, [(one.cell, _hold_of(one)) for one in found.waiting if _was_live(one)]
@@ -81,7 +82,7 @@ async def answer(gateway: Gateway, number: int) -> None:
     whole = await _resettle(gateway, number, found.charged)
     for settlement in found.undecided:
         gateway.settler.later(settlement)
-    if not whole:
+    if not (whole and written):
         _log.warning("fence.too_late", round=number)
         return  # it is told as missed, once the round is over
     if await _tell_missed(gateway):  # adopted journals may have been away in earlier rounds
@@ -119,6 +120,8 @@ async def _tell_missed(gateway: Gateway) -> bool:
     """Whether all of it stands in the journal again."""
     rounds = await _rounds(gateway)
     gateway.journal.write_acknowledged()
+    if gateway.journal.unwritten:
+        return False
     missed = await asyncio.to_thread(gateway.journal.missed, rounds)
     for settlement in missed:
         try:

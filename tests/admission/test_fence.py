@@ -10,7 +10,8 @@ from portal.admission import calls, fencing, keys
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.fencing import Hold
 from portal.lib import ids
-from tests.admission.cell import CELL, EPOCH, GRANT, ORG_CODE, SHA, TAG, Cell
+from tests import minutes
+from tests.admission.cell import CELL, EPOCH, GRANT, ORG_CODE, SHA, TAG, Cell, change
 
 ROUND = EPOCH + 1
 
@@ -277,3 +278,102 @@ def test_new_events_have_ids_above_what_the_ledger_has(cell: Cell) -> None:
 
     found: Any = cell.client.xrange(f"{TAG}:events")
     assert [entry for entry, _ in found][1:] == [b"9999999999999-6"]
+
+
+def counted_subjects(cell: Cell) -> set[str]:
+    """Whose counters stand in Valkey, whether or not somebody published a budget."""
+    names: Any = cell.client.hkeys(keys.used(CELL, cell.month()))
+    return {name.decode() for name in names if not name.startswith(b"use:")}
+
+
+def test_nothing_is_counted_for_a_budget_that_nobody_published(closed: Cell) -> None:
+    """Its first limit would come with a part of what was used."""
+    reassert(closed, ids.mint_request_id())
+    closed.admission.open_cells(ROUND, closed.admission.run_id())
+
+    closed.charge_late(ids.mint_request_id(), 50, [*GRANT.budgets, "key_one"])
+
+    assert counted_subjects(closed) == set(GRANT.budgets)
+
+
+def test_a_hold_that_an_older_copy_shows_has_a_new_lease(cell: Cell) -> None:
+    """The copy's may be over by now, and the request goes on."""
+    going = cell.hold(300)
+    cell.lapse(going)
+    cell.admission.close_cells(ROUND)
+
+    assert reassert(cell, going) == b"open"
+
+    assert cell.expire() == 0
+    assert cell.used() == (0, 0, 300)
+
+
+@pytest.mark.parametrize("shown", ["open", "lapsed", "released"])
+def test_a_settlement_is_told_whatever_an_older_copy_shows(cell: Cell, shown: str) -> None:
+    """Charged as it was: the count puts it into the sum of what has no hold any more."""
+    gone = cell.hold(300)
+    if shown == "lapsed":
+        cell.lapse(gone)
+        cell.expire()
+    if shown == "released":
+        cell.release(gone)
+    cell.admission.close_cells(ROUND)
+
+    assert resettle(cell, gone, 250, 200) == b"settled"
+
+    assert cell.used() == (200 if shown == "open" else 0, 0, 0)
+    assert len(cell.events()) == 1
+    assert cell.settle(gone, 250) == ("repeated", 200)
+
+
+def test_tokens_of_the_minute_stay_counted(cell: Cell) -> None:
+    """How many were used is not told again."""
+    cell.publish(change(GRANT, number=11, tpm=1000))
+    minutes.begin_early()
+    gone = cell.hold(300)
+    cell.admission.close_cells(ROUND)
+
+    resettle(cell, gone, 10, 10)
+
+    assert cell.window()[2] == 300
+
+
+def test_an_older_count_does_not_end_the_telling(closed: Cell) -> None:
+    assert closed.ask(fencing.end_booked(CELL, ROUND - 1, [])) == fencing.OVER
+
+    assert reassert(closed, ids.mint_request_id()) == b"open"
+    assert resettle(closed, ids.mint_request_id(), 5, 5) == b"settled"
+
+
+def test_the_count_leaves_alone_what_has_settled(cell: Cell) -> None:
+    gone = cell.hold(300)
+    cell.settle(gone, 200)
+    cell.admission.close_cells(ROUND)
+
+    assert cell.ask(fencing.end_booked(CELL, ROUND, [gone])) == 0
+
+    assert cell.settle(gone, 200) == ("repeated", 200)
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_a_limit_that_comes_back_is_as_hard_as_its_row(closed: Cell, hard: bool) -> None:
+    closed.limit("org_acme", 900, hard=not hard, number=1)
+    command = fencing.restore_limit(CELL, subject="org_acme", limit_micro=100, hard=hard, number=2)
+
+    assert closed.ask(command) == b"restored"
+
+    assert closed.standing().hard is hard
+
+
+def test_new_events_come_after_the_ledgers_also_within_a_millisecond(closed: Cell) -> None:
+    """The newest of the stream and of the ledger may be of one moment."""
+    at = "9999999999999"
+    closed.ask(calls.close_cell(CELL, ROUND, f"{at}-9"))
+    resettle(closed, ids.mint_request_id(), 1, 1)
+
+    closed.ask(calls.close_cell(CELL, ROUND, f"{at}-5"))  # nothing moves back
+    closed.ask(calls.close_cell(CELL, ROUND, f"{at}-20"))
+    resettle(closed, ids.mint_request_id(), 1, 1)
+
+    found: Any = closed.client.xrange(f"{TAG}:events")
+    assert [entry.decode() for entry, _ in found] == [f"{at}-10", f"{at}-21"]

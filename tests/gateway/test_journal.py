@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import struct
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from portal.admission.fencing import Round
@@ -42,6 +39,8 @@ def test_adopts_what_was_not_acknowledged(tmp_path: Path, left_behind: list[Sett
 
     assert journal.adopt() == left_behind[1:]
     assert journal.waiting == 2
+    journal.acknowledge(left_behind[1].request_id)
+    assert journal.waiting == 1
     journal.close()
 
 
@@ -54,6 +53,35 @@ def test_leaves_journals_of_the_living_alone(tmp_path: Path) -> None:
     assert other.adopt() == []
     living.close()
     other.close()
+
+
+def test_adopts_a_dead_one_beside_living_ones(tmp_path: Path) -> None:
+    """Whichever name comes first."""
+    dead = Journal(tmp_path, "m")
+    made = settlement()
+    dead.append(made)
+    living = [Journal(tmp_path, name) for name in ("a", "z")]
+    dead.close()
+
+    journal = Journal(tmp_path, "new")
+
+    assert journal.adopt() == [made]
+    for one in (*living, journal):
+        one.close()
+
+
+def test_a_gateway_that_starts_again_has_files_of_its_own(tmp_path: Path) -> None:
+    """Whatever its name is made of."""
+    first = Journal(tmp_path, "rack/one")
+    made = settlement()
+    first.append(made)
+    first.close()
+
+    again = Journal(tmp_path, "rack/one")
+
+    assert again.adopt() == [made]
+    assert [path.parent for path in tmp_path.rglob("*.journal")] == [tmp_path] * 2
+    again.close()
 
 
 def test_adopts_only_once(tmp_path: Path, left_behind: list[Settlement]) -> None:
@@ -87,7 +115,9 @@ def test_loses_only_a_record_that_was_cut_off(
     assert (len(records), length, damaged) == (5, path.stat().st_size, 0)
 
 
-def test_passes_over_a_damaged_record(tmp_path: Path, left_behind: list[Settlement]) -> None:
+def test_passes_over_a_damaged_record(
+    tmp_path: Path, left_behind: list[Settlement], capsys: pytest.CaptureFixture[str]
+) -> None:
     [path] = tmp_path.glob("*.journal")
     content = bytearray(path.read_bytes())
     content[len(framed(left_behind[0])) + 20] ^= 1  # in the second record
@@ -96,6 +126,7 @@ def test_passes_over_a_damaged_record(tmp_path: Path, left_behind: list[Settleme
     journal = Journal(tmp_path, "new")
 
     assert journal.adopt() == left_behind[2:]
+    assert "journal.damaged" in capsys.readouterr().out
     journal.close()
 
 
@@ -158,19 +189,6 @@ def test_knows_what_a_dead_gateway_could_not_tell_in_a_round(tmp_path: Path) -> 
     journal.close()
 
 
-def test_reads_acknowledgements_of_before_they_had_a_time(tmp_path: Path) -> None:
-    one = settlement()
-    old = msgspec.msgpack.encode(["a", [one.request_id]])
-    content = struct.pack("<II", len(old), zlib.crc32(old)) + old
-    (tmp_path / "dead.journal").write_bytes(framed(one) + content)
-    journal = Journal(tmp_path, "new")
-
-    assert journal.adopt() == []
-
-    assert journal.told_since(LONG_AGO).undecided == [one]
-    journal.close()
-
-
 @pytest.mark.parametrize("left", ["nothing", "waiting", "young", "not passed", "unsaid"])
 def test_drops_only_what_is_old_and_in_the_ledger(tmp_path: Path, left: str) -> None:
     dead = Journal(tmp_path, "dead")
@@ -212,13 +230,19 @@ def test_is_bounded_and_open_again_when_the_ledger_has_it(
     assert len(alarms) == 1
     assert 15_000 <= alarms[0] < 15_200
     assert len(list(tmp_path.glob("*.journal"))) >= 8
+    assert 20_000 <= said[-1][0] < 20_200
     journal.passed_ms = [now_ms() + 3_600_000] * CELLS
+    files = len(os.listdir("/proc/self/fd"))
     journal._drop_old(time.time() + 1)
 
     assert journal.size < 5_000
+    assert len(os.listdir("/proc/self/fd")) < files
     journal._watch_size()
     is_full = journal.full
     assert not is_full
+    journal.most_bytes = journal.size + 1  # as settings that are read again
+    journal._watch_size()
+    assert capsys.readouterr().out.count("journal.filling") == 1
     journal.close()
 
 

@@ -248,6 +248,7 @@ def test_does_not_wait_for_ever_for_a_gateway_that_is_silent(
     rows: Rows,
     valkey: redis.Redis,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     beats: bool,
 ) -> None:
     RegisteredGateway.objects.create(name="dead", seen_at=NOON)
@@ -265,6 +266,9 @@ def test_does_not_wait_for_ever_for_a_gateway_that_is_silent(
     publisher.turn(now=NOON)
 
     assert all(publisher.admission.epochs())
+    said = capsys.readouterr().out
+    assert ("fence.gateway_silent" in said) is beats  # one that beats is waited for longer
+    assert "long gone" not in said
 
 
 def test_tells_journals_how_far_the_ledger_has_come(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -15,8 +16,9 @@ from portal.deployments.models import Endpoint
 from portal.routing import revoking, snapshot
 from portal.routing.publish import Publisher
 from tenants import rls
-from tenants.actions import holds, keys, projects
-from tenants.models import ApiKey, OperatorHold
+from tenants.actions import handover, holds, keys, projects, reviews
+from tenants.actions.handover import Fates
+from tenants.models import AccessLine, ApiKey, Membership, OperatorHold
 from tests import factories
 from tests.factories import NOON
 from tests.routing.conftest import Rows
@@ -169,6 +171,7 @@ def test_revokes_in_postgresql_while_valkey_is_away(
         revoke(rows)
 
         assert revoking.is_refused(rows.key, rows.firm) is None  # nobody can tell
+        assert revoking.tell(rows.firm, [rows.key]) is False
         with rls.tenant(rows.firm.pk):
             assert ApiKey.objects.get(pk=rows.key.pk).revoked_at == NOON
     finally:
@@ -190,14 +193,58 @@ def test_rotating_with_an_overlap_lets_it_go_on_and_then_ends_it(
 ) -> None:
     """The end stands in the grant: Valkey's clock ends it, also with the publisher dead."""
     hour = timedelta(hours=1)
+    publisher.turn(now=NOON)
     with TestCase.captureOnCommitCallbacks(execute=True), rls.tenant(rows.firm.pk):
         made, _ = revoking.rotate(key=rows.key, overlap=hour, by=rows.cast.alice.may, now=NOON)
+    assert told(valkey, rows) == b"0"  # nobody has ended it, not even until the next turn
 
-    grants = publisher.turn(now=NOON).grants
+    grants = publisher.turn(now=NOON + timedelta(seconds=1)).grants
 
     assert told(valkey, rows) == b"0"
     assert grants[rows.key.sha256][0].expires_at_ms == int((NOON + hour).timestamp() * 1000)
     assert grants[made.sha256][0].expires_at_ms == 0
+
+
+@pytest.mark.parametrize("how", ["removed", "leaves", "reviewed"])
+def test_keys_of_a_member_who_goes_end_at_the_gateway(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis, how: str
+) -> None:
+    alice, bob = rows.cast.alice.may, rows.cast.bob
+    key, _ = factories.api_key(rows.project, bob.may)
+    publisher.turn(now=NOON)
+
+    with TestCase.captureOnCommitCallbacks(execute=True), rls.tenant(rows.firm.pk):
+        if how == "removed":
+            membership = Membership.objects.get(user=bob.user)
+            fates = Fates(handover.REVOKE)
+            revoking.remove_member(membership=membership, fates=fates, by=alice, now=NOON)
+        elif how == "leaves":
+            revoking.leave(fates=Fates(handover.REVOKE), by=bob.may, now=NOON)
+        else:
+            review = reviews.open_now(by=alice, now=NOON)
+            line = AccessLine.objects.get(review=review, label="박도현")
+            revoking.remove_reviewed(line=line, by=alice, now=NOON)
+
+    assert (told(valkey, rows, key), told(valkey, rows)) == (b"1", b"0")
+
+
+def test_tells_every_key_before_the_publisher_hears_of_it(
+    publisher: Publisher, rows: Rows, valkey: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would look, and its newer number would be refused where the tombstone came later."""
+    other, _ = factories.api_key(rows.project, rows.cast.bob.may)
+    publisher.turn(now=NOON)
+    note, seen = Admission.note_ended, []
+
+    def look_and_note(self: Admission, hashes: Any) -> None:
+        seen.append((told(valkey, rows), told(valkey, rows, other)))
+        note(self, hashes)
+
+    monkeypatch.setattr(Admission, "note_ended", look_and_note)
+    assert revoking.tell(rows.firm, [rows.key, other]) is True
+
+    assert seen == [(b"1", b"1")]
+    assert valkey.smembers(names.ENDED) == {rows.key.sha256.encode(), other.sha256.encode()}
 
 
 def test_archiving_a_project_ends_its_keys_and_no_others(
