@@ -25,6 +25,7 @@ from bench.gateway_programs import (
 from bench.load import CHUNKS_FIRST, SERVICE_SECONDS, SLOTS, Result, chat, request
 from bench.servers import cpu_seconds, memory_mb
 
+POLITE = 10  # the crowd of an overload; else it would starve engine and Valkey, not the gateway
 WITHIN_MS = 2000  # an answer that comes later than this after it was wanted is no good one
 SETTLE_SECONDS = 20.0
 
@@ -94,11 +95,13 @@ class Bench:
     def proxies(self) -> list[Program]:
         return [one for one in (self.nginx, self.gateway.program) if one is not None]
 
-    def ask(self, one: Program, model: str, *, chunks: int = 0, **words: float) -> Result:
+    def ask(
+        self, one: Program, model: str, *, chunks: int = 0, polite: int = 0, **words: float
+    ) -> Result:
         """Whole answers, or streams of so many chunks."""
         body = chat(model, stream=True, tokens=chunks) if chunks else chat(model)
         content = request(body, one.key)
-        return self.place.tools.run(one.port, content, **words)
+        return self.place.tools.run(one.port, content, polite=polite, **words)
 
     def faultless(self, one: Program, what: str, result: Result, chunks: int = 0) -> None:
         """Notes what is wrong: an answer that is none, or a stream without all of its chunks."""
@@ -319,6 +322,7 @@ def _overload(bench: Bench, model: str, capacity: float, name: str) -> float:
         result = bench.ask(
             bench.gateway.program,
             model,
+            polite=POLITE,
             conns=bench.scale.overload_clients,
             rps=3 * capacity,
             seconds=seconds,

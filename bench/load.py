@@ -136,16 +136,19 @@ class Tools:
         """The command of an engine."""
         return [str(self.folder / "load_upstream"), str(port)]
 
-    def start(self, port: int, content: bytes, **words: float) -> Load:
-        """Clients that send ``content``; the words are those of ``load_clients.c``."""
+    def start(self, port: int, content: bytes, *, polite: int = 0, **words: float) -> Load:
+        """Clients that send ``content``; the words are those of ``load_clients.c``. ``polite``
+        ones step back (``nice``) behind what else runs on their core."""
         path = self.folder / f"request-{hash(content):x}"
         path.write_bytes(content)
         given = [f"{name}={value:g}" for name, value in words.items()]
         command = [str(self.folder / "load_clients"), f"port={port}", f"request={path}", *given]
+        if polite:
+            command = ["nice", "-n", str(polite), *command]
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         self.core(process.pid)
         return Load(process)
 
-    def run(self, port: int, content: bytes, **words: float) -> Result:
+    def run(self, port: int, content: bytes, *, polite: int = 0, **words: float) -> Result:
         """The same, waited for."""
-        return self.start(port, content, **words).result()
+        return self.start(port, content, polite=polite, **words).result()

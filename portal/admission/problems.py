@@ -44,10 +44,16 @@ class Problem(Exception):
         self.param = param
         self.more = more or {}
         self.headers = headers
+        self._body = b""
 
     def body(self) -> bytes:
         """The JSON of the answer. A key that was sent as a model or a field is not said again:
         clients log what they are answered."""
+        if not self._body:
+            self._body = self._encoded()
+        return self._body
+
+    def _encoded(self) -> bytes:
         error = {
             "message": self.message,
             "type": self.kind,

@@ -44,6 +44,7 @@ class AccessLog:
         self._encoder = msgspec.json.Encoder()
         self._lines: list[bytes] = []
         self._lost = 0
+        self.shed = 0  # requests that were refused unread, since the last write
 
     def note(self, line: Line) -> None:
         """A request has ended."""
@@ -61,6 +62,10 @@ class AccessLog:
 
     def write(self) -> None:
         """All lines that wait."""
+        if self.shed:
+            shed, self.shed = self.shed, 0
+            said = {"event": "requests.shed", "level": "warning", "requests": shed}
+            self._lines.append(self._encoder.encode(said | {"timestamp": time.time()}))
         if self._lost:
             lost, self._lost = self._lost, 0
             self._lines.append(self._encoder.encode({"event": "log.lost", "lines": lost}))

@@ -33,7 +33,7 @@ from portal.gateway.accesslog import Line
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft, lines
-from portal.gateway.errors import Problem
+from portal.gateway.errors import Problem, retry_after
 from portal.gateway.gateway import Gateway
 from portal.gateway.request import Request
 from portal.lib.ids import mint_request_id
@@ -67,6 +67,7 @@ ROUTES: dict[str, tuple[str, Inference | Page]] = {
     "/metrics": ("GET", Page(pages.metrics)),
 }
 
+_SHED = lines(retry_after(1))
 ONE_MODEL = ("GET", Page(pages.model))  # its name is the rest of the path
 
 
@@ -86,8 +87,15 @@ class _Visit(msgspec.Struct, eq=False):
         return self.request_id if self.call is None else self.call.request_id
 
 
-def look(gateway: Gateway, request: Request) -> None:
-    """At a request's head, before its body is read: ``Problem`` if it can be refused already."""
+def look(gateway: Gateway, request: Request) -> Problem | None:
+    """At a request's head, before its body is read: why it is refused already, if it is."""
+    try:
+        return _look(gateway, request)
+    except Problem as problem:
+        return problem
+
+
+def _look(gateway: Gateway, request: Request) -> Problem | None:
     method, route = _find(request)
     if request.method != method and (request.method, method) != ("HEAD", "GET"):
         raise Problem(
@@ -100,9 +108,30 @@ def look(gateway: Gateway, request: Request) -> None:
         if gateway.draining:
             raise errors.admission_unavailable("this gateway is being stopped.")
         if not gateway.shedding.admits(len(gateway.clients)):
-            raise errors.overloaded(gateway.config.most_open)
+            return errors.overloaded(gateway.config.most_open)  # many: nothing is raised for it
         request.key = admit.key_of(gateway, request)
         bodies.check_headers(request)
+    return None
+
+
+def refuse(gateway: Gateway, client: Client) -> None:
+    """Say what was found while it was read."""
+    problem = client.request.problem
+    assert problem is not None
+    if problem.code == "overloaded":
+        _shed(gateway, client, problem)
+    else:
+        seen = _Visit(client, client.request, mint_request_id(), time.monotonic())
+        _note(gateway, seen, _refuse(seen, problem))
+    client.done()
+
+
+def _shed(gateway: Gateway, client: Client, problem: Problem) -> None:
+    """Where too many come, this is what is done most, and it takes from those who are served: no
+    id, no line of its own in the log."""
+    gateway.metrics.request(client.request.path, problem.status, 0.0)
+    gateway.access_log.shed += 1
+    client.answer(problem.status, problem.body(), _SHED)
 
 
 async def visit(gateway: Gateway, client: Client) -> None:
@@ -160,8 +189,6 @@ def _our_fault() -> Problem:
 
 
 def _find(request: Request) -> tuple[str, Inference | Page]:
-    if request.problem is not None:
-        raise request.problem
     found = ROUTES.get(request.path)
     if found is None and request.path.startswith("/v1/models/"):
         found = ONE_MODEL

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from portal.admission.problems import (
     Header,
     Problem,
@@ -53,6 +55,7 @@ def other_organization(header: str) -> Problem:
     )
 
 
+@lru_cache(maxsize=4)
 def overloaded(limit: int) -> Problem:
     """This gateway has as much open as it may."""
     return Problem(

@@ -63,14 +63,13 @@ class Server:
 
     def look(self, request: Request) -> Problem | None:
         """At the head of a request: whether it is worth to read its body."""
-        try:
-            app.look(self.gateway, request)
-        except Problem as problem:
-            return problem
-        return None
+        return app.look(self.gateway, request)
 
     def begin(self, client: Client) -> None:
         """Answer a request; ``answered`` follows, whatever happens."""
+        if client.request.problem is not None:
+            app.refuse(self.gateway, client)
+            return
         visit = app.visit(self.gateway, client)
         client.task = asyncio.Task(visit, loop=self.loop, eager_start=True)
 

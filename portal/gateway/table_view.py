@@ -18,6 +18,7 @@ from portal.routing import table
 from portal.routing.table import EndpointRoutes, RouteTable, SiteInfo, TableIndex
 
 POLL_SECONDS = 0.5
+SLICE = 200  # parts that are worked on in one turn of the loop
 
 _log = structlog.get_logger()
 
@@ -29,6 +30,7 @@ class TableView:
         self.table: RouteTable | None = None
         self.sites: dict[str, SiteInfo] = {}
         self.credentials: dict[str, bytes] = {}  # sealed text → header line
+        self.urls: set[str] = set()  # of all targets
         self._valkey = valkey
         self._seal_keys = seal_keys
         self._raw_index = b""
@@ -49,12 +51,6 @@ class TableView:
         run_id, epoch = self.table.index.fences.get(f"c{cell}", ("", 0))
         return epoch if run_id and run_id == self._valkey.runs[cell] else None
 
-    @property
-    def urls(self) -> set[str]:
-        """All targets' URLs."""
-        parts = self.table.endpoints.values() if self.table is not None else ()
-        return {target.url for part in parts for target in part.targets}
-
     async def keep_fresh(self) -> None:
         """Until cancelled."""
         while True:
@@ -67,7 +63,8 @@ class TableView:
             await asyncio.sleep(POLL_SECONDS)
 
     async def refresh(self) -> bool:
-        """Whether there is a newer table now."""
+        """Whether there is a newer table now. All work on it is done in small pieces, with turns of
+        the loop between them; requests see the table before it until it is whole."""
         raw = await self._valkey.ask(("GET", keys.ROUTE_INDEX), 1.0)
         if raw is None or raw == self._raw_index:
             return False
@@ -76,47 +73,65 @@ class TableView:
         if before is not None and index.number < before.index.number:
             _log.warning("table.older", number=index.number, ours=before.index.number)
             return False
-        endpoints = await self._parts(index, before.endpoints if before is not None else {})
-        if endpoints is None:
+        old = before.endpoints if before is not None else {}
+        fetched = await self._fetch(await _changed(index, old))
+        gone = old.keys() - index.parts.keys()
+        endpoints = old | fetched
+        for name in gone:
+            del endpoints[name]
+        if len(endpoints) != len(index.parts):
             return False  # the publisher is in the middle of it; the next poll has it whole
-        self._unseal(endpoints)
         self.sites = {site.site: site for site in index.sites}
         self.table = RouteTable(index=index, endpoints=endpoints)
         self._raw_index = raw
+        replaced = [old[name] for name in (*fetched, *gone) if name in old]
+        del old, before
+        if replaced or fetched:
+            await self._tidy(endpoints, replaced)
         return True
 
-    async def _parts(
-        self, index: TableIndex, before: dict[str, EndpointRoutes]
-    ) -> dict[str, EndpointRoutes] | None:
-        changed = [
-            name
-            for name, number in index.parts.items()
-            if name not in before or before[name].number < number
-        ]
+    async def _fetch(self, names: list[str]) -> dict[str, EndpointRoutes]:
+        """Parts as they are published now, with their credentials opened."""
         fetched: dict[str, EndpointRoutes] = {}
-        if changed:
-            for raw in await self._valkey.ask(("HMGET", keys.ROUTE_PARTS, *changed), 1.0):
+        for start in range(0, len(names), SLICE):
+            some = names[start : start + SLICE]
+            for raw in await self._valkey.ask(("HMGET", keys.ROUTE_PARTS, *some), 1.0):
                 if raw is not None:
                     part = table.decode_routes(raw)
-                    fetched[part.endpoint] = part
-        whole = {name: fetched.get(name) or before.get(name) for name in index.parts}
-        endpoints = {name: part for name, part in whole.items() if part is not None}
-        return endpoints if len(endpoints) == len(index.parts) else None
+                    fetched[part.endpoint] = await self._unseal(part)
+        return fetched
 
-    def _unseal(self, endpoints: dict[str, EndpointRoutes]) -> None:
-        opened: dict[str, bytes] = {}
-        for name, part in endpoints.items():
-            usable = []
+    async def _unseal(self, part: EndpointRoutes) -> EndpointRoutes:
+        """Without the targets whose credential cannot be opened."""
+        usable = []
+        for target in part.targets:
+            line = self.credentials.get(target.credential)
+            if line is None:
+                line = self._open(target.credential, target.id)
+                await asyncio.sleep(0)  # it takes as long as twenty parts
+            if line is not None:
+                self.credentials[target.credential] = line
+                usable.append(target)
+        if len(usable) == len(part.targets):
+            return part
+        return msgspec.structs.replace(part, targets=tuple(usable))
+
+    async def _tidy(
+        self, endpoints: dict[str, EndpointRoutes], replaced: list[EndpointRoutes]
+    ) -> None:
+        """What nobody uses any more is forgotten, bit by bit: to free much takes its time, too."""
+        used: dict[str, bytes] = {}
+        urls: set[str] = set()
+        for number, part in enumerate(endpoints.values()):
             for target in part.targets:
-                line = self.credentials.get(target.credential)
-                if line is None:
-                    line = self._open(target.credential, target.id)
-                if line is not None:
-                    opened[target.credential] = line
-                    usable.append(target)
-            if len(usable) < len(part.targets):
-                endpoints[name] = msgspec.structs.replace(part, targets=tuple(usable))
-        self.credentials = opened
+                used[target.credential] = self.credentials[target.credential]
+                urls.add(target.url)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        self.credentials, self.urls = used, urls
+        while replaced:
+            del replaced[-SLICE:]
+            await asyncio.sleep(0)
 
     def _open(self, credential: str, target: str) -> bytes | None:
         if not credential:
@@ -127,3 +142,15 @@ class TableView:
             _log.error("table.seal_broken", target=target)
             return None
         return f"authorization: Bearer {secret}\r\n".encode()
+
+
+async def _changed(index: TableIndex, before: dict[str, EndpointRoutes]) -> list[str]:
+    """Names of the parts that are newer there than here."""
+    found = []
+    for turn, (name, number) in enumerate(index.parts.items()):
+        ours = before.get(name)
+        if ours is None or ours.number < number:
+            found.append(name)
+        if turn % (5 * SLICE) == 0:
+            await asyncio.sleep(0)
+    return found

@@ -1,5 +1,8 @@
 """Contract 1 with the gateway: where a request may go. Pure, frozen, no Django.
 
+Parts hold nothing that could lead back to them, so the collector need not know of them
+(``gc=False``): a gateway has ten thousand.
+
 The table is divided per endpoint, so that a gateway decodes only what changed. Every part
 carries PostgreSQL's number; an older number is refused. Times are Unix milliseconds.
 """
@@ -11,7 +14,7 @@ import msgspec
 TargetState = Literal["healthy", "degraded", "out"]
 
 
-class Target(msgspec.Struct, frozen=True, array_like=False, forbid_unknown_fields=False):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """One place that may answer now: one ready replica of one placement."""
 
     id: str  # public id of the placement
@@ -29,7 +32,7 @@ class Target(msgspec.Struct, frozen=True, array_like=False, forbid_unknown_field
     slots: int = 0  # requests that it answers at the same time, of all gateways; 0: nobody said
 
 
-class EndpointRoutes(msgspec.Struct, frozen=True):
+class EndpointRoutes(msgspec.Struct, frozen=True, gc=False):
     """All targets of one endpoint."""
 
     endpoint: str  # public id
