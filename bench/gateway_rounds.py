@@ -49,9 +49,9 @@ class Scale:
     overload_clients: int = 8000
     memory_requests: int = 100_000
     endpoints: int = 10_000
-    swaps: int = 3
+    swaps: int = 9  # short windows: machines stand still by themselves every few seconds
     pings: float = 4000  # a second, while a table is swapped
-    swap_seconds: float = 2.0
+    swap_seconds: float = 1.5
     busy: bool = False  # a busy machine may make the gateway refuse (429): that is no error then
 
 

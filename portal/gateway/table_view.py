@@ -69,13 +69,15 @@ class TableView:
         if raw is None or raw == self._raw_index:
             return False
         index = table.decode_index(raw)
+        await asyncio.sleep(0)
         before = self.table
         if before is not None and index.number < before.index.number:
             _log.warning("table.older", number=index.number, ours=before.index.number)
             return False
         old = before.endpoints if before is not None else {}
         fetched = await self._fetch(await _changed(index, old))
-        gone = old.keys() - index.parts.keys()
+        gone = [name for name in old if name not in index.parts]
+        await asyncio.sleep(0)
         endpoints = old | fetched
         for name in gone:
             del endpoints[name]
