@@ -156,8 +156,9 @@ class Connection(asyncio.Protocol):
             if self._held_back:
                 self._held_back = False
                 self._transport.resume_reading()
-            self.data_received(aside)
-            return
+            if not self.ending:
+                self.data_received(aside)
+                return
         if self.client is not None:
             return
         if self._refusal is not None:

@@ -59,6 +59,18 @@ async def test_reads_on_while_a_request_waits_up_to_a_bound(
     assert wire.statuses == [200] * (3 + MANY.count(b"GET"))
 
 
+async def test_what_is_kept_aside_keeps_no_connection_open(
+    desk: Desk, connection: Connection, wire: Wire
+) -> None:
+    connection.data_received((GET + END) * 2)
+    connection.data_received(MANY)
+    desk.gateway.draining = True
+
+    desk.answer()
+
+    assert wire.closed and wire.reading and wire.statuses == [200]
+
+
 async def test_what_is_kept_aside_is_forgotten_with_its_connection(
     desk: Desk, connection: Connection, wire: Wire
 ) -> None:
