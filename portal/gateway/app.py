@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 import msgspec
 import structlog
@@ -80,6 +81,11 @@ class _Visit(msgspec.Struct, eq=False):
     began: float
     call: Call | None = None
 
+    @classmethod
+    def of(cls, client: Client) -> Self:
+        """One that begins now, under an id of ours."""
+        return cls(client, client.request, mint_request_id(), time.monotonic())
+
     @property
     def id(self) -> str:
         """Under which it is known to its client; admission may have taken another than the
@@ -121,7 +127,7 @@ def refuse(gateway: Gateway, client: Client) -> None:
     if problem.code == "overloaded":
         _shed(gateway, client, problem)
     else:
-        seen = _Visit(client, client.request, mint_request_id(), time.monotonic())
+        seen = _Visit.of(client)
         _note(gateway, seen, _refuse(seen, problem))
     client.done()
 
@@ -136,7 +142,7 @@ def _shed(gateway: Gateway, client: Client, problem: Problem) -> None:
 
 async def visit(gateway: Gateway, client: Client) -> None:
     """Answer, whatever happens, and say so in the log."""
-    seen = _Visit(client, client.request, mint_request_id(), time.monotonic())
+    seen = _Visit.of(client)
     gateway.clients.add(client)
     try:
         status = await _answer(gateway, seen)

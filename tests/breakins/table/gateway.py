@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.breakins.table.attempt import NO_WALL, Cut, attempt
 
 G, FRONT = "portal/gateway/", "portal/gateway/connection.py"
+ATTACKS = "gateway/test_attacks.py::"
 READ, AGAIN, ANSWERS = (
     "gateway/test_connection.py::",
     "gateway/test_idempotency.py::",
@@ -161,10 +162,30 @@ ROWS = [
         "gateway/test_scenarios.py::test_scenario_13_ids_are_ours",
         Cut(
             G + "app.py",
-            "    seen = _Visit(client, client.request, mint_request_id(), time.monotonic())\n",
-            "    seen = _Visit(client, client.request, mint_request_id(), time.monotonic())\n"
+            "    seen = _Visit.of(client)\n    gateway.clients",
+            "    seen = _Visit.of(client)\n"
             '    told = client.request.headers.get(b"x-request-id")\n'
-            "    seen.request_id = told.decode() if told else seen.request_id\n",
+            "    seen.request_id = told.decode() if told else seen.request_id\n    gateway.clients",
+        ),
+    ),
+    attempt(
+        "be given another client's answer by a site that answers once too often",
+        "portal.gateway.upstream:_Wire.on_message_begin",
+        ATTACKS + "test_an_answer_that_nobody_asked_for_mixes_up_no_clients",
+        Cut(
+            G + "upstream.py",
+            "    def on_message_begin(self) -> None:\n        if self.exchange is None:\n",
+            "    def on_message_begin(self) -> None:\n        if False:\n",
+        ),
+    ),
+    attempt(
+        "take all of a gateway's places, so that nobody else is answered",
+        "portal.gateway.shedding:Shedding.enter",
+        ATTACKS + "test_one_organization_does_not_take_the_whole_gateway",
+        Cut(
+            G + "shedding.py",
+            "        if count >= self.most_each:\n",
+            "        if False:\n",
         ),
     ),
     attempt(
