@@ -80,7 +80,7 @@ def _run() -> int:
         asyncio.run(many.run(config.processes, config.gateway_id))
         return 0
     gc.freeze()  # modules live as long as the process: the collector need not look at them
-    gc.set_threshold(20_000, 50, 50)
+    gc.set_threshold(10_000, 20, 20)
     try:
         uvloop.run(serve(config))
     except OSError as error:
