@@ -35,6 +35,7 @@ class Outbox:
                 writes.flush()
             except Exception:
                 _log.exception("send.failed")  # of one connection; the others have theirs to send
+                writes.abort()  # or who waits at its other end would wait for its deadlines
 
 
 class Writes:
@@ -56,6 +57,11 @@ class Writes:
             self.flush()
         elif len(self._parts) == 1:
             self._outbox.put(self)
+
+    def abort(self) -> None:
+        """End the connection, whatever was not sent."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def flush(self) -> None:
         """Now: before the connection is closed, for instance."""

@@ -168,16 +168,14 @@ class Segment:
     def append(self, record: Record) -> None:
         """Where it outlives this process. ``OSError`` if there is no room; the file is then as it
         was before."""
-        content = _encoder.encode(record)
-        begin = self.size + _HEAD.size
-        end = begin + len(content)
+        content = framed(record)
+        begin, end = self.size + _HEAD.size, self.size + len(content)
         window = self._window
         if window is None or end > self._room:
             window = self._widen(end)
         # The length comes last: whoever is killed in between leaves zeros, which are no record.
-        window[begin - self._from : end - self._from] = content
-        head = _HEAD.pack(len(content), zlib.crc32(content))
-        window[self.size - self._from : begin - self._from] = head
+        window[begin - self._from : end - self._from] = content[_HEAD.size :]
+        window[self.size - self._from : begin - self._from] = content[: _HEAD.size]
         self.size = end
         self.dirty = True
         self._note(record)
