@@ -19,6 +19,7 @@ from portal.deployments.models import Endpoint, Placement, PlacementMove
 from portal.fleet import actions as fleet
 from portal.fleet.models import Card, Site
 from portal.lib import ids
+from portal.usage.events import UsageEvent
 from portal.usage.models import CardTime, LedgerEntry
 from tenants import actors, rls, terms
 from tenants.actions import keys, registrations
@@ -310,6 +311,36 @@ def ledger_entry(of: Project, *, at: datetime = NOON, model: str = CHAT, **field
             admitted_at=at,
             **values,
         )
+
+
+def usage_event(**changes: Any) -> UsageEvent:
+    """As a gateway reports an answered request; whose it is, when and how much are named."""
+    at_ms = changes.setdefault("admitted_at_ms", int(NOON.timestamp() * 1000))
+    changes.setdefault("request_id", ids.mint_request_id(at_ms))
+    fields: dict[str, Any] = {
+        "endpoint": "ep_a",
+        "route": "/v1/chat/completions",
+        "model": CHAT,
+        "model_digest": "sha256:x",
+        "site": "daegu-1",
+        "chip": "rngd",
+        "placement": "plc_a",
+        "counted": "reported",
+        "outcome": "answered",
+        "ended_at_ms": at_ms,
+        "price_version": "tar_a",
+    }
+    return UsageEvent(**fields | changes)
+
+
+def event_of(of: ApiKey, **changes: Any) -> UsageEvent:
+    """A usage event of a key."""
+    owner = {
+        "organization": of.project.organization.public_id,
+        "project": of.project.public_id,
+        "key": of.public_id,
+    }
+    return usage_event(**owner | changes)
 
 
 def card_time(of: Endpoint, *, start: datetime, end: datetime, cards: int = 1) -> None:

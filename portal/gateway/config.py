@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+# A lease lasts 60 s: a renewal may be missed twice before it ends.
+RENEW_BOUNDS = (1, 20)
+
 
 class ConfigMissing(Exception):
     """Settings without which the gateway cannot start. Set the named variables."""
@@ -83,7 +86,7 @@ def from_environment(environment: Mapping[str, str]) -> Config:
         queue_seconds=_number(environment, "DURE_GATEWAY_QUEUE_SECONDS", 30),
         cold_seconds=_number(environment, "DURE_GATEWAY_COLD_SECONDS", 30),
         stuck_seconds=_number(environment, "DURE_GATEWAY_STUCK_SECONDS", 60),
-        renew_seconds=_number(environment, "DURE_GATEWAY_RENEW_SECONDS", 20),
+        renew_seconds=_within(environment, "DURE_GATEWAY_RENEW_SECONDS", 20, RENEW_BOUNDS),
         proxies=_number(environment, "DURE_PROXIES", 0),
         journal_bytes=_number(environment, "DURE_GATEWAY_JOURNAL_BYTES", 4 << 30),
         drain_seconds=_number(environment, "DURE_GATEWAY_DRAIN_SECONDS", 30),
@@ -131,6 +134,16 @@ def reloaded(before: Config, after: Config) -> tuple[Config, list[str]]:
 def _receipts(environment: Mapping[str, str]) -> bytes:
     origin = environment.get("DURE_WEB_ORIGIN") or "http://127.0.0.1:8000"  # as the portal's own
     return f"{origin.rstrip('/')}/api/v1/receipts/".encode("ascii", "ignore")
+
+
+def _within(
+    environment: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]
+) -> int:
+    found = _number(environment, name, default)
+    least, most = bounds
+    if not least <= found <= most:
+        raise ConfigMissing(f"{name} must be {least} to {most}, not {found}.")
+    return found
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from portal.gateway import answers, errors, idempotency
+from portal.gateway import answers, errors, idempotency, retries
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
 from portal.gateway.config import Config
@@ -78,8 +78,7 @@ async def _check_head(exchange: Exchange, call: Call, credential: bytes) -> None
         raise _refused("" if secret and secret in said else said)  # engines tell what they got
     elif status in _BUSY:
         failure = SiteFailed("busy", "has no room at the moment")
-        if exchange.retry_after.isdigit():
-            failure.retry_after = int(exchange.retry_after[:6])
+        failure.retry_after = retries.asked_seconds(exchange.retry_after, time.time())
         raise failure
     else:
         raise SiteFailed("status", f"answered with status {status}")

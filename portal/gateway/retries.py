@@ -3,9 +3,25 @@ outage. Pure: the loop's clock is passed in, seconds."""
 
 from __future__ import annotations
 
+import math
+from email.utils import parsedate_to_datetime
+
+LONGEST_WAIT = 999_999  # seconds that a site can ask for: eleven days
 SECONDS = 10  # that are looked back
 SHARE = 0.2  # of the requests of that time
 FLOOR = 100  # repeated in that time whatever the share says: ten a second harm nobody
+
+
+def asked_seconds(value: bytes, now: float) -> int:
+    """What a site's ``Retry-After`` asks for (RFC 9110, 10.2.3: seconds or a date), seen at
+    ``now``, in seconds since 1970. 0 if it says nothing that can be understood, or a past date."""
+    if value.isdigit():
+        return min(int(value[:7]), LONGEST_WAIT)
+    try:
+        until = parsedate_to_datetime(value.decode("ascii")).timestamp()
+    except (ValueError, OverflowError):
+        return 0
+    return min(max(0, math.ceil(until - now)), LONGEST_WAIT)
 
 
 class RetryBudget:

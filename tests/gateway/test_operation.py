@@ -96,6 +96,16 @@ def test_names_what_a_running_gateway_cannot_change(tmp_path: Path) -> None:
     assert (found.valkey_url, found.most_open, waiting) == ("redis://x", 7, ["valkey_url"])
 
 
+@pytest.mark.parametrize("seconds", ["0", "21", "-1", "1.5"])
+def test_refuses_leases_that_would_end_before_they_are_renewed(
+    tmp_path: Path, seconds: str
+) -> None:
+    given = {"VALKEY_URL": "redis://x", "DURE_SEAL_KEYS": "k", "DURE_JOURNAL_DIR": str(tmp_path)}
+
+    with pytest.raises(ConfigMissing, match="DURE_GATEWAY_RENEW_SECONDS"):
+        from_environment(given | {"DURE_GATEWAY_RENEW_SECONDS": seconds})
+
+
 def test_says_that_the_file_of_settings_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DURE_GATEWAY_SETTINGS", "/nowhere/settings")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.gateway.retries import FLOOR, RetryBudget
+from portal.gateway.retries import FLOOR, RetryBudget, asked_seconds
 
 
 def asked(requests: int, now: float) -> RetryBudget:
@@ -52,3 +52,28 @@ def test_an_outage_is_not_multiplied() -> None:
             attempts += 1
 
     assert attempts <= 60_000 * 1.2 + 2 * FLOOR
+
+
+NEW_YEAR = 1_798_761_600.0  # Fri, 01 Jan 2027 00:00:00 GMT
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"7", 7),
+        (b"0", 0),
+        (b"99999999999999999999", 999_999),
+        (b"Fri, 01 Jan 2027 00:00:30 GMT", 30),
+        (b"Fri, 01 Jan 2027 09:00:30 +0900", 30),
+        (b"Thu, 31 Dec 2026 23:59:00 GMT", 0),
+        (b"Fri, 31 Dec 9999 23:59:59 GMT", 999_999),
+        (b"", 0),
+        (b"-1", 0),
+        (b"1.5", 0),
+        (b"soon", 0),
+        (b"\xff\xfe", 0),
+        (b"Fri, 99 Jan 2027 00:00:30 GMT", 0),
+    ],
+)
+def test_reads_what_a_site_asks_for(value: bytes, seconds: int) -> None:
+    assert asked_seconds(value, NEW_YEAR) == seconds

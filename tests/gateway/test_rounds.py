@@ -21,7 +21,7 @@ from portal.gateway.segment import UNKNOWN, Acknowledged, Answered, Record, Sett
 from portal.lib import ids
 from portal.lib.ids import CELLS
 from portal.usage import events
-from portal.usage.events import UsageEvent
+from tests import factories
 from tests.admission import counters
 from tests.admission.cell import connected
 from tests.gateway.world import CELL, LIMIT, ORG_CODE, SUBJECTS, World, month
@@ -106,23 +106,11 @@ def settlement(
     *, admitted_at_ms: int = 0, leased_ms: int = 0, cost: int = 200, cell: int = CELL
 ) -> Settlement:
     admitted_at_ms = admitted_at_ms or now_ms()
-    event = UsageEvent(
-        request_id=ids.mint_request_id(),
+    event = factories.usage_event(
         organization=SUBJECTS[0],
         project=SUBJECTS[1],
         key=SUBJECTS[2],
-        endpoint="ep_a",
-        route="/v1/chat/completions",
-        model="m",
-        model_digest="sha256:x",
-        site="daegu-1",
-        chip="rngd",
-        placement="plc_a",
-        counted="reported",
-        outcome="answered",
         admitted_at_ms=admitted_at_ms,
-        ended_at_ms=admitted_at_ms,
-        price_version="tar_a",
         hold_micro=WORST,
         cost_micro=cost,
     )

@@ -18,7 +18,6 @@ from portal.lib.money import MICRO
 from portal.routing import fence, table
 from portal.routing.publish import Publisher
 from portal.usage import events, intake
-from portal.usage.events import UsageEvent
 from portal.usage.models import LedgerEntry
 from portal.usage.reader import Reader
 from tenants import rls
@@ -188,23 +187,11 @@ def test_keeps_cells_open_when_only_the_publisher_restarts(
 
 
 def settled(rows: Rows, number: int) -> dict[Any, Any]:
-    event = UsageEvent(
-        request_id=ids.mint_request_id(int(NOON.timestamp() * 1000) + number),
-        organization=rows.firm.public_id,
-        project=rows.project.public_id,
-        key=rows.key.public_id,
-        endpoint="ep_a",
-        route="/v1/chat/completions",
-        model="m",
-        model_digest="sha256:x",
-        site="daegu-1",
-        chip="rngd",
-        placement="plc_a",
-        counted="reported",
-        outcome="answered",
-        admitted_at_ms=int(NOON.timestamp() * 1000),
-        ended_at_ms=int(NOON.timestamp() * 1000),
-        price_version="tar_a",
+    at_ms = int(NOON.timestamp() * 1000)
+    event = factories.event_of(
+        rows.key,
+        request_id=ids.mint_request_id(at_ms + number),
+        admitted_at_ms=at_ms,
         hold_micro=10,
         cost_micro=10,
     )

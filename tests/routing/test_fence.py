@@ -23,7 +23,6 @@ from portal.routing import demand, fence, recount
 from portal.routing.demand import Demand
 from portal.routing.publish import Publisher
 from portal.usage import events
-from portal.usage.events import UsageEvent
 from portal.usage.models import LedgerEntry, RegisteredGateway, Watermark
 from tenants import rls
 from tests import factories
@@ -54,23 +53,10 @@ def settled(
     valkey: redis.Redis, rows: Rows, won: int, *, late: bool = False, request_id: str = ""
 ) -> str:
     """An event of the firm in its cell's stream; its id there."""
-    event = UsageEvent(
+    event = factories.event_of(
+        rows.key,
         request_id=request_id or ids.mint_request_id(NOON_MS),
-        organization=rows.firm.public_id,
-        project=rows.project.public_id,
-        key=rows.key.public_id,
-        endpoint="ep_a",
-        route="/v1/chat/completions",
-        model="m",
-        model_digest="sha256:x",
-        site="daegu-1",
-        chip="rngd",
-        placement="plc_a",
-        counted="reported",
-        outcome="answered",
         admitted_at_ms=NOON_MS,
-        ended_at_ms=NOON_MS,
-        price_version="tar_a",
         hold_micro=won * MICRO,
         cost_micro=won * MICRO,
     )

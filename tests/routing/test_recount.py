@@ -128,23 +128,9 @@ def test_opens_over_an_event_that_intake_will_put_aside(
 
 def event(rows: Rows, **changes: Any) -> UsageEvent:
     fields: dict[str, Any] = {
-        "request_id": ids.mint_request_id(NOON_MS),
-        "organization": rows.firm.public_id,
-        "project": rows.project.public_id,
-        "key": rows.key.public_id,
-        "endpoint": "ep_a",
-        "route": "/v1/chat/completions",
-        "model": factories.CHAT,
-        "model_digest": "sha256:x",
-        "site": "daegu-1",
-        "chip": "rngd",
-        "placement": "plc_a",
-        "counted": "reported",
-        "outcome": "answered",
         "admitted_at_ms": NOON_MS,
         "ended_at_ms": NOON_MS + 900,
-        "price_version": "tar_a",
         "hold_micro": 8 * MICRO,
         "cost_micro": 5 * MICRO,
     }
-    return UsageEvent(**fields | changes)
+    return factories.event_of(rows.key, **fields | changes)

@@ -123,23 +123,12 @@ def settled_at(
 ) -> None:
     """An event that cost more than it was charged, and ended long after it was admitted."""
     at_ms = int(at.timestamp() * 1000)
-    event = UsageEvent(
-        request_id=ids.mint_request_id(at_ms),
-        organization=rows.firm.public_id,
+    event = factories.event_of(
+        rows.key,
         project=project,
         key=key,
-        endpoint="ep_a",
-        route="/v1/chat/completions",
-        model="m",
-        model_digest="sha256:x",
-        site="daegu-1",
-        chip="rngd",
-        placement="plc_a",
-        counted="reported",
-        outcome="answered",
         admitted_at_ms=at_ms,
         ended_at_ms=at_ms + 45 * 86_400_000,
-        price_version="tar_a",
         hold_micro=won * MICRO,
         cost_micro=2 * won * MICRO,
     )

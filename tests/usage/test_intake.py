@@ -42,24 +42,14 @@ def event(cast: Cast, number: int = 1, **changes: Any) -> UsageEvent:
         "organization": cast.firm.public_id,
         "project": cast.project.public_id,
         "key": "key_a",
-        "endpoint": "ep_a",
-        "route": "/v1/chat/completions",
-        "model": factories.CHAT,
-        "model_digest": "sha256:x",
-        "site": "daegu-1",
-        "chip": "rngd",
-        "placement": "plc_a",
         "tokens_in": 10,
         "tokens_out": 5,
-        "counted": "reported",
-        "outcome": "answered",
         "admitted_at_ms": MS,
         "ended_at_ms": MS + 900,
-        "price_version": "tar_a",
         "hold_micro": 100,
         "cost_micro": 60,
     }
-    return UsageEvent(**fields | changes)
+    return factories.usage_event(**fields | changes)
 
 
 def fields(one: UsageEvent, *, settled: int = 60, written_off: int = 0, late: bool = False) -> Any:
