@@ -1,0 +1,37 @@
+"""Money: what it costs, how much may be spent, and the documents about it."""
+
+from billing.models.budgets import (
+    Budget,
+    BudgetAlert,
+    BudgetChange,
+    BudgetQuerySet,
+    BudgetScope,
+    Commitment,
+)
+from billing.models.invoices import (
+    Invoice,
+    InvoiceDocument,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceSeries,
+)
+from billing.models.prices import (
+    CardTariff,
+    TokenTariff,
+)
+
+__all__ = [
+    "Budget",
+    "BudgetAlert",
+    "BudgetChange",
+    "BudgetQuerySet",
+    "BudgetScope",
+    "CardTariff",
+    "Commitment",
+    "Invoice",
+    "InvoiceDocument",
+    "InvoiceKind",
+    "InvoiceLine",
+    "InvoiceSeries",
+    "TokenTariff",
+]
