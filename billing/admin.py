@@ -8,6 +8,7 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoiceSeries,
+    Posting,
     TokenTariff,
 )
 from tenants.reading_room import shows
@@ -36,4 +37,9 @@ shows(
     InvoiceLine,
     "organization invoice position text_ko quantity unit amount_won item usage_month text_en "
     "unit_price price_version exact_micro",
+)
+shows(
+    Posting,
+    "organization day kind reference position debit credit amount_micro posted_at",
+    find="kind reference",
 )

@@ -15,12 +15,17 @@ from billing.models.invoices import (
     InvoiceLine,
     InvoiceSeries,
 )
+from billing.models.journal import (
+    Account,
+    Posting,
+)
 from billing.models.prices import (
     CardTariff,
     TokenTariff,
 )
 
 __all__ = [
+    "Account",
     "Budget",
     "BudgetAlert",
     "BudgetChange",
@@ -33,5 +38,6 @@ __all__ = [
     "InvoiceKind",
     "InvoiceLine",
     "InvoiceSeries",
+    "Posting",
     "TokenTariff",
 ]
