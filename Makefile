@@ -3,12 +3,14 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants drill-gateway crowd pins messages
+.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants drill-gateway crowd pins messages
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 setup: ## environment, hashed pins, translations
 	@$(SETUP) local
+python: ## compile an interpreter with a profile out of SOURCE=Python-3.13.x.tar.xz: a faster gateway
+	@deploy/local/interpreter.sh $(SOURCE)
 up: setup ## start everything on this machine, take the tour, stay until Ctrl-C
 	@$(PY) -m deploy.local up
 down: setup ## stop a stack that runs in the background

@@ -18,28 +18,30 @@ UV = "uv==0.13.9"
 OLDEST = (3, 12)
 
 
-def version_of(python):
-    """(major, minor) of an interpreter that really runs, else None: shims may exist and fail."""
+# Says its version, and whether it was compiled with a profile (a fifth faster at the gateway).
+ABOUT = (
+    "import sys, sysconfig, venv, ensurepip;"
+    "flags = sysconfig.get_config_var('PY_CORE_CFLAGS') or '';"
+    "print(sys.version_info[0], sys.version_info[1], int('profile-use' in flags"
+    " or '--enable-optimizations' in (sysconfig.get_config_var('CONFIG_ARGS') or '')))"
+)
+
+
+def about(python):
+    """((major, minor), optimised) of an interpreter that really runs, else None: shims may fail."""
     try:
         done = subprocess.run(
-            [
-                python,
-                "-c",
-                "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1])",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
+            [python, "-c", ABOUT], capture_output=True, text=True, timeout=20, check=False
         )
-        major, minor = done.stdout.split()
-        return (int(major), int(minor)) if done.returncode == 0 else None
+        major, minor, optimised = done.stdout.split()
+        return ((int(major), int(minor)), optimised == "1") if done.returncode == 0 else None
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
 
 
 def candidates():
-    """Interpreters to try, the preferred ones first."""
+    """Interpreters to try, the preferred first: what `make python` has built, then others."""
+    yield os.path.join(ROOT, ".python", "bin", "python3")
     for name in ("python3.13", "python3.12", "python3.14", "python3"):
         path = shutil.which(name)
         if path:
@@ -57,11 +59,18 @@ def candidates():
 
 
 def find_python():
-    """The first candidate that is new enough, or a sentence and the end."""
+    """The first candidate that is new enough and optimised; else the first that is new enough; or
+    a sentence and the end."""
+    plain = None
     for python in candidates():
-        version = version_of(python)
-        if version and version >= OLDEST:
+        found = about(python)
+        if found is None or found[0] < OLDEST:
+            continue
+        if found[1]:
             return python
+        plain = plain or python
+    if plain:
+        return plain
     sys.exit(
         "Dure needs Python 3.12 or newer, and none was found. Install one (Debian 13: "
         "apt install python3.13 python3.13-venv; or pyenv install 3.13) and run this again."
@@ -88,9 +97,9 @@ def install(level):
     python = os.path.join(VENV, "bin", "python")
     stamp = os.path.join(VENV, ".dure-" + level)
     wanted = digest([requirements])
-    if os.path.exists(stamp) and open(stamp).read() == wanted and version_of(python):
+    if os.path.exists(stamp) and open(stamp).read() == wanted and about(python):
         return
-    if not version_of(python):
+    if not about(python):
         run([find_python(), "-m", "venv", "--clear", VENV], "Making the environment")
     if not os.path.exists(os.path.join(TOOLS, "bin", "uv")):
         run([python, "-m", "venv", TOOLS], "Making the environment of the installer")

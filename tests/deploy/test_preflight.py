@@ -106,14 +106,36 @@ def test_finds_a_python_that_really_runs() -> None:
             sys.executable,
             "-c",
             "import sys; sys.path.insert(0, 'deploy/local'); import setup; "
-            "python = setup.find_python(); print(setup.version_of(python) >= (3, 12)); "
-            "print(setup.version_of('/nowhere/python3'))",
+            "python = setup.find_python(); print(setup.about(python)[0] >= (3, 12)); "
+            "print(setup.about('/nowhere/python3'))",
         ],
         capture_output=True,
         text=True,
         check=True,
     )
     assert done.stdout.split() == ["True", "None"]
+
+
+@pytest.mark.parametrize(("optimised", "chosen"), [("1", "python3.12"), ("0", "python3.13")])
+def test_takes_an_interpreter_that_was_compiled_with_a_profile(
+    tmp_path: Path, optimised: str, chosen: str
+) -> None:
+    for name, says in (("python3.13", "3 13 0"), ("python3.12", f"3 12 {optimised}")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {says}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.path.insert(0, 'deploy/local'); import setup; "
+            f"setup.ROOT = {str(tmp_path)!r}; print(setup.find_python())",
+        ],
+        env={"PATH": str(tmp_path), "PYENV_ROOT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(done.stdout.strip()).name == chosen
 
 
 def test_kills_what_does_not_end_and_nothing_else() -> None:
