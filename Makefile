@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants drill-gateway crowd pins messages
+.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests drill-gateway crowd pins messages
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,8 @@ bench-audit: ## seal and verify a million audit events
 	@$(SETUP) dev && $(PY) -m bench.audit
 bench-tenants: ## every page with 1,000 organizations behind it, verifying their logs, what the wall costs
 	@$(SETUP) dev && $(PY) -m bench.tenants
+bench-requests: ## requests and limits pages of an organization with a million entries
+	@$(SETUP) dev && $(PY) -m bench.requests
 drill-gateway: ## kill, cut back and break a whole stack under load; compare every request (50 min)
 	@$(SETUP) dev && $(PY) -m bench.drill
 crowd: ## 1,000 organizations, 20,000 members, 1,000,000 audit events into the running stack

@@ -175,17 +175,18 @@ def measure(world: World, *, rounds: int = ROUNDS, most_ms: float = 0.0) -> list
     clients = callers(world)
     found = [*addresses(world), *_longest(world, clients)]
     for one in found:
-        _ask_often(clients[one.who], one, rounds)
+        ask_often(clients[one.who], one, rounds)
     for one in found if most_ms else ():
         if one.p95_ms > most_ms:
             before = one.times, one.walls, one.p95_ms
-            _ask_often(clients[one.who], one, rounds)
+            ask_often(clients[one.who], one, rounds)
             if one.p95_ms > before[2]:
                 one.times, one.walls = before[:2]
     return found
 
 
-def _ask_often(client: Client, one: Asked, rounds: int) -> None:
+def ask_often(client: Client, one: Asked, rounds: int) -> None:
+    """So many times, after some that do not count."""
     one.times, one.walls = [], []
     for _ in range(WARM):
         ask(client, one)
