@@ -102,7 +102,7 @@ def _fill(world: World, entries: int) -> None:
 
 
 def _addresses(world: World, callers: dict[str, object]) -> Iterator[Asked]:
-    """The list with each filter, its hundredth page, one entry, its limits, and their operations."""
+    """The list with each filter, its hundredth page, one entry, the limits; pages and API."""
     from bench.pages import Asked
     from tests.factories import NOON
 
