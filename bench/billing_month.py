@@ -34,18 +34,18 @@ _EVENTS = """
        written_off_micro, late, stream, data_class)
     SELECT (at AT TIME ZONE 'UTC')::date,
       (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7'
-        || lpad(to_hex(n % 4096), 3, '0') || '8' || lpad(to_hex(n), 15, '0'))::uuid,
-      organization, 'prj_' || lpad((organization * 2 + n % projects)::text, 16, '0'),
-      'key_' || lpad((organization * 8 + n % (4 * projects))::text, 16, '0'),
+        || lpad(to_hex(n %% 4096), 3, '0') || '8' || lpad(to_hex(n), 15, '0'))::uuid,
+      organization, 'prj_' || lpad((organization * 2 + n %% projects)::text, 16, '0'),
+      'key_' || lpad((organization * 8 + n %% (4 * projects))::text, 16, '0'),
       'ep_' || lpad(model::text, 16, '0'), '/v1/chat/completions', 'model-' || model,
       'sha256:' || repeat('5a', 32), 'daegu-1', 'rngd', 'plc_0000000000000001',
-      20 + n % 3000, n % 20, 1 + n % 800, 'reported', 'answered', at, at + interval '0.3 s',
+      20 + n %% 3000, n %% 20, 1 + n %% 800, 'reported', 'answered', at, at + interval '0.3 s',
       at + interval '4 s', 1, 'tar_' || model, 600000, 300000 + lost, 300000, lost, false,
-      n % 2 = 0, 'open'
+      n %% 2 = 0, 'open'
     FROM (
       SELECT dice.n, o.id AS organization, CASE WHEN large THEN 2 ELSE 1 END AS projects,
-        (CASE WHEN large THEN dice.n ELSE o.id + (dice.n % 4) / 3 END % 3)::int AS model,
-        CASE WHEN dice.n % 1000 = 0 THEN 1000 ELSE 0 END AS lost,
+        (CASE WHEN large THEN dice.n ELSE o.id + (dice.n %% 4) / 3 END %% 3)::int AS model,
+        CASE WHEN dice.n %% 1000 = 0 THEN 1000 ELSE 0 END AS lost,
         %(start)s::timestamptz + make_interval(secs => dice.n * %(step)s) AS at
       FROM (
         SELECT n, 1 + floor(%(count)s * pow(random(), 5))::bigint AS place
