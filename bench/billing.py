@@ -43,9 +43,7 @@ class Figures:
 
     def tell(self, *, judged: bool) -> bool:
         """Print the figures; whether all bounds hold."""
-        self.found["billing_rss_mb"] = (
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        )
+        self.found["billing_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         for name, value in self.found.items():
             unit = name.rsplit("_", 1)[-1]
             print(f"figure {name} {value:.1f} {unit}")

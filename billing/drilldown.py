@@ -68,6 +68,7 @@ def is_explained(line: InvoiceLine) -> bool:
 
 _QUANTITY = {"token_cached": "cached", "token_out": "output"}
 
+
 def days(line: InvoiceLine) -> list[Day]:
     """The days that the line bills, in order; their quantities add up to the line's."""
     item, month = item_of(line), Month.parse(line.usage_month)

@@ -139,7 +139,7 @@ def test_takes_back_what_was_written_off_as_a_loss(cast: Cast, prices: None) -> 
 
     rate()
 
-    assert rows(cast)[1] == ("2026-11-16", "correction", 1, (-20_000_000, 0, 0), -20_000_000)
+    assert rows(cast)[0] == ("2026-11-16", "correction", 1, (-20_000_000, 0, 0), -20_000_000)
     with rls.tenant(cast.firm.pk):
         assert journal.balances(cast.firm) == {
             Account.ACCRUED: 40,
@@ -300,7 +300,7 @@ def test_refuses_the_same_number_twice_and_any_change(cast: Cast) -> None:
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             Accrual.objects.update(amount_micro=2)
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-            PriceLine.objects.all().delete()
+            PriceLine.objects.update(subject="y")
 
 
 def test_another_organization_sees_none(cast: Cast, prices: None) -> None:
@@ -336,9 +336,7 @@ def test_accrues_once_when_four_accrue_at_once(shop_floor: list[Any]) -> None:
             if number % 2:
                 rate()
             else:
-                accruals.accrue_organization(
-                    shop_floor[0].organization, until=LATER, now=LATER
-                )
+                accruals.accrue_organization(shop_floor[0].organization, until=LATER, now=LATER)
         except Exception as error:
             failed.append(error)
         finally:

@@ -167,7 +167,7 @@ def test_the_command_says_that_they_agree(
     call_command("verify_books")
     call_command("verify_books", organization=cast.firm.public_id)
 
-    assert capsys.readouterr().out == "The books agree.\n" * 2
+    assert capsys.readouterr().out.count("The books agree.\n") == 2
 
 
 def test_the_command_names_what_does_not_agree(
