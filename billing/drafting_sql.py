@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from billing.drafts import TEXTS
-from billing.rating import TOKENS_PER_PRICE
 from billing.rating_sql import MODEL_PRICES, UNIT_PRICES
+from portal.lib.money import TOKENS_PER_PRICE
 
 _PIECES = f"""
     CROSS JOIN LATERAL (

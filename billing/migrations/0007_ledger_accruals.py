@@ -118,9 +118,7 @@ class Migration(migrations.Migration):
                         name="accrual_amount_has_its_sign",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(
-                            ("quantity", 0), ("cached", 0), ("output", 0), _negated=True
-                        ),
+                        condition=~models.Q(quantity=0, cached=0, output=0),
                         name="accrual_of_something",
                     ),
                 ],
