@@ -9,12 +9,24 @@ from billing.models import (
     InvoiceLine,
     InvoiceSeries,
     Posting,
+    PriceLine,
+    RatingMark,
+    StorageTariff,
     TokenTariff,
+    Unrated,
 )
 from tenants.reading_room import shows
 
 shows(TokenTariff, "public_id model price_in price_cached price_out starts_at", find="model")
 shows(CardTariff, "public_id chip won_per_hour starts_at", find="chip")
+shows(StorageTariff, "public_id storage won_per_gb_day starts_at", find="storage")
+shows(PriceLine, "kind subject price_version", find="subject price_version")
+shows(RatingMark, "recorded_at day rated_at")
+shows(
+    Unrated,
+    "organization day project kind subject price_version because seen_at",
+    find="subject price_version",
+)
 shows(
     Budget,
     "public_id organization scope subject limit_won hard created_at number",

@@ -1,5 +1,11 @@
 """Money: what it costs, how much may be spent, and the documents about it."""
 
+from billing.models.accruals import (
+    Accrual,
+    PriceLine,
+    RatingMark,
+    Unrated,
+)
 from billing.models.budgets import (
     Budget,
     BudgetAlert,
@@ -23,9 +29,13 @@ from billing.models.prices import (
     CardTariff,
     TokenTariff,
 )
+from billing.models.storage import (
+    StorageTariff,
+)
 
 __all__ = [
     "Account",
+    "Accrual",
     "Budget",
     "BudgetAlert",
     "BudgetChange",
@@ -39,5 +49,9 @@ __all__ = [
     "InvoiceLine",
     "InvoiceSeries",
     "Posting",
+    "PriceLine",
+    "RatingMark",
+    "StorageTariff",
     "TokenTariff",
+    "Unrated",
 ]
