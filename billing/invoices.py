@@ -22,14 +22,12 @@ from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import ExtractMonth, ExtractYear
 from django.urls import reverse
 
-from billing import rating
+from billing import rating, tariffs
 from billing.models import (
-    CardTariff,
     Invoice,
     InvoiceKind,
     InvoiceLine,
     InvoiceSeries,
-    TokenTariff,
 )
 from billing.rating import Item
 from portal.lib import ids
@@ -136,27 +134,17 @@ def draft(organization: Organization, *, until: datetime) -> Draft:
     """What an invoice up to ``until`` would bill. Runs inside the tenant's transaction."""
     used = _used_tokens(organization, until) | _used_card_time(organization, until)
     billed = InvoiceLine.objects.filter(organization=organization).values_list("item", "quantity")
-    prices = _Prices()
     lines = tuple(
-        DraftLine(item, quantity, prices.of(item)) for item, quantity in rating.rest(used, billed)
+        DraftLine(item, quantity, _unit_price(item)) for item, quantity in rating.rest(used, billed)
     )
     return Draft(lines)
 
 
-class _Prices:
-    """Unit prices by tariff, read once."""
-
-    def __init__(self) -> None:
-        self.tokens = {one.public_id: one for one in TokenTariff.objects.all()}
-        self.cards = {one.public_id: one for one in CardTariff.objects.all()}
-
-    def of(self, item: Item) -> Decimal:
-        """``KeyError`` if the ledger names a tariff that does not exist: nothing is guessed."""
-        if item.kind == "correction":
-            return Decimal(0)
-        if item.kind == "card_seconds":
-            return self.cards[item.price_version].won_per_hour
-        return self.tokens[item.price_version].price_of(item.kind)
+def _unit_price(item: Item) -> Decimal:
+    """``KeyError`` if the ledger names a version that does not exist: nothing is guessed."""
+    if item.kind in rating.MICRO_KINDS:
+        return Decimal(0)
+    return tariffs.unit_price(item.price_version, item.kind)
 
 
 _TEXTS = {

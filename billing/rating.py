@@ -14,6 +14,10 @@ from fractions import Fraction
 from portal.lib.money import TOKENS_PER_PRICE
 
 SECONDS_PER_HOUR = 3600
+# Items whose quantity is an amount by itself, in micro-won.
+MICRO_KINDS = frozenset(
+    {"correction", "batch", "fee", "minimum", "replica_minimum", "tiers"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Item:
     """What one invoice line is about. Two quantities of the same item are added."""
 
     usage_month: str  # 2026-11
-    kind: str  # token_in, token_cached, token_out, card_seconds, correction
+    kind: str  # token_in, token_cached, token_out, card_seconds, or one of MICRO_KINDS
     subject: str  # model slug, or endpoint public id
     price_version: str
     label: str = ""  # name of the endpoint, chip and site for card time
@@ -42,8 +46,8 @@ def card_amount(card_seconds: int, won_per_hour: Decimal) -> Fraction:
 
 
 def amount(item: Item, quantity: int, unit_price: Decimal) -> Fraction:
-    """Exact won of a quantity; ``correction`` quantities are micro-won by themselves."""
-    if item.kind == "correction":
+    """Exact won of a quantity; those of ``MICRO_KINDS`` are micro-won by themselves."""
+    if item.kind in MICRO_KINDS:
         return Fraction(quantity, 1_000_000)
     if item.kind == "card_seconds":
         return card_amount(quantity, unit_price)

@@ -1,5 +1,10 @@
 """Money: what it costs, how much may be spent, and the documents about it."""
 
+from billing.models.agreements import (
+    AgreedTariff,
+    AgreedTerm,
+    Agreement,
+)
 from billing.models.budgets import (
     Budget,
     BudgetAlert,
@@ -21,11 +26,16 @@ from billing.models.journal import (
 )
 from billing.models.prices import (
     CardTariff,
+    PriceTerm,
+    StorageTariff,
     TokenTariff,
 )
 
 __all__ = [
     "Account",
+    "AgreedTariff",
+    "AgreedTerm",
+    "Agreement",
     "Budget",
     "BudgetAlert",
     "BudgetChange",
@@ -39,5 +49,7 @@ __all__ = [
     "InvoiceLine",
     "InvoiceSeries",
     "Posting",
+    "PriceTerm",
+    "StorageTariff",
     "TokenTariff",
 ]

@@ -98,3 +98,20 @@ def _engine_mark(*, started: bool, bad: bool, assigned: bool) -> str:
     if bad:
         return "bad"
     return "current" if assigned else "waiting"
+
+
+def offering_classes() -> dict[int, str]:
+    """Shared endpoint → the chip that all its wanted replicas have. One with several has none:
+    a price must be known before a target is chosen."""
+    chips: dict[int, set[str]] = {}
+    rows = Placement.objects.filter(wanted=True, endpoint__kind=EndpointKind.SHARED)
+    for endpoint, chip in rows.values_list("endpoint", "offering__chip__code"):
+        chips.setdefault(endpoint, set()).add(chip)
+    return {endpoint: next(iter(found)) for endpoint, found in chips.items() if len(found) == 1}
+
+
+def class_of(model: str) -> str:
+    """The class of the shared endpoint of a model; empty without one."""
+    found = Endpoint.objects.running().filter(kind=EndpointKind.SHARED, model__slug=model)
+    classes = offering_classes()
+    return next((classes.get(one.pk, "") for one in found.order_by("pk")), "")

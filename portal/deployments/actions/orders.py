@@ -148,7 +148,7 @@ def _quote(
         rooms = capacity.rooms(model, sites=sites, now=now)
     choice = _choose(rooms, wish, project)
     chosen = {room.site: room for room in rooms}[choice.sites[0]]
-    tariff = tariffs.card_tariff_at(chosen.chip, now)
+    tariff = tariffs.card_tariff_at(chosen.chip, now, project.organization_id)
     if tariff is None:
         raise NotForSale
     cards = chosen.cards_per_replica * wish.replicas
