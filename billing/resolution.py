@@ -35,6 +35,7 @@ class Version:
     public_id: str
     item: str
     starts_at: datetime
+    first_at: datetime | None = None  # an agreement may begin later than the price it follows
     ends_at: datetime | None = None
     offering_class: str = ""
     price_in: Decimal | None = None
@@ -44,7 +45,9 @@ class Version:
 
     def holds_at(self, moment: datetime) -> bool:
         """Begun and not ended; half-open."""
-        return self.starts_at <= moment and (self.ends_at is None or moment < self.ends_at)
+        if self.starts_at > moment or (self.first_at is not None and self.first_at > moment):
+            return False
+        return self.ends_at is None or moment < self.ends_at
 
     def price_of(self, kind: str) -> Decimal:
         """Won per unit of one kind of item (``billing.rating.Item.kind``). ``KeyError`` if this

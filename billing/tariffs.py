@@ -54,6 +54,7 @@ def agreed(
         Q(term__ends_at=None) | Q(term__ends_at__gt=moment),
         item__startswith=f"{what}/",
         starts_at__lte=moment,
+        term__starts_at__lte=moment,
     ).select_related("term")
     if organization is not None:
         rows = rows.filter(organization=organization)

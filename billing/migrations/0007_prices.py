@@ -8,6 +8,8 @@ from django.db.migrations.operations.special import RunSQL
 
 from tenants.migration_ops import AppendOnly, TenantForeignKey, TenantTable
 
+OWN = "organization_id = (SELECT NULLIF(current_setting('app.org', true), '')::bigint)"
+
 
 class EndsEarlier(RunSQL):
     """Rows of ``table`` are append-only, except that ``ends_at`` may come earlier."""
@@ -287,9 +289,10 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        TenantTable("billing_agreement"),
-        TenantTable("billing_agreedterm"),
-        TenantTable("billing_agreedtariff"),
+        # The organization reads what was agreed; only platform work writes it.
+        TenantTable("billing_agreement", mine="false", also_readable=OWN),
+        TenantTable("billing_agreedterm", mine="false", also_readable=OWN),
+        TenantTable("billing_agreedtariff", mine="false", also_readable=OWN),
         TenantForeignKey("billing_agreedterm", "agreement_id", "billing_agreement"),
         TenantForeignKey("billing_agreedtariff", "term_id", "billing_agreedterm"),
         AppendOnly("billing_storagetariff"),

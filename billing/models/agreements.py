@@ -139,6 +139,7 @@ class AgreedTariff(models.Model):
             public_id=self.public_id,
             item=self.item,
             starts_at=self.starts_at,
+            first_at=self.term.starts_at,
             ends_at=self.term.ends_at,
             offering_class=self.offering_class,
             price_in=self.price_in,
