@@ -1,6 +1,9 @@
 """Money, to be read. Invoices' documents are on the customer's own page."""
 
 from billing.models import (
+    AgreedTariff,
+    AgreedTerm,
+    Agreement,
     Budget,
     BudgetChange,
     CardTariff,
@@ -9,12 +12,32 @@ from billing.models import (
     InvoiceLine,
     InvoiceSeries,
     Posting,
+    PriceTerm,
+    StorageTariff,
     TokenTariff,
 )
 from tenants.reading_room import shows
 
-shows(TokenTariff, "public_id model price_in price_cached price_out starts_at", find="model")
+shows(TokenTariff, "public_id model offering_class price_in price_cached price_out starts_at", find="model")
 shows(CardTariff, "public_id chip won_per_hour starts_at", find="chip")
+shows(StorageTariff, "public_id storage won_per_gb_day starts_at", find="storage")
+shows(PriceTerm, "public_id kind item value starts_at", find="kind item")
+shows(
+    Agreement,
+    "public_id organization reference starts_at ends_at made_at",
+    find="public_id reference",
+)
+shows(
+    AgreedTerm,
+    "public_id organization agreement kind item value starts_at ends_at",
+    find="public_id kind item",
+)
+shows(
+    AgreedTariff,
+    "public_id organization term item offering_class based_on price_in price_cached price_out won "
+    "starts_at",
+    find="public_id item",
+)
 shows(
     Budget,
     "public_id organization scope subject limit_won hard created_at number",

@@ -390,3 +390,10 @@ def visible_to(actor: Actor) -> QuerySet[Agreement]:
 def of_all() -> QuerySet[Agreement]:
     """Every organization's, for the operator's staff."""
     return Agreement.objects.select_related("organization").prefetch_related("terms")
+
+
+def state_of(agreement: Agreement, now: datetime) -> str:
+    """``coming``, ``active`` or ``over``."""
+    if agreement.ends_at is not None and agreement.ends_at <= now:
+        return "over"
+    return "coming" if agreement.starts_at > now else "active"

@@ -232,3 +232,8 @@ def run(price: Version, *, cards: int, seconds: int, terms: Sequence[Term] = ())
         if isinstance(term.value, ReplicaMinimum) and term.item == chip:
             exact += missing_won(one, term.value.seconds)
     return Amount.of(exact)
+
+
+def of_micro(micro: int) -> Amount:
+    """An amount that is known already, with its VAT."""
+    return Amount.of(Fraction(micro, MICRO))

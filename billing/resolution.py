@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from portal.lib.money import VAT_RATE
+
 
 def tokens(model: str) -> str:
     """The item of a model's tokens."""
@@ -26,6 +28,18 @@ def cards(chip: str) -> str:
 def storage(kind: str) -> str:
     """The item of a storage's GB-days."""
     return f"storage/{kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One price, without and with VAT, exact won."""
+
+    kind: str  # token_in, token_cached, token_out, card_seconds, storage
+    won: Decimal
+
+    @property
+    def with_vat(self) -> Decimal:
+        return self.won * (1 + VAT_RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,15 @@ class Version:
         if found is None:
             raise KeyError(f"{self.public_id} has no price of {kind}")
         return found
+
+    @property
+    def figures(self) -> list[Figure]:
+        """All its prices, in one order."""
+        if self.won is not None:
+            kind = "card_seconds" if self.item.startswith("cards/") else "storage"
+            return [Figure(kind, self.won)]
+        kinds = ("token_in", "token_cached", "token_out")
+        return [Figure(kind, self.price_of(kind)) for kind in kinds]
 
     @property
     def won_per_hour(self) -> Decimal:

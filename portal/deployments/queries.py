@@ -110,8 +110,13 @@ def offering_classes() -> dict[int, str]:
     return {endpoint: next(iter(found)) for endpoint, found in chips.items() if len(found) == 1}
 
 
+def classes_by_model() -> dict[str, str]:
+    """Model → class of its shared endpoint, where it has one."""
+    running = Endpoint.objects.running().filter(kind=EndpointKind.SHARED).order_by("-pk")
+    classes = offering_classes()
+    return {slug: classes.get(pk, "") for pk, slug in running.values_list("pk", "model__slug")}
+
+
 def class_of(model: str) -> str:
     """The class of the shared endpoint of a model; empty without one."""
-    found = Endpoint.objects.running().filter(kind=EndpointKind.SHARED, model__slug=model)
-    classes = offering_classes()
-    return next((classes.get(one.pk, "") for one in found.order_by("pk")), "")
+    return classes_by_model().get(model, "")
