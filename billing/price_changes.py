@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -44,6 +44,7 @@ from tenants.proposal_kinds import (
 
 LIST_TERMS = ("batch", "fee", "replica_minimum", "tiers")  # a minimum is agreed with somebody
 _WHAT = {PRICE_OF_TOKENS: "tokens", PRICE_OF_CARDS: "cards", PRICE_OF_STORAGE: "storage"}
+_TICK = timedelta(microseconds=1)
 LABELS = {
     "price_in": gettext_lazy("Input"),
     "price_cached": gettext_lazy("From the cache"),
@@ -255,12 +256,12 @@ def _write(kind: str, subject: str, payload: Mapping[str, Any], start: datetime)
 
 
 def differences(kind: str, subject: str, payload: Mapping[str, Any]) -> list[Difference]:
-    """What a proposed change would change, against what holds when it begins."""
+    """What a proposed change would change, against what holds until it begins."""
     start = day_period(date.fromisoformat(payload["starts_on"])).start
     if kind == PRICE_TERM:
         return [_term_difference(payload, start)]
     offering_class = payload.get("offering_class", "")
-    before = tariffs.Book(_WHAT[kind], start).price(subject, offering_class=offering_class)
+    before = tariffs.Book(_WHAT[kind], start - _TICK).price(subject, offering_class=offering_class)
     found = []
     for name, price in _prices(payload).items():
         old = _figure(before, name)
@@ -278,7 +279,7 @@ def _figure(version: Version | None, name: str) -> Decimal | None:
 
 def _term_difference(payload: Mapping[str, Any], start: datetime) -> Difference:
     kind, item = payload["kind"], payload["item"]
-    rows = PriceTerm.objects.filter(kind=kind, item=item, starts_at__lte=start)
+    rows = PriceTerm.objects.filter(kind=kind, item=item, starts_at__lt=start)
     before = rows.order_by("-starts_at").first()
     return Difference(
         label=str(price_words.KINDS[kind]),

@@ -124,11 +124,11 @@ def _costs(use: KeyUse | None, actor: Actor) -> list[tuple[str, RequestEstimate]
     """What a typical request to each shared model costs, and the most that is held for it."""
     organization = actor.organization.pk
     book, classes = tariffs.Book("tokens", timezone.now(), organization), queries.classes_by_model()
-    names = {model for model, _names in routing.callable_names(use)}
+    names = routing.priced_models(use)
     found = []
     for model in CatalogModel.objects.filter(slug__in=names).order_by("slug"):
         price = book.price(model.slug, organization, classes.get(model.slug, ""))
-        if price is not None and model.slug in classes:
+        if price is not None:
             most = model.default_max_tokens
             typical = Tokens(*estimates.TYPICAL)
             found.append((model.title, estimates.request(price, typical, max_tokens=most)))
