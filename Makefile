@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants drill-gateway crowd pins messages
+.PHONY: help setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-billing bench-tenants drill-gateway crowd pins messages
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,8 @@ clients: ## official clients against a gateway: calls and results as a table
 	@$(SETUP) dev && $(PY) -m bench.clients
 bench-intake: ## events per second into the ledger, exactly once
 	@$(SETUP) dev && $(PY) -m bench.intake
+bench-billing: ## month end of 100,000 organizations with 10,000,000 events (ORGANIZATIONS, EVENTS)
+	@$(SETUP) dev && $(PY) -m bench.billing --organizations $(or $(ORGANIZATIONS),100000) --events $(or $(EVENTS),10000000)
 bench-audit: ## seal and verify a million audit events
 	@$(SETUP) dev && $(PY) -m bench.audit
 bench-tenants: ## every page with 1,000 organizations behind it, verifying their logs, what the wall costs

@@ -13,12 +13,19 @@ from billing.models import (
     InvoiceSeries,
     Posting,
     PriceTerm,
+    PriceLine,
+    RatingMark,
     StorageTariff,
     TokenTariff,
+    Unrated,
 )
 from tenants.reading_room import shows
 
-shows(TokenTariff, "public_id model offering_class price_in price_cached price_out starts_at", find="model")
+shows(
+    TokenTariff,
+    "public_id model offering_class price_in price_cached price_out starts_at",
+    find="model",
+)
 shows(CardTariff, "public_id chip won_per_hour starts_at", find="chip")
 shows(StorageTariff, "public_id storage won_per_gb_day starts_at", find="storage")
 shows(PriceTerm, "public_id kind item value starts_at", find="kind item")
@@ -37,6 +44,13 @@ shows(
     "public_id organization term item offering_class based_on price_in price_cached price_out won "
     "starts_at",
     find="public_id item",
+)
+shows(PriceLine, "kind subject price_version", find="subject price_version")
+shows(RatingMark, "recorded_at day rated_at")
+shows(
+    Unrated,
+    "organization day project kind subject price_version because seen_at",
+    find="subject price_version",
 )
 shows(
     Budget,

@@ -7,7 +7,7 @@ or a payment has posted is found by its kind and reference; the same again chang
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Sum
 
-from billing.models import Account, Posting
+from billing.models import Account, Accrual, Posting
 from portal.lib.money import MICRO
 from portal.lib.periods import seoul_date
 from tenants.models import Organization
@@ -90,7 +90,9 @@ def balances(
 ) -> dict[Account, Decimal]:
     """Exact won of each account that was ever used: debits less credits, posted before ``until``.
 
-    Assets (receivable, bank) are positive, what is owed (prepaid, VAT) and revenue negative.
+    Assets (receivable, bank) are positive, what is owed (prepaid, VAT) and revenue negative. Each
+    accrual counts as a posting of its own: accrued ← revenue, and loss ← accrued where it takes
+    back what was written off.
     """
     rows = Posting.objects.filter(organization=organization)
     if until is not None:
@@ -100,4 +102,18 @@ def balances(
         for name, micro in rows.values_list(side).annotate(Sum("amount_micro")).order_by():
             account = Account(name)
             found[account] = found.get(account, Decimal(0)) + sign * micro / MICRO
+    for account, won in _accruals(organization, until):
+        found[account] = found.get(account, Decimal(0)) + won
     return found
+
+
+def _accruals(
+    organization: Organization, until: datetime | None
+) -> Iterator[tuple[Account, Decimal]]:
+    """Both sides of what is accrued, debits positive."""
+    rows = Accrual.objects.filter(organization=organization)
+    if until is not None:
+        rows = rows.filter(rated_at__lt=until)
+    for kind, micro in rows.values_list("line__kind").annotate(Sum("amount_micro")).order_by():
+        yield Account.ACCRUED, micro / MICRO
+        yield Account.LOSS if kind == "correction" else Account.REVENUE, -micro / MICRO

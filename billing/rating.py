@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from portal.lib.money import TOKENS_PER_PRICE
+from portal.lib.money import MICRO, TOKENS_PER_PRICE
 
 SECONDS_PER_HOUR = 3600
 # Items whose quantity is an amount by itself, in micro-won.
-MICRO_KINDS = frozenset(
-    {"correction", "batch", "fee", "minimum", "replica_minimum", "tiers"}
-)
+MICRO_KINDS = frozenset({"correction", "batch", "fee", "minimum", "replica_minimum", "tiers"})
+MB_SECONDS_PER_GB_DAY = 1000 * 86_400
+CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
+TEST_FREE = "test"  # price version of requests with test keys, which cost nothing
+
+# How many of the quantity one unit of the price is for.
+UNITS = {
+    "token_in": TOKENS_PER_PRICE,
+    "token_cached": TOKENS_PER_PRICE,
+    "token_out": TOKENS_PER_PRICE,
+    "card_seconds": SECONDS_PER_HOUR,
+    "storage": MB_SECONDS_PER_GB_DAY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +35,7 @@ class Item:
     """What one invoice line is about. Two quantities of the same item are added."""
 
     usage_month: str  # 2026-11
-    kind: str  # token_in, token_cached, token_out, card_seconds, or one of MICRO_KINDS
+    kind: str  # token_in, token_cached, token_out, card_seconds, storage, or of MICRO_KINDS
     subject: str  # model slug, or endpoint public id
     price_version: str
     label: str = ""  # name of the endpoint, chip and site for card time
@@ -48,10 +58,17 @@ def card_amount(card_seconds: int, won_per_hour: Decimal) -> Fraction:
 def amount(item: Item, quantity: int, unit_price: Decimal) -> Fraction:
     """Exact won of a quantity; those of ``MICRO_KINDS`` are micro-won by themselves."""
     if item.kind in MICRO_KINDS:
-        return Fraction(quantity, 1_000_000)
-    if item.kind == "card_seconds":
-        return card_amount(quantity, unit_price)
-    return token_amount(quantity, unit_price)
+        return Fraction(quantity, MICRO)
+    return Fraction(quantity) * Fraction(unit_price) / UNITS[item.kind]
+
+
+def exact_micro(item: Item, quantity: int, unit_price: Decimal) -> Decimal:
+    """The amount of one day as it is accrued: micro-won to six decimals, half up.
+
+    Tokens are exact with that; what is priced by time (an hour has 3,600 seconds) may be off by
+    half of 10⁻¹² won a day. ``billing.accruals`` computes the same in the database.
+    """
+    return Decimal(rounded(amount(item, quantity, unit_price) * MICRO * MICRO)).scaleb(-6)
 
 
 def decimal_of(exact: Fraction) -> Decimal:

@@ -23,6 +23,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
+from billing import rating
 from billing.rating import Item, rounded
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
@@ -30,7 +31,12 @@ from portal.lib.periods import Month
 BATCH = "batch"  # label of items that were used in batch
 EVERY = "*"  # item of a batch discount for all models
 LONGEST_TEXT = 200  # of a line on an invoice
-UNITS = {"tokens": 1_000_000, "cards": 3600, "storage": 1}  # quantities in one unit of a step
+# Quantities in one unit of a step.
+UNITS = {
+    "tokens": rating.UNITS["token_in"],
+    "cards": rating.UNITS["card_seconds"],
+    "storage": rating.UNITS["storage"],
+}
 UNIT_WORDS = {
     "tokens": ("백만 토큰", "M tokens"),
     "cards": ("카드·시간", "card-hours"),

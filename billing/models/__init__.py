@@ -1,5 +1,11 @@
 """Money: what it costs, how much may be spent, and the documents about it."""
 
+from billing.models.accruals import (
+    Accrual,
+    PriceLine,
+    RatingMark,
+    Unrated,
+)
 from billing.models.agreements import (
     AgreedTariff,
     AgreedTerm,
@@ -27,12 +33,15 @@ from billing.models.journal import (
 from billing.models.prices import (
     CardTariff,
     PriceTerm,
-    StorageTariff,
     TokenTariff,
+)
+from billing.models.storage import (
+    StorageTariff,
 )
 
 __all__ = [
     "Account",
+    "Accrual",
     "AgreedTariff",
     "AgreedTerm",
     "Agreement",
@@ -49,7 +58,10 @@ __all__ = [
     "InvoiceLine",
     "InvoiceSeries",
     "Posting",
+    "PriceLine",
     "PriceTerm",
+    "RatingMark",
     "StorageTariff",
     "TokenTariff",
+    "Unrated",
 ]

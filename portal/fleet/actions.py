@@ -12,7 +12,7 @@ from django.db import transaction
 from portal.catalog.models import Chip, Region
 from portal.fleet import engine_counts
 from portal.fleet.drivers.contract import SiteReport
-from portal.fleet.models import Card, Site
+from portal.fleet.models import SILENT_AFTER, Card, Site, SiteOutage
 from portal.lib.sealing import seal
 
 
@@ -74,6 +74,7 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
     )
     if not kept:
         raise LeaseLost(site.code)
+    _record_outage(site, now)
     chips = {chip.code: chip for chip in Chip.objects.all()}
     known = [card for card in report.cards if card.chip in chips]
     Card.objects.bulk_create(
@@ -95,6 +96,16 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
     )
     engine_counts.add_up(site=site, report=report, now=now)
     site.observed_at = now
+
+
+def _record_outage(site: Site, now: datetime) -> None:
+    """Until now the site could not be asked, for too long. ``site`` is as it was before."""
+    if site.trouble_since is None or site.observed_at is None:
+        return
+    if now - site.observed_at > SILENT_AFTER:
+        SiteOutage.objects.get_or_create(
+            site=site, started_at=site.observed_at, defaults={"ended_at": now}
+        )
 
 
 def record_trouble(*, site: Site, reason: str, token: UUID, now: datetime) -> None:

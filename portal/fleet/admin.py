@@ -1,6 +1,6 @@
 """Sites and cards, to be read. Tokens and leases are not shown."""
 
-from portal.fleet.models import Card, EngineDay, Site
+from portal.fleet.models import Card, EngineDay, Site, SiteOutage
 from tenants.reading_room import shows
 
 shows(
@@ -9,5 +9,6 @@ shows(
     "enrolled_at drained_at generation trouble_since lease_owner lease_until",
     find="code",
 )
+shows(SiteOutage, "site started_at ended_at")
 shows(Card, "site ref chip state placement simulated seen_at", find="placement")
 shows(EngineDay, "site placement day tokens_in tokens_out requests starts", find="placement")

@@ -71,6 +71,26 @@ class Site(Named):
         return "silent" if now - self.observed_at > SILENT_AFTER else "healthy"
 
 
+class SiteOutage(models.Model):
+    """A time in which a site said nothing for longer than ``SILENT_AFTER``: from the last answer
+    before it to the first after it. Card time in it is not billed."""
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="outages")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "started_at"], name="site_outage_once"),
+            models.CheckConstraint(
+                condition=models.Q(ended_at__gt=models.F("started_at")), name="site_outage_forward"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.started_at:%Y-%m-%d %H:%M}"
+
+
 class EngineSample(models.Model):
     """The last counters that a placement's engine told, so that the next ones can be added up."""
 

@@ -1,7 +1,13 @@
 """What was consumed, to be read. The ledger itself has a primary key of two columns, which
 Django's admin cannot show: it has its pages (usage, invoices)."""
 
-from portal.usage.models import CardTime, OrphanedEvent, PoisonRecord, Watermark
+from portal.usage.models import (
+    CardTime,
+    OrphanedEvent,
+    PoisonRecord,
+    StoredVolume,
+    Watermark,
+)
 from tenants.reading_room import shows
 
 shows(
@@ -9,6 +15,11 @@ shows(
     "organization endpoint_name site chip cards started_at ended_at project endpoint placement "
     "price_version recorded_at",
     find="endpoint placement",
+)
+shows(
+    StoredVolume,
+    "organization volume storage bytes started_at ended_at project price_version recorded_at",
+    find="volume",
 )
 shows(OrphanedEvent, "organization request_id cell hold_micro seen_at resolved_at")
 shows(PoisonRecord, "cell stream_id reason seen_at replayed_at")

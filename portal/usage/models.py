@@ -11,6 +11,7 @@ from django.contrib.postgres.fields import (
     RangeBoundary,
     RangeOperators,
 )
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -101,6 +102,10 @@ class LedgerEntry(models.Model):
                 | ~models.Q(outcome="answered"),
                 name="ledger_unusual",
             ),
+            # Rows lie in the order of recording: a few kilobytes say where the newest are.
+            BrinIndex(
+                fields=["recorded_at"], name="ledger_recorded", pages_per_range=32, autosummarize=True
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -159,6 +164,12 @@ class CardTime(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["organization", "started_at"], name="card_time_org"),
+            BrinIndex(
+                fields=["recorded_at"],
+                name="card_time_recorded",
+                pages_per_range=32,
+                autosummarize=True,
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -184,6 +195,64 @@ class CardTime(models.Model):
     def card_seconds(self) -> int:
         """Whole seconds × cards."""
         return int((self.ended_at - self.started_at).total_seconds()) * self.cards
+
+
+class StoredVolume(models.Model):
+    """What something took for a part of one business day, and never one second of it twice.
+
+    ``portal.usage.storage.record`` cuts at midnight in Korea and writes the rows.
+    """
+
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
+    project = models.CharField(max_length=24)
+    volume = models.CharField(max_length=24, help_text="Public id of what is stored.")
+    storage = models.CharField(max_length=24, help_text="Kind of storage.")
+    bytes = models.BigIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    price_version = models.CharField(max_length=24)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    objects = OfProject.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "started_at"], name="stored_volume_org"),
+            BrinIndex(fields=["recorded_at"], name="stored_volume_recorded"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(ended_at__gt=models.F("started_at")),
+                name="stored_volume_forward",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(bytes__gt=0), name="stored_volume_of_something"
+            ),
+            ExclusionConstraint(
+                name="stored_volume_no_second_twice",
+                expressions=[
+                    ("volume", RangeOperators.EQUAL),
+                    (
+                        models.Func(
+                            "started_at",
+                            "ended_at",
+                            RangeBoundary(),
+                            function="TSTZRANGE",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.volume} {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def byte_seconds(self) -> int:
+        """Bytes × whole seconds."""
+        return self.bytes * int((self.ended_at - self.started_at).total_seconds())
 
 
 class OrphanedEvent(models.Model):

@@ -9,9 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import documents, invoices, queries
+from billing import documents, drilldown, invoices, queries
 from portal.deployments.actions import closing
 from portal.web import doors
+from tenants.models import ApiKey
 from tenants.numbers import shown
 
 
@@ -44,6 +45,32 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
             "lines": invoice.lines.all(),
             "buyer_number": shown(invoice.buyer["business_number"]),
             "seller_number": shown(invoice.seller["business_number"]),
+        },
+    )
+
+
+@require_GET
+@doors.page_for("invoices.read")
+def line(request: HttpRequest, public_id: str, position: int) -> HttpResponse:
+    """What a line is made of: its days, and a day's keys, replicas or volumes."""
+    actor = doors.actor(request)
+    invoice = get_object_or_404(queries.invoices(actor), public_id=public_id)
+    found = get_object_or_404(drilldown.lines(actor, invoice), position=position)
+    days = drilldown.days(found) if drilldown.is_explained(found) else []
+    day = next((one for one in days if str(one.day) == doors.word(request.GET, "day")), None)
+    parts = drilldown.parts(actor, found, day.day) if day else []
+    keys = ApiKey.objects.visible_to(actor).filter(public_id__in=[one.name for one in parts])
+    return render(
+        request,
+        "invoices/line.html",
+        {
+            "invoice": invoice,
+            "line": found,
+            "days": days,
+            "day": day,
+            "parts": parts,
+            "keys": dict(keys.values_list("public_id", "name")),
+            "item": drilldown.item_of(found) if days else None,
         },
     )
 

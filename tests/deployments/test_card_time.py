@@ -11,6 +11,10 @@ from django.db import connection
 from portal.deployments.actions import card_time, closing
 from portal.deployments.models import Placement, PlacementMove
 from portal.deployments.states import move_placement
+from portal.fleet import actions as fleet
+from portal.fleet import leases
+from portal.fleet.drivers.contract import SiteReport
+from portal.fleet.models import Site
 from portal.lib.periods import Month
 from portal.usage.models import CardTime
 from tenants import rls
@@ -105,6 +109,66 @@ def test_leaves_out_the_time_that_it_failed(shop: Shop) -> None:
     card_time.accrue_all(now=NOON + HOUR)
 
     assert seconds(shop) == 40 * 60
+
+
+def test_leaves_out_the_time_that_it_started(shop: Shop) -> None:
+    factories.placement(
+        factories.endpoint(shop.project),
+        shop.daegu,
+        moves=[
+            (NOON, "wanted"),
+            (NOON + MINUTE, "starting"),
+            (NOON + 10 * MINUTE, "ready"),
+            (NOON + 20 * MINUTE, "starting"),  # again, after a crash
+            (NOON + 25 * MINUTE, "ready"),
+        ],
+    )
+
+    card_time.accrue_all(now=NOON + HOUR)
+
+    assert seconds(shop) == (10 + 35) * 60
+
+
+def silent(shop: Shop, since: timedelta) -> None:
+    """The last answer came then; asking again failed."""
+    Site.objects.filter(code=shop.daegu.code).update(
+        observed_at=NOON + since, trouble="Silent.", trouble_since=NOON + since
+    )
+
+
+def heard(shop: Shop, after: timedelta) -> None:
+    """The site answers again."""
+    token = leases.take(shop.daegu, owner="test", now=NOON + after)
+    assert token is not None
+    site = Site.objects.get(code=shop.daegu.code)
+    report = SiteReport(site=site.code, at_ms=0, generation=0, simulated=True)
+    fleet.record_report(site=site, report=report, token=token, now=NOON + after)
+
+
+def test_leaves_out_an_outage_of_the_site(shop: Shop) -> None:
+    running(shop)
+    silent(shop, 40 * MINUTE)
+
+    card_time.accrue_all(now=NOON + HOUR)
+    assert seconds(shop) == 40 * 60
+    card_time.accrue_all(now=NOON + 3 * HOUR)
+    assert seconds(shop) == 40 * 60
+    heard(shop, 3 * HOUR + 5 * MINUTE)
+    card_time.accrue_all(now=NOON + 4 * HOUR)
+
+    assert seconds(shop) == (40 + 55) * 60
+
+
+def test_counts_a_short_silence_afterwards(shop: Shop) -> None:
+    running(shop)
+    silent(shop, HOUR - timedelta(seconds=10))
+
+    card_time.accrue_all(now=NOON + HOUR)
+    assert seconds(shop) == 3590
+    heard(shop, HOUR + timedelta(seconds=5))
+    card_time.accrue_all(now=NOON + HOUR + MINUTE)
+
+    assert seconds(shop) == 3600
 
 
 def test_charges_nothing_for_what_is_shared_or_takes_no_card(shop: Shop) -> None:

@@ -119,3 +119,26 @@ def test_never_counts_more_than_the_clock_went_on(steps: list[tuple[float, str]]
 )
 def test_is_over_once_it_is_stopped(states: list[str], over: bool) -> None:
     assert ready_time.is_settled([(START, state) for state in states]) is over
+
+
+@pytest.mark.parametrize(
+    ("outages", "left"),
+    [
+        ([], [(0, 60)]),
+        ([(10, 20)], [(0, 10), (20, 60)]),
+        ([(-5, 5), (50, 70)], [(5, 50)]),
+        ([(-5, 70)], []),
+        ([(60, 70), (-9, 0)], [(0, 60)]),
+        ([(10, 20), (15, 30)], [(0, 10), (30, 60)]),
+        ([(9.5, 20.2)], [(0, 9), (21, 60)]),  # every second that it touches
+    ],
+)
+def test_takes_outages_out(
+    outages: list[tuple[float, float]], left: list[tuple[float, float]]
+) -> None:
+    def period(start: float, end: float) -> Period:
+        return Period(at(start), at(end))
+
+    found = ready_time.without([period(0, 60)], [period(*one) for one in outages])
+
+    assert found == [period(*one) for one in left]

@@ -10,6 +10,8 @@ from django.db.models import F, Q, QuerySet
 from billing import tariffs
 from portal.deployments import ready_time
 from portal.deployments.models import EndpointKind, Placement
+from portal.fleet.models import Site
+from portal.lib.periods import Period
 from portal.usage.models import CardTime
 from tenants import rls
 from tenants.models import Organization
@@ -50,8 +52,10 @@ def _accrue(pk: int, until: datetime) -> int:
             .select_related("endpoint__project", "site", "offering__chip")
             .get(pk=pk)
         )
+        until = _heard(placement.site, until)
         moves = list(placement.moves.order_by("at", "id").values_list("at", "to_state"))
-        periods = ready_time.ready_periods(moves, until=until)
+        outages = [Period(one.started_at, one.ended_at) for one in placement.site.outages.all()]
+        periods = ready_time.without(ready_time.ready_periods(moves, until=until), outages)
         rows = [
             _row(placement, start=piece.start, end=piece.end)
             for piece in ready_time.pieces(periods, after=placement.accrued_until)
@@ -62,6 +66,14 @@ def _accrue(pk: int, until: datetime) -> int:
             reached = max(reached, placement.state_since + timedelta(seconds=1))
         Placement.objects.filter(pk=pk).update(accrued_until=reached)
     return len(rows)
+
+
+def _heard(site: Site, until: datetime) -> datetime:
+    """While a site cannot be asked, nothing behind its last answer is counted: if it stays silent
+    that is an outage, otherwise it is counted afterwards."""
+    if site.trouble_since is None or site.observed_at is None:
+        return until
+    return min(until, site.observed_at.replace(microsecond=0))
 
 
 def _row(placement: Placement, *, start: datetime, end: datetime) -> CardTime:

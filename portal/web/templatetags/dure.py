@@ -11,6 +11,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from billing.rating import MB_SECONDS_PER_GB_DAY
 from portal.lib.periods import SEOUL
 from tenants import numbers
 
@@ -79,6 +80,12 @@ def seconds(value: float | None) -> str:
 def hours(value: int | None) -> str:
     """Seconds as hours, to a hundredth: ``144``, ``0.01``."""
     return UNKNOWN if value is None else _grouped(Decimal(value) / 3600, 2)
+
+
+@register.filter
+def gb_days(value: int | None) -> str:
+    """Megabyte-seconds as GB-days, to a hundredth."""
+    return UNKNOWN if value is None else _grouped(Decimal(value) / MB_SECONDS_PER_GB_DAY, 2)
 
 
 @register.filter

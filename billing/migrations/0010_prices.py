@@ -1,4 +1,4 @@
-"""Prices of storage and by offering class, terms of the list, and agreements of organizations."""
+"""Prices by offering class, terms of the list, and agreements of organizations."""
 
 import django.contrib.postgres.constraints
 import django.contrib.postgres.fields.ranges
@@ -38,7 +38,7 @@ class EndsEarlier(RunSQL):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0006_journal"),
+        ("billing", "0009_ledger_invoices_posted"),
         ("tenants", "0022_organization_region"),
     ]
 
@@ -62,33 +62,6 @@ class Migration(migrations.Migration):
             models.UniqueConstraint(
                 fields=("model", "offering_class", "starts_at"), name="token_tariff_once"
             ),
-        ),
-        migrations.CreateModel(
-            name="StorageTariff",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("public_id", models.CharField(max_length=24, unique=True)),
-                ("storage", models.CharField(help_text="Kind of storage.", max_length=24)),
-                ("won_per_gb_day", models.DecimalField(decimal_places=6, max_digits=18)),
-                ("starts_at", models.DateTimeField()),
-            ],
-            options={
-                "ordering": ["storage", "-starts_at"],
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("storage", "starts_at"), name="storage_tariff_once"
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("won_per_gb_day__gte", 0)),
-                        name="storage_tariff_not_negative",
-                    ),
-                ],
-            },
         ),
         migrations.CreateModel(
             name="PriceTerm",
@@ -295,7 +268,6 @@ class Migration(migrations.Migration):
         TenantTable("billing_agreedtariff", mine="false", also_readable=OWN),
         TenantForeignKey("billing_agreedterm", "agreement_id", "billing_agreement"),
         TenantForeignKey("billing_agreedtariff", "term_id", "billing_agreedterm"),
-        AppendOnly("billing_storagetariff"),
         AppendOnly("billing_priceterm"),
         AppendOnly("billing_agreement"),
         AppendOnly("billing_agreedterm"),

@@ -1,0 +1,95 @@
+"""What an invoice would say: lines with their texts, totals, and what it would post."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from billing import journal, rating
+from billing.models import Account
+from billing.rating import Item
+from portal.lib.money import MICRO, vat
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Lines that would be billed now. Amounts in whole won."""
+
+    lines: tuple[DraftLine, ...]
+
+    @property
+    def supply_won(self) -> int:
+        return sum(line.amount_won for line in self.lines)
+
+    @property
+    def vat_won(self) -> int:
+        return vat(self.supply_won)
+
+    @property
+    def total_won(self) -> int:
+        return self.supply_won + self.vat_won
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """One line before it is frozen."""
+
+    item: Item
+    quantity: int
+    unit_price: Decimal
+    accrued_micro: Decimal | None = None  # what it takes over; None: nothing was accrued of it
+
+    @property
+    def exact(self) -> Fraction:
+        return rating.amount(self.item, self.quantity, self.unit_price)
+
+    @property
+    def exact_micro(self) -> Decimal:
+        """Micro-won to six decimals, as it is kept and posted: what was accrued, day by day."""
+        if self.accrued_micro is not None:
+            return self.accrued_micro
+        return rating.exact_micro(self.item, self.quantity, self.unit_price)
+
+    @property
+    def amount_won(self) -> int:
+        return rating.rounded(self.exact)
+
+
+TEXTS = {
+    "token_in": ("{subject} 입력 토큰", "{subject} input tokens"),
+    "token_cached": ("{subject} 캐시된 입력 토큰", "{subject} cached input tokens"),
+    "token_out": ("{subject} 출력 토큰", "{subject} output tokens"),
+    "card_seconds": ("전용 엔드포인트 {label}", "Dedicated endpoint {label}"),
+    "storage": ("저장 공간 {subject}", "Storage {subject}"),
+    "correction": ("{subject} 한도 초과분 제외", "{subject} written off beyond the budget"),
+}
+
+
+def line_fields(line: DraftLine) -> dict[str, Any]:
+    """The columns of an invoice's line."""
+    korean, english = TEXTS[line.item.kind]
+    names = {"subject": line.item.subject, "label": line.item.label}
+    return {
+        "item": line.item.key(),
+        "usage_month": line.item.usage_month,
+        "text_ko": korean.format(**names)[:200],
+        "text_en": english.format(**names)[:200],
+        "unit": "tokens" if line.item.kind.startswith("token") else line.item.kind,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price,
+        "price_version": line.item.price_version,
+        "exact_micro": line.exact_micro,
+        "amount_won": line.amount_won,
+    }
+
+
+def transfers(found: Draft) -> list[journal.Transfer]:
+    """What an issued invoice moves: from used to owed, with tax and what rounding makes of it."""
+    accrued = sum((line.exact_micro for line in found.lines), Decimal(0)) / MICRO
+    return [
+        *journal.transfer(Account.RECEIVABLE, Account.ACCRUED, accrued),
+        *journal.transfer(Account.RECEIVABLE, Account.ROUNDING, found.supply_won - accrued),
+        *journal.transfer(Account.RECEIVABLE, Account.VAT, found.vat_won),
+    ]
