@@ -111,8 +111,7 @@ class Wish:
             "starts_on": self.starts_on.isoformat(),
             "ends_on": self.ends_on.isoformat() if self.ends_on else None,
             "lines": [
-                {"kind": one.kind, "item": one.item, "value": dict(one.value)}
-                for one in self.lines
+                {"kind": one.kind, "item": one.item, "value": dict(one.value)} for one in self.lines
             ],
         }
 

@@ -163,9 +163,7 @@ def _propose(
     )
 
 
-def _checked(
-    kind: str, subject: str, payload: Mapping[str, Any], now: datetime
-) -> dict[str, Any]:
+def _checked(kind: str, subject: str, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """What of the payload has a stricter form, or the rule that it breaks."""
     starts_on = date.fromisoformat(payload["starts_on"])
     if kind == PRICE_TERM:
@@ -203,9 +201,7 @@ def _starting(kind: str, subject: str, offering_class: str, start: datetime) -> 
     return found
 
 
-def _checked_term(
-    payload: Mapping[str, Any], starts_on: date, now: datetime
-) -> dict[str, Any]:
+def _checked_term(payload: Mapping[str, Any], starts_on: date, now: datetime) -> dict[str, Any]:
     kind, item = payload["kind"], payload["item"]
     if kind not in LIST_TERMS:
         raise BadTerm("kind", kind=str(kind)[:40])

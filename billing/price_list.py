@@ -11,6 +11,7 @@ from billing import price_words
 from billing.models import CardTariff, PriceTerm, StorageTariff, TokenTariff
 from billing.resolution import Version
 
+
 @dataclass(frozen=True, slots=True)
 class PriceRow:
     """An item with the version that holds now (``None``: not yet for sale) and later ones."""

@@ -110,8 +110,6 @@ def _latest(
     found = [
         one
         for one in versions
-        if one.item == item
-        and one.offering_class in {"", offering_class}
-        and one.holds_at(moment)
+        if one.item == item and one.offering_class in {"", offering_class} and one.holds_at(moment)
     ]
     return max(found, key=lambda one: (bool(one.offering_class), one.starts_at), default=None)

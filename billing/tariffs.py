@@ -100,9 +100,7 @@ def _by_item(versions: Iterable[Version]) -> dict[str, list[Version]]:
     return dict(found)
 
 
-def card_tariff_at(
-    chip: str, moment: datetime, organization: int | None = None
-) -> Version | None:
+def card_tariff_at(chip: str, moment: datetime, organization: int | None = None) -> Version | None:
     """The price of a card-hour for an organization, or the list's; ``None``: nobody set one.
 
     Agreed prices stand behind the wall: ask inside the tenant's transaction.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -43,7 +44,9 @@ class BadTerm(Exception):
     def __str__(self) -> str:
         sentences = {
             "price": _("A price is ₩0 to ₩1,000,000,000 with at most six decimals."),
-            "cached": _("Input from the cache costs no more than other input: %(cached)s > %(in)s."),
+            "cached": _(
+                "Input from the cache costs no more than other input: %(cached)s > %(in)s."
+            ),
             "percent": _("A discount is 0 to 100 percent with at most two decimals."),
             "monthly": _("An amount a month is ₩1 to ₩10,000,000,000, in whole won."),
             "seconds": _("The shortest time billed is 0 to 86,400 seconds."),
@@ -126,7 +129,9 @@ def _only(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 def _tokens(value: Mapping[str, Any]) -> TokenPrices:
     found = _only(value, "price_in", "price_cached", "price_out")
-    prices = TokenPrices(*(price(found[name]) for name in ("price_in", "price_cached", "price_out")))
+    prices = TokenPrices(
+        *(price(found[name]) for name in ("price_in", "price_cached", "price_out"))
+    )
     require_cached_no_dearer(prices.price_in, prices.price_cached)
     return prices
 
@@ -175,7 +180,7 @@ def _require_chain(steps: tuple[Step, ...]) -> None:
     """From 0 on without gap or overlap; only the last step is open."""
     if steps[0].start != 0:
         raise BadTerm("begin", start=steps[0].start)
-    for one, after in zip(steps, steps[1:], strict=False):
+    for one, after in pairwise(steps):
         if one.end is None:
             raise BadTerm("end")
         if after.start > one.end:

@@ -158,9 +158,7 @@ urlpatterns = [
     path("invoices/", invoices.index, name="invoices"),
     path("invoices/interim/", invoices.interim, name="invoice_interim"),
     path("invoices/<slug:public_id>/", invoices.detail, name="invoice"),
-    path(
-        "invoices/<slug:public_id>/lines/<int:position>/", invoices.line, name="invoice_line"
-    ),
+    path("invoices/<slug:public_id>/lines/<int:position>/", invoices.line, name="invoice_line"),
     path("invoices/<slug:public_id>/pdf/", invoices.pdf, name="invoice_pdf"),
     path("notices/", notices.index, name="notices"),
     path("notices/bell/", notices.bell, name="notices_bell"),

@@ -37,9 +37,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.PositiveSmallIntegerField(
-                        default=1, primary_key=True, serialize=False
-                    ),
+                    models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False),
                 ),
                 (
                     "recorded_at",

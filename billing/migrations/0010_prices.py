@@ -119,9 +119,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["-starts_at", "-id"],
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("organization", "id"), name="agreement_org_id"
-                    ),
+                    models.UniqueConstraint(fields=("organization", "id"), name="agreement_org_id"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("ends_at", None),

@@ -129,7 +129,12 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(error), code="price") from error
     except (agreements.BadLines, agreements.EndsTooEarly, agreements.NoListPrice) as error:
         raise Refused(str(error), code="agreement", status=409) from error
-    except (agreements.Overlaps, holds.AlreadyHeld, holds.NotHeld, proposals.AlreadyProposed) as error:
+    except (
+        agreements.Overlaps,
+        holds.AlreadyHeld,
+        holds.NotHeld,
+        proposals.AlreadyProposed,
+    ) as error:
         raise Refused(str(error), code="state", status=409) from error
     except (proposals.NeedsAnother, proposals.AlreadyDecided) as error:
         raise Refused(str(error), code="decision", status=409) from error

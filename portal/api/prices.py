@@ -19,7 +19,6 @@ from billing import agreements, estimates, price_changes, price_list, tariffs, t
 from billing.agreements import Line, Wish
 from billing.estimates import BadEstimate, Schedule, Tokens
 from billing.price_rules import MonthlyFromFirst, StartsTooEarly, UnknownItem
-from billing.resolution import Version
 from billing.term_values import BadTerm
 from portal.api.authentication import actor_of
 from portal.api.customers import ProposalOut
@@ -376,7 +375,5 @@ class AgreementEndView(APIView):
         agreement = get_object_or_404(agreements.of_all(), public_id=public_id)
         sent = body_of(EndIn, request)
         with _refusals():
-            made = agreements.propose_end(
-                agreement=agreement, by=actor, now=timezone.now(), **sent
-            )
+            made = agreements.propose_end(agreement=agreement, by=actor, now=timezone.now(), **sent)
         return Response(ProposalOut(made).data, status=202)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billing import agreements, price_words
+from billing import agreements, price_rules, price_words
 from billing.agreements import Line, Wish
 from billing.models import Agreement
 from billing.term_values import BadTerm
@@ -26,11 +26,11 @@ from tenants.models import Organization
 RULES = (
     agreements.BadLines,
     agreements.EndsTooEarly,
-    agreements.MonthlyFromFirst,
+    price_rules.MonthlyFromFirst,
     agreements.NoListPrice,
     agreements.Overlaps,
-    agreements.StartsTooEarly,
-    agreements.UnknownItem,
+    price_rules.StartsTooEarly,
+    price_rules.UnknownItem,
     BadTerm,
     names.BadName,
     reasons.BadReason,

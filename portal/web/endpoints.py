@@ -214,7 +214,11 @@ def _priced(quote: orders.Quote, actor: actors.Actor) -> dict[str, Any]:
     month_terms = terms.of(actor.organization, quote.month)
     price = tariffs.version(quote.price_version)
     found = estimates.endpoint(price, cards=quote.cards, month=quote.month, terms=month_terms)
-    return {"quote": quote, "estimate": found, "rest": estimates.of_micro(quote.rest_of_month_micro)}
+    return {
+        "quote": quote,
+        "estimate": found,
+        "rest": estimates.of_micro(quote.rest_of_month_micro),
+    }
 
 
 def _replicas(text: str) -> int:

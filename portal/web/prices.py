@@ -177,9 +177,7 @@ def _announced(row: PriceRow, title: str) -> list[dict[str, Any]]:
     found, before = [], row.now
     for version in row.announced:
         old = {one.kind: one for one in price_list.figures(before)} if before else {}
-        changes = [
-            (FIGURES[one.kind], old.get(one.kind), one) for one in version.figures
-        ]
+        changes = [(FIGURES[one.kind], old.get(one.kind), one) for one in version.figures]
         found.append({"title": title, "starts_at": version.starts_at, "changes": changes})
         before = version
     return found

@@ -68,7 +68,11 @@ def _facts(proposal: Proposal) -> list[tuple[str, str]]:
         rows = price_changes.differences(kind, proposal.subject, payload)
         changes = [(one.label, f"{one.before or '–'} → {one.after}") for one in rows]
         of_class = payload.get("offering_class")
-        return [*changes, (_("from"), payload["starts_on"]), *([("", of_class)] if of_class else [])]
+        return [
+            *changes,
+            (_("from"), payload["starts_on"]),
+            *([("", of_class)] if of_class else []),
+        ]
     if kind == AGREEMENT:
         lines = [
             (

@@ -139,9 +139,7 @@ def test_refuses_an_agreement_without_sense(world: World, subtests: pytest.Subte
 def test_an_overlap_is_a_conflict(world: World) -> None:
     agree(world.cast, second_person(world.cast), FIXED)
 
-    answer = send(
-        caller(world, "olivia"), "POST", "operator/agreements", an_agreement_body(world)
-    )
+    answer = send(caller(world, "olivia"), "POST", "operator/agreements", an_agreement_body(world))
 
     assert answer.status_code == 409
     assert "계약 2026-17" in answer.json()["detail"]
@@ -150,7 +148,9 @@ def test_an_overlap_is_a_conflict(world: World) -> None:
 def test_proposes_prices_of_storage_and_terms(world: World) -> None:
     olivia = caller(world, "olivia")
 
-    assert send(olivia, "POST", "operator/prices/storage", a_storage_price(world)).status_code == 202
+    assert (
+        send(olivia, "POST", "operator/prices/storage", a_storage_price(world)).status_code == 202
+    )
     assert send(olivia, "POST", "operator/prices/terms", a_term(world)).status_code == 202
     gap = [{"start": 0, "end": 10, "off": "0"}, {"start": 11, "end": None, "off": "5"}]
     tiers = a_term(world) | {

@@ -336,9 +336,7 @@ def test_accrues_once_when_four_accrue_at_once(shop_floor: list[Any]) -> None:
             if number % 2:
                 rate()
             else:
-                accruals.accrue_organization(
-                    shop_floor[0].organization, until=LATER, now=LATER
-                )
+                accruals.accrue_organization(shop_floor[0].organization, until=LATER, now=LATER)
         except Exception as error:
             failed.append(error)
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from billing import agreements, price_changes, tariffs
+from billing import agreements, price_changes, price_rules, tariffs
 from billing.agreements import Line
 from billing.models import AgreedTariff, AgreedTerm, Agreement
 from billing.term_values import BadTerm
@@ -99,9 +99,9 @@ def test_is_kept_in_both_logs(cast: Cast, second: Actor) -> None:
 @pytest.mark.parametrize(
     ("wish", "error"),
     [
-        ({"starts_on": date(2026, 11, 16)}, agreements.StartsTooEarly),
-        ({"starts_on": date(2020, 1, 1)}, agreements.StartsTooEarly),
-        ({"starts_on": date(9999, 12, 31)}, agreements.StartsTooEarly),
+        ({"starts_on": date(2026, 11, 16)}, price_rules.StartsTooEarly),
+        ({"starts_on": date(2020, 1, 1)}, price_rules.StartsTooEarly),
+        ({"starts_on": date(9999, 12, 31)}, price_rules.StartsTooEarly),
         ({"ends_on": TOMORROW}, agreements.EndsTooEarly),
         ({"ends_on": date(2026, 11, 1)}, agreements.EndsTooEarly),
         ({"ends_on": date(9999, 12, 31)}, agreements.EndsTooEarly),
@@ -123,14 +123,14 @@ TIERS = {"mode": "graduated", "steps": [{"start": 0, "end": None, "off": "5"}]}
         ([], agreements.BadLines),
         ([FIXED, PERCENT], agreements.BadLines),
         ([Line("fee", f"f{n}", {"won": 1}) for n in range(51)], agreements.BadLines),
-        ([Line("tokens", "gpt-9", {"off": "10"})], agreements.UnknownItem),
-        ([Line("cards", CHAT, {"won": "1"})], agreements.UnknownItem),
-        ([Line("minimum", "x", {"won": 1})], agreements.UnknownItem),
-        ([Line("fee", "a\u202eb", {"won": 1})], agreements.UnknownItem),
-        ([Line("tiers", CHAT, TIERS)], agreements.UnknownItem),
+        ([Line("tokens", "gpt-9", {"off": "10"})], price_rules.UnknownItem),
+        ([Line("cards", CHAT, {"won": "1"})], price_rules.UnknownItem),
+        ([Line("minimum", "x", {"won": 1})], price_rules.UnknownItem),
+        ([Line("fee", "a\u202eb", {"won": 1})], price_rules.UnknownItem),
+        ([Line("tiers", CHAT, TIERS)], price_rules.UnknownItem),
         ([Line("storage", "standard", {"off": "10"})], agreements.NoListPrice),
-        ([Line("tiers", f"tokens/{CHAT}", TIERS)], agreements.MonthlyFromFirst),
-        ([Line("batch", "*", {"off": "10"})], agreements.MonthlyFromFirst),
+        ([Line("tiers", f"tokens/{CHAT}", TIERS)], price_rules.MonthlyFromFirst),
+        ([Line("batch", "*", {"off": "10"})], price_rules.MonthlyFromFirst),
         ([Line("tokens", CHAT, {"off": "110"})], BadTerm),
         ([Line("cards", "rngd", {"won": "-1"})], BadTerm),
         ([Line("cards", "rngd", {"won": "NaN"})], BadTerm),
@@ -147,7 +147,7 @@ def test_refuses_lines_with_their_rule(
 
 
 def test_the_operator_agrees_with_others_only(cast: Cast, second: Actor) -> None:
-    with pytest.raises(agreements.UnknownItem):
+    with pytest.raises(price_rules.UnknownItem):
         propose(cast, FIXED, of=cast.olivia.may.organization)
 
 
@@ -206,7 +206,7 @@ def test_the_database_itself_refuses_an_overlap(cast: Cast, second: Actor) -> No
 def test_what_was_proposed_is_checked_again_when_it_is_approved(cast: Cast, second: Actor) -> None:
     made = propose(cast, FIXED)
 
-    with pytest.raises(agreements.StartsTooEarly):
+    with pytest.raises(price_rules.StartsTooEarly):
         approve(made, second, now=NOON + timedelta(days=2))
 
     with rls.everyone(because="test"):
@@ -272,9 +272,7 @@ def test_a_fixed_price_stays(cast: Cast, second: Actor) -> None:
 # ─── the wall, and what never changes ──────────────────────────────────────────────────────────
 
 
-def test_is_read_by_its_organization_and_written_by_nobody_there(
-    cast: Cast, second: Actor
-) -> None:
+def test_is_read_by_its_organization_and_written_by_nobody_there(cast: Cast, second: Actor) -> None:
     made = agree(cast, second, FIXED)
     agree(cast, second, FIXED, of=cast.mallory.may.organization)
 

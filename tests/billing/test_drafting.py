@@ -86,9 +86,7 @@ def test_says_the_same_for_one_and_for_all(cast: Cast, prices: None) -> None:
 
 def test_bills_the_rest_of_what_stands_on_lines(cast: Cast, prices: None) -> None:
     use(cast, at=NOON)
-    invoices.issue_interim(
-        organization=cast.firm, by=cast.alice.may, now=NOON + timedelta(hours=1)
-    )
+    invoices.issue_interim(organization=cast.firm, by=cast.alice.may, now=NOON + timedelta(hours=1))
     use(cast, at=NOON + timedelta(hours=2), tokens_in=7)
     accruals.accrue(until=END, now=END)
 

@@ -92,7 +92,12 @@ def test_refuses_tokens_without_sense(counts: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("exact", "supply", "vat", "total"),
-    [("0", 0, 0, 0), ("0.0001", 1, 0, 1), ("9.1", 10, 1, 11), ("1234567", 1234567, 123456, 1358023)],
+    [
+        ("0", 0, 0, 0),
+        ("0.0001", 1, 0, 1),
+        ("9.1", 10, 1, 11),
+        ("1234567", 1234567, 123456, 1358023),
+    ],
 )
 def test_never_shows_too_little(exact: str, supply: int, vat: int, total: int) -> None:
     found = Amount.of(Fraction(exact))

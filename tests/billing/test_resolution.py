@@ -65,7 +65,9 @@ def test_one_price_holds(
     moment: datetime, agreed: list[Version], chip: str, expected: str | None
 ) -> None:
     for listed in (LIST, LIST[::-1]):
-        found = resolve("tokens/m", agreed=agreed, listed=listed, moment=moment, offering_class=chip)
+        found = resolve(
+            "tokens/m", agreed=agreed, listed=listed, moment=moment, offering_class=chip
+        )
         assert (found.public_id if found else None) == expected
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import pytest
 
-from billing import invoices, price_changes, tariffs, terms
+from billing import accruals, drafting, price_changes, tariffs, terms
 from billing.agreements import Line
 from billing.models import AgreedTariff, PriceTerm
 from billing.rating import Item
@@ -35,13 +35,16 @@ def second(cast: Cast) -> Actor:
 
 
 def quantities(cast: Cast, until: datetime) -> dict[Item, int]:
-    found = invoices.draft(cast.firm, until=until)
+    """All that the month's ledger has, as month end asks for it."""
+    accruals.accrue(until=until, now=until)
+    with rls.tenant(cast.firm.pk):
+        found = drafting.draft(cast.firm, until=until)
     return {line.item: line.quantity for line in found.lines}
 
 
 def december(cast: Cast) -> dict[str, Fraction]:
+    used = quantities(cast, DEC.period.end)
     with rls.tenant(cast.firm.pk):
-        used = quantities(cast, DEC.period.end)
         lines = terms.lines_for(cast.firm, DEC, used)
         return {line.item.kind: line.won for line in lines}
 
@@ -103,8 +106,9 @@ def test_terms_of_the_list_hold_until_the_next_one(cast: Cast, second: Actor) ->
     list_term(cast, second, date(2026, 12, 11), "fee", "기본료", {"won": 62_000})
     factories.ledger_entry(cast.project, at=datetime(2026, 12, 2, tzinfo=UTC))
 
+    used = quantities(cast, DEC.period.end)
     with rls.tenant(cast.firm.pk):
-        lines = terms.lines_for(cast.firm, DEC, quantities(cast, DEC.period.end))
+        lines = terms.lines_for(cast.firm, DEC, used)
 
     assert [line.won for line in lines] == [10_000, 42_000]
     assert lines[0].item.key() != lines[1].item.key()
@@ -173,8 +177,10 @@ def test_invoices_and_requests_are_priced_by_the_version_that_was_pinned(
         settled_micro=50 * MICRO,
     )
 
+    end = Month(2026, 12).period.start
+    accruals.accrue(until=end, now=end)
     with rls.tenant(cast.firm.pk):
-        draft = invoices.draft(cast.firm, until=datetime(2027, 1, 1, tzinfo=UTC))
+        draft = drafting.draft(cast.firm, until=end)
         cost = cost_of(LedgerEntry.objects.get())
 
     assert [(line.unit_price, line.amount_won) for line in draft.lines] == [(Decimal(50), 50)]

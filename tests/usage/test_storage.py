@@ -20,7 +20,9 @@ from tests.factories import NOON
 MIDNIGHT = datetime(2026, 11, 16, 15, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 moments = st.datetimes(
-    datetime(2026, 1, 1), datetime(2027, 2, 1), timezones=st.just(UTC)  # noqa: DTZ001
+    datetime(2026, 1, 1),
+    datetime(2027, 2, 1),
+    timezones=st.just(UTC),  # noqa: DTZ001
 )
 
 

@@ -158,9 +158,7 @@ def _settle_one(row: Commitment) -> None:
             started_at__lt=month.period.end,
         )
         amounts = [
-            card_amount(
-                one.card_seconds, tariffs.unit_price(one.price_version, "card_seconds")
-            )
+            card_amount(one.card_seconds, tariffs.unit_price(one.price_version, "card_seconds"))
             for one in times
         ]
         exact = sum(amounts, Fraction(0))
