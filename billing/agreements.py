@@ -310,11 +310,12 @@ def _version(term: AgreedTerm, **fields: Any) -> None:
 def _followed(item: str, start: datetime, end: datetime | None) -> list[Version]:
     """List prices that hold in [start, end): of each class the one at the start and all later."""
     what, _slash, name = item.partition("/")
-    rows: Sequence[Any] = {
+    tables: dict[str, QuerySet[Any]] = {
         "tokens": TokenTariff.objects.filter(model=name),
         "cards": CardTariff.objects.filter(chip=name),
         "storage": StorageTariff.objects.filter(storage=name),
-    }[what].order_by("starts_at")
+    }
+    rows = tables[what].order_by("starts_at")
     found: dict[str, list[Version]] = {}
     for row in rows:
         version: Version = row.version

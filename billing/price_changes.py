@@ -197,7 +197,7 @@ def _starting(kind: str, subject: str, offering_class: str, start: datetime) -> 
         PRICE_OF_CARDS: CardTariff.objects.filter(chip=subject),
         PRICE_OF_STORAGE: StorageTariff.objects.filter(storage=subject),
     }[kind]
-    found: bool = rows.filter(starts_at=start).exists()  # type: ignore[attr-defined]
+    found: bool = rows.filter(starts_at=start).exists()
     return found
 
 

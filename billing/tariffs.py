@@ -133,7 +133,7 @@ def version(public_id: str) -> Version:
 def _listed_version(public_id: str) -> Version | None:
     """Versions of the list never change, so they are kept."""
     for table in (TokenTariff, CardTariff, StorageTariff):
-        row = table.objects.filter(public_id=public_id).first()  # type: ignore[attr-defined]
+        row = table.objects.filter(public_id=public_id).first()
         if row is not None:
             found: Version = row.version
             return found

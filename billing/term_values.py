@@ -6,7 +6,7 @@ is carried out. ``BadTerm`` says the rule and the numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any
@@ -105,7 +105,7 @@ def parse(kind: str, value: Any) -> Value:
         raise BadTerm("fields", fields="{…}")
     if kind in UNIT_PRICED and "off" in value:
         return Percent(percent(_only(value, "off")["off"]))
-    readers = {
+    readers: dict[str, Callable[[Mapping[str, Any]], Value]] = {
         "tokens": _tokens,
         "cards": _unit,
         "storage": _unit,
@@ -117,8 +117,7 @@ def parse(kind: str, value: Any) -> Value:
     }
     if kind not in readers:
         raise BadTerm("kind", kind=str(kind)[:40])
-    found: Value = readers[kind](value)
-    return found
+    return readers[kind](value)
 
 
 def _only(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:

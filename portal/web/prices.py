@@ -18,6 +18,7 @@ from billing import estimates, price_list, price_words, tariffs, terms
 from billing.estimates import Amount, Schedule, Tokens
 from billing.price_list import PriceRow
 from billing.resolution import Version
+from billing.term_lines import Term
 from portal.catalog.models import CatalogModel, Chip
 from portal.deployments import queries
 from portal.lib.periods import Month
@@ -176,7 +177,7 @@ def _announced(row: PriceRow, title: str) -> list[dict[str, Any]]:
     """Each coming version beside the one that it replaces."""
     found, before = [], row.now
     for version in row.announced:
-        old = {one.kind: one for one in price_list.figures(before)} if before else {}
+        old = {one.kind: one for one in before.figures} if before else {}
         changes = [(FIGURES[one.kind], old.get(one.kind), one) for one in version.figures]
         found.append({"title": title, "starts_at": version.starts_at, "changes": changes})
         before = version
@@ -238,6 +239,6 @@ def _of_cards(chosen: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
     return {"price": price, "endpoint": found, "month": found.month}
 
 
-def _terms(request: HttpRequest, month: Month) -> list[terms.Term]:
+def _terms(request: HttpRequest, month: Month) -> list[Term]:
     actor = getattr(request, "actor", None)
     return terms.of(actor.organization if actor else None, month)
