@@ -160,7 +160,7 @@ def test_proposes_prices_of_storage_and_terms(world: World) -> None:
     }
     answer = send(olivia, "POST", "operator/prices/terms", tiers)
     assert answer.status_code == 422
-    assert "gap" in answer.json()["detail"]
+    assert "10~11" in answer.json()["detail"]
 
 
 def test_refuses_input_from_the_cache_that_costs_more(world: World) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
 from billing import price_words, term_values
 from billing.term_values import BadTerm
@@ -97,7 +98,9 @@ def test_refuses_with_its_rule(kind: str, value: Any, rule: str) -> None:
         term_values.parse(kind, value)
 
     assert refused.value.rule == rule
-    assert str(refused.value)
+    for language in ("ko", "en"):
+        with override(language):
+            assert str(refused.value)
 
 
 def test_a_sentence_names_the_numbers() -> None:
