@@ -1,6 +1,9 @@
 """Money, to be read. Invoices' documents are on the customer's own page."""
 
 from billing.models import (
+    AgreedTariff,
+    AgreedTerm,
+    Agreement,
     Budget,
     BudgetChange,
     CardTariff,
@@ -10,6 +13,7 @@ from billing.models import (
     InvoiceSeries,
     Posting,
     PriceLine,
+    PriceTerm,
     RatingMark,
     StorageTariff,
     TokenTariff,
@@ -17,9 +21,30 @@ from billing.models import (
 )
 from tenants.reading_room import shows
 
-shows(TokenTariff, "public_id model price_in price_cached price_out starts_at", find="model")
+shows(
+    TokenTariff,
+    "public_id model offering_class price_in price_cached price_out starts_at",
+    find="model",
+)
 shows(CardTariff, "public_id chip won_per_hour starts_at", find="chip")
 shows(StorageTariff, "public_id storage won_per_gb_day starts_at", find="storage")
+shows(PriceTerm, "public_id kind item value starts_at", find="kind item")
+shows(
+    Agreement,
+    "public_id organization reference starts_at ends_at made_at",
+    find="public_id reference",
+)
+shows(
+    AgreedTerm,
+    "public_id organization agreement kind item value starts_at ends_at",
+    find="public_id kind item",
+)
+shows(
+    AgreedTariff,
+    "public_id organization term item offering_class based_on price_in price_cached price_out won "
+    "starts_at",
+    find="public_id item",
+)
 shows(PriceLine, "kind subject price_version", find="subject price_version")
 shows(RatingMark, "recorded_at day rated_at")
 shows(

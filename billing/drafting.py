@@ -17,10 +17,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Sum
 
-from billing import rating
+from billing import rating, tariffs
 from billing.drafting_sql import BILLABLE, USED
 from billing.drafts import Draft, DraftLine
-from billing.models import CardTariff, InvoiceLine, StorageTariff, TokenTariff, Unrated
+from billing.models import InvoiceLine, Unrated
 from billing.rating import CARD_PAID, TEST_FREE, Item
 from portal.lib.periods import Month, Period, day_period, seoul_date
 from portal.usage.models import CardTime, LedgerEntry, StoredVolume
@@ -206,17 +206,10 @@ def _stored(organization: Organization, period: Period, month: str) -> list[tupl
 
 
 class _Prices:
-    """Unit prices by tariff, read once."""
-
-    def __init__(self) -> None:
-        self.tokens = {one.public_id: one for one in TokenTariff.objects.all()}
-        self.units = {one.public_id: one.won_per_hour for one in CardTariff.objects.all()}
-        self.units |= {one.public_id: one.won_per_gb_day for one in StorageTariff.objects.all()}
+    """Unit prices by version."""
 
     def of(self, item: Item) -> Decimal:
-        """``KeyError`` if the ledger names a tariff that does not exist: nothing is guessed."""
-        if item.kind == "correction":
+        """``KeyError`` if the ledger names a version that does not exist: nothing is guessed."""
+        if item.kind in rating.MICRO_KINDS:
             return Decimal(0)
-        if item.kind in _KINDS:
-            return self.tokens[item.price_version].price_of(item.kind)
-        return self.units[item.price_version]
+        return tariffs.unit_price(item.price_version, item.kind)

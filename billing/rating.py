@@ -14,6 +14,8 @@ from fractions import Fraction
 from portal.lib.money import MICRO, TOKENS_PER_PRICE
 
 SECONDS_PER_HOUR = 3600
+# Items whose quantity is an amount by itself, in micro-won.
+MICRO_KINDS = frozenset({"correction", "batch", "fee", "minimum", "replica_minimum", "tiers"})
 MB_SECONDS_PER_GB_DAY = 1000 * 86_400
 CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
 TEST_FREE = "test"  # price version of requests with test keys, which cost nothing
@@ -33,7 +35,7 @@ class Item:
     """What one invoice line is about. Two quantities of the same item are added."""
 
     usage_month: str  # 2026-11
-    kind: str  # token_in, token_cached, token_out, card_seconds, storage, correction
+    kind: str  # token_in, token_cached, token_out, card_seconds, storage, or of MICRO_KINDS
     subject: str  # model slug, or endpoint public id
     price_version: str
     label: str = ""  # name of the endpoint, chip and site for card time
@@ -54,8 +56,8 @@ def card_amount(card_seconds: int, won_per_hour: Decimal) -> Fraction:
 
 
 def amount(item: Item, quantity: int, unit_price: Decimal) -> Fraction:
-    """Exact won of a quantity; ``correction`` quantities are micro-won by themselves."""
-    if item.kind == "correction":
+    """Exact won of a quantity; those of ``MICRO_KINDS`` are micro-won by themselves."""
+    if item.kind in MICRO_KINDS:
         return Fraction(quantity, MICRO)
     return Fraction(quantity) * Fraction(unit_price) / UNITS[item.kind]
 

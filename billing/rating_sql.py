@@ -14,12 +14,20 @@ from billing.rating import CARD_PAID, MB_SECONDS_PER_GB_DAY, SECONDS_PER_HOUR, T
 
 # Every price that a ledger may name, by its version. Prices of tokens: won per million, which is
 # micro-won per token. Other prices: won of ``unit`` of the quantity.
-MODEL_PRICES = "SELECT public_id, price_in, price_cached, price_out FROM billing_tokentariff"
+MODEL_PRICES = """
+    SELECT public_id, price_in, price_cached, price_out FROM billing_tokentariff
+    UNION ALL
+    SELECT public_id, price_in, price_cached, price_out FROM billing_agreedtariff
+    WHERE price_in IS NOT NULL
+"""
 UNIT_PRICES = f"""
     SELECT public_id, won_per_hour AS won, {SECONDS_PER_HOUR}::numeric AS unit
     FROM billing_cardtariff
     UNION ALL
     SELECT public_id, won_per_gb_day, {MB_SECONDS_PER_GB_DAY} FROM billing_storagetariff
+    UNION ALL
+    SELECT public_id, won, CASE WHEN item LIKE 'cards/%%' THEN {SECONDS_PER_HOUR}
+      ELSE {MB_SECONDS_PER_GB_DAY} END FROM billing_agreedtariff WHERE won IS NOT NULL
 """
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from billing import rating
+from billing import rating, tariffs
 from billing.invoices import CARD_PAID, TEST_FREE
-from billing.models import TokenTariff
 from billing.rating import Item
+from billing.resolution import Version
 from portal.lib.money import MICRO, micro_to_won
 from portal.lib.periods import Month
 from portal.usage.models import LedgerEntry
@@ -71,8 +71,11 @@ def _because(entry: LedgerEntry) -> str:
 def _lines(entry: LedgerEntry) -> tuple[str, tuple[PriceLine, ...]]:
     if entry.price_version in {CARD_PAID, TEST_FREE}:
         return {CARD_PAID: "card", TEST_FREE: "test"}[entry.price_version], ()
-    tariff = TokenTariff.objects.filter(public_id=entry.price_version).first()
-    if tariff is None or entry.counted == "none":
+    if entry.counted == "none":
+        return "unknown", ()
+    try:
+        tariff = tariffs.version(entry.price_version)
+    except KeyError:
         return "unknown", ()
     quantities = {
         "token_in": entry.tokens_in - entry.tokens_cached,
@@ -82,7 +85,7 @@ def _lines(entry: LedgerEntry) -> tuple[str, tuple[PriceLine, ...]]:
     return "tokens", tuple(_line(entry, tariff, *one) for one in quantities.items())
 
 
-def _line(entry: LedgerEntry, tariff: TokenTariff, kind: str, tokens: int) -> PriceLine:
+def _line(entry: LedgerEntry, tariff: Version, kind: str, tokens: int) -> PriceLine:
     month = str(Month.of(entry.admitted_at))
     item = Item(month, kind, entry.model, entry.price_version)
     price = tariff.price_of(kind)

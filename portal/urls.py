@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from portal.api.urls import documentation
 from portal.web import (
+    agreements,
     aliases,
     audit,
     budget,
@@ -29,6 +30,7 @@ from portal.web import (
     operator,
     organizations,
     policies,
+    prices,
     projects,
     proposals,
     receipts,
@@ -150,6 +152,9 @@ urlpatterns = [
     path("requests/<uuid:request_id>/", requests.detail, name="request"),
     path("budget/", budget.index, name="budget"),
     path("budget/change/", budget.change, name="budget_change"),
+    path("prices/", prices.index, name="price_list"),
+    path("prices/estimate/", prices.estimate, name="price_estimate"),
+    path("agreements/", agreements.index, name="agreements"),
     path("invoices/", invoices.index, name="invoices"),
     path("invoices/interim/", invoices.interim, name="invoice_interim"),
     path("invoices/<slug:public_id>/", invoices.detail, name="invoice"),
@@ -223,6 +228,19 @@ urlpatterns = [
     ),
     path("operator/prices/", tariffs.index, name="prices"),
     path("operator/prices/<slug:what>/", tariffs.propose, name="price_propose"),
+    path("operator/prices/<slug:what>/preview/", tariffs.preview, name="price_preview"),
+    path("operator/agreements/", agreements.overview, name="operator_agreements"),
+    path("operator/agreements/<slug:public_id>/", agreements.detail, name="operator_agreement"),
+    path(
+        "operator/agreements/<slug:public_id>/end/",
+        agreements.end,
+        name="operator_agreement_end",
+    ),
+    path(
+        "operator/customers/<slug:public_id>/agreement/",
+        agreements.new,
+        name="operator_agreement_new",
+    ),
     path("_gallery/", components.gallery, name="gallery"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -63,6 +63,8 @@ WORDS: dict[str, Promise | str] = {
     "member.leave": _("Left the organization"),
     "member.read": _("Looked at members"),
     "member.remove": _("Removed a member"),
+    "operator.agreement": _("Made an agreement about prices"),
+    "operator.agreement_end": _("Let an agreement about prices end earlier"),
     "operator.approve": _("Operator: approved a proposal"),
     "operator.lift": _("Operator: lifted a suspension"),
     "operator.note": _("Operator: wrote a note"),

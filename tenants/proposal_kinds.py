@@ -17,9 +17,17 @@ class Kind:
 SUSPEND = "organization.suspend"
 PRICE_OF_TOKENS = "price.tokens"
 PRICE_OF_CARDS = "price.cards"
+PRICE_OF_STORAGE = "price.storage"
+PRICE_TERM = "price.term"
+AGREEMENT = "agreement.make"
+AGREEMENT_END = "agreement.end"
 
 KINDS: dict[str, Kind] = {
     SUSPEND: Kind(_("Suspend an organization"), "operator.suspend"),
     PRICE_OF_TOKENS: Kind(_("New price of tokens"), "operator.prices"),
     PRICE_OF_CARDS: Kind(_("New price of card-hours"), "operator.prices"),
+    PRICE_OF_STORAGE: Kind(_("New price of storage"), "operator.prices"),
+    PRICE_TERM: Kind(_("New term of the price list"), "operator.prices"),
+    AGREEMENT: Kind(_("Agreement with an organization"), "operator.prices"),
+    AGREEMENT_END: Kind(_("Earlier end of an agreement"), "operator.prices"),
 }

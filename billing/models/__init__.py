@@ -6,6 +6,11 @@ from billing.models.accruals import (
     RatingMark,
     Unrated,
 )
+from billing.models.agreements import (
+    AgreedTariff,
+    AgreedTerm,
+    Agreement,
+)
 from billing.models.budgets import (
     Budget,
     BudgetAlert,
@@ -27,6 +32,7 @@ from billing.models.journal import (
 )
 from billing.models.prices import (
     CardTariff,
+    PriceTerm,
     TokenTariff,
 )
 from billing.models.storage import (
@@ -36,6 +42,9 @@ from billing.models.storage import (
 __all__ = [
     "Account",
     "Accrual",
+    "AgreedTariff",
+    "AgreedTerm",
+    "Agreement",
     "Budget",
     "BudgetAlert",
     "BudgetChange",
@@ -50,6 +59,7 @@ __all__ = [
     "InvoiceSeries",
     "Posting",
     "PriceLine",
+    "PriceTerm",
     "RatingMark",
     "StorageTariff",
     "TokenTariff",

@@ -7,21 +7,31 @@ from typing import ClassVar
 
 from django.db import models
 
+from billing.resolution import Version, cards, tokens
+
 
 class TokenTariff(models.Model):
     """What tokens of one model cost from a moment on, in won per million tokens, without VAT."""
 
     public_id = models.CharField(max_length=24, unique=True)
     model = models.CharField(max_length=64, help_text="Slug of the catalogue model.")
+    offering_class = models.CharField(
+        max_length=24,
+        blank=True,
+        default="",
+        help_text="Chip of the offerings that cost something else; empty: all.",
+    )
     price_in = models.DecimalField(max_digits=18, decimal_places=6)
     price_cached = models.DecimalField(max_digits=18, decimal_places=6)
     price_out = models.DecimalField(max_digits=18, decimal_places=6)
     starts_at = models.DateTimeField()
 
     class Meta:
-        ordering: ClassVar = ["model", "-starts_at"]
+        ordering: ClassVar = ["model", "offering_class", "-starts_at"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["model", "starts_at"], name="token_tariff_once"),
+            models.UniqueConstraint(
+                fields=["model", "offering_class", "starts_at"], name="token_tariff_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(price_in__gte=0, price_cached__gte=0, price_out__gte=0),
                 name="token_tariff_not_negative",
@@ -33,12 +43,19 @@ class TokenTariff(models.Model):
 
     def price_of(self, kind: str) -> Decimal:
         """Won per million tokens of one kind of item (``billing.rating.Item.kind``)."""
-        prices = {
-            "token_in": self.price_in,
-            "token_cached": self.price_cached,
-            "token_out": self.price_out,
-        }
-        return prices[kind]
+        return self.version.price_of(kind)
+
+    @property
+    def version(self) -> Version:
+        return Version(
+            public_id=self.public_id,
+            item=tokens(self.model),
+            starts_at=self.starts_at,
+            offering_class=self.offering_class,
+            price_in=self.price_in,
+            price_cached=self.price_cached,
+            price_out=self.price_out,
+        )
 
 
 class CardTariff(models.Model):
@@ -56,6 +73,35 @@ class CardTariff(models.Model):
             models.CheckConstraint(
                 condition=models.Q(won_per_hour__gte=0), name="card_tariff_not_negative"
             ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def version(self) -> Version:
+        return Version(
+            public_id=self.public_id,
+            item=cards(self.chip),
+            starts_at=self.starts_at,
+            won=self.won_per_hour,
+        )
+
+
+class PriceTerm(models.Model):
+    """What holds for everybody beside the unit prices, from a moment on: tiers, a discount for
+    batch, a fee, the shortest time that a replica is billed for."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    kind = models.CharField(max_length=24)
+    item = models.CharField(max_length=80)
+    value = models.JSONField(help_text="As billing.term_values reads it.")
+    starts_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["kind", "item", "-starts_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "item", "starts_at"], name="price_term_once"),
         ]
 
     def __str__(self) -> str:

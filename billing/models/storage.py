@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from billing.resolution import Version, storage
+
 
 class StorageTariff(models.Model):
     """What a GB costs per day from a moment on, in won, without VAT."""
@@ -26,3 +28,12 @@ class StorageTariff(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def version(self) -> Version:
+        return Version(
+            public_id=self.public_id,
+            item=storage(self.storage),
+            starts_at=self.starts_at,
+            won=self.won_per_gb_day,
+        )

@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import price_changes, tariffs
+from billing import agreements, price_changes, tariffs
+from billing.term_values import BadTerm
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
@@ -45,6 +46,9 @@ class TokenPriceIn(Strict):
     price_in = serializers.DecimalField(18, 6, min_value=0)
     price_cached = serializers.DecimalField(18, 6, min_value=0)
     price_out = serializers.DecimalField(18, 6, min_value=0)
+    offering_class = serializers.CharField(
+        max_length=24, default="", allow_blank=True, help_text="Code of a chip; empty: all."
+    )
     starts_on = serializers.DateField()
     because = serializers.CharField(max_length=300)
 
@@ -92,6 +96,7 @@ class ProposalOut(serializers.Serializer[Any]):
 
 class TokenPriceOut(serializers.Serializer[Any]):
     model = serializers.CharField()
+    offering_class = serializers.CharField()
     price_in = serializers.DecimalField(18, 6)
     price_cached = serializers.DecimalField(18, 6)
     price_out = serializers.DecimalField(18, 6)
@@ -120,9 +125,16 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(error), code="quota", field="most") from error
     except (price_changes.StartsTooEarly, price_changes.StartTaken) as error:
         raise Refused(str(error), code="starts_on", field="starts_on") from error
-    except price_changes.BadPrice as error:
+    except (price_changes.BadPrice, BadTerm) as error:
         raise Refused(str(error), code="price") from error
-    except (holds.AlreadyHeld, holds.NotHeld, proposals.AlreadyProposed) as error:
+    except (agreements.BadLines, agreements.EndsTooEarly, agreements.NoListPrice) as error:
+        raise Refused(str(error), code="agreement", status=409) from error
+    except (
+        agreements.Overlaps,
+        holds.AlreadyHeld,
+        holds.NotHeld,
+        proposals.AlreadyProposed,
+    ) as error:
         raise Refused(str(error), code="state", status=409) from error
     except (proposals.NeedsAnother, proposals.AlreadyDecided) as error:
         raise Refused(str(error), code="decision", status=409) from error

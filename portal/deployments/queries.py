@@ -98,3 +98,25 @@ def _engine_mark(*, started: bool, bad: bool, assigned: bool) -> str:
     if bad:
         return "bad"
     return "current" if assigned else "waiting"
+
+
+def offering_classes() -> dict[int, str]:
+    """Shared endpoint → the chip that all its wanted replicas have. One with several has none:
+    a price must be known before a target is chosen."""
+    chips: dict[int, set[str]] = {}
+    rows = Placement.objects.filter(wanted=True, endpoint__kind=EndpointKind.SHARED)
+    for endpoint, chip in rows.values_list("endpoint", "offering__chip__code"):
+        chips.setdefault(endpoint, set()).add(chip)
+    return {endpoint: next(iter(found)) for endpoint, found in chips.items() if len(found) == 1}
+
+
+def classes_by_model() -> dict[str, str]:
+    """Model → class of its shared endpoint, where it has one."""
+    running = Endpoint.objects.running().filter(kind=EndpointKind.SHARED).order_by("-pk")
+    classes = offering_classes()
+    return {slug: classes.get(pk, "") for pk, slug in running.values_list("pk", "model__slug")}
+
+
+def class_of(model: str) -> str:
+    """The class of the shared endpoint of a model; empty without one."""
+    return classes_by_model().get(model, "")

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing import price_changes
+from billing import agreements, price_changes
 from portal.routing import revoking
 from tenants import reasons
 from tenants.actions import holds, proposals
 from tenants.actors import Actor
 from tenants.models import ApiKey, Organization, Proposal
-from tenants.proposal_kinds import PRICE_OF_CARDS, PRICE_OF_TOKENS, SUSPEND
+from tenants.proposal_kinds import (
+    AGREEMENT,
+    AGREEMENT_END,
+    PRICE_OF_CARDS,
+    PRICE_OF_STORAGE,
+    PRICE_OF_TOKENS,
+    PRICE_TERM,
+    SUSPEND,
+)
 
 
 def propose_suspension(
@@ -52,4 +60,8 @@ _EXECUTE: dict[str, proposals.Execute] = {
     SUSPEND: _suspend,
     PRICE_OF_TOKENS: price_changes.carry_out,
     PRICE_OF_CARDS: price_changes.carry_out,
+    PRICE_OF_STORAGE: price_changes.carry_out,
+    PRICE_TERM: price_changes.carry_out,
+    AGREEMENT: agreements.carry_out,
+    AGREEMENT_END: agreements.carry_out_end,
 }

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from billing import queries
 from billing.budgets import admission
+from billing.invoices import CARD_PAID, TEST_FREE
 from billing.models import Budget, BudgetScope
 from portal.admission import limits
 from portal.admission.calls import AdmissionUnavailable, BudgetStanding
@@ -194,6 +195,14 @@ def _line(subject: str, row: Budget | None, standing: BudgetStanding | None) -> 
         micro_to_won(standing.committed),
         micro_to_won(standing.held),
     )
+
+
+def priced_models(use: KeyUse | None) -> set[str]:
+    """Models of the catalogue that the key calls at a price per token."""
+    if use is None or use.grant is None:
+        return set()
+    models = use.grant.models.values()
+    return {one.model for one in models if one.price_version not in {CARD_PAID, TEST_FREE}}
 
 
 def callable_names(use: KeyUse | None) -> list[tuple[str, list[str]]]:

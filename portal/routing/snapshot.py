@@ -13,9 +13,11 @@ from django.db import connection
 
 from billing import tariffs
 from billing.invoices import CARD_PAID, TEST_FREE
-from billing.models import Budget, TokenTariff
+from billing.models import Budget
+from billing.resolution import Version
 from portal.admission.grants import Grant, ModelGrant
 from portal.catalog import engines
+from portal.deployments import queries
 from portal.deployments.models import Endpoint, EndpointKind, Placement
 from portal.fleet.models import Site
 from portal.lib.money import token_price_to_micro
@@ -158,7 +160,7 @@ class _Grants:
         self.sites = sites
         self.organizations = organizations
         self.subjects = {budget.subject for budget in budgets}
-        self.prices = tariffs.token_tariffs_at(now)
+        self.prices = tariffs.Book("tokens", now)
         held = OperatorHold.objects.filter(lifted_at=None)
         self.held = set(held.values_list("organization_id", flat=True))
         self.aliases: dict[int, list[tuple[str, str]]] = defaultdict(list)
@@ -166,6 +168,7 @@ class _Grants:
             self.aliases[project].append((name, target))
         self.shared: list[Endpoint] = []
         self.dedicated: dict[int, list[Endpoint]] = defaultdict(list)
+        self.classes = queries.offering_classes()
         running = Endpoint.objects.running().filter(public_id__in=routes).select_related("model")
         for endpoint in running:
             if endpoint.kind == EndpointKind.SHARED:
@@ -214,6 +217,12 @@ class _Grants:
             replay_seconds=_replay_seconds(key.project),
         )
 
+    def _price(self, endpoint: Endpoint, organization: int) -> Version | None:
+        """What its tokens cost the organization: as agreed with it, else as listed."""
+        return self.prices.price(
+            endpoint.model.slug, organization, self.classes.get(endpoint.pk, "")
+        )
+
     def _sites(self, key: ApiKey) -> tuple[str, ...]:
         """Sites that key, regions and data class allow, all by name: an empty list allows none."""
         project = key.project
@@ -234,7 +243,7 @@ class _Grants:
         if not test and registrations.is_unconfirmed(self.organizations[key.organization_id]):
             return found
         for endpoint in self.shared:
-            price = self.prices.get(endpoint.model.slug)
+            price = self._price(endpoint, key.organization_id)
             if price is not None:  # a model without a price is not servable
                 name = endpoint.model.slug
                 found[name] = _free_grant(endpoint) if test else _model_grant(endpoint, price)
@@ -261,17 +270,21 @@ def _replay_seconds(project: Project) -> int:
     return REPLAY_SECONDS if kept else 0
 
 
-def _model_grant(endpoint: Endpoint, price: TokenTariff | None) -> ModelGrant:
+def _model_grant(endpoint: Endpoint, price: Version | None) -> ModelGrant:
     """Tokens of a dedicated endpoint cost nothing: its cards are paid by the hour."""
     return ModelGrant(
         endpoint=endpoint.public_id,
         model=endpoint.model.slug,
         kind="embedding" if endpoint.model.kind == "embedding" else "chat",
-        price_in=token_price_to_micro(price.price_in) if price else 0,
-        price_cached=token_price_to_micro(price.price_cached) if price else 0,
-        price_out=token_price_to_micro(price.price_out) if price else 0,
+        price_in=_scaled(price, "token_in"),
+        price_cached=_scaled(price, "token_cached"),
+        price_out=_scaled(price, "token_out"),
         price_version=price.public_id if price else CARD_PAID,
     )
+
+
+def _scaled(price: Version | None, kind: str) -> int:
+    return token_price_to_micro(price.price_of(kind)) if price else 0
 
 
 def _free_grant(endpoint: Endpoint) -> ModelGrant:

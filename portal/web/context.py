@@ -112,6 +112,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("requests", _("Requests"), "search", "usage.read"),
                 ("budget", _("Budget"), "budget", "budgets.read"),
                 ("invoices", _("Invoices"), "invoice", "invoices.read"),
+                ("agreements", _("Agreements"), "check", "invoices.read"),
             ],
         ),
         (_("Infrastructure"), [("sites", _("Sites"), "site", "endpoints.read")]),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billing import budgets
+from billing import budgets, estimates, tariffs, terms
 from portal.catalog.models import CatalogModel, Region
 from portal.deployments import queries
 from portal.deployments.actions import endpoints as actions
@@ -202,11 +202,23 @@ def _estimate(form: OrderForm, request: HttpRequest) -> dict[str, Any]:
         if found is None:
             return {}
         wish = orders.Wish("–", model, region, _replicas(source.get("replicas") or "1"))
-        return {"quote": orders.quote(wish=wish, project=found, now=timezone.now())}
+        return _priced(orders.quote(wish=wish, project=found, now=timezone.now()), actor)
     except orders.NoCardFree as error:
         return {"no_quote": str(error), "why_not": _reasons(error.rejected)}
     except (orders.NotForSale, orders.BadReplicas) as error:
         return {"no_quote": str(error)}
+
+
+def _priced(quote: orders.Quote, actor: actors.Actor) -> dict[str, Any]:
+    """The order's quote and, from the function behind every estimate, hour and month with VAT."""
+    month_terms = terms.of(actor.organization, quote.month)
+    price = tariffs.version(quote.price_version)
+    found = estimates.endpoint(price, cards=quote.cards, month=quote.month, terms=month_terms)
+    return {
+        "quote": quote,
+        "estimate": found,
+        "rest": estimates.of_micro(quote.rest_of_month_micro),
+    }
 
 
 def _replicas(text: str) -> int:

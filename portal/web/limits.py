@@ -14,15 +14,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from billing import estimates, tariffs
+from billing.estimates import RequestEstimate, Tokens
 from portal.admission.limits import KeyUse, Rule
-from portal.catalog.models import Region
+from portal.catalog.models import CatalogModel, Region
+from portal.deployments import queries
 from portal.fleet.models import Site
 from portal.routing import limits as routing
 from portal.routing.limits import BudgetLine, Count, Limits
 from portal.web import charts, doors, states
 from tenants import actors, rls
 from tenants.actors import Actor
-from tenants.models import ApiKey, DataClass
+from tenants.models import ApiKey, DataClass, KeyMode
 from tenants.roles import Role
 
 
@@ -107,6 +110,7 @@ def _shown(found: Limits, actor: Actor) -> dict[str, Any]:
         "refusal": _sentence(found.refusal, names) if found.refusal else "",
         "nearest": _nearest(found.nearest, names) if found.nearest else None,
         "models": routing.callable_names(use),
+        "costs": [] if key.mode == KeyMode.TEST else _costs(use, actor),
         "sites": [titles.get(code, code) for code in grant.sites] if grant else [],
         "grant": grant,
         "data_class": DataClass(key.project.data_class).label,
@@ -114,6 +118,21 @@ def _shown(found: Limits, actor: Actor) -> dict[str, Any]:
         "raise_keys": _roles("keys.change"),
         "raise_budgets": _roles("budgets.change"),
     }
+
+
+def _costs(use: KeyUse | None, actor: Actor) -> list[tuple[str, RequestEstimate]]:
+    """What a typical request to each shared model costs, and the most that is held for it."""
+    organization = actor.organization.pk
+    book, classes = tariffs.Book("tokens", timezone.now(), organization), queries.classes_by_model()
+    names = routing.priced_models(use)
+    found = []
+    for model in CatalogModel.objects.filter(slug__in=names).order_by("slug"):
+        price = book.price(model.slug, organization, classes.get(model.slug, ""))
+        if price is not None:
+            most = model.default_max_tokens
+            typical = Tokens(*estimates.TYPICAL)
+            found.append((model.title, estimates.request(price, typical, max_tokens=most)))
+    return found
 
 
 def _roles(verb: str) -> str:

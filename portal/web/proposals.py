@@ -9,13 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import price_changes
+from billing import agreements, price_changes, price_words
+from billing.term_values import BadTerm
 from portal.routing import deciding
 from portal.web import doors, states
 from tenants import reasons
 from tenants.actions import holds, proposals
 from tenants.models import Decision, Proposal
-from tenants.proposal_kinds import KINDS
+from tenants.proposal_kinds import AGREEMENT, KINDS
 
 REFUSALS = (
     proposals.NeedsAnother,
@@ -23,6 +24,13 @@ REFUSALS = (
     holds.AlreadyHeld,
     price_changes.StartsTooEarly,
     price_changes.StartTaken,
+    price_changes.BadPrice,
+    price_changes.UnknownItem,
+    agreements.BadLines,
+    agreements.EndsTooEarly,
+    agreements.NoListPrice,
+    agreements.Overlaps,
+    BadTerm,
     reasons.BadReason,
 )
 
@@ -46,11 +54,36 @@ def index(request: HttpRequest) -> HttpResponse:
             "state": states.PROPOSAL["expired" if _is_over(one, now) else one.decision],
             "mine": actor.user == one.proposed_by,
             "may": actor.can(KINDS[one.kind].verb) and _is_open(one, now),
-            "facts": [(name, value) for name, value in one.payload.items()],
+            "facts": _facts(one),
         }
         for one in page
     ]
     return render(request, "operator/proposals.html", {"page": page, "rows": shown})
+
+
+def _facts(proposal: Proposal) -> list[tuple[str, str]]:
+    """What is proposed; prices beside those that hold before them."""
+    kind, payload = proposal.kind, proposal.payload
+    if kind.startswith("price."):
+        rows = price_changes.differences(kind, proposal.subject, payload)
+        changes = [(one.label, f"{one.before or '–'} → {one.after}") for one in rows]
+        of_class = payload.get("offering_class")
+        return [
+            *changes,
+            (_("from"), payload["starts_on"]),
+            *([("", of_class)] if of_class else []),
+        ]
+    if kind == AGREEMENT:
+        lines = [
+            (
+                f"{price_words.KINDS[one['kind']]} {price_words.of_item(one['kind'], one['item'])}",
+                price_words.of_stored(one["kind"], one["item"], one["value"]),
+            )
+            for one in payload["lines"]
+        ]
+        period = f"{payload['starts_on']} – {payload['ends_on'] or ''}"
+        return [(payload["reference"], period), *lines]
+    return [(name, str(value)) for name, value in payload.items()]
 
 
 def _is_open(proposal: Proposal, now: object) -> bool:

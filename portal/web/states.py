@@ -83,6 +83,11 @@ DEPUTY = {
     "over": _state("", "off", _("Over")),
     "revoked": _state("", "off", _("Ended early")),
 }
+AGREEMENT = {
+    "coming": _state("info", "wait", pgettext_lazy("agreement", "Begins later")),
+    "active": _state("ok", "ok", pgettext_lazy("agreement", "Holds")),
+    "over": _state("", "off", pgettext_lazy("agreement", "Over")),
+}
 REVIEW = {
     "open": _state("info", "half", _("Being decided")),
     "overdue": _state("warn", "warn", _("Overdue")),

@@ -79,7 +79,7 @@ def _heard(site: Site, until: datetime) -> datetime:
 def _row(placement: Placement, *, start: datetime, end: datetime) -> CardTime:
     endpoint = placement.endpoint
     chip = placement.offering.chip.code
-    tariff = tariffs.card_tariff_at(chip, start)
+    tariff = tariffs.card_tariff_at(chip, start, placement.organization_id)
     if tariff is None or endpoint.project is None:
         raise LookupError(f"no price of {chip} at {start}")
     return CardTime(

@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from billing import budgets, tariffs
-from billing.models import CardTariff, Commitment
+from billing.models import Commitment
 from billing.rating import card_amount
 from portal.deployments.actions import placements
 from portal.deployments.models import Endpoint, EndpointKind, Order
@@ -70,7 +70,8 @@ def renew(*, now: datetime) -> None:
 
 
 def _renew_one(one: _Running, month: Month, now: datetime) -> None:
-    price = tariffs.card_tariff_at(one.order.chip, now)
+    with rls.tenant(one.organization.pk):
+        price = tariffs.card_tariff_at(one.order.chip, now, one.organization.pk)
     if price is None:
         log.error("commitment.no_tariff", order=one.order.public_id)
         return
@@ -151,13 +152,15 @@ def _is_accrued(endpoint: Endpoint) -> bool:
 def _settle_one(row: Commitment) -> None:
     month = Month.parse(row.month)
     with rls.tenant(row.organization_id):
-        prices = {one.public_id: one.won_per_hour for one in CardTariff.objects.all()}
         times = CardTime.objects.filter(
             endpoint=row.endpoint,
             started_at__gte=month.period.start,
             started_at__lt=month.period.end,
         )
-        amounts = [card_amount(one.card_seconds, prices[one.price_version]) for one in times]
+        amounts = [
+            card_amount(one.card_seconds, tariffs.unit_price(one.price_version, "card_seconds"))
+            for one in times
+        ]
         exact = sum(amounts, Fraction(0))
         budgets.lower(row, amount_micro=int(-(-exact * MICRO // 1)))
         subjects = budgets.subjects_of(

