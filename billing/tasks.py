@@ -1,12 +1,34 @@
-"""Doors for the workers: who is told about money."""
+"""Doors for the workers: who is told about money, the tax service among them."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from billing import alerts
+from billing.etax import certificates, chosen, preparing
+from billing.etax import sweep as etax
 
 
 @shared_task
 def tell_budgets() -> None:
     """Each minute: budgets that are nearly used, and those that are."""
     alerts.sweep(now=timezone.now())
+
+
+@shared_task
+def sweep_etax() -> None:
+    """Each minute: invoices become e-tax documents, and those that are due are issued or asked
+    about."""
+    now = timezone.now()
+    preparing.prepare_due(now=now)
+    preparing.rebuild_due(now=now)
+    issuer = chosen.issuer()
+    if issuer is not None:
+        etax.sweep(issuer=issuer, now=now)
+
+
+@shared_task
+def look_at_etax_certificate() -> None:
+    """Hourly: whether the supplier can sign, and until when."""
+    issuer = chosen.issuer()
+    if issuer is not None:
+        certificates.look(issuer=issuer, now=timezone.now())

@@ -8,6 +8,14 @@ from billing.models.budgets import (
     BudgetScope,
     Commitment,
 )
+from billing.models.etax import (
+    EtaxAttempt,
+    EtaxCertificate,
+    EtaxDocument,
+    EtaxMove,
+    EtaxProfile,
+    EtaxState,
+)
 from billing.models.invoices import (
     Invoice,
     InvoiceDocument,
@@ -33,6 +41,12 @@ __all__ = [
     "BudgetScope",
     "CardTariff",
     "Commitment",
+    "EtaxAttempt",
+    "EtaxCertificate",
+    "EtaxDocument",
+    "EtaxMove",
+    "EtaxProfile",
+    "EtaxState",
     "Invoice",
     "InvoiceDocument",
     "InvoiceKind",
