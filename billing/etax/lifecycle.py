@@ -50,7 +50,8 @@ class NoSuchMove(Exception):
 def unreplaced() -> Q:
     """Rejected, and nothing was made in its place yet."""
     same = EtaxDocument.objects.filter(source=OuterRef("source"), sheet=OuterRef("sheet"))
-    return Q(state=EtaxState.REJECTED) & ~Exists(same.exclude(state=EtaxState.REJECTED))
+    replaced = Exists(same.exclude(state=EtaxState.REJECTED))
+    return Q(state=EtaxState.REJECTED) & Q(~replaced)
 
 
 def begin(document: EtaxDocument, *, because: str, by: Actor, now: datetime) -> None:

@@ -7,14 +7,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
-import httpx2
 import pytest
 
-from billing.etax import shapes
 from billing.etax.amendments import Code
 from billing.etax.contract import (
     DuplicateKey,
@@ -26,21 +23,21 @@ from billing.etax.contract import (
 from billing.etax.documents import (
     APPROVAL,
     Amendment,
-    Document,
     Line,
     Party,
-    Purpose,
     Sheet,
-    TaxKind,
     item_lines,
 )
 from billing.etax.popbill import Account, PopbillIssuer
 from deploy.local.etax import LINK_ID, SERVICE
 from portal.lib import ids
 from portal.lib.periods import seoul_date
+from tests.contracts.etax import client, document, fake, service
 from tests.factories import NOON
 from tests.fakes import etax as fakes
 from tests.fakes.etax import NUMBER, Clock, Issuer
+
+__all__ = ["client", "fake", "service"]  # fixtures
 
 SECONDS = 0.5
 LIVE = {
@@ -60,26 +57,6 @@ class Bench:
     clock: Clock | None = None
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Issuer]:
-    with fakes.issuer(Clock()) as running:
-        yield running
-
-
-@pytest.fixture
-def fake(service: Issuer) -> Issuer:
-    service.wrong, service.times, service.reject, service.certificate_days = "", -1, "", 200
-    service.clock = Clock()
-    service.kept.clear()
-    service.calls.clear()
-    return service
-
-
-@pytest.fixture
-def client(fake: Issuer) -> PopbillIssuer:
-    return fakes.client(fake)
-
-
 @pytest.fixture(params=["fake", "popbill"])
 def bench(request: pytest.FixtureRequest, fake: Issuer) -> Bench:
     if request.param == "fake":
@@ -95,22 +72,6 @@ def bench(request: pytest.FixtureRequest, fake: Issuer) -> Bench:
         LIVE["NUMBER"] or "",
     )
     return Bench(PopbillIssuer(account), LIVE["NUMBER"] or "", seoul_date(datetime.now(UTC)))
-
-
-def document(number: str = NUMBER, day: date | None = None, **other: object) -> Document:
-    day = day or seoul_date(NOON)
-    made = Document(
-        key=ids.mint("t").replace("_", "-")[:20] + "-1",
-        write_date=day,
-        tax=TaxKind.TAXABLE,
-        purpose=Purpose.CLAIM,
-        supplier=Party(number, "두레 운영", "대표자", "대구", "정보통신업", "호스팅"),
-        buyer=Party("1248100998", "한빛정밀", "김서연", "대구", "제조업", "기계"),
-        lines=(Line("2026-11 입력 토큰", 10_005, 1_000, day),),
-        supply_won=10_005,
-        vat_won=1_000,
-    )
-    return dataclasses.replace(made, **other)  # type: ignore[arg-type]
 
 
 # ─── every issuer ──────────────────────────────────────────────────────────────────────────────
@@ -353,73 +314,3 @@ def test_a_certificate_that_has_ended_blocks_no_document(
     found = client.certificate()
 
     assert "-11002031" in found.fault
-
-
-# ─── the fake is strict ────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"unknownField": "1"},
-        {"writeDate": "2026-11-30"},
-        {"writeDate": "20261230"},  # to come
-        {"supplyCostTotal": "10005.5"},
-        {"supplyCostTotal": 10005},
-        {"totalAmount": "1"},
-        {"taxType": "비과세"},
-        {"detailList": []},
-        {"invoicerMgtKey": "가나다"},
-        {"invoicerMgtKey": "1" * 25},
-        {"invoicerCorpNum": "1248100998"},
-        {"invoiceeCEOName": ""},
-        {"purposeType": "청구서"},
-        {"modifyCode": 7},
-        {"orgNTSConfirmNum": "1" * 24},
-    ],
-)
-def test_the_fake_is_strict(fake: Issuer, client: PopbillIssuer, wrong: dict[str, object]) -> None:
-    body = shapes.of_document(document()) | wrong
-    client.certificate()  # for a token
-
-    answer = httpx2.post(
-        f"{fake.url}/Taxinvoice",
-        json=body,
-        headers={
-            "Authorization": f"Bearer {client._token}",
-            "X-HTTP-Method-Override": "ISSUE",
-        },
-    )
-
-    assert answer.status_code == 400
-    assert fake.kept == {}
-
-
-def test_the_fake_lets_nobody_in_without_a_token(fake: Issuer) -> None:
-    for path in ("/Taxinvoice/SELL/1", "/Taxinvoice?cfg=CERT"):
-        assert httpx2.get(fake.url + path).status_code == 401
-    assert httpx2.post(f"{fake.url}/control", json={"wrong": "down"}).status_code == 401
-
-
-def test_the_fake_misbehaves_on_demand(fake: Issuer, client: PopbillIssuer) -> None:
-    answer = httpx2.post(
-        f"{fake.url}/control",
-        json={"wrong": "down", "times": 1},
-        headers={"Authorization": f"Bearer {fakes.SECRET}"},
-    )
-
-    assert answer.json()["wrong"] == "down"
-    with pytest.raises(Unavailable):
-        client.certificate()
-    assert client.certificate().fault == ""
-
-
-def test_the_fake_keeps_its_documents_over_a_restart(tmp_path: object) -> None:
-    made = document()
-    with fakes.issuer(Clock(), folder=tmp_path) as first:
-        fakes.client(first).issue(made)
-
-    with fakes.issuer(Clock(NOON + timedelta(hours=2)), folder=tmp_path) as second:
-        found = fakes.client(second).state(made.key)
-
-    assert found is not None and found.stage is Stage.ACCEPTED

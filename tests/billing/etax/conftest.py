@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from billing.etax import preparing, profiles, sweep
+from billing.etax import amending, preparing, profiles, sweep
+from billing.etax.amendments import Reason
 from billing.etax.popbill import PopbillIssuer
 from billing.etax.profiles import Details
 from billing.models import EtaxDocument, Invoice, InvoiceLine
@@ -125,6 +126,24 @@ class Desk:
         with rls.everyone(because="test"):
             rows = document.moves.order_by("pk")
             return list(rows.values_list("from_state", "to_state"))
+
+
+def correction(invoice: Invoice, supply: int, vat: int, **other: object) -> amending.Correction:
+    words: dict[str, object] = {
+        "public_id": "crn_0123456789abcdef",
+        "number": "CN-2026-12-00001",
+        "invoice": invoice,
+        "reason": Reason.PRICE,
+        "supply_won": supply,
+        "vat_won": vat,
+        "happened_on": seoul_date(AFTER),
+        "text": "단가 인하",
+    }
+    return amending.Correction(**words | other)  # type: ignore[arg-type]
+
+
+def amend(desk: Desk, made: amending.Correction) -> list[EtaxDocument]:
+    return amending.amend(correction=made, by=desk.cast.olivia.may, now=desk.clock.now)
 
 
 def fill_in(cast: Cast, **other: str) -> None:

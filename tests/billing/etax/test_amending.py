@@ -11,8 +11,7 @@ from billing.etax.amending import BadCorrection, NothingToAmend
 from billing.etax.amendments import Reason
 from billing.models import EtaxDocument, Invoice
 from tenants import rls
-from tests.billing.etax.conftest import Desk, make_invoice
-from tests.billing.etax.test_sweep import amend, correction
+from tests.billing.etax.conftest import Desk, amend, correction, make_invoice
 
 
 @pytest.fixture
