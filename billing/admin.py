@@ -8,6 +8,11 @@ from billing.models import (
     BudgetChange,
     CardTariff,
     Commitment,
+    EtaxAttempt,
+    EtaxCertificate,
+    EtaxDocument,
+    EtaxMove,
+    EtaxProfile,
     Invoice,
     InvoiceLine,
     InvoiceSeries,
@@ -80,3 +85,14 @@ shows(
     "organization day kind reference position debit credit amount_micro posted_at",
     find="kind reference",
 )
+shows(
+    EtaxDocument,
+    "public_id organization key invoice source sheet serial original code tax type_code write_date "
+    "due_date supply_won vat_won total_won state state_since approval issued_at send_by "
+    "refusal_code refusal tries failures next_at created_at faults body",
+    find="public_id key source approval",
+)
+shows(EtaxMove, "organization document from_state to_state because by at")
+shows(EtaxAttempt, "organization document deed outcome code sentence at")
+shows(EtaxProfile, "organization representative trade item place contact email tax changed_at")
+shows(EtaxCertificate, "number expires_at fault seen_at failures")

@@ -1,9 +1,11 @@
-"""Doors for the workers: what use has cost, who is told about money."""
+"""Doors for the workers: what use has cost, who is told about money, the tax service too."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from billing import accruals, alerts
+from billing.etax import certificates, chosen, preparing
+from billing.etax import sweep as etax
 from portal.lib.periods import day_period, seoul_date
 
 
@@ -18,3 +20,23 @@ def accrue() -> None:
 def tell_budgets() -> None:
     """Each minute: budgets that are nearly used, and those that are."""
     alerts.sweep(now=timezone.now())
+
+
+@shared_task
+def sweep_etax() -> None:
+    """Each minute: invoices become e-tax documents, and those that are due are issued or asked
+    about."""
+    now = timezone.now()
+    preparing.prepare_due(now=now)
+    preparing.rebuild_due(now=now)
+    issuer = chosen.issuer()
+    if issuer is not None:
+        etax.sweep(issuer=issuer, now=now)
+
+
+@shared_task
+def look_at_etax_certificate() -> None:
+    """Hourly: whether the supplier can sign, and until when."""
+    issuer = chosen.issuer()
+    if issuer is not None:
+        certificates.look(issuer=issuer, now=timezone.now())

@@ -31,6 +31,8 @@ SCHEDULE = {
     "ask-registry": _every(15, "tenants.tasks.ask_registry"),
     "accrue-use": _every(HOUR, "billing.tasks.accrue"),
     "tell-budgets": _every(MINUTE, "billing.tasks.tell_budgets"),
+    "sweep-etax": _every(MINUTE, "billing.tasks.sweep_etax"),
+    "look-at-etax-certificate": _every(HOUR, "billing.tasks.look_at_etax_certificate"),
     "close-month": _every(HOUR, "portal.deployments.tasks.close_last_month"),
     "send-mails": _every(5, "tenants.tasks.send_mails"),
     "send-digests": _every(300, "tenants.tasks.send_digests"),

@@ -67,6 +67,18 @@ DURE_SELLER_NUMBER = env.str("DURE_SELLER_NUMBER", default="5048600001")
 DURE_SELLER_ADDRESS = env.str("DURE_SELLER_ADDRESS", default="대구광역시 (예시 주소)")
 DURE_SELLER_REPRESENTATIVE = env.str("DURE_SELLER_REPRESENTATIVE", default="대표자 (예시)")
 
+# E-tax invoices (docs/etax.md). Without an issuer the operator issues them by hand and enters the
+# numbers; without a first day none are made, so that nothing is told to the tax service twice.
+DURE_ETAX_URL = env.str("DURE_ETAX_URL", default="")
+DURE_ETAX_AUTH_URL = env.str("DURE_ETAX_AUTH_URL", default="")
+DURE_ETAX_SERVICE = env.str("DURE_ETAX_SERVICE", default="POPBILL")
+DURE_ETAX_LINK_ID = env.str("DURE_ETAX_LINK_ID", default="")
+DURE_ETAX_SECRET_KEY = env.str("DURE_ETAX_SECRET_KEY", default="")
+DURE_ETAX_FROM = env.str("DURE_ETAX_FROM", default="")
+DURE_SELLER_TRADE = env.str("DURE_SELLER_TRADE", default="정보통신업")
+DURE_SELLER_ITEM = env.str("DURE_SELLER_ITEM", default="데이터 처리 및 호스팅")
+DURE_SELLER_EMAIL = env.str("DURE_SELLER_EMAIL", default="")
+
 _origin = urlsplit(DURE_WEB_ORIGIN)
 _secure = _origin.scheme == "https"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_origin.hostname or "127.0.0.1", "localhost"])

@@ -92,6 +92,27 @@ KINDS: dict[str, Kind] = {
         _("Invoice %(number)s over ₩%(total)s (VAT included) is issued. It is due on %(day)s."),
         group=Group.MONEY,
     ),
+    "etax.blocked": Kind(
+        _("An e-tax invoice needs a hand"),
+        _("The e-tax invoice %(key)s of %(name)s is not issued: %(because)s"),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "etax.rejected": Kind(
+        _("The tax service has rejected an e-tax invoice"),
+        _(
+            "The e-tax invoice %(key)s of %(name)s does not count as reported: %(because)s. "
+            "Correct what is wrong and issue it again."
+        ),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "etax.certificate": Kind(
+        _("The certificate for e-tax invoices ends soon or cannot sign"),
+        _("It ends on %(day)s. %(because)s Renew it at the issuer."),
+        Severity.URGENT,
+        group=Group.MONEY,
+    ),
     "budget.reached": Kind(
         _("A budget is used to %(percent)s"),
         _(

@@ -27,6 +27,7 @@ VERBS = {
     "budgets.change": _("Change budgets"),
     "invoices.read": _("See invoices"),
     "invoices.issue": _("Ask for an interim invoice"),
+    "etax.change": _("Keep the details for tax invoices"),
     "support.read": _("See all support requests"),
     "support.write": _("Ask the operator, and see one's own requests"),
     "audit.read": _("See the audit log"),
@@ -39,6 +40,7 @@ VERBS = {
     "operator.quotas": _("Change customers' quotas"),
     "operator.suspend": _("Suspend customers, with a second person, and lift it"),
     "operator.prices": _("Change prices, with a second person"),
+    "operator.etax": _("Look after e-tax invoices"),
     "operator.support": _("Answer customers' requests"),
     "operator.incidents": _("Tell customers of incidents"),
     "operator.view_as": _("Look at a customer's pages, for a reason and a while"),
@@ -67,7 +69,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     Role.BUDGET_OFFICER: frozenset(
         (_READ - {"keys.read", "access.read", "audit.read", "support.read"})
-        | {"budgets.change", "invoices.issue", "support.write"}
+        | {"budgets.change", "invoices.issue", "etax.change", "support.write"}
     ),
     Role.AUDITOR: frozenset(_READ | {"audit.export", "support.write"}),
 }
@@ -97,6 +99,7 @@ STAFF: dict[str, frozenset[str]] = {
     ),
     Role.BUDGET_OFFICER: frozenset(
         {"operator.read", "operator.notes", "operator.prices", "operator.support"}
+        | {"operator.etax"}
     ),
     Role.AUDITOR: frozenset({"operator.read"}),
 }

@@ -19,6 +19,14 @@ from billing.models.budgets import (
     BudgetScope,
     Commitment,
 )
+from billing.models.etax import (
+    EtaxAttempt,
+    EtaxCertificate,
+    EtaxDocument,
+    EtaxMove,
+    EtaxProfile,
+    EtaxState,
+)
 from billing.models.invoices import (
     Invoice,
     InvoiceDocument,
@@ -52,6 +60,12 @@ __all__ = [
     "BudgetScope",
     "CardTariff",
     "Commitment",
+    "EtaxAttempt",
+    "EtaxCertificate",
+    "EtaxDocument",
+    "EtaxMove",
+    "EtaxProfile",
+    "EtaxState",
     "Invoice",
     "InvoiceDocument",
     "InvoiceKind",

@@ -22,7 +22,10 @@ SITES = [
 ]
 ENGINES_PER_SITE = 12
 VALKEY_USERS = tuple(user.name for user in valkey_users.PROGRAMS)
-PORTS = ("DURE_PG_PORT", "DURE_ADMISSION_PORT", "DURE_BROKER_PORT", "DURE_REGISTRY_PORT")
+PORTS = (
+    *("DURE_PG_PORT", "DURE_ADMISSION_PORT", "DURE_BROKER_PORT"),
+    *("DURE_REGISTRY_PORT", "DURE_ETAX_PORT"),
+)
 
 
 @dataclass
@@ -98,6 +101,11 @@ class Config:
             "DURE_SITES_FILE": str(self.sites_file),
             "DURE_REGISTRY_URL": f"http://127.0.0.1:{self.port('REGISTRY')}/nts-businessman/v1",
             "DURE_REGISTRY_KEY": self.values["DURE_REGISTRY_KEY"],
+            "DURE_ETAX_URL": f"http://127.0.0.1:{self.port('ETAX')}",
+            "DURE_ETAX_SERVICE": "POPBILL_TEST",
+            "DURE_ETAX_LINK_ID": "DURE",
+            "DURE_ETAX_SECRET_KEY": self.values["DURE_ETAX_SECRET_KEY"],
+            "DURE_ETAX_FROM": "2026-01-01",
             "DURE_EMBEDDED": "1",
             "DURE_DEMO_PASSWORD": self.values["DURE_DEMO_PASSWORD"],
             "DURE_DEMO_TOTP": self.values.get("DURE_DEMO_TOTP", ""),
@@ -189,6 +197,9 @@ def load_or_make() -> Config:
     if "DURE_REGISTRY_PORT" not in config.values:
         config.values["DURE_REGISTRY_PORT"] = str(ports.free(1)[0])
         config.values["DURE_REGISTRY_KEY"] = secrets.token_hex(20)
+    if "DURE_ETAX_PORT" not in config.values:
+        config.values["DURE_ETAX_PORT"] = str(ports.free(1)[0])
+        config.values["DURE_ETAX_SECRET_KEY"] = base64.b64encode(secrets.token_bytes(32)).decode()
     for name, default in (("DURE_WEB_PORT", "8000"), ("DURE_GATEWAY_PORT", "8080")):
         config.values[name] = os.environ.get(name) or config.values.get(name, default)
     for name in PORTS:

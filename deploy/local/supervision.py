@@ -38,6 +38,7 @@ def programs(config: Config) -> list[Program]:
         Program("valkey-celery", config.broker().command(), priority=10),
         *_sites(config),
         _registry(config),
+        _etax(config),
         Program(
             "publisher", [py, "-m", "portal.routing"], "ready", config.program_env("publisher")
         ),
@@ -79,6 +80,15 @@ def _registry(config: Config) -> Program:
     command = [python(), "-m", "deploy.local.registry", str(config.port("REGISTRY"))]
     env = {"DURE_REGISTRY_KEY": config.values["DURE_REGISTRY_KEY"], "PYTHONUNBUFFERED": "1"}
     return Program("registry", command, "", env, priority=100)
+
+
+def _etax(config: Config) -> Program:
+    """The made-up issuer of e-tax invoices. What it has issued outlives it."""
+    command = [python(), "-m", "deploy.local.etax", str(config.port("ETAX"))]
+    command += [str(config.folder / "etax")]
+    secret = config.values["DURE_ETAX_SECRET_KEY"]
+    env = {"DURE_ETAX_SECRET_KEY": secret, "PYTHONUNBUFFERED": "1"}
+    return Program("etax", command, "", env, priority=100)
 
 
 def socket_path(config: Config) -> Path:

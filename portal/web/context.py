@@ -139,6 +139,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("incidents", _("Incidents"), "warn", "operator.incidents"),
                 ("proposals", _("Proposals"), "check", "operator.read"),
                 ("prices", _("Prices"), "invoice", "operator.read"),
+                ("etax_documents", _("E-tax invoices"), "invoice", "operator.etax"),
             ],
         ),
     ]

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing import documents, drilldown, invoices, queries
 from portal.deployments.actions import closing
-from portal.web import doors
+from portal.lib.periods import seoul_date
+from portal.web import doors, etax
 from tenants.models import ApiKey
 from tenants.numbers import shown
 
@@ -36,11 +37,13 @@ def index(request: HttpRequest) -> HttpResponse:
 @doors.page_for("invoices.read")
 def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     """The document as it was issued."""
-    invoice = get_object_or_404(queries.invoices(doors.actor(request)), public_id=public_id)
+    actor = doors.actor(request)
+    invoice = get_object_or_404(queries.invoices(actor), public_id=public_id)
     return render(
         request,
         "invoices/detail.html",
         {
+            "etax": etax.rows_of(actor, invoice, seoul_date(timezone.now())),
             "invoice": invoice,
             "lines": invoice.lines.all(),
             "buyer_number": shown(invoice.buyer["business_number"]),

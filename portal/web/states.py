@@ -40,6 +40,17 @@ PLACEMENT = {
     "stopping": _state("", "half", _("Being stopped")),
     "stopped": _state("", "off", _("Stopped")),
 }
+ETAX = {
+    "blocked": _state("warn", "warn", pgettext_lazy("e-tax", "Needs a hand")),
+    "prepared": _state("info", "wait", pgettext_lazy("e-tax", "Prepared")),
+    "issued": _state("info", "half", pgettext_lazy("e-tax", "Issued")),
+    "sent": _state("info", "half", pgettext_lazy("e-tax", "Sent to the tax service")),
+    "accepted": _state("ok", "ok", pgettext_lazy("e-tax", "Accepted by the tax service")),
+    "rejected": _state("bad", "bad", pgettext_lazy("e-tax", "Rejected by the tax service")),
+    "amended": _state("", "off", pgettext_lazy("e-tax", "Amended")),
+    "elsewhere": _state("ok", "ok", pgettext_lazy("e-tax", "Issued elsewhere")),
+    "waived": _state("", "off", pgettext_lazy("e-tax", "Not due")),
+}
 SITE = {
     "healthy": _state("ok", "ok", _("Healthy")),
     "silent": _state("bad", "bad", _("Silent")),

@@ -1,0 +1,1 @@
+"""Backups of PostgreSQL that are proven by restoring them. ``python -m deploy.backup`` says how."""
