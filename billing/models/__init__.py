@@ -4,9 +4,12 @@ from billing.models.budgets import (
     Budget,
     BudgetAlert,
     BudgetChange,
+    BudgetPeriod,
     BudgetQuerySet,
+    BudgetRaise,
     BudgetScope,
     Commitment,
+    RaiseDecision,
 )
 from billing.models.invoices import (
     Invoice,
@@ -29,7 +32,9 @@ __all__ = [
     "Budget",
     "BudgetAlert",
     "BudgetChange",
+    "BudgetPeriod",
     "BudgetQuerySet",
+    "BudgetRaise",
     "BudgetScope",
     "CardTariff",
     "Commitment",
@@ -39,5 +44,6 @@ __all__ = [
     "InvoiceLine",
     "InvoiceSeries",
     "Posting",
+    "RaiseDecision",
     "TokenTariff",
 ]
