@@ -16,6 +16,8 @@ from django.views.decorators.http import require_GET
 
 from billing import estimates, tariffs
 from billing.estimates import RequestEstimate, Tokens
+from billing.models import BudgetPeriod
+from portal.admission import chain
 from portal.admission.limits import KeyUse, Rule
 from portal.catalog.models import CatalogModel, Region
 from portal.deployments import queries
@@ -141,7 +143,12 @@ def _roles(verb: str) -> str:
 
 def _names(key: ApiKey, lines: list[BudgetLine]) -> dict[str, str]:
     known = {key.public_id: key.name, key.project.public_id: key.project.name}
-    return {one.subject: known.get(one.subject, str(_("Whole organization"))) for one in lines}
+    names = {one.name: known.get(one.subject, str(_("Whole organization"))) for one in lines}
+    periods = {one.name: str(BudgetPeriod(one.period).label) for one in lines}
+    return {
+        name: title if chain.kind_of(name) == "month" else f"{title} · {periods[name]}"
+        for name, title in names.items()
+    }
 
 
 def _counts(found: Limits) -> list[dict[str, Any]]:
@@ -165,7 +172,7 @@ def _budget(line: BudgetLine, names: dict[str, str]) -> dict[str, Any]:
     shown = line.spent is not None and line.limit
     return {
         "line": line,
-        "title": names[line.subject],
+        "title": names[line.name],
         "gauge": charts.amounts(
             line.limit or Decimal(0),
             (line.spent or Decimal(0)) + (line.committed or Decimal(0)),
