@@ -29,6 +29,7 @@ SCHEDULE = {
     "prune-audit": _every(HOUR, "tenants.tasks.prune_audit"),
     "review-access": _every(HOUR, "tenants.tasks.review_access"),
     "ask-registry": _every(15, "tenants.tasks.ask_registry"),
+    "sweep-approvals": _every(MINUTE, "portal.deployments.tasks.sweep_approvals"),
     "tell-budgets": _every(MINUTE, "billing.tasks.tell_budgets"),
     "close-month": _every(HOUR, "portal.deployments.tasks.close_last_month"),
     "send-mails": _every(5, "tenants.tasks.send_mails"),

@@ -6,6 +6,8 @@ from django.urls import include, path
 from portal.api.urls import documentation
 from portal.web import (
     aliases,
+    approval_rules,
+    approvals,
     audit,
     budget,
     closing,
@@ -150,6 +152,14 @@ urlpatterns = [
     path("requests/<uuid:request_id>/", requests.detail, name="request"),
     path("budget/", budget.index, name="budget"),
     path("budget/change/", budget.change, name="budget_change"),
+    path("approvals/", approvals.index, name="approvals"),
+    path("approvals/rules/", approval_rules.index, name="approval_rules"),
+    path("approvals/rules/change/", approval_rules.change, name="approval_rules_change"),
+    path("approvals/<slug:public_id>/", approvals.detail, name="approval"),
+    path("approvals/<slug:public_id>/decide/", approvals.decide, name="approval_decide"),
+    path("approvals/<slug:public_id>/withdraw/", approvals.withdraw, name="approval_withdraw"),
+    path("approvals/<slug:public_id>/again/", approvals.again, name="approval_again"),
+    path("approvals/<slug:public_id>/repeat/", approvals.repeat, name="approval_repeat"),
     path("invoices/", invoices.index, name="invoices"),
     path("invoices/interim/", invoices.interim, name="invoice_interim"),
     path("invoices/<slug:public_id>/", invoices.detail, name="invoice"),

@@ -25,6 +25,9 @@ VERBS = {
     "usage.read": _("See usage"),
     "budgets.read": _("See budgets"),
     "budgets.change": _("Change budgets"),
+    "approvals.read": _("See approvals and who signs what"),
+    "approvals.decide": _("Sign what waits for approval"),
+    "approvals.change": _("Change who signs what"),
     "invoices.read": _("See invoices"),
     "invoices.issue": _("Ask for an interim invoice"),
     "support.read": _("See all support requests"),
@@ -59,7 +62,9 @@ class Role(models.TextChoices):
 ROLES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(set(VERBS) - _OPERATOR),
     Role.ADMINISTRATOR: frozenset(
-        set(VERBS) - _OPERATOR - {"budgets.change", "organization.close", "evidence.open"}
+        set(VERBS)
+        - _OPERATOR
+        - {"approvals.change", "budgets.change", "organization.close", "evidence.open"}
     ),
     Role.DEVELOPER: frozenset(
         (_READ - {"members.read", "access.read", "audit.read", "invoices.read", "support.read"})
@@ -67,7 +72,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     Role.BUDGET_OFFICER: frozenset(
         (_READ - {"keys.read", "access.read", "audit.read", "support.read"})
-        | {"budgets.change", "invoices.issue", "support.write"}
+        | {"approvals.decide", "budgets.change", "invoices.issue", "support.write"}
     ),
     Role.AUDITOR: frozenset(_READ | {"audit.export", "support.write"}),
 }

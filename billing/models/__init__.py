@@ -1,5 +1,16 @@
 """Money: what it costs, how much may be spent, and the documents about it."""
 
+from billing.models.approvals import (
+    APPROVAL_ARROWS,
+    OPEN_STATES,
+    ApprovalDecision,
+    ApprovalMatrix,
+    ApprovalMove,
+    ApprovalRequest,
+    ApprovalState,
+    ApprovalStep,
+    ApprovalTerms,
+)
 from billing.models.budgets import (
     Budget,
     BudgetAlert,
@@ -25,7 +36,16 @@ from billing.models.prices import (
 )
 
 __all__ = [
+    "APPROVAL_ARROWS",
+    "OPEN_STATES",
     "Account",
+    "ApprovalDecision",
+    "ApprovalMatrix",
+    "ApprovalMove",
+    "ApprovalRequest",
+    "ApprovalState",
+    "ApprovalStep",
+    "ApprovalTerms",
     "Budget",
     "BudgetAlert",
     "BudgetChange",

@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 
 from portal.api import (
     aliases,
+    approvals,
     audit,
     customers,
     desk,
@@ -187,6 +188,27 @@ urlpatterns = [
     path("usage", money.UsageView.as_view(), name="api_usage"),
     path("requests", requests.EntriesView.as_view(), name="api_entries"),
     path("requests/<uuid:request_id>", requests.EntryView.as_view(), name="api_entry"),
+    path("approvals", approvals.ApprovalsView.as_view(), name="api_approvals"),
+    path("approvals/<slug:public_id>", approvals.ApprovalView.as_view(), name="api_approval"),
+    path(
+        "approvals/<slug:public_id>/decision",
+        approvals.decision_view,
+        name="api_approval_decision",
+    ),
+    path(
+        "approvals/<slug:public_id>/withdrawal",
+        approvals.withdrawal_view,
+        name="api_approval_withdrawal",
+    ),
+    path("approvals/<slug:public_id>/round", approvals.round_view, name="api_approval_round"),
+    path("approvals/<slug:public_id>/attempt", approvals.attempt_view, name="api_approval_attempt"),
+    path("approval-rules", approvals.ApprovalRulesView.as_view(), name="api_approval_rules"),
+    path(
+        "approval-rules/versions",
+        approvals.ApprovalRulesVersionsView.as_view(),
+        name="api_approval_rules_versions",
+    ),
+    path("approval-rules/trial", approvals.ApprovalTrialView.as_view(), name="api_approval_trial"),
     path("budgets", money.BudgetsView.as_view(), name="api_budgets"),
     path("budgets/<slug:public_id>", money.budget_view, name="api_budget"),
     path("receipts/<slug:request_id>", receipts.ReceiptView.as_view(), name="api_receipt"),
