@@ -137,6 +137,7 @@ def _keep(
     now: datetime,
 ) -> ApprovalDecision:
     """The row; the database itself refuses the same person twice in a step."""
+    assert by.user is not None  # ``decide`` has looked
     lent = verdict.seat.of != verdict.seat.user
     absent = members.of_user(verdict.seat.of) if lent else None
     return ApprovalDecision.objects.create(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,6 +12,8 @@ from billing.approvals.kinds import KINDS
 from billing.approvals.matrix import Matrix, Rule, Step
 from tenants.models import DataClass
 from tenants.roles import Role
+
+Words = Mapping[str, object]
 
 
 def won(amount: int) -> str:
@@ -79,9 +81,6 @@ def fault(of: Fault) -> str:
     return _("Rule %(rule)d, step %(step)d: %(text)s") % words
 
 
-Words = Mapping[str, object]
-
-
 def _place(words: Words) -> dict[str, str]:
     """The words of a gap or an overlap."""
     start, until = words["from"], words.get("until")
@@ -95,7 +94,7 @@ def _place(words: Words) -> dict[str, str]:
     }
 
 
-_TEXTS = {
+_TEXTS: dict[str, Callable[[Words], str]] = {
     "rules": lambda w: _("Write 1 to %(most)d rules.") % w,
     "kind": lambda w: _("Choose what it is about."),
     "data_class": lambda w: _("Choose each data class at most once."),

@@ -35,6 +35,11 @@ def carol(shop: Shop) -> Actor:
     officer = factories.member(
         factories.user("carol@example.com", "이정민"), shop.firm, "budget_officer"
     )
+    rule_by_officers(shop)
+    return officer
+
+
+def rule_by_officers(shop: Shop) -> None:
     matrix = Matrix(
         (
             Rule(ORDER, 0, 1_000_000),
@@ -46,7 +51,6 @@ def carol(shop: Shop) -> Actor:
     )
     with rls.tenant(shop.firm.pk):
         matrices.write(matrix=matrix, because="새 전결 규정", version=0, by=shop.alice, now=NOON)
-    return officer
 
 
 def place(shop: Shop, key: str = "key-00001", **changes: Any) -> Order:
@@ -211,6 +215,24 @@ def test_a_hold_that_a_dead_process_left_is_freed_and_the_order_placed(
     assert counted(shop) == (REST_WON, 0)
     with rls.tenant(shop.firm.pk):
         assert Endpoint.objects.count() == 1
+
+
+def test_rules_that_change_while_it_is_placed_are_followed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come between the look at the price and the rows; what was held is free again."""
+    reserve = budgets.reserve
+
+    def and_then(**wanted: Any) -> None:
+        reserve(**wanted)
+        rule_by_officers(shop)
+
+    monkeypatch.setattr(budgets, "reserve", and_then)
+
+    order = place(shop)
+
+    assert order.state == "awaiting"
+    assert counted(shop) == (0, 0)
 
 
 def test_below_the_bound_it_is_placed_at_once(shop: Shop) -> None:

@@ -131,7 +131,7 @@ def test_approving_carries_it_out(world: World) -> None:
 
     shown = decide(browser(world.cast.carol), request)
 
-    assert "승인하고 집행했습니다." in shown
+    assert "승인하고 실행했습니다." in shown
     assert fresh(request).state == "done"
     with rls.tenant(world.cast.firm.pk):
         assert Budget.objects.get(pk=world.budget.pk).limit_won == 150_000_000

@@ -78,6 +78,14 @@ class BadReplicas(Exception):
         return _("Choose 1 to %(most)d replicas.") % {"most": self.most}
 
 
+class _HasToBeSigned(Exception):
+    """Price or rules have changed since they were looked at: nothing was placed."""
+
+    def __init__(self, priced: Quote) -> None:
+        super().__init__()
+        self.priced = priced
+
+
 class TooManyEndpoints(Exception):
     def __init__(self, most: int) -> None:
         super().__init__(most)
@@ -208,6 +216,9 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
             if waiting_orders.steps_for(project, priced.won_per_month):
                 return _wait(wished, priced)
         return keep(wished.reference, priced, project, by, lambda: _write(wished))
+    except _HasToBeSigned as error:
+        with actors.scope_for(by):
+            return _wait(wished, error.priced)
     except budgets.BudgetExceeded as error:
         return _twin(by, idempotency_key, wish, error)
     except IntegrityError as error:
@@ -351,6 +362,8 @@ def _write(wished: Wished) -> tuple[Order, Commitment]:
     """All rows of the order, with the sites locked so that no card is promised twice."""
     standing.require_ordering(wished.by.organization)  # a hold may have come meanwhile
     priced, sites = quote_locked(wished.wish, wished.project, wished.now)
+    if waiting_orders.steps_for(wished.project, priced.won_per_month):
+        raise _HasToBeSigned(priced)
     order = _row(wished, priced, OrderState.PLACED)
     return order, fulfilling.fulfil(order, priced, sites, wished.by, wished.now)
 
