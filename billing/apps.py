@@ -7,4 +7,9 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from tenants.traces import copies_a_name
 
+        copies_a_name("billing.ApprovalDecision.decided_label", named_by="request__public_id")
+        copies_a_name("billing.ApprovalDecision.for_label", named_by="request__public_id")
+        copies_a_name("billing.ApprovalMatrix.by", named_by="version")
+        copies_a_name("billing.ApprovalMove.by", named_by="request__public_id")
+        copies_a_name("billing.ApprovalRequest.requested_label", named_by="public_id")
         copies_a_name("billing.BudgetChange.by", named_by="budget__public_id")

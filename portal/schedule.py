@@ -30,6 +30,7 @@ SCHEDULE = {
     "review-access": _every(HOUR, "tenants.tasks.review_access"),
     "ask-registry": _every(15, "tenants.tasks.ask_registry"),
     "accrue-use": _every(HOUR, "billing.tasks.accrue"),
+    "sweep-approvals": _every(MINUTE, "portal.deployments.tasks.sweep_approvals"),
     "tell-budgets": _every(MINUTE, "billing.tasks.tell_budgets"),
     "sweep-etax": _every(MINUTE, "billing.tasks.sweep_etax"),
     "look-at-etax-certificate": _every(HOUR, "billing.tasks.look_at_etax_certificate"),

@@ -32,6 +32,7 @@ GROUPS: dict[str, EventGroup] = {
     "domain.*": RIGHTS,
     "account.*": RIGHTS,
     "key.*": RIGHTS,
+    "approval.matrix": RIGHTS,
     "support.consent": RIGHTS,
     "support.withdraw": RIGHTS,
 }

@@ -113,6 +113,47 @@ KINDS: dict[str, Kind] = {
         Severity.URGENT,
         group=Group.MONEY,
     ),
+    "approval.waiting": Kind(
+        _("%(what)s waits for your approval"),
+        _("%(by)s asks for it. Look at it, then approve or refuse before %(day)s."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "approval.reminder": Kind(
+        _("%(what)s still waits for your approval"),
+        _("%(by)s asked for it. It expires on %(day)s if nobody decides."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "approval.approved": Kind(
+        _("%(what)s is approved"),
+        _("All have approved, and it is carried out."),
+        group=Group.MONEY,
+    ),
+    "approval.failed": Kind(
+        _("%(what)s is approved, but could not be carried out"),
+        _("%(because)s It can be tried again until %(day)s."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "approval.changed": Kind(
+        _("Price or terms of %(what)s have changed"),
+        _("Look at the difference. Ask again on the new terms before %(day)s, or withdraw it."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "approval.refused": Kind(
+        _("%(what)s is refused"),
+        _("%(because)s"),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "approval.expired": Kind(
+        _("%(what)s has expired"),
+        _("Nobody decided in time. Ask again if it is still needed."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
     "budget.reached": Kind(
         _("A budget is used to %(percent)s"),
         _(

@@ -26,6 +26,9 @@ VERBS = {
     "budgets.read": _("See budgets"),
     "budgets.ask": _("Ask for a higher limit"),
     "budgets.change": _("Change budgets"),
+    "approvals.read": _("See approvals and who signs what"),
+    "approvals.decide": _("Sign what waits for approval"),
+    "approvals.change": _("Change who signs what"),
     "invoices.read": _("See invoices"),
     "invoices.issue": _("Ask for an interim invoice"),
     "etax.change": _("Keep the details for tax invoices"),
@@ -62,7 +65,9 @@ class Role(models.TextChoices):
 ROLES: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(set(VERBS) - _OPERATOR),
     Role.ADMINISTRATOR: frozenset(
-        set(VERBS) - _OPERATOR - {"budgets.change", "organization.close", "evidence.open"}
+        set(VERBS)
+        - _OPERATOR
+        - {"approvals.change", "budgets.change", "organization.close", "evidence.open"}
     ),
     Role.DEVELOPER: frozenset(
         (_READ - {"members.read", "access.read", "audit.read", "invoices.read", "support.read"})
@@ -70,7 +75,14 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     Role.BUDGET_OFFICER: frozenset(
         (_READ - {"keys.read", "access.read", "audit.read", "support.read"})
-        | {"budgets.ask", "budgets.change", "etax.change", "invoices.issue", "support.write"}
+        | {
+            "approvals.decide",
+            "budgets.ask",
+            "budgets.change",
+            "etax.change",
+            "invoices.issue",
+            "support.write",
+        }
     ),
     Role.AUDITOR: frozenset(_READ | {"audit.export", "support.write"}),
 }

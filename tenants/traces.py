@@ -177,6 +177,33 @@ TRACES: dict[str, Trace] = {
         AtEnd.KEPT,
         "It proves who decided.",
     ),
+    "billing.ApprovalRequest.requested_by": Trace(
+        "approval_requests",
+        (
+            "public_id",
+            "kind",
+            "title",
+            "amount_won",
+            "because",
+            "requested_at",
+            "state",
+            "organization__public_id",
+        ),
+        AtEnd.KEPT,
+        "It shows for what money was asked, as long as the books are kept.",
+    ),
+    "billing.ApprovalDecision.decided_by": Trace(
+        "approval_decisions",
+        ("request__public_id", "agrees", "because", "at", "organization__public_id"),
+        AtEnd.KEPT,
+        "It proves who signed for the money, as long as the books are kept.",
+    ),
+    "billing.ApprovalDecision.for_user": Trace(
+        "approvals_by_deputies",
+        ("request__public_id", "agrees", "at", "organization__public_id"),
+        AtEnd.KEPT,
+        "It proves for whom a deputy signed, as long as the books are kept.",
+    ),
     "tenants.PersonalExport.user": Trace(
         "exports",
         ("public_id", "asked_at", "made_at", "expires_at", "size"),

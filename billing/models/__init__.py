@@ -11,6 +11,17 @@ from billing.models.agreements import (
     AgreedTerm,
     Agreement,
 )
+from billing.models.approvals import (
+    APPROVAL_ARROWS,
+    OPEN_STATES,
+    ApprovalDecision,
+    ApprovalMatrix,
+    ApprovalMove,
+    ApprovalRequest,
+    ApprovalState,
+    ApprovalStep,
+    ApprovalTerms,
+)
 from billing.models.budgets import (
     Budget,
     BudgetAlert,
@@ -51,11 +62,20 @@ from billing.models.storage import (
 )
 
 __all__ = [
+    "APPROVAL_ARROWS",
+    "OPEN_STATES",
     "Account",
     "Accrual",
     "AgreedTariff",
     "AgreedTerm",
     "Agreement",
+    "ApprovalDecision",
+    "ApprovalMatrix",
+    "ApprovalMove",
+    "ApprovalRequest",
+    "ApprovalState",
+    "ApprovalStep",
+    "ApprovalTerms",
     "Budget",
     "BudgetAlert",
     "BudgetChange",

@@ -20,7 +20,7 @@ from portal.api.tenancy import find_project
 from portal.catalog.models import CatalogModel
 from portal.deployments import queries
 from portal.deployments.actions import endpoints, orders
-from portal.deployments.models import Endpoint, Order
+from portal.deployments.models import Endpoint, Order, OrderState
 from portal.fleet.models import Site
 from tenants import actors, names, rls, standing
 
@@ -93,10 +93,11 @@ class EndpointsView(APIView):
     @extend_schema(
         request=shapes.EndpointIn,
         parameters=[IDEMPOTENCY, ESTIMATE],
-        responses={200: shapes.QuoteOut, 201: shapes.OrderOut},
+        responses={200: shapes.QuoteOut, 201: shapes.OrderOut, 202: shapes.OrderOut},
     )
     def post(self, request: Request) -> Response:
-        """Order a dedicated endpoint. The same Idempotency-Key again gives the same order."""
+        """Order a dedicated endpoint. The same Idempotency-Key again gives the same order.
+        202: the organization's rules want it signed first (state ``awaiting``)."""
         actor = actor_of(request)
         actor.require("orders.create")
         body = shapes.EndpointIn(data=request.data)
@@ -143,7 +144,8 @@ class EndpointsView(APIView):
             wish=wish, project=project, idempotency_key=key, by=actor, now=timezone.now()
         )
         with actors.scope_for(actor):
-            return Response(shapes.OrderOut(order).data, status=201)
+            waits = order.state == OrderState.AWAITING
+            return Response(shapes.OrderOut(order).data, status=202 if waits else 201)
 
 
 endpoints_view = rls.own_transactions(EndpointsView.as_view())

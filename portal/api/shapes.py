@@ -234,7 +234,9 @@ class QuoteOut(serializers.Serializer[Any]):
 
 class OrderOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
-    endpoint = serializers.CharField(source="endpoint.public_id")
+    endpoint = serializers.CharField(
+        source="endpoint.public_id", allow_null=True, help_text="Null while it has to be signed."
+    )
     state = serializers.CharField()
     name = serializers.CharField()
     chip = serializers.CharField()

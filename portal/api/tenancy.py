@@ -18,12 +18,14 @@ from rest_framework.views import APIView
 
 from billing import budgets
 from billing import keys as capped
+from billing.approvals import asking
 from portal.api import shapes
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
 from portal.api.versions import require_current, shown
 from portal.catalog.models import CatalogModel, Region
+from portal.deployments.actions import project_sites
 from portal.fleet.models import Site
 from portal.routing import revoking, trial
 from tenants import actors, addresses, names, rls
@@ -98,7 +100,9 @@ class ProjectView(APIView):
 
     @extend_schema(request=shapes.ProjectChangeIn, responses=shapes.ProjectOut)
     def patch(self, request: Request, public_id: str) -> Response:
-        """Change, archive or restore a project. ``If-Match`` refuses what was changed meanwhile."""
+        """Change, archive or restore a project. ``If-Match`` refuses what was changed meanwhile.
+        New regions may have to be signed first (``/approvals``): they are then not in the answer.
+        """
         actor, now = actor_of(request), timezone.now()
         actor.require("projects.change")
         rows = Project.objects.visible_to(actor).select_for_update()
@@ -114,11 +118,15 @@ class ProjectView(APIView):
                 project = projects.restore(project=project, by=actor, now=now)
             if sent:
                 wish = replace(projects.wish_of(project), **sent)
-                project = projects.change(project=project, wish=wish, by=actor, now=now)
+                project = project_sites.change(
+                    project=project, wish=wish, by=actor, now=now
+                ).project
             if archived:
                 project = revoking.archive(project=project, by=actor, now=now)
         except (projects.ProjectNameTaken, names.BadName) as error:
             raise Refused(str(error), code="name", field="name") from error
+        except asking.AlreadyAsked as error:
+            raise Refused(str(error), code="already_asked", field="regions", status=409) from error
         except projects.ReplayForbidden as error:
             raise Refused(str(error), code="replay", field="replay") from error
         except projects.TooManyProjects as error:

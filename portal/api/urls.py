@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 
 from portal.api import (
     aliases,
+    approvals,
     audit,
     budgets,
     customers,
@@ -211,6 +212,27 @@ urlpatterns = [
     path(
         "raises/<slug:public_id>/withdraw", budgets.raise_withdrawal_view, name="api_raise_withdraw"
     ),
+    path("approvals", approvals.ApprovalsView.as_view(), name="api_approvals"),
+    path("approvals/<slug:public_id>", approvals.ApprovalView.as_view(), name="api_approval"),
+    path(
+        "approvals/<slug:public_id>/decision",
+        approvals.decision_view,
+        name="api_approval_decision",
+    ),
+    path(
+        "approvals/<slug:public_id>/withdrawal",
+        approvals.withdrawal_view,
+        name="api_approval_withdrawal",
+    ),
+    path("approvals/<slug:public_id>/round", approvals.round_view, name="api_approval_round"),
+    path("approvals/<slug:public_id>/attempt", approvals.attempt_view, name="api_approval_attempt"),
+    path("approval-rules", approvals.ApprovalRulesView.as_view(), name="api_approval_rules"),
+    path(
+        "approval-rules/versions",
+        approvals.ApprovalRulesVersionsView.as_view(),
+        name="api_approval_rules_versions",
+    ),
+    path("approval-rules/trial", approvals.ApprovalTrialView.as_view(), name="api_approval_trial"),
     path("receipts/<slug:request_id>", receipts.ReceiptView.as_view(), name="api_receipt"),
     path("prices", prices.PriceListView.as_view(), name="api_price_list"),
     path("estimates", prices.EstimatesView.as_view(), name="api_estimates"),

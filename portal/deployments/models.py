@@ -51,6 +51,7 @@ PLACEMENT_ARROWS: frozenset[tuple[str, str]] = frozenset(
 
 
 class OrderState(models.TextChoices):
+    AWAITING = "awaiting"  # approval; nothing is held for it
     PLACED = "placed"
     FULFILLED = "fulfilled"
     FAILED = "failed"
@@ -58,7 +59,13 @@ class OrderState(models.TextChoices):
 
 
 ORDER_ARROWS: frozenset[tuple[str, str]] = frozenset(
-    {("placed", "fulfilled"), ("placed", "failed"), ("placed", "cancelled")}
+    {
+        ("awaiting", "placed"),
+        ("awaiting", "cancelled"),
+        ("placed", "fulfilled"),
+        ("placed", "failed"),
+        ("placed", "cancelled"),
+    }
 )
 
 

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from portal.deployments import approving
 from portal.deployments.actions import card_time, closing, commitments
 from portal.lib.periods import Month
 
@@ -24,3 +25,9 @@ def close_last_month() -> None:
     """Hourly: bill the month that is over. The first run does it, the others find nothing."""
     now = timezone.now()
     closing.close_month(Month.of(now).previous, now=now)
+
+
+@shared_task
+def sweep_approvals() -> None:
+    """Each minute: what expires, who is reminded, and what a dead process left approved."""
+    approving.sweep(now=timezone.now())

@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from billing.approvals import queries as approvals
 from tenants import inbox, rls, standing
 from tenants.actors import Actor
 from tenants.models import Membership
@@ -48,6 +50,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         context["closed"] = standing.reasons(actor.organization)
         context["help"] = help_address(request)
         context["navigation"] = navigation(actor, (match.url_name or "") if match else "")
+        context["to_sign"] = len(approvals.waiting_for(actor, now=timezone.now()))
     return context
 
 
@@ -111,6 +114,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("usage", _("Usage"), "usage", "usage.read"),
                 ("requests", _("Requests"), "search", "usage.read"),
                 ("budget", _("Budget"), "budget", "budgets.read"),
+                ("approvals", _("Approvals"), "check", "approvals.read"),
                 ("invoices", _("Invoices"), "invoice", "invoices.read"),
                 ("agreements", _("Agreements"), "check", "invoices.read"),
             ],
@@ -147,6 +151,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
     for title, links in groups:
         items = [
             {
+                "name": name,
                 "title": label,
                 "url": reverse(name),
                 "icon": icon,

@@ -15,11 +15,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing import budgets, estimates, tariffs, terms
+from billing.approvals import words
+from billing.approvals.people import Members
 from portal.catalog.models import CatalogModel, Region
 from portal.deployments import queries
 from portal.deployments.actions import endpoints as actions
-from portal.deployments.actions import orders
-from portal.deployments.models import Endpoint
+from portal.deployments.actions import orders, waiting_orders
+from portal.deployments.models import Endpoint, Order, OrderState
 from portal.deployments.placement import Rejection
 from portal.fleet.drivers.contract import SiteUnavailable
 from portal.fleet.drivers.registry import driver_for
@@ -117,7 +119,16 @@ def index(request: HttpRequest) -> HttpResponse:
         (one, states.ENDPOINT[queries.status_of(one, one.placements.all()).code]) for one in page
     ]
     return render(
-        request, "endpoints/index.html", {"rows": shown, "page": page, "stopped": stopped}
+        request,
+        "endpoints/index.html",
+        {
+            "rows": shown,
+            "page": page,
+            "stopped": stopped,
+            "awaiting": Order.objects.visible_to(doors.actor(request))
+            .filter(state=OrderState.AWAITING)
+            .count(),
+        },
     )
 
 
@@ -155,10 +166,24 @@ def new(request: HttpRequest) -> HttpResponse:
         form.add_error(None, str(error))
     else:
         with actors.scope_for(actor):
-            messages.success(request, _("Ordered. The steps below show how it comes up."))
-            return redirect("endpoint", order.endpoint.public_id if order.endpoint else "")
+            return _after(request, order)
     with actors.scope_for(actor):
         return _order_page(request, form)
+
+
+def _after(request: HttpRequest, order: Order) -> HttpResponse:
+    """To the endpoint, or to what has to be signed first."""
+    if order.endpoint is not None:
+        messages.success(request, _("Ordered. The steps below show how it comes up."))
+        return redirect("endpoint", order.endpoint.public_id)
+    waiting = waiting_orders.request_of(order, doors.actor(request))
+    if waiting is None or order.state != OrderState.AWAITING:
+        messages.error(request, _("This order was not approved. Order again if you need it."))
+        return redirect("endpoints")
+    messages.success(
+        request, _("It has to be signed first. You are told; nothing is charged meanwhile.")
+    )
+    return redirect("approval", waiting.public_id)
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
@@ -202,7 +227,8 @@ def _estimate(form: OrderForm, request: HttpRequest) -> dict[str, Any]:
         if found is None:
             return {}
         wish = orders.Wish("–", model, region, _replicas(source.get("replicas") or "1"))
-        return _priced(orders.quote(wish=wish, project=found, now=timezone.now()), actor)
+        quote = orders.quote(wish=wish, project=found, now=timezone.now())
+        return _priced(quote, actor) | {"signs": _signs(actor, found, quote)}
     except orders.NoCardFree as error:
         return {"no_quote": str(error), "why_not": _reasons(error.rejected)}
     except (orders.NotForSale, orders.BadReplicas) as error:
@@ -219,6 +245,13 @@ def _priced(quote: orders.Quote, actor: actors.Actor) -> dict[str, Any]:
         "estimate": found,
         "rest": estimates.of_micro(quote.rest_of_month_micro),
     }
+
+
+def _signs(actor: actors.Actor, project: Project, priced: orders.Quote) -> str:
+    """Who has to sign at this price, in words; empty if nobody has to."""
+    steps = waiting_orders.steps_for(project, priced.won_per_month)
+    names = Members(actor.organization, now=timezone.now()).names() if steps else {}
+    return words.steps(steps, names) if steps else ""
 
 
 def _replicas(text: str) -> int:

@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from billing.approvals import asking
 from portal.catalog.models import Region
+from portal.deployments.actions import project_sites
 from portal.routing import revoking
 from portal.web import aliases, doors
 from tenants.actions import projects as actions
@@ -111,7 +113,9 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         wish = actions.ProjectWish(**form.cleaned_data)
         try:
-            actions.change(project=project, wish=wish, by=actor, now=timezone.now())
+            changed = project_sites.change(project=project, wish=wish, by=actor, now=timezone.now())
+        except asking.AlreadyAsked as error:
+            form.add_error("regions", str(error))
         except actions.ProjectNameTaken as error:
             form.add_error("name", str(error))
         except actions.ReplayForbidden as error:
@@ -119,6 +123,9 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         except actions.ProjectEnded as error:
             form.add_error(None, str(error))
         else:
+            if changed.waiting is not None:
+                messages.success(request, _("Saved, but for the new regions: these wait."))
+                return redirect("approval", changed.waiting.public_id)
             messages.success(request, _("Saved. The gateway knows within a second."))
             return redirect("projects")
     context = {"form": form, "project": project, **aliases.context_of(project, actor)}

@@ -122,6 +122,14 @@ REASONS = (
     gettext_noop("No longer wanted; the site is stopping it."),
     gettext_noop("The site confirms that it no longer runs."),
     gettext_noop("The site does not run it; asked again."),
+    gettext_noop("Refused."),
+    gettext_noop("Withdrawn."),
+    gettext_noop("All have approved."),
+    gettext_noop("Nobody decided in time."),
+    gettext_noop("Asked again on the terms of now."),
+    gettext_noop("Nobody has to approve it on these terms."),
+    gettext_noop("Carried out on the approved terms."),
+    gettext_noop("Price or terms have changed since it was asked for."),
 )
 CUSTOMER = {
     "active": _state("ok", "ok", _("Active")),
@@ -138,6 +146,16 @@ DOCUMENT = {
     "waiting": _state("info", "wait", _("Waiting for the operator")),
     "accepted": _state("ok", "ok", _("Accepted")),
     "returned": _state("warn", "warn", _("Asked back")),
+}
+APPROVAL = {
+    "waiting": _state("info", "wait", pgettext_lazy("approval", "Waiting for approval")),
+    "approved": _state("info", "half", pgettext_lazy("approval", "Approved, being carried out")),
+    "done": _state("ok", "ok", pgettext_lazy("approval", "Approved and carried out")),
+    "failed": _state("bad", "bad", pgettext_lazy("approval", "Approved, but not carried out")),
+    "changed": _state("warn", "warn", _("Price or terms have changed")),
+    "refused": _state("", "off", pgettext_lazy("approval", "Refused")),
+    "withdrawn": _state("", "off", pgettext_lazy("approval", "Withdrawn")),
+    "expired": _state("", "off", pgettext_lazy("approval", "Expired")),
 }
 PROPOSAL = {
     "open": _state("info", "wait", _("Waiting for a second person")),

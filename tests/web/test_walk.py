@@ -34,6 +34,7 @@ from tests.factories import NOON
 from tests.web.conftest import World
 from tests.web.rows import TABLE as PAGES
 from tests.web.rows.aliases import an_alias
+from tests.web.rows.approvals import an_approval
 from tests.web.rows.registration import a_document
 from tests.web.rows.support import asked
 
@@ -100,6 +101,7 @@ def markers_of(world: World) -> dict[str, str]:
         "a document": a_document(world)["public_id"],
         "a support request": asked(world).public_id,
         "a name for a model": an_alias(world).public_id,
+        "an approval": an_approval(world).public_id,
     }
 
 

@@ -9,6 +9,7 @@ must not open one around this action (``rls.own_transactions``).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,23 +20,15 @@ from django.utils.translation import gettext as _
 
 from billing import budgets, estimates, tariffs, terms
 from billing.models import Commitment
-from portal.catalog.models import CatalogModel, Offering
+from portal.catalog.models import CatalogModel
 from portal.deployments import capacity, placement
-from portal.deployments.actions import placements
-from portal.deployments.models import (
-    Endpoint,
-    EndpointKind,
-    Order,
-    OrderMove,
-    OrderState,
-    Revision,
-)
+from portal.deployments.actions import fulfilling, waiting_orders
+from portal.deployments.models import Endpoint, Order, OrderMove, OrderState
 from portal.deployments.placement import Choice, Rejection, SiteRoom
-from portal.deployments.states import move_order
 from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.periods import Month
-from tenants import actors, audit, names, quotas, rls, standing
+from tenants import actors, names, quotas, rls, standing
 from tenants.actors import Actor
 from tenants.models import ModelAlias, Project
 
@@ -80,6 +73,14 @@ class BadReplicas(Exception):
 
     def __str__(self) -> str:
         return _("Choose 1 to %(most)d replicas.") % {"most": self.most}
+
+
+class _HasToBeSigned(Exception):
+    """Price or rules have changed since they were looked at: nothing was placed."""
+
+    def __init__(self, priced: Quote) -> None:
+        super().__init__()
+        self.priced = priced
 
 
 class TooManyEndpoints(Exception):
@@ -195,37 +196,62 @@ def _choose(rooms: list[SiteRoom], wish: Wish, project: Project) -> Choice:
 def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime) -> Order:
     """Order an endpoint. The same key again gives the same order; nothing is ordered twice.
 
+    Where the organization's rules ask for approval the order waits (state ``awaiting``): it has
+    its price, and holds neither money nor cards until all have signed.
+
     ``NoCardFree``, ``NameTaken``, ``BadReplicas``, ``TooManyEndpoints``,
     ``standing.OrderingClosed``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``.
     """
     by.require("orders.create")
     wish = _normal(wish)
-    with actors.scope_for(by):
-        before = _before(by, idempotency_key, wish)
-        if before is not None:
-            return before
-        standing.require_ordering(by.organization)
-        _refuse_name(by, wish.name)
-        _refuse_too_many(by)
-        priced = quote(wish=wish, project=project, now=now)
-        subjects = budgets.subjects_of(by.organization, project)
-    reference = ids.mint("ord")
-    try:
-        budgets.reserve(
-            organization=by.organization,
-            subjects=subjects,
-            reference=reference,
-            month=priced.month,
-            amount_micro=priced.rest_of_month_micro,
-        )
-    except budgets.BudgetExceeded as error:
-        return _twin(by, idempotency_key, wish, error)
+    wished = Wished(ids.mint("ord"), wish, project, idempotency_key, by, now)
     try:
         with actors.scope_for(by):
-            order, commitment = _write(reference, wish, project, idempotency_key, by, now)
+            before = _before(by, idempotency_key, wish)
+            if before is not None:
+                return before
+            check(by, wish)
+            priced = quote(wish=wish, project=project, now=now)
+            if waiting_orders.steps_for(project, priced.won_per_month):
+                return _wait(wished, priced)
+        return keep(wished.reference, priced, project, by, lambda: _write(wished))
+    except _HasToBeSigned as error:
+        with actors.scope_for(by):
+            return _wait(wished, error.priced)
+    except budgets.BudgetExceeded as error:
+        return _twin(by, idempotency_key, wish, error)
     except IntegrityError as error:
-        budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
         return _twin(by, idempotency_key, wish, NameTaken(), error)
+
+
+def check(by: Actor, wish: Wish) -> None:
+    """Whether the organization may order this now, whatever it costs."""
+    standing.require_ordering(by.organization)
+    _refuse_name(by, wish.name)
+    _refuse_too_many(by)
+
+
+def keep(
+    reference: str,
+    priced: Quote,
+    project: Project,
+    by: Actor,
+    write: Callable[[], tuple[Order, Commitment]],
+) -> Order:
+    """Hold the money, write the rows, make the hold a commitment. Opens its own transactions;
+    whatever goes wrong, nothing is held afterwards. ``budgets.BudgetExceeded``."""
+    with actors.scope_for(by):
+        subjects = budgets.subjects_of(by.organization, project)
+    budgets.reserve(
+        organization=by.organization,
+        subjects=subjects,
+        reference=reference,
+        month=priced.month,
+        amount_micro=priced.rest_of_month_micro,
+    )
+    try:
+        with actors.scope_for(by):
+            order, commitment = write()
     except BaseException:
         budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
         raise
@@ -275,35 +301,30 @@ def _refuse_too_many(by: Actor) -> None:
         raise TooManyEndpoints(most)
 
 
-def _write(
-    reference: str, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime
-) -> tuple[Order, Commitment]:
-    """All rows of the order, with the sites locked so that no card is promised twice."""
-    standing.require_ordering(by.organization)  # a hold may have come meanwhile
-    sites = list(
-        Site.objects.active().select_for_update(of=["self"]).select_related("region").order_by("pk")
-    )
-    model = CatalogModel.objects.get(slug=wish.model)
-    priced = _quote(wish, model, project, sites, now)
-    endpoint = Endpoint.objects.create(
-        public_id=ids.mint("ep"),
-        organization=by.organization,
-        project=project,
-        kind=EndpointKind.DEDICATED,
-        name=wish.name,
-        model=model,
-        created_at=now,
-        created_by=by.label,
-    )
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """A wish on its way to becoming an order."""
+
+    reference: str
+    wish: Wish
+    project: Project
+    idempotency_key: str
+    by: Actor
+    now: datetime
+
+
+def _row(wished: Wished, priced: Quote, state: str) -> Order:
+    """The order with its price. What is set aside is known once it is placed."""
+    wish, by = wished.wish, wished.by
+    placed = state == OrderState.PLACED
     order = Order.objects.create(
-        public_id=reference,
+        public_id=wished.reference,
         organization=by.organization,
-        project=project,
-        endpoint=endpoint,
-        idempotency_key=idempotency_key,
+        project=wished.project,
+        idempotency_key=wished.idempotency_key,
         request_digest=wish.digest(),
         name=wish.name,
-        model=model,
+        model=CatalogModel.objects.get(slug=wish.model),
         region=wish.region,
         replicas=wish.replicas,
         chip=priced.chip,
@@ -312,56 +333,43 @@ def _write(
         won_per_card_hour=priced.won_per_card_hour,
         won_per_hour=priced.won_per_hour,
         won_per_month=priced.won_per_month,
-        committed_micro=priced.rest_of_month_micro,
+        committed_micro=priced.rest_of_month_micro if placed else 0,
         month=str(priced.month),
-        placed_at=now,
+        state=state,
+        placed_at=wished.now,
         placed_by=by.label,
     )
     OrderMove.objects.create(
         organization=by.organization,
         order=order,
         from_state="",
-        to_state=OrderState.PLACED,
-        because="Placed within the budget.",
-        at=now,
+        to_state=state,
+        because="Placed within the budget." if placed else "Waits for approval.",
+        at=wished.now,
     )
-    _place_replicas(endpoint, wish, priced, sites, by, now)
-    commitment = budgets.record_commitment(
-        organization=by.organization,
-        project=project,
-        reference=reference,
-        endpoint=endpoint.public_id,
-        month=priced.month,
-        amount_micro=priced.rest_of_month_micro,
-    )
-    move_order(order, OrderState.FULFILLED, because="Replicas are asked for.", now=now)
-    audit.record(
-        "order.place",
-        by=by,
-        now=now,
-        subject=order.public_id,
-        changes={"endpoint": endpoint.public_id, "name": wish.name, "cards": priced.cards},
-    )
-    return order, commitment
+    return order
 
 
-def _place_replicas(
-    endpoint: Endpoint, wish: Wish, priced: Quote, sites: list[Site], by: Actor, now: datetime
-) -> None:
-    offering = Offering.objects.get(
-        version__model=endpoint.model, version__current=True, chip__code=priced.chip
+def _wait(wished: Wished, priced: Quote) -> Order:
+    """Write the order down and ask those who have to approve it."""
+    order = _row(wished, priced, OrderState.AWAITING)
+    waiting_orders.ask(order, wished.project, wished.by, wished.now)
+    return order
+
+
+def _write(wished: Wished) -> tuple[Order, Commitment]:
+    """All rows of the order, with the sites locked so that no card is promised twice."""
+    standing.require_ordering(wished.by.organization)  # a hold may have come meanwhile
+    priced, sites = quote_locked(wished.wish, wished.project, wished.now)
+    if waiting_orders.steps_for(wished.project, priced.won_per_month):
+        raise _HasToBeSigned(priced)
+    order = _row(wished, priced, OrderState.PLACED)
+    return order, fulfilling.fulfil(order, priced, sites, wished.by, wished.now)
+
+
+def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
+    """The price, with the sites locked until the end of the transaction."""
+    sites = list(
+        Site.objects.active().select_for_update(of=["self"]).select_related("region").order_by("pk")
     )
-    Revision.objects.create(
-        organization=by.organization,
-        endpoint=endpoint,
-        number=1,
-        offering=offering,
-        replicas=wish.replicas,
-        regions=[wish.region] if wish.region else [],
-        because=_("Ordered."),
-        created_at=now,
-        created_by=by.label,
-    )
-    by_code = {site.code: site for site in sites}
-    for code in priced.choice.sites:
-        placements.want(endpoint=endpoint, site=by_code[code], offering=offering, now=now)
+    return _quote(wish, CatalogModel.objects.get(slug=wish.model), project, sites, now), sites

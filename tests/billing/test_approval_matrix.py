@@ -1,0 +1,179 @@
+"""Who signs what: a matrix without faults gives exactly one chain for each amount."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing.approvals import defaults
+from billing.approvals.checking import Staff, faults
+from billing.approvals.matrix import (
+    CLASSES,
+    KINDS,
+    MOST_WON,
+    ORDER,
+    RAISE,
+    SITES,
+    TRANSFER,
+    BadMatrix,
+    Matrix,
+    Rule,
+    Step,
+    from_json,
+    to_json,
+)
+
+STAFF = Staff(
+    members={"mem_a": "owner", "mem_c": "budget_officer", "mem_e": "administrator"},
+    roles=frozenset({"owner", "administrator", "budget_officer"}),
+)
+ANYBODY = Step(roles=("owner", "budget_officer"))
+REST = (
+    Rule(RAISE, steps=(ANYBODY,)),
+    Rule(TRANSFER, steps=(ANYBODY,)),
+    Rule(SITES),
+)
+
+
+def orders(*rules: Rule) -> Matrix:
+    """A matrix that is right apart from its rules for orders."""
+    return Matrix((*rules, *REST))
+
+
+@pytest.mark.parametrize("kind", ["sme", "hospital", "public", "operator"])
+def test_begins_with_rules_that_are_right(kind: str) -> None:
+    assert faults(defaults.of(kind), STAFF) == []
+
+
+def test_small_orders_of_a_firm_need_nobody_and_large_ones_one() -> None:
+    matrix = defaults.of("sme")
+
+    assert matrix.rule_for(ORDER, 4_999_999, "open").steps == ()
+    assert matrix.rule_for(ORDER, 5_000_000, "open").steps == (ANYBODY,)
+
+
+def test_orders_of_a_public_body_are_signed_by_its_budget_officer_then_its_owner() -> None:
+    steps = defaults.of("public").rule_for(ORDER, 1_000_000, "medical").steps
+
+    assert [step.roles for step in steps] == [("budget_officer",), ("owner",)]
+
+
+WRONG: dict[str, tuple[Matrix, str]] = {
+    "no rules": (Matrix(()), "rules"),
+    "unknown kind": (orders(Rule("party")), "kind"),
+    "negative": (orders(Rule(ORDER, -1)), "amount"),
+    "giant": (orders(Rule(ORDER, 0, MOST_WON + 1)), "amount"),
+    "ends before it begins": (orders(Rule(ORDER, 10, 10)), "band"),
+    "unknown class": (orders(Rule(ORDER, data_classes=("secret",))), "data_class"),
+    "class twice": (orders(Rule(ORDER, data_classes=("open", "open"))), "data_class"),
+    "overlap": (orders(Rule(ORDER, 0, 100), Rule(ORDER, 99)), "overlap"),
+    "overlap in one class": (orders(Rule(ORDER), Rule(ORDER, data_classes=("open",))), "overlap"),
+    "gap between": (orders(Rule(ORDER, 0, 100), Rule(ORDER, 101)), "gap"),
+    "gap before": (orders(Rule(ORDER, 1)), "gap"),
+    "gap after": (orders(Rule(ORDER, 0, 100)), "gap"),
+    "class left out": (orders(Rule(ORDER, data_classes=("open", "medical"))), "gap"),
+    "kind left out": (orders(), "gap"),
+    "nobody named": (orders(Rule(ORDER, steps=(Step(),))), "step_empty"),
+    "nobody needed": (orders(Rule(ORDER, steps=(Step(("owner",), needed=0),))), "needed"),
+    "too many needed": (orders(Rule(ORDER, steps=(Step(("owner",), needed=6),))), "needed"),
+    "two owners of one": (orders(Rule(ORDER, steps=(Step(("owner",), needed=2),))), "nobody"),
+    "a role that may not": (orders(Rule(ORDER, steps=(Step(("developer",)),))), "role"),
+    "somebody unknown": (orders(Rule(ORDER, steps=(Step((), ("mem_x",)),))), "member"),
+    "somebody twice": (orders(Rule(ORDER, steps=(Step((), ("mem_a", "mem_a")),))), "named"),
+    "too many steps": (orders(Rule(ORDER, steps=(ANYBODY,) * 6)), "steps"),
+    "a raise alone": (Matrix((Rule(ORDER), Rule(RAISE), *REST[1:])), "alone"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_names_what_is_wrong(what: str) -> None:
+    matrix, code = WRONG[what]
+
+    assert code in [one.code for one in faults(matrix, STAFF)]
+
+
+def test_says_a_gap_of_all_classes_once() -> None:
+    found = faults(orders(Rule(ORDER, 0, 100)), STAFF)
+
+    assert [(one.code, one.words["from"], one.words["until"]) for one in found] == [
+        ("gap", 100, None)
+    ]
+
+
+@st.composite
+def matrices(draw: st.DrawFn) -> Matrix:
+    """Right ones and wrong ones: bounds are few, so that bands meet, overlap and miss."""
+    bound = st.sampled_from([0, 1, 100, 101, 5_000_000])
+    step = st.builds(
+        Step,
+        roles=st.sampled_from([("owner",), ("owner", "budget_officer"), ("budget_officer",)]),
+        needed=st.just(1),
+    )
+    rules = []
+    for kind in KINDS:
+        cuts = sorted(draw(st.sets(bound, min_size=1, max_size=3)) | {0})
+        for group in draw(st.sampled_from([(CLASSES,), (CLASSES[:1], CLASSES[1:]), ((),)])):
+            for start, end in zip(cuts, [*cuts[1:], None], strict=True):
+                steps = tuple(draw(st.lists(step, min_size=1, max_size=2)))
+                rules.append(Rule(kind, start, end, tuple(group), steps))
+    if draw(st.booleans()):
+        number = draw(st.integers(0, len(rules) - 1))
+        rules[number] = replace(rules[number], from_won=draw(bound), until_won=draw(bound))
+    return Matrix(tuple(rules))
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    matrix=matrices(),
+    kind=st.sampled_from(KINDS),
+    data_class=st.sampled_from(CLASSES),
+    amount=st.one_of(
+        st.sampled_from([0, 1, 99, 100, 101, 4_999_999, 5_000_000]), st.integers(0, MOST_WON)
+    ),
+)
+def test_what_is_right_gives_exactly_one_chain(
+    matrix: Matrix, kind: str, data_class: str, amount: int
+) -> None:
+    if faults(matrix, STAFF):
+        return
+
+    assert sum(rule.covers(kind, amount, data_class) for rule in matrix.rules) == 1
+    assert matrix.rule_for(kind, amount, data_class).steps
+
+
+@settings(max_examples=300, deadline=None)
+@given(matrix=matrices())
+def test_reads_back_what_it_wrote(matrix: Matrix) -> None:
+    assert from_json(to_json(matrix)) == matrix
+
+
+def rule(**changes: Any) -> list[dict[str, Any]]:
+    return [{"kind": "order", "from_won": 0} | changes]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "text",
+        [1],
+        rule(kind=1),
+        rule(from_won=1.5),
+        rule(from_won="100"),
+        rule(from_won=True),
+        rule(until_won=0.1),
+        rule(data_classes="open"),
+        rule(steps={}),
+        rule(steps=[{"roles": [1]}]),
+        rule(steps=[{"needed": "1"}]),
+        rule(steps=[{"people": []}]),
+        rule(surprise=1),
+        rule() * 61,
+    ],
+)
+def test_reads_nothing_else(rows: Any) -> None:
+    with pytest.raises(BadMatrix):
+        from_json(rows)
