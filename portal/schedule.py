@@ -30,6 +30,8 @@ SCHEDULE = {
     "review-access": _every(HOUR, "tenants.tasks.review_access"),
     "ask-registry": _every(15, "tenants.tasks.ask_registry"),
     "tell-budgets": _every(MINUTE, "billing.tasks.tell_budgets"),
+    "raise-budget-lines": _every(MINUTE, "billing.tasks.raise_lines"),
+    "book-fiscal-usage": _every(HOUR, "billing.tasks.book_usage"),
     "close-month": _every(HOUR, "portal.deployments.tasks.close_last_month"),
     "send-mails": _every(5, "tenants.tasks.send_mails"),
     "send-digests": _every(300, "tenants.tasks.send_digests"),

@@ -9,6 +9,7 @@ from portal.api import (
     audit,
     customers,
     desk,
+    fiscal_urls,
     incidents,
     limits,
     money,
@@ -298,6 +299,7 @@ urlpatterns = [
         incidents.IncidentEndView.as_view(),
         name="api_incident_end",
     ),
+    *fiscal_urls.urlpatterns,
     path("openapi.json", openapi, name="api_schema"),
 ]
 

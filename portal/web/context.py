@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from tenants import inbox, rls, standing
 from tenants.actors import Actor
-from tenants.models import Membership
+from tenants.models import Membership, OrganizationKind
 from tenants.policies import WARNING_SECONDS
 from tenants.support import texts
 
@@ -111,6 +111,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("usage", _("Usage"), "usage", "usage.read"),
                 ("requests", _("Requests"), "search", "usage.read"),
                 ("budget", _("Budget"), "budget", "budgets.read"),
+                *_of_public_bodies(actor),
                 ("invoices", _("Invoices"), "invoice", "invoices.read"),
             ],
         ),
@@ -157,3 +158,9 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
         if items:
             result.append({"title": title, "items": items})
     return result
+
+
+def _of_public_bodies(actor: Actor) -> list[tuple[str, str, str, str]]:
+    if actor.organization.kind != OrganizationKind.PUBLIC:
+        return []
+    return [("fiscal", _("Fiscal-year budget"), "budget", "budgets.read")]

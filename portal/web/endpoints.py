@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing import budgets
+from billing.fiscal.refusals import Refusal
 from portal.catalog.models import CatalogModel, Region
 from portal.deployments import queries
 from portal.deployments.actions import endpoints as actions
@@ -149,7 +150,7 @@ def new(request: HttpRequest) -> HttpResponse:
         form.add_error("replicas", str(error))
     except (orders.NotForSale, orders.IdempotencyMismatch) as error:
         form.add_error("model", str(error))
-    except (budgets.BudgetExceeded, budgets.CountersUnavailable) as error:
+    except (budgets.BudgetExceeded, budgets.CountersUnavailable, Refusal) as error:
         form.add_error(None, str(error))
     except (orders.TooManyEndpoints, standing.OrderingClosed) as error:
         form.add_error(None, str(error))

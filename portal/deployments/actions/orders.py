@@ -14,10 +14,12 @@ from datetime import datetime
 from decimal import Decimal
 
 import msgspec
+from django.conf import settings
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from billing import budgets, tariffs
+from billing.fiscal import orders as fiscal
 from billing.models import Commitment
 from portal.catalog.models import CatalogModel, Offering
 from portal.deployments import capacity, placement
@@ -197,7 +199,8 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
     """Order an endpoint. The same key again gives the same order; nothing is ordered twice.
 
     ``NoCardFree``, ``NameTaken``, ``BadReplicas``, ``TooManyEndpoints``,
-    ``standing.OrderingClosed``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``.
+    ``standing.OrderingClosed``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``, and of a
+    budget line ``fiscal.LineRefuses``, ``NoLine``.
     """
     by.require("orders.create")
     wish = _normal(wish)
@@ -335,6 +338,7 @@ def _write(
         month=priced.month,
         amount_micro=priced.rest_of_month_micro,
     )
+    _commit_line(commitment, project, wish.name, by, now)
     move_order(order, OrderState.FULFILLED, because="Replicas are asked for.", now=now)
     audit.record(
         "order.place",
@@ -344,6 +348,14 @@ def _write(
         changes={"endpoint": endpoint.public_id, "name": wish.name, "cards": priced.cards},
     )
     return order, commitment
+
+
+def _commit_line(
+    commitment: Commitment, project: Project, name: str, by: Actor, now: datetime
+) -> None:
+    """Of a public institution: its budget line commits the order, or refuses it."""
+    seller = settings.DURE_SELLER_NAME
+    fiscal.commit(commitment, project=project, subject=name, seller=seller, by=by, now=now)
 
 
 def _place_replicas(
