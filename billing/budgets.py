@@ -6,23 +6,33 @@ rows are written and never inside a transaction of ours, so callers open their o
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Sum
-from django.utils.translation import gettext as _
-
-from billing.models import Budget, BudgetChange, BudgetScope, Commitment
+from django.db.models import F
+from billing import published
+from billing.booked import counters_from_ledger as counters_from_ledger
+from billing.chains import Chains
+from billing.models import Budget, BudgetChange, BudgetPeriod, BudgetRaise, BudgetScope, Commitment
+from billing.refusals import BudgetEnded as BudgetEnded
+from billing.refusals import BudgetExceeded as BudgetExceeded
+from billing.refusals import ChangedMeanwhile as ChangedMeanwhile
+from billing.refusals import CountersUnavailable as CountersUnavailable
+from billing.refusals import LimitOutOfRange as LimitOutOfRange
+from billing.refusals import LimitTooLow as LimitTooLow
+from portal.admission import chain
 from portal.admission.calls import AdmissionUnavailable, BudgetStanding, Refused
 from portal.admission.sync import Admission, connect
 from portal.lib import ids
-from portal.lib.money import MAX_BUDGET_WON, MICRO, ceil_won, micro_to_won
-from portal.lib.periods import Month
-from portal.usage.models import LedgerEntry
+from portal.lib.money import MAX_BUDGET_WON, ceil_won, micro_to_won
+from portal.lib.periods import Month, Year
 from tenants import actors, audit
 from tenants.actors import Actor
 from tenants.models import Organization, Project
@@ -30,63 +40,10 @@ from tenants.models import Organization, Project
 DEFAULT_LIMIT_WON = 100_000  # a cap from the start; the owner raises it
 
 
-class BudgetExceeded(Exception):
-    """An order does not fit. Amounts in whole won, rounded against the customer's surprise."""
-
-    def __init__(self, *, missing_won: int, left_won: int, month: Month) -> None:
-        super().__init__()
-        self.missing_won = missing_won
-        self.left_won = left_won
-        self.month = month
-
-    def __str__(self) -> str:
-        return _(
-            "This is ₩%(missing)s more than what is left of the %(month)s budget (₩%(left)s). An "
-            "owner or budget officer can raise it."
-        ) % {
-            "missing": f"{self.missing_won:,}",
-            "month": str(self.month),
-            "left": f"{self.left_won:,}",
-        }
-
-
-class LimitTooLow(Exception):
-    """Below what is spent, committed and held this month."""
-
-    def __init__(self, used_won: int) -> None:
-        super().__init__()
-        self.used_won = used_won
-
-    def __str__(self) -> str:
-        return _("₩%(used)s of this month are used already. Set the limit at or above it.") % {
-            "used": f"{self.used_won:,}"
-        }
-
-
-class LimitOutOfRange(Exception):
-    def __str__(self) -> str:
-        return _("A budget can be ₩0 to ₩%(most)s a month. Split a larger one over projects.") % {
-            "most": f"{MAX_BUDGET_WON:,}"
-        }
-
-
-class ChangedMeanwhile(Exception):
-    """Somebody else changed the limit since it was read; nothing was changed."""
-
-    def __str__(self) -> str:
-        return _("Somebody else has just changed this budget. Look at it again.")
-
-
-class CountersUnavailable(Exception):
-    """The counters cannot be asked now; nothing was changed."""
-
-    def __str__(self) -> str:
-        return _("The budget counters cannot be reached now. Nothing was changed; try again soon.")
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a budget stands in a month; exact won. ``live`` is false if only the ledger was asked."""
+    """How a budget stands in its period; exact won. ``live`` is false if only the ledger was
+    asked. ``limit`` is that of this moment, with the raises that last."""
 
     limit: Decimal
     spent: Decimal
@@ -112,9 +69,12 @@ def admission() -> Admission:
 def ensure(
     *, organization: Organization, scope: str, subject: str, limit_won: int, now: datetime
 ) -> Budget:
-    """The subject's budget, made with this limit if there is none."""
+    """The subject's monthly budget, made with this limit if there is none."""
     budget, _made = Budget.objects.get_or_create(
         subject=subject,
+        period=BudgetPeriod.MONTH,
+        year=None,
+        closed_at=None,
         defaults={
             "public_id": ids.mint("bdg"),
             "organization": organization,
@@ -137,59 +97,118 @@ def ensure_default(*, organization: Organization, now: datetime) -> Budget:
     )
 
 
-def publish(budget: Budget, organization: Organization) -> None:
-    """Tell Valkey the limit; an older number is ignored there. ``Refused`` below what is used."""
-    admission().set_limit(
-        organization.code,
-        subject=budget.subject,
-        limit_micro=budget.limit_won * MICRO,
-        hard=budget.hard,
-        number=budget.number,
-    )
+def raises_of(rows: Iterable[Budget], *, now: datetime) -> dict[int, list[BudgetRaise]]:
+    """By budget: the approved raises that end by themselves and have not yet."""
+    found: dict[int, list[BudgetRaise]] = defaultdict(list)
+    wanted = BudgetRaise.objects.filter(decision="approved", until_at__gt=now)
+    for one in wanted.filter(budget__in=[row.pk for row in rows]):
+        found[one.budget_id].append(one)
+    return found
 
 
-def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: datetime) -> Budget:
-    """Another limit. Valkey is told first: it knows what is used, and refuses what lies below.
-    ``LimitTooLow``, ``LimitOutOfRange``, ``ChangedMeanwhile``, ``CountersUnavailable``.
+def publish(
+    budget: Budget,
+    organization: Organization,
+    *,
+    now: datetime | None = None,
+    raises: Sequence[BudgetRaise] = (),
+    years_taken: Collection[int] = (),
+) -> None:
+    """Tell Valkey the limit; an older number is ignored there. ``Refused`` below what is used.
 
-    If the row cannot be written afterwards, the publisher sends the old limit again.
+    Of a budget for every year the next year's goes first, then this one's, but for the years that
+    have their own (``years_taken``).
     """
-    by.require("budgets.change")
-    if not 0 <= limit_won <= MAX_BUDGET_WON:
-        raise LimitOutOfRange
-    told = Budget(
-        subject=budget.subject, limit_won=limit_won, hard=budget.hard, number=budget.number + 1
-    )
+    now = now or datetime.now(UTC)
+    years: list[int | None] = [budget.year]
+    if budget.kind == "year" and budget.year is None:
+        this = Year.of(now).year
+        years = [year for year in (this + 1, this) if year not in years_taken]
+    for year in years:
+        told = published.limit(budget, raises, now=now, year=year)
+        admission().set_limit(
+            organization.code,
+            subject=told.name,
+            limit_micro=told.micro,
+            hard=told.hard,
+            number=told.number,
+            later=told.later,
+        )
+
+
+def tell_limit(
+    budget: Budget,
+    organization: Organization,
+    *,
+    now: datetime,
+    raises: Sequence[BudgetRaise] = (),
+    years_taken: Collection[int] = (),
+) -> None:
+    """As ``publish``, in a reader's words. ``LimitTooLow``, ``ChangedMeanwhile``,
+    ``CountersUnavailable``: then nothing was changed, or the publisher tells what stands in the
+    rows again."""
     try:
-        publish(told, by.organization)
+        publish(budget, organization, now=now, raises=raises, years_taken=years_taken)
     except Refused as error:
         if error.reason == "older_number":
             raise ChangedMeanwhile from error
         raise LimitTooLow(ceil_won(micro_to_won(error.left))) from error
     except AdmissionUnavailable as error:
         raise CountersUnavailable from error
+
+
+def years_taken(budget: Budget) -> set[int]:
+    """Years for which the subject of a budget for every year has one of its own."""
+    if budget.kind != "year" or budget.year is not None:
+        return set()
+    own = Budget.objects.current().filter(subject=budget.subject, year__isnull=False)
+    return set(own.values_list("year", flat=True))
+
+
+def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: datetime) -> Budget:
+    """Another limit. Valkey is told first: it knows what is used, and refuses what lies below.
+    ``LimitTooLow``, ``LimitOutOfRange``, ``BudgetEnded``, ``ChangedMeanwhile``,
+    ``CountersUnavailable``.
+
+    If the row cannot be written afterwards, the publisher sends the old limit again.
+    """
+    by.require("budgets.change")
+    if not 0 <= limit_won <= MAX_BUDGET_WON:
+        raise LimitOutOfRange
+    if budget.closed_at is not None:
+        raise BudgetEnded
+    told = copy(budget)
+    told.limit_won, told.number = limit_won, budget.number + 1
+    with actors.scope_for(by):
+        raises, taken = raises_of([budget], now=now).get(budget.pk, ()), years_taken(budget)
+    tell_limit(told, by.organization, now=now, raises=raises, years_taken=taken)
     with actors.scope_for(by), transaction.atomic():
         locked = Budget.objects.visible_to(by).select_for_update().get(pk=budget.pk)
         before, locked.limit_won, locked.number = locked.limit_won, limit_won, locked.number + 1
         locked.save(update_fields=["limit_won", "number"])
-        BudgetChange.objects.create(
-            organization=by.organization,
-            budget=locked,
-            from_won=before,
-            to_won=limit_won,
-            because=because[:200],
-            by=by.label,
-            at=now,
-        )
-        audit.record(
-            "budget.change",
-            by=by,
-            now=now,
-            subject=locked.public_id,
-            changes={"from": before, "to": limit_won},
-            because=because,
-        )
+        note_change(locked, before=before, because=because, by=by, now=now)
     return locked
+
+
+def note_change(budget: Budget, *, before: int, because: str, by: Actor, now: datetime) -> None:
+    """Who changed the limit, when and why; in the transaction of the change."""
+    BudgetChange.objects.create(
+        organization=by.organization,
+        budget=budget,
+        from_won=before,
+        to_won=budget.limit_won,
+        because=because[:200],
+        by=by.label,
+        at=now,
+    )
+    audit.record(
+        "budget.change",
+        by=by,
+        now=now,
+        subject=budget.public_id,
+        changes={"from": before, "to": budget.limit_won},
+        because=because,
+    )
 
 
 def outnumber(budget: Budget) -> None:
@@ -200,21 +219,24 @@ def outnumber(budget: Budget) -> None:
 
 def standing(budget: Budget, organization: Organization, *, now: datetime) -> Standing:
     """From the counters; from the ledger while they cannot be asked."""
+    return standings([budget], organization, now=now)[0]
+
+
+def standings(
+    rows: Sequence[Budget], organization: Organization, *, now: datetime
+) -> list[Standing]:
+    """The same of many budgets, in their order: one question to the counters."""
     month = Month.of(now)
     try:
-        found = admission().standing(organization.code, subject=budget.subject, month=str(month))
+        asked = admission().standings(
+            organization.code, [row.name for row in rows], month=str(month)
+        )
     except AdmissionUnavailable:
-        found = None
-    if found is not None:
-        return _live(found)
-    spent, committed = counters_from_ledger(budget, month)
-    return Standing(
-        Decimal(budget.limit_won),
-        micro_to_won(spent),
-        micro_to_won(committed),
-        Decimal(0),
-        live=False,
-    )
+        asked = {}
+    return [
+        _live(asked[row.name]) if row.name in asked else _from_ledger(row, month, now)
+        for row in rows
+    ]
 
 
 def _live(found: BudgetStanding) -> Standing:
@@ -227,30 +249,41 @@ def _live(found: BudgetStanding) -> Standing:
     )
 
 
-def counters_from_ledger(budget: Budget, month: Month) -> tuple[int, int]:
-    """(spent, committed) of a month in micro-won, as the ledger and the commitments say."""
-    entries = LedgerEntry.objects.filter(organization_id=budget.organization_id).admitted(
-        month.period.start, month.period.end
-    )
-    commitments = Commitment.objects.filter(
-        organization_id=budget.organization_id, month=str(month)
-    )
-    if budget.scope == BudgetScope.PROJECT:
-        entries = entries.filter(project=budget.subject)
-        commitments = commitments.filter(project=budget.subject)
-    if budget.scope == BudgetScope.KEY:
-        entries = entries.filter(key=budget.subject)
-        commitments = commitments.none()
-    spent = entries.aggregate(total=Sum("settled_micro"))["total"] or 0
-    committed = commitments.aggregate(total=Sum("amount_micro"))["total"] or 0
-    return spent, committed
+def _from_ledger(budget: Budget, month: Month, now: datetime) -> Standing:
+    spent, committed = counters_from_ledger(budget, month)
+    raises = raises_of([budget], now=now).get(budget.pk, ()) if budget.pk else ()
+    limit = Decimal(published.won_at(budget, raises, now))
+    return Standing(limit, micro_to_won(spent), micro_to_won(committed), Decimal(0), live=False)
 
 
-def subjects_of(organization: Organization, project: Project | None) -> list[str]:
-    """Budgets that an order counts against, the widest first."""
-    wanted = [organization.public_id, *([project.public_id] if project else [])]
-    known = set(Budget.objects.filter(subject__in=wanted).values_list("subject", flat=True))
-    return [subject for subject in wanted if subject in known]
+def subjects_of(
+    organization: Organization,
+    project: Project | None,
+    *,
+    month: Month | None = None,
+    now: datetime | None = None,
+) -> list[str]:
+    """Names of the budgets that an order counts against, the widest first; for its share of a
+    month, those that had begun by then."""
+    rows = Budget.objects.current().filter(organization=organization)
+    now = now or datetime.now(UTC)
+    if month is not None:
+        now = min(now, month.period.end - timedelta(seconds=1))
+    chains = Chains(rows, now=now)
+    return list(chains.known(organization, project.public_id if project else ""))
+
+
+def counted_since(organizations: Collection[int]) -> dict[int, Month]:
+    """By organization: the first month whose commitments count in a budget of this or last year or
+    in one without an end. Organizations whose budgets all count by month are left out."""
+    found: dict[int, Month] = {}
+    rows = Budget.objects.current().exclude(period=BudgetPeriod.MONTH)
+    for row in rows.filter(organization__in=organizations):
+        year = row.year or Year.of(datetime.now(UTC)).year - 1
+        first = row.starts_on or Year(year).first_date
+        month = Month(first.year, first.month)
+        found[row.organization_id] = min(month, found.get(row.organization_id, month))
+    return found
 
 
 def reserve(
@@ -258,10 +291,12 @@ def reserve(
     organization: Organization,
     subjects: list[str],
     reference: str,
-    month: Month,
+    month: Month | Year,
     amount_micro: int,
 ) -> None:
-    """Hold an order's worst case. ``BudgetExceeded``, ``CountersUnavailable``."""
+    """Hold an order's worst case in a month, or in a year by budgets that do not count by month
+    (``subjects`` are names of ``portal.admission.chain``). ``BudgetExceeded``,
+    ``CountersUnavailable``."""
     try:
         admission().reserve(
             organization.code,
@@ -277,13 +312,13 @@ def reserve(
         raise BudgetExceeded(
             missing_won=ceil_won(micro_to_won(amount_micro) - left),
             left_won=int(left),
-            month=month,
+            period=chain.period_in(chain.kind_of(error.name), str(month)),
         ) from error
     except AdmissionUnavailable as error:
         raise CountersUnavailable from error
 
 
-def unreserve(*, organization: Organization, reference: str, month: Month) -> None:
+def unreserve(*, organization: Organization, reference: str, month: Month | Year) -> None:
     """Free a hold whose order was not kept; a lost call is repaired by the sweep."""
     try:
         admission().unreserve(organization.code, reference=reference, month=str(month))

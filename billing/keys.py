@@ -37,4 +37,5 @@ def create(
 
 def budget_of(key: ApiKey, *, by: Actor) -> Budget | None:
     """The key's own limit, if it has one."""
-    return Budget.objects.visible_to(by).filter(subject=key.public_id).first()
+    mine = Budget.objects.visible_to(by).current().filter(subject=key.public_id)
+    return mine.order_by("period", "pk").first()

@@ -24,6 +24,7 @@ VERBS = {
     "orders.create": _("Order what costs money"),
     "usage.read": _("See usage"),
     "budgets.read": _("See budgets"),
+    "budgets.ask": _("Ask for a higher limit"),
     "budgets.change": _("Change budgets"),
     "invoices.read": _("See invoices"),
     "invoices.issue": _("Ask for an interim invoice"),
@@ -63,11 +64,11 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     Role.DEVELOPER: frozenset(
         (_READ - {"members.read", "access.read", "audit.read", "invoices.read", "support.read"})
-        | {"keys.change", "endpoints.change", "orders.create", "support.write"}
+        | {"keys.change", "endpoints.change", "orders.create", "support.write", "budgets.ask"}
     ),
     Role.BUDGET_OFFICER: frozenset(
         (_READ - {"keys.read", "access.read", "audit.read", "support.read"})
-        | {"budgets.change", "invoices.issue", "support.write"}
+        | {"budgets.ask", "budgets.change", "invoices.issue", "support.write"}
     ),
     Role.AUDITOR: frozenset(_READ | {"audit.export", "support.write"}),
 }

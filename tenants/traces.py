@@ -165,6 +165,18 @@ TRACES: dict[str, Trace] = {
         AtEnd.KEPT,
         "It proves that two people decided.",
     ),
+    "billing.BudgetRaise.asked_by": Trace(
+        "budget_raises",
+        ("public_id", "from_won", "to_won", "until_at", "because", "asked_at", "decision"),
+        AtEnd.KEPT,
+        "Records of what may be spent: who asked for it, under an opaque id.",
+    ),
+    "billing.BudgetRaise.decided_by": Trace(
+        "budget_raise_decisions",
+        ("public_id", "to_won", "decided_because", "decided_at", "decision"),
+        AtEnd.KEPT,
+        "It proves who decided.",
+    ),
     "tenants.PersonalExport.user": Trace(
         "exports",
         ("public_id", "asked_at", "made_at", "expires_at", "size"),

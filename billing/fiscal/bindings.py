@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from billing.fiscal import calendar, enforcement, journal
+from billing.fiscal import enforcement, journal
 from billing.fiscal.refusals import BoundAlready, NoLine
 from billing.models import BudgetLine, FiscalMovement, ProjectLine
 from tenants import audit
@@ -26,8 +26,9 @@ def bind(*, project: Project, line: BudgetLine, by: Actor, now: datetime) -> Pro
     if found is not None:
         if _is_used(found, project):
             raise BoundAlready
+        enforcement.end(found.line, project, now=now)
         found.delete()
-    enforcement.begin(line, year=year, now=now)
+    enforcement.begin(line, project, year=year, now=now)
     made = ProjectLine.objects.create(
         organization_id=year.organization_id,
         project=project,
@@ -60,24 +61,6 @@ def line_of(project: Project, *, year: int) -> BudgetLine | None:
     if year not in found:
         raise NoLine(project.name, year)
     return found[year]
-
-
-def subjects(project: Project, *, now: datetime) -> list[str]:
-    """Names of the line budgets that the project's use counts against now."""
-    line = latest(project, year=calendar.year_of(now))
-    return [line.public_id] if line else []
-
-
-def latest(project: Project, *, year: int) -> BudgetLine | None:
-    """The line of the year, else the last one before: that has nothing in a later year, so that
-    the project is refused by a name which its people know."""
-    found = (
-        ProjectLine.objects.filter(project=project, fiscal_year__year__lte=year)
-        .select_related("line")
-        .order_by("-fiscal_year__year")
-        .first()
-    )
-    return found.line if found else None
 
 
 def unbound(organization: Organization, *, year: int) -> list[Project]:

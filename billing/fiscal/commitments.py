@@ -54,11 +54,11 @@ def record(
         paper.document,
     )
     wanted = Movement(line.public_id, Kind.COMMITMENT, entry.won, entry.on, commitment="new")
-    told = enforcement.tell_before(line, wanted, by=by, now=now)
+    enforcement.tell_before(line, wanted, by=by, now=now)
     with actors.scope_for(by), transaction.atomic():
         year = journal.lock(line.fiscal_year)
         made = write(year, line, paper, entry, Source(), by, now)
-        enforcement.keep(year, [line], told=told, now=now)
+        enforcement.keep(year, [line], now=now)
     return made
 
 
@@ -145,13 +145,13 @@ def _write(
     by.require("budgets.change")
     line = commitment.line
     movement = Movement(line.public_id, kind, won, entry.on, commitment=commitment.public_id)
-    told = enforcement.tell_before(
+    enforcement.tell_before(
         line, movement, by=by, now=now, origin=CommitmentOrigin(commitment.origin)
     )
     with actors.scope_for(by), transaction.atomic():
         year = journal.lock(commitment.fiscal_year)
         row = journal.post(year=year, movements=[movement], note=entry.note, by=by, now=now)[0]
-        enforcement.keep(year, [line], told=told, now=now)
+        enforcement.keep(year, [line], now=now)
         _record(f"fiscal.{kind}", commitment, won, entry, by, now)
     return row
 

@@ -99,7 +99,7 @@ def _write(
     line: BudgetLine, movement: Movement, note: Note, by: Actor, now: datetime
 ) -> FiscalMovement:
     by.require("budgets.change")
-    told = enforcement.tell_before(line, movement, by=by, now=now)
+    enforcement.tell_before(line, movement, by=by, now=now)
     with actors.scope_for(by), transaction.atomic():
         year = journal.lock(line.fiscal_year)
         try:
@@ -107,7 +107,7 @@ def _write(
                 row = journal.post(year=year, movements=[movement], note=note, by=by, now=now)[0]
         except IntegrityError as error:  # reversed by somebody else a moment ago
             raise NotReversible from error
-        enforcement.keep(year, [line], told=told, now=now)
+        enforcement.keep(year, [line], now=now)
         audit.record(
             f"fiscal.{movement.kind}",
             by=by,

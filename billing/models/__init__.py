@@ -4,9 +4,12 @@ from billing.models.budgets import (
     Budget,
     BudgetAlert,
     BudgetChange,
+    BudgetPeriod,
     BudgetQuerySet,
+    BudgetRaise,
     BudgetScope,
     Commitment,
+    RaiseDecision,
 )
 from billing.models.fiscal import (
     BudgetLine,
@@ -44,7 +47,9 @@ __all__ = [
     "BudgetAlert",
     "BudgetChange",
     "BudgetLine",
+    "BudgetPeriod",
     "BudgetQuerySet",
+    "BudgetRaise",
     "BudgetScope",
     "CardTariff",
     "CarryKind",
@@ -64,6 +69,7 @@ __all__ = [
     "InvoiceSeries",
     "Posting",
     "ProjectLine",
+    "RaiseDecision",
     "TokenTariff",
     "TransferState",
 ]

@@ -6,6 +6,7 @@ Both clients use it: ``sync`` (Django's programs) and ``pipelined`` (the gateway
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -66,7 +67,7 @@ class Admitted(msgspec.Struct, frozen=True):
 
 
 class BudgetStanding(msgspec.Struct, frozen=True):
-    """One budget in one month, in micro-won."""
+    """One budget in one of its periods, in micro-won. ``limit`` is the one of this moment."""
 
     limit: int
     hard: bool
@@ -102,7 +103,7 @@ def admit(
     """
     tokens = (tokens_in, tokens_out)
     return _call(
-        "admit_2",
+        "admit_3",
         cell,
         epoch,
         sha256,
@@ -146,7 +147,7 @@ def _refused(reply: Any) -> Refused:
 
 def renew(cell: int, request_ids: Sequence[str]) -> Command:
     """Longer leases. The reply lists the ids that were refused: end those streams."""
-    return _call("renew_2", cell, *request_ids)
+    return _call("renew_3", cell, *request_ids)
 
 
 def settle(
@@ -163,31 +164,33 @@ def settle(
     ``tokens`` used, in and out, of those that were counted at admission; ``None``: nobody knows.
     """
     used = "" if tokens is None else tokens
-    return _call("settle_2", cell, request_id, cost_micro, event, used, outcome)
+    return _call("settle_3", cell, request_id, cost_micro, event, used, outcome)
 
 
 def release(cell: int, request_id: str) -> Command:
     """Free the hold of a request that reached no site; leaves a tombstone."""
-    return _call("release_2", cell, request_id)
+    return _call("release_3", cell, request_id)
 
 
 def expire(cell: int) -> Command:
     """End at most 100 leases that ran out; the reply is their number."""
-    return _call("expire_2", cell)
+    return _call("expire_3", cell)
 
 
 def charge_late(
     cell: int, *, request_id: str, cost_micro: int, month: str, subjects: Sequence[str]
 ) -> Command:
-    """Charge an event that no hold is known for, as far as there is room; once."""
-    return _call("charge_late_2", cell, request_id, cost_micro, month, ",".join(subjects))
+    """Charge an event that no hold is known for, as far as there is room; once. ``subjects``:
+    organization, project and key; the budgets that count what they use are found there."""
+    return _call("charge_late_3", cell, request_id, cost_micro, month, ",".join(subjects))
 
 
 def reserve(
     cell: int, *, reference: str, month: str, amount_micro: int, subjects: Sequence[str]
 ) -> Command:
-    """Hold an order's worst case in a month. Harmless when repeated, also after ``commit``."""
-    return _call("reserve_2", cell, reference, month, amount_micro, ",".join(subjects))
+    """Hold an order's worst case in a month, or a year (then by no budget that counts by month).
+    ``subjects`` are names of budgets (``chain``). Harmless when repeated, also after ``commit``."""
+    return _call("reserve_3", cell, reference, month, amount_micro, ",".join(subjects))
 
 
 def read_reserved(reply: Any) -> None:
@@ -201,27 +204,57 @@ def commit(
 ) -> Command:
     """The order's row is kept: held becomes committed, with this amount. Never refused: the row
     says so. Harmless when repeated; with another amount or chain, the new one counts."""
-    return _call("commit_2", cell, reference, month, amount_micro, ",".join(subjects))
+    return _call("commit_3", cell, reference, month, amount_micro, ",".join(subjects))
 
 
 def unreserve(cell: int, *, reference: str, month: str) -> Command:
     """The order's row was not kept: what was held is free again."""
-    return _call("unreserve_2", cell, reference, month)
+    return _call("unreserve_3", cell, reference, month)
 
 
 def stale_orders(cell: int, *, older_ms: int) -> Command:
     """Ask for at most 100 orders held for longer, neither committed nor freed."""
-    return _call("stale_orders_2", cell, older_ms)
+    return _call("stale_orders_3", cell, older_ms)
 
 
 def read_stale_orders(reply: Any) -> list[tuple[str, str]]:
-    """(reference, month): look for the row, then ``commit`` or ``unreserve``."""
-    return [(item[8:], item[:7]) for item in (raw.decode() for raw in reply)]
+    """(reference, month or year): look for the row, then ``commit`` or ``unreserve``."""
+    found = (raw.decode().partition(":") for raw in reply)
+    return [(reference, period) for period, _, reference in found]
 
 
-def set_limit(cell: int, *, subject: str, limit_micro: int, hard: bool, number: int) -> Command:
-    """Publish a budget's limit, for every month; ``number`` grows with each change."""
-    return _call("set_limit_2", cell, subject, limit_micro, int(hard), number)
+Later = Sequence[tuple[int, int]]  # (Unix milliseconds, micro-won): the limit from then on
+
+
+def later_text(later: Later) -> str:
+    """As the functions read it. ``ValueError`` if two are of one moment or not in order."""
+    times = [at for at, _ in later]
+    if any(first >= second for first, second in pairwise(times)):
+        raise ValueError(f"not in order of time: {times}")
+    return ",".join(f"{at}={micro}" for at, micro in later)
+
+
+def set_limit(
+    cell: int, *, subject: str, limit_micro: int, hard: bool, number: int, later: Later = ()
+) -> Command:
+    """Publish a budget's limit; ``number`` grows with each change.
+
+    ``subject`` is the name of a limit (``chain``): of every month, of one year, or without an end.
+    ``later``: from these moments on other amounts hold, also while nobody publishes.
+    """
+    more = (later_text(later),) if later else ()
+    return _call("set_limit_3", cell, subject, limit_micro, int(hard), number, *more)
+
+
+def begin(cell: int, *, limit: str, period: str, spent_micro: int) -> Command:
+    """What a new budget's period has spent before its limit is published; ``known`` if it was."""
+    return _call("begin_3", cell, limit, period, spent_micro)
+
+
+def set_more(cell: int, *, subject: str, names: Sequence[str]) -> Command:
+    """Which budgets count what a subject uses, besides that of its own name by month: for events
+    that come late and tell their subjects only."""
+    return _call("set_more_3", cell, subject, ",".join(names))
 
 
 def read_limit(reply: Any) -> None:
@@ -231,8 +264,8 @@ def read_limit(reply: Any) -> None:
 
 
 def read_budget(cell: int, *, subject: str, month: str) -> Command:
-    """Ask how a budget stands."""
-    return _call("read_budget_2", cell, subject, month)
+    """Ask how a budget stands; ``subject`` is its name in a chain, ``month`` a month or year."""
+    return _call("read_budget_3", cell, subject, month)
 
 
 def read_standing(reply: Any) -> BudgetStanding | None:
@@ -253,14 +286,15 @@ def restore(
     committed_micro: int | None,
     last_event: str = "",
 ) -> Command:
-    """Set counters from the ledger; refused while the cell is open.
+    """Set counters from the ledger; refused while the cell is open. ``month`` is the budget's
+    period: a month, a year or ``running``.
 
     ``committed_micro`` ``None`` leaves that counter to ``commit``, repeated for each order.
     ``last_event`` is the last stream id that the ledger has; if the stream went on since, the
     call is refused, because it would overwrite what was settled meanwhile.
     """
     committed = "" if committed_micro is None else committed_micro
-    return _call("restore_2", cell, subject, month, spent_micro, committed, last_event)
+    return _call("restore_3", cell, subject, month, spent_micro, committed, last_event)
 
 
 def read_restored(reply: Any) -> bool:
@@ -279,7 +313,7 @@ def publish_grant(cell: int, *, sha256: str, grant: Grant, revoked: bool = False
         for name, model in grant.models.items():
             prices += [name, msgspec.json.encode(model)]
     return _call(
-        "publish_grant_2",
+        "publish_grant_3",
         cell,
         sha256,
         grant.number,
@@ -312,7 +346,7 @@ def _check(grant: Grant) -> None:
 def open_cell(cell: int, epoch: int, run_id: str = "") -> Command:
     """Open a cell for admission, counted on the server of this run id. An epoch older than the
     cell's last, or than the round that closed it, is refused."""
-    return _call("open_cell_2", cell, epoch, *((run_id,) if run_id else ()))
+    return _call("open_cell_3", cell, epoch, *((run_id,) if run_id else ()))
 
 
 def read_opened(reply: Any) -> None:
@@ -327,4 +361,4 @@ def close_cell(cell: int, round_number: int | None = None, booked: str = "0-0") 
     With the number of a fence's round, holds and settlements of the gateways' can be told again
     in it. New events get ids above ``booked``, the last that the ledger has.
     """
-    return _call("close_cell_2", cell, *(() if round_number is None else (round_number, booked)))
+    return _call("close_cell_3", cell, *(() if round_number is None else (round_number, booked)))

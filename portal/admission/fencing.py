@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from portal.admission.calls import Command
+from portal.admission.calls import Command, Later, later_text
 from portal.admission.keys import tag
 
 OVER = b"over"  # the answer when the round is over, or the cell counted: nothing was done
@@ -31,7 +31,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 def reassert(cell: int, round_number: int, hold: Hold) -> Command:
     """Count a hold again, without refusing it, with a new lease. Harmless when repeated."""
     return (
-        *("FCALL", "reassert_2", 1, tag(cell), round_number),
+        *("FCALL", "reassert_3", 1, tag(cell), round_number),
         *(hold.request_id, hold.sha256, hold.month, hold.worst_micro, ",".join(hold.subjects)),
         *(hold.key, hold.organization),
     )
@@ -48,7 +48,7 @@ def resettle(
 ) -> Command:
     """Put a settlement that was acknowledged into the stream again, charged as it was."""
     return (
-        *("FCALL", "resettle_2", 1, tag(cell), round_number),
+        *("FCALL", "resettle_3", 1, tag(cell), round_number),
         *(request_id, cost_micro, charged_micro, event),
     )
 
@@ -56,12 +56,17 @@ def resettle(
 def end_booked(cell: int, round_number: int, request_ids: Sequence[str]) -> Command:
     """The cell is being counted: from here on gateways hear ``OVER``. End the holds of these
     requests, which the ledger has. The answer is how many there were, or ``OVER``."""
-    return ("FCALL", "end_booked_2", 1, tag(cell), round_number, *request_ids)
+    return ("FCALL", "end_booked_3", 1, tag(cell), round_number, *request_ids)
 
 
-def restore_limit(cell: int, *, subject: str, limit_micro: int, hard: bool, number: int) -> Command:
-    """The limit that the row says, also below what is used. A newer number stays."""
-    return ("FCALL", "restore_limit_2", 1, tag(cell), subject, limit_micro, int(hard), number)
+def restore_limit(
+    cell: int, *, subject: str, limit_micro: int, hard: bool, number: int, later: Later = ()
+) -> Command:
+    """The limit that the row says, also below what is used. A newer number stays. Arguments as of
+    ``calls.set_limit``."""
+    more = (later_text(later),) if later else ()
+    name = ("FCALL", "restore_limit_3", 1, tag(cell))
+    return (*name, subject, limit_micro, int(hard), number, *more)
 
 
 class Round(msgspec.Struct, frozen=True, array_like=True):

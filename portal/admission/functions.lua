@@ -1,4 +1,4 @@
-#!lua name=dure_admission_2
+#!lua name=dure_admission_3
 
 -- The admission protocol: holds, settlements, limits. See docs/admission.md.
 -- Rules kept by every function here:
@@ -39,6 +39,13 @@ local function month_from(text)
     error({ err = 'ERR not a month: ' .. tostring(text) })
   end
   return text, int(year), int(month)
+end
+
+-- A month or a year from a caller; returns the year and the last month of it as well.
+local function period_from(text)
+  local year = string.match(text or '', '^(%d%d%d%d)$')
+  if year then return text, int(year), 12 end
+  return month_from(text)
 end
 
 local function str(number) return string.format('%d', number) end
@@ -94,6 +101,10 @@ local function until_next_month(ms)
   return days_of(year, month) * 86400000 - KST_MS - ms
 end
 
+local function until_next_year(ms)
+  return days_of((civil(ms)) + 1, 1) * 86400000 - KST_MS - ms
+end
+
 -- ceil((tokens_in * price_in + tokens_out * price_out) / SCALE) without passing 2^53:
 -- prices are split into whole micro-won and the rest.
 local function worst_case(tokens_in, price_in, tokens_out, price_out)
@@ -129,28 +140,91 @@ local names_of = remembered(function(tag)
     events = tag .. ':events', used = tag .. ':used:', request = tag .. ':request:', grant = tag .. ':grant:' }
 end)
 
+-- 'amount hard number' and, where the limit is another from some moment on, ' <ms>=<amount>,…'.
 local limit_of = remembered(function(text)
-  local limit, hard, number = string.match(text, '^(%d+) ([01]) (%d+)$')
+  local limit, hard, number, later = string.match(text, '^(%d+) ([01]) (%d+) ?(%S*)$')
   if not limit then error({ err = 'ERR not a limit: ' .. text }) end
-  return { limit = int(limit), hard = hard == '1', number = int(number) }
+  local steps, last = nil, -1
+  for _, step in ipairs(split(later)) do
+    local at, amount = string.match(step, '^(%d+)=(%d+)$')
+    at, amount = amount_of(at), amount_of(amount)
+    if at <= last then error({ err = 'ERR not in order of time: ' .. later }) end
+    steps, last = steps or {}, at
+    steps[#steps + 1], steps[#steps + 2] = at, amount
+  end
+  return { limit = int(limit), hard = hard == '1', number = int(number), steps = steps }
 end)
 
--- Budgets, in one hash of the cell: 'limit:<subject>'.
-local function limits_key(tag) return names_of(tag).limits end
-local function limit_field(subject) return 'limit:' .. subject end
+-- The amount of a limit at this moment.
+local function amount_at(limit, ms)
+  local amount, steps = limit.limit, limit.steps
+  if not steps then return amount end
+  ms = ms or now_ms()
+  for i = 1, #steps, 2 do
+    if ms >= steps[i] then amount = steps[i + 1] end
+  end
+  return amount
+end
 
-local function limit_fields(subjects)
-  local fields = {}
-  for i = 1, #subjects do fields[i] = limit_field(subjects[i]) end
+-- Names of budgets in a chain: '<subject>' counts by month, '<subject>@year' by fiscal year (which
+-- is the calendar year in Korea), '<subject>@<anything else>' without an end.
+local function kind_of(name)
+  local at = string.find(name, '@', 1, true)
+  if not at then return 'month' end
+  return string.sub(name, at) == '@year' and 'year' or 'running'
+end
+
+-- The period of a kind in which a month (or a year, of an order) lies.
+local function period_in(kind, month)
+  if kind == 'running' then return kind end
+  return kind == 'year' and string.sub(month, 1, 4) or month
+end
+
+-- Limits of years are those of one year: 'org_a@year' has 'limit:org_a@2026'.
+local function limit_field(name, month)
+  if kind_of(name) ~= 'year' then return 'limit:' .. name end
+  return 'limit:' .. string.sub(name, 1, -5) .. string.sub(month, 1, 4)
+end
+
+-- A chain by the kinds of its periods, months first: names of each, and of all together.
+local KINDS = { 'month', 'year', 'running' }
+local chain_of = remembered(function(text)
+  local by_kind, chain = { month = {}, year = {}, running = {} }, { names = {}, years = {} }
+  for _, name in ipairs(split(text)) do
+    local some = by_kind[kind_of(name)]
+    some[#some + 1] = name
+  end
+  for _, kind in ipairs(KINDS) do
+    local some = by_kind[kind]
+    if some[1] then chain[#chain + 1] = { kind = kind, names = some } end
+    for i = 1, #some do chain.names[#chain.names + 1] = some[i] end
+  end
+  chain.has_years, chain.months = by_kind.year[1] ~= nil, by_kind.month
+  return chain
+end)
+
+-- The fields of a chain's limits, in the order of its names.
+local function limit_fields(chain, month)
+  local year = chain.has_years and string.sub(month, 1, 4) or ''
+  local fields = chain.years[year]
+  if not fields then
+    fields = {}
+    for i = 1, #chain.names do fields[i] = limit_field(chain.names[i], month) end
+    chain.years[year] = fields
+  end
   return fields
 end
 
--- What is used in a month, in one hash of the cell. By subject: spent, committed and held. By
--- 'use:<key>': the clock minute of its last request, the requests and tokens of that minute, and
--- how many requests run that were admitted in this month. All are doubles, exact up to 2^53: as
--- text they would take a third of a call's time.
+-- Budgets, in one hash of the cell: 'limit:<name>'; and 'more:<subject>', those that count what
+-- the subject uses besides the one of its own name and the month.
+local function limits_key(tag) return names_of(tag).limits end
+
+-- What is used in a month, a year or without an end, in one hash of the cell each. By name of the
+-- budget: spent, committed and held. By 'use:<key>', in the months': the clock minute of its last
+-- request, the requests and tokens of that minute, and how many requests run that were admitted in
+-- this month. All are doubles, exact up to 2^53: as text they would take a third of a call's time.
 local COUNTERS, USE = '>ddd', '>dddd'
-local function used_key(tag, month) return names_of(tag).used .. month end
+local function used_key(tag, period) return names_of(tag).used .. period end
 local function use_field(key) return 'use:' .. key end
 
 local function used_of(text)
@@ -175,101 +249,158 @@ local function running_since(tag, month, field)
   return running
 end
 
--- A month's counters go 100 days past it, as its orders do.
-local function seconds_to_keep(month)
-  local _, year, number = month_from(month)
+-- A month's counters go 100 days past it, as its orders do, and a year's past it.
+local function seconds_to_keep(period)
+  local _, year, number = period_from(period)
   local keep_until = days_of(year, number) * 86400 + KEEP_ORDER_S
   return math.max(keep_until - math.floor(now_ms() / 1000), KEEP_EXPIRED_S)
 end
 
--- `row`: field, counters, … of one month
-local function write_used(tag, month, row)
-  if server.call('HSET', used_key(tag, month), unpack(row)) > 0 then
-    server.call('HSET', tag .. ':months', month, '1')
-    server.call('EXPIRE', used_key(tag, month), str(seconds_to_keep(month)))
+-- `row`: field, counters, … of one period
+local function write_used(tag, period, row)
+  if server.call('HSET', used_key(tag, period), unpack(row)) > 0 and period ~= 'running' then
+    if #period > 4 then server.call('HSET', tag .. ':months', period, '1') end
+    server.call('EXPIRE', used_key(tag, period), str(seconds_to_keep(period)))
   end
 end
 
--- Adds to the counters of all subjects, at once.
-local function add(tag, subjects, month, spent, committed, held)
-  if #subjects == 0 or (spent == 0 and committed == 0 and held == 0) then return end
-  local before, row = server.call('HMGET', used_key(tag, month), unpack(subjects)), {}
-  for i = 1, #subjects do
+local function used_by(tag, names, period)
+  if #names == 0 then return {} end
+  return server.call('HMGET', used_key(tag, period), unpack(names))
+end
+
+-- Adds to the counters of budgets of one kind, at once.
+local function add_to(tag, names, period, spent, committed, held)
+  local before, row = used_by(tag, names, period), {}
+  for i = 1, #names do
     local s, c, h = used_of(before[i])
-    row[2 * i - 1], row[2 * i] = subjects[i], counters(s + spent, c + committed, h + held)
+    row[2 * i - 1], row[2 * i] = names[i], counters(s + spent, c + committed, h + held)
   end
-  write_used(tag, month, row)
+  write_used(tag, period, row)
 end
 
-local function limits_of(tag, subjects)
-  if #subjects == 0 then return {} end
-  return server.call('HMGET', limits_key(tag), unpack(limit_fields(subjects)))
+-- Adds to the counters of a whole chain.
+local function add(tag, chain, month, spent, committed, held)
+  if spent == 0 and committed == 0 and held == 0 then return end
+  for i = 1, #chain do
+    add_to(tag, chain[i].names, period_in(chain[i].kind, month), spent, committed, held)
+  end
 end
 
-local function used_by(tag, subjects, month)
-  if #subjects == 0 then return {} end
-  return server.call('HMGET', used_key(tag, month), unpack(subjects))
+local function limits_of(tag, chain, month)
+  if #chain == 0 then return {} end
+  return server.call('HMGET', limits_key(tag), unpack(limit_fields(chain, month)))
 end
 
 -- What is left of a budget. A soft one ends where integers do: above, sums would not be exact.
-local function left(limit, spent, committed, held)
-  return (limit.hard and limit.limit or MAX) - spent - committed - held
+local function left(limit, ms, spent, committed, held)
+  return (limit.hard and amount_at(limit, ms) or MAX) - spent - committed - held
 end
 
 local function no(reason, name, room, limit, retry_ms, detail)
   return { 'no', reason, name or '', room or '0', limit or '0', str(retry_ms or 0), detail or '' }
 end
 
--- The refusal of the first budget without room for `amount`; or nil and the least that was left of
--- the hard ones. Appends to `row` what to write so that it is held in all of them. `limits` and
--- `used` are as they were read, those of the subjects after `skip` other fields. An unknown budget
--- is about to be published: come back soon.
-local function find_room(subjects, limits, used, skip, row, amount, ms)
-  local least = nil
-  for i = 1, #subjects do
-    local subject, text = subjects[i], limits[i]
-    if not text then return no('budget_unknown', subject, '0', '0', 1000) end
-    local limit, spent, committed, held = limit_of(text), used_of(used[i + skip])
-    local room = left(limit, spent, committed, held)
-    if room < amount then
-      return no('budget_exceeded', subject, str(room), str(limit.limit), ms and until_next_month(ms))
+-- When a budget begins anew; 0: never.
+local function until_next(kind, ms)
+  if kind == 'running' then return 0 end
+  return kind == 'year' and until_next_year(ms) or until_next_month(ms)
+end
+
+-- The refusal of the first budget without room for `amount`; or nil, the least that was left of
+-- the hard ones, and what to write so that it is held in those that do not count by month: period,
+-- row, …. Appends to `row` what to write for those that do. `used` is of those by month as it was
+-- read, after `skip` other fields. An unknown budget is about to be published: come back soon.
+local function find_room(tag, chain, month, used, skip, row, amount, ms)
+  local limits, place, least, more = limits_of(tag, chain, month), 0, nil, nil
+  for g = 1, #chain do
+    local kind, names, before, after, into = chain[g].kind, chain[g].names, used, skip, row
+    if kind ~= 'month' then
+      local period = period_in(kind, month)
+      before, after, into = used_by(tag, names, period), 0, {}
+      more = more or {}
+      more[#more + 1], more[#more + 2] = period, into
     end
-    if limit.hard and (not least or room < least) then least = room end
-    row[#row + 1] = subject
-    row[#row + 1] = counters(spent, committed, held + amount)
+    for i = 1, #names do
+      local text = limits[place + i]
+      if not text then return no('budget_unknown', names[i], '0', '0', 1000) end
+      local limit, spent, committed, held = limit_of(text), used_of(before[i + after])
+      local room = left(limit, ms, spent, committed, held)
+      if room < amount then
+        return no('budget_exceeded', names[i], str(room), str(amount_at(limit, ms)), ms and until_next(kind, ms))
+      end
+      if limit.hard and (not least or room < least) then least = room end
+      into[#into + 1] = names[i]
+      into[#into + 1] = counters(spent, committed, held + amount)
+    end
+    place = place + #names
   end
-  return nil, least
+  return nil, least, more
+end
+
+-- `more`: as find_room tells it
+local function write_more(tag, more)
+  for i = 1, more and #more or 0, 2 do write_used(tag, more[i], more[i + 1]) end
 end
 
 -- What still fits into every budget, at most `amount`, never below zero.
-local function fitting(tag, subjects, month, amount)
-  local limits, used = limits_of(tag, subjects), used_by(tag, subjects, month)
-  for i = 1, #subjects do
-    if limits[i] then amount = math.min(amount, math.max(0, left(limit_of(limits[i]), used_of(used[i])))) end
+local function fitting(tag, chain, month, amount)
+  local limits, place = limits_of(tag, chain, month), 0
+  for g = 1, #chain do
+    local names = chain[g].names
+    local used = used_by(tag, names, period_in(chain[g].kind, month))
+    for i = 1, #names do
+      local text = limits[place + i]
+      if text then amount = math.min(amount, math.max(0, left(limit_of(text), nil, used_of(used[i])))) end
+    end
+    place = place + #names
   end
   return amount
 end
 
--- Those of the subjects that have a budget.
-local function published(tag, subjects)
-  local found, limits = {}, limits_of(tag, subjects)
+-- The budgets that count what these subjects use in this month, of those that have a limit: their
+-- own, and the others that count it, too. As text.
+local function published(tag, subjects, month)
+  local fields, seen, found = {}, {}, {}
+  for i = 1, #subjects do fields[i] = 'more:' .. subjects[i] end
+  local more = subjects[1] and server.call('HMGET', limits_key(tag), unpack(fields)) or {}
+  local names = {}
   for i = 1, #subjects do
-    if limits[i] then found[#found + 1] = subjects[i] end
+    for _, name in ipairs(split(subjects[i] .. ',' .. (more[i] or ''))) do
+      if not seen[name] then names[#names + 1], seen[name] = name, true end
+    end
   end
-  return found
+  local chain = chain_of(table.concat(names, ','))
+  local limits = limits_of(tag, chain, month)
+  for i = 1, #chain.names do
+    if limits[i] then found[#found + 1] = chain.names[i] end
+  end
+  return table.concat(found, ',')
 end
 
 -- Of a grant what every admission needs, in one field: number, expiry, requests a minute,
--- places, tokens a minute, key, organization, chain.
-local FACTS = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+) ?(%S*)$'
+-- places, tokens a minute, key, organization, chain of the budgets by month; and only if there are
+-- others, their chain: so that functions which know of months alone take such a text for an error.
+local FACTS = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+) ?(%S*) ?(%S*)$'
 local facts_of = remembered(function(text)
-  local number, expires, rpm, concurrency, tpm, key, org, chain = string.match(text, FACTS)
+  local number, expires, rpm, concurrency, tpm, key, org, months, others = string.match(text, FACTS)
   if not number then error({ err = 'ERR not a grant: ' .. text }) end
-  local subjects = split(chain)
+  local names = months == '-' and others or others == '' and months or months .. ',' .. others
+  local chain = chain_of(names)
   return { number = number, callers = int(number), expires = int(expires), rpm = int(rpm),
-    concurrency = int(concurrency), tpm = int(tpm), key = key, use = use_field(key), org = org, chain = chain,
-    subjects = subjects, limits = limit_fields(subjects), fields = { use_field(key), unpack(subjects) } }
+    concurrency = int(concurrency), tpm = int(tpm), key = key, use = use_field(key), org = org,
+    names = table.concat(chain.names, ','), chain = chain,
+    fields = { use_field(key), unpack(chain.months) } }
 end)
+
+-- `head`: the facts up to the organization; `names`: of all budgets
+local function facts_with(head, names)
+  local chain, others = chain_of(names), {}
+  for i = #chain.months + 1, #chain.names do others[#others + 1] = chain.names[i] end
+  local months = table.concat(chain.months, ',')
+  if not others[1] then return head .. ' ' .. months end
+  return head .. ' ' .. (months == '' and '-' or months) .. ' ' .. table.concat(others, ',')
+end
 
 -- Records of requests. Of one that is settled or released: '<state> <charged>'. Else three lines:
 -- state, worst case, month, and '-' or 'tokens counted,their minute,mark'; the facts of the grant;
@@ -304,13 +435,18 @@ local function count(tag, facts, month, spent, held, running, tokens, minute)
   local used = server.call('HMGET', used_key(tag, month), unpack(facts.fields))
   local of, requests, counted, before = use_of(used[1])
   if tokens > 0 and of == minute then counted = math.max(0, counted - tokens) end
-  local row, subjects = { facts.use, struct.pack(USE, of, requests, counted, math.max(0, before + running)) },
-    facts.subjects
-  for i = 1, #subjects do
+  local row, chain = { facts.use, struct.pack(USE, of, requests, counted, math.max(0, before + running)) },
+    facts.chain
+  local names = chain.months
+  for i = 1, #names do
     local s, c, h = used_of(used[i + 1])
-    row[2 * i + 1], row[2 * i + 2] = subjects[i], counters(s + spent, c, h + held)
+    row[2 * i + 1], row[2 * i + 2] = names[i], counters(s + spent, c, h + held)
   end
   write_used(tag, month, row)
+  for i = 1, #chain do
+    local kind = chain[i].kind
+    if kind ~= 'month' then add_to(tag, chain[i].names, period_in(kind, month), spent, 0, held) end
+  end
 end
 
 -- An open hold ends: what was held is free again, `spent` of it is spent; and so are tokens that
@@ -416,7 +552,7 @@ local function admit(keys, argv)
   if known[1] ~= epoch then return no('closed', '', '0', '0', 1000) end
   if not text then return no('key_unknown') end
   local facts = facts_of(text)
-  local key, rpm, tpm, subjects = facts.key, facts.rpm, facts.tpm, facts.subjects
+  local key, rpm, tpm = facts.key, facts.rpm, facts.tpm
   if facts.expires > 0 and facts.expires <= ms then return no('key_expired') end
   if not price then return no('model_unknown', model) end
   price = price_of(price)
@@ -446,11 +582,11 @@ local function admit(keys, argv)
   if worst > MAX then return no('too_large') end
   if tpm == 0 then tokens = 0 end
   local row = { facts.use, struct.pack(USE, minute, requests + 1, counted + tokens, running + 1) }
-  local limits = subjects[1] and server.call('HMGET', limits_key(tag), unpack(facts.limits))
-  local full, least = find_room(subjects, limits, used, 1, row, worst, ms)
+  local full, least, more = find_room(tag, facts.chain, month, used, 1, row, worst, ms)
   if full then return full end
 
   write_used(tag, month, row)
+  if more then write_more(tag, more) end
   server.call('ZADD', names_of(tag).leases, str(ms + LEASE_MS), id)
   if mark ~= '' then set_mark(tag, mark, 'running', argv[10], id, 0, '-') end
   local rest = string.format('%s %s %s %d %d %d %s %.0f %d %d', facts.number, price.price_version, price.endpoint,
@@ -496,8 +632,8 @@ local function settle(keys, argv)
     charged = math.min(cost, record.worst)
     end_hold(tag, id, record, charged, used)
   elseif state == 'expired' then
-    charged = fitting(tag, record.facts.subjects, record.month, cost)
-    add(tag, record.facts.subjects, record.month, charged, 0, 0)
+    charged = fitting(tag, record.facts.chain, record.month, cost)
+    add(tag, record.facts.chain, record.month, charged, 0, 0)
   else
     late = '1'
   end
@@ -520,9 +656,9 @@ local function charge_late(keys, argv)
   local before = server.call('GET', marker)
   if before then return before end
   must_be_validated(tag)
-  local subjects = published(tag, split(argv[4]))
-  local charged = fitting(tag, subjects, month, cost)
-  add(tag, subjects, month, charged, 0, 0)
+  local chain = chain_of(published(tag, split(argv[4]), month))
+  local charged = fitting(tag, chain, month, cost)
+  add(tag, chain, month, charged, 0, 0)
   server.call('SET', marker, str(charged), 'EX', KEEP_EXPIRED_S)
   return str(charged)
 end
@@ -566,72 +702,108 @@ local function order_key(tag, ref, month) return tag .. ':order:' .. ref .. ':' 
 -- Orders whose reservation is neither committed nor freed yet, by the time of the reservation.
 local function reserved_key(tag) return tag .. ':reserved' end
 
--- ARGV: reference, month, amount, subjects. An order's worst case is held until its row is kept.
+-- The chain of an order: what is held for a whole year cannot be told by month.
+local function order_chain(text, period)
+  local chain = chain_of(text or '')
+  if chain.months[1] then month_from(period) end
+  return chain
+end
+
+-- ARGV: reference, month or year, amount, names of budgets. An order's worst case is held until
+-- its row is kept.
 local function reserve(keys, argv)
-  local tag, ref, month, amount = keys[1], argv[1], month_from(argv[2]), amount_of(argv[3])
+  local tag, ref, month, amount = keys[1], argv[1], period_from(argv[2]), amount_of(argv[3])
   local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount')
   if before[1] then return { 'ok', before[1], before[2] } end
-  local subjects = split(argv[4])
-  local row = {}
-  local full = find_room(subjects, limits_of(tag, subjects), used_by(tag, subjects, month), 0, row, amount)
+  local chain, row = order_chain(argv[4], month), {}
+  local used = used_by(tag, chain.months, month)
+  local full, _, more = find_room(tag, chain, month, used, 0, row, amount)
   if full then return full end
   if row[1] then write_used(tag, month, row) end
+  write_more(tag, more)
   server.call('HSET', order_key(tag, ref, month), 'state', 'held', 'amount', str(amount), 'budgets', argv[4])
   server.call('ZADD', reserved_key(tag), str(now_ms()), month .. ':' .. ref)
   return { 'ok', 'held', str(amount) }
 end
 
--- ARGV: reference, month, amount, subjects. Held or committed becomes committed with `amount`;
--- unknown is committed as well, because its row in PostgreSQL says so.
+-- An order is known as long as what it counts in is kept: else it would count twice when its row
+-- is told again.
+local function keep_order(name, chain, year, number)
+  local kind = chain[1] and chain[#chain].kind
+  if kind == 'running' then return server.call('PERSIST', name) end
+  local keep_until = days_of(year, kind == 'year' and 12 or number) * 86400 + KEEP_ORDER_S
+  local tomorrow = math.floor(now_ms() / 1000) + KEEP_EXPIRED_S
+  server.call('EXPIREAT', name, str(math.max(keep_until, tomorrow)))
+end
+
+-- ARGV: reference, month or year, amount, names of budgets. Held or committed becomes committed
+-- with `amount`; unknown is committed as well, because its row in PostgreSQL says so.
 local function commit(keys, argv)
   local tag, ref, amount = keys[1], argv[1], amount_of(argv[3])
-  local month, year, number = month_from(argv[2])
+  local month, year, number = period_from(argv[2])
   local name = order_key(tag, ref, month)
   local before = server.call('HMGET', name, 'state', 'amount', 'budgets')
   local was, committed = int(before[2]), before[1] == 'committed'
-  add(tag, split(before[3] or ''), month, 0, committed and -was or 0, committed and 0 or -was)
-  add(tag, split(argv[4]), month, 0, amount, 0)
+  local chain = order_chain(argv[4], month)
+  add(tag, chain_of(before[3] or ''), month, 0, committed and -was or 0, committed and 0 or -was)
+  add(tag, chain, month, 0, amount, 0)
   server.call('HSET', name, 'state', 'committed', 'amount', str(amount), 'budgets', argv[4])
-  local tomorrow = math.floor(now_ms() / 1000) + KEEP_EXPIRED_S
-  local keep_until = math.max(days_of(year, number) * 86400 + KEEP_ORDER_S, tomorrow)
-  server.call('EXPIREAT', name, str(keep_until))
+  keep_order(name, chain, year, number)
   server.call('ZREM', reserved_key(tag), month .. ':' .. ref)
   return 'committed'
 end
 
--- ARGV: reference, month. For an order whose row was not kept.
+-- ARGV: reference, month or year. For an order whose row was not kept.
 local function unreserve(keys, argv)
-  local tag, ref, month = keys[1], argv[1], month_from(argv[2])
+  local tag, ref, month = keys[1], argv[1], period_from(argv[2])
   local before = server.call('HMGET', order_key(tag, ref, month), 'state', 'amount', 'budgets')
   if before[1] ~= 'held' then return before[1] or 'unknown' end
-  add(tag, split(before[3]), month, 0, 0, -int(before[2]))
+  add(tag, chain_of(before[3]), month, 0, 0, -int(before[2]))
   server.call('DEL', order_key(tag, ref, month))
   server.call('ZREM', reserved_key(tag), month .. ':' .. ref)
   return 'released'
 end
 
--- ARGV: age in ms. At most 100 orders (month:reference) that have been held for longer: the
+-- ARGV: age in ms. At most 100 orders (period:reference) that have been held for longer: the
 -- sweep looks for their rows and commits or frees them.
 local function stale_orders(keys, argv)
   local before = str(now_ms() - amount_of(argv[1]))
   return server.call('ZRANGE', reserved_key(keys[1]), '-inf', before, 'BYSCORE', 'LIMIT', '0', '100')
 end
 
--- The most that is used of a budget in this month or a later one.
-local function most_used(tag, subject, month)
-  local months, most = server.call('HGETALL', tag .. ':months'), 0
-  for i = 1, #months, 2 do
-    if months[i] >= month then
-      local spent, committed, held = used_of(server.call('HGET', used_key(tag, months[i]), subject))
+-- Of a limit's name: the kind, the budget's name in a chain, and its period if that is one alone.
+-- Limits of months are those of every month: 'org_a'; of years those of one: 'org_a@2026'.
+local function of_limit(name)
+  local subject, year = string.match(name, '^(.*)@(%d%d%d%d)$')
+  if year then return 'year', subject .. '@year', year end
+  local kind = kind_of(name)
+  if kind == 'year' then error({ err = 'ERR which year: ' .. name }) end
+  return kind, name, kind == 'running' and kind or nil
+end
+
+-- The most that is used of a budget in its period; by month: in this month or a later one.
+local function most_used(tag, limit_name, month)
+  local _, name, period = of_limit(limit_name)
+  local periods, most = { period, '1' }, 0
+  if not period then periods = server.call('HGETALL', tag .. ':months') end
+  for i = 1, #periods, 2 do
+    if period or periods[i] >= month then
+      local spent, committed, held = used_of(server.call('HGET', used_key(tag, periods[i]), name))
       most = math.max(most, spent + committed + held)
     end
   end
   return most
 end
 
-local function write_limit(tag, subject, limit, hard, number)
-  if hard ~= '1' then hard = '0' end
-  server.call('HSET', limits_key(tag), limit_field(subject), string.format('%d %s %d', limit, hard, number))
+local function limit_text(limit, hard, number, steps)
+  local text = string.format('%d %s %d', limit, hard == '1' and '1' or '0', number)
+  if steps and steps ~= '' then text = text .. ' ' .. steps end
+  limit_of(text)
+  return text
+end
+
+local function write_limit(tag, name, text)
+  server.call('HSET', limits_key(tag), 'limit:' .. name, text)
 end
 
 -- The months of which nothing is kept any more are forgotten.
@@ -644,29 +816,56 @@ local function forget_months(tag, month)
   end
 end
 
--- ARGV: subject, limit, hard, number. A hard limit is never lowered below what is used, in this
--- month or committed in a later one.
+-- ARGV: name of the limit, amount, hard, number, later amounts as '<ms>=<amount>,…' in order of
+-- time. What a hard limit allows now is never lowered below what is used: by month, in this one or
+-- committed in a later one. A later amount may lie below: nothing is added then.
 local function set_limit(keys, argv)
-  local tag, subject, limit, hard, number = keys[1], argv[1], amount_of(argv[2]), argv[3], amount_of(argv[4])
-  local month = this_month(now_ms())
-  local used = most_used(tag, subject, month)
-  local known = server.call('HGET', limits_key(tag), limit_field(subject))
-  if known and limit_of(known).number > number then return { 'no', 'older_number', str(used) } end
-  if known and hard == '1' and limit < used then return { 'no', 'below_used', str(used) } end
-  write_limit(tag, subject, limit, hard, number)
+  local tag, name, limit, hard, number = keys[1], argv[1], amount_of(argv[2]), argv[3], amount_of(argv[4])
+  local text, ms = limit_text(limit, hard, number, argv[5]), now_ms()
+  local month = this_month(ms)
+  local used = most_used(tag, name, month)
+  local known = server.call('HGET', limits_key(tag), 'limit:' .. name)
+  if known then
+    local before, after = limit_of(known), left(limit_of(text), ms, 0, 0, 0)
+    if before.number > number then return { 'no', 'older_number', str(used) } end
+    if after < used and after < left(before, ms, 0, 0, 0) then return { 'no', 'below_used', str(used) } end
+  end
+  write_limit(tag, name, text)
   forget_months(tag, month)
   return { 'ok', 'set', str(used) }
 end
 
--- limit, hard, spent, committed, held of a budget; nil if nobody published it
-local function standing(tag, subject, month)
-  local text = server.call('HGET', limits_key(tag), limit_field(subject))
-  if not text then return nil end
-  local limit, spent, committed, held = limit_of(text), used_of(server.call('HGET', used_key(tag, month), subject))
-  return { str(limit.limit), limit.hard and '1' or '0', str(spent), str(committed), str(held) }
+-- ARGV: name of a new budget's limit, period, spent. What its period has spent by now, before it
+-- is published: only while it has no limit yet.
+local function begin(keys, argv)
+  local tag, _, name = keys[1], of_limit(argv[1])
+  local period, spent = argv[2] == 'running' and argv[2] or period_from(argv[2]), amount_of(argv[3])
+  if server.call('HEXISTS', limits_key(tag), 'limit:' .. argv[1]) == 1 then return 'known' end
+  write_used(tag, period, { name, counters(spent, 0, 0) })
+  return 'begun'
 end
 
--- ARGV: subject, month. Returns limit, hard, spent, committed, held, or nothing.
+-- ARGV: subject, names of budgets that count what it uses, besides the one of its own name and the
+-- month; or '' for none. For what comes late and knows its subjects only.
+local function set_more(keys, argv)
+  if argv[2] == '' then
+    server.call('HDEL', limits_key(keys[1]), 'more:' .. argv[1])
+  else
+    server.call('HSET', limits_key(keys[1]), 'more:' .. argv[1], argv[2])
+  end
+  return 'set'
+end
+
+-- limit, hard, spent, committed, held of a budget; nil if nobody published it
+local function standing(tag, name, month)
+  local text = server.call('HGET', limits_key(tag), limit_field(name, month))
+  if not text then return nil end
+  local period = period_in(kind_of(name), month)
+  local limit, spent, committed, held = limit_of(text), used_of(server.call('HGET', used_key(tag, period), name))
+  return { str(amount_at(limit)), limit.hard and '1' or '0', str(spent), str(committed), str(held) }
+end
+
+-- ARGV: name of a budget, month or year. Returns limit, hard, spent, committed, held, or nothing.
 local function read_budget(keys, argv) return standing(keys[1], argv[1], argv[2]) or {} end
 
 -- The id of the newest event that the cell's stream ever had.
@@ -679,27 +878,29 @@ local function last_event(tag)
   end
 end
 
--- ARGV: subject, month, spent, committed or '', id of the last event that was counted or ''.
+-- ARGV: name of a budget, period, spent, committed or '', id of the last event that was counted or ''.
 -- Only while the cell is closed, and only if no settlement came since it was counted: otherwise
 -- its charge would be overwritten.
 local function restore(keys, argv)
-  local tag, subject, month, spent = keys[1], argv[1], month_from(argv[2]), amount_of(argv[3])
+  local tag, name, spent = keys[1], argv[1], amount_of(argv[3])
+  local period = argv[2] == 'running' and argv[2] or period_from(argv[2])
   local committed = argv[4] ~= '' and amount_of(argv[4])
   if server.call('EXISTS', tag .. ':opened') == 1 then return 'open' end
   if argv[5] and argv[5] ~= '' and argv[5] ~= last_event(tag) then return 'moved' end
-  local _, before, held = used_of(server.call('HGET', used_key(tag, month), subject))
-  write_used(tag, month, { subject, counters(spent, committed or before, held) })
+  local _, before, held = used_of(server.call('HGET', used_key(tag, period), name))
+  write_used(tag, period, { name, counters(spent, committed or before, held) })
   return 'restored'
 end
 
--- ARGV: subject, limit, hard, number. Only while the cell is closed: the limit of the row counts,
+-- ARGV: as of set_limit. Only while the cell is closed: the limit of the row counts,
 -- also below what an older copy of the counters says is used. A newer number stays.
 local function restore_limit(keys, argv)
-  local tag, subject, limit, number = keys[1], argv[1], amount_of(argv[2]), amount_of(argv[4])
+  local tag, name, limit, number = keys[1], argv[1], amount_of(argv[2]), amount_of(argv[4])
+  local text = limit_text(limit, argv[3], number, argv[5])
   if server.call('EXISTS', tag .. ':opened') == 1 then return 'open' end
-  local known = server.call('HGET', limits_key(tag), limit_field(subject))
+  local known = server.call('HGET', limits_key(tag), 'limit:' .. name)
   if known and limit_of(known).number > number then return 'older_number' end
-  write_limit(tag, subject, limit, argv[3], number)
+  write_limit(tag, name, text)
   return 'restored'
 end
 
@@ -720,8 +921,8 @@ local function reassert(keys, argv)
   local state = before and before.state
   if state == 'settled' or state == 'released' then return state end
   if state ~= 'open' then
-    local subjects = published(tag, split(argv[6]))
-    local facts = table.concat({ '0 0 0 0 0', argv[7], argv[8], table.concat(subjects, ',') }, ' ')
+    local names = published(tag, split(argv[6]), month)
+    local facts = facts_with(table.concat({ '0 0 0 0 0', argv[7], argv[8] }, ' '), names)
     count(tag, facts_of(facts), month, 0, worst, 1, 0, 0)
     server.call('SET', record_key(tag, id), string.format('open %d %s -\n%s\n%s', worst, month, facts, argv[3]))
   end
@@ -772,7 +973,8 @@ local function publish_grant(keys, argv)
   local before = server.call('HMGET', name, 'number', 'revoked')
   if int(before[1]) > number then return 'older' end
   if int(before[1]) == number and before[2] == '1' and argv[3] ~= '1' then return 'older' end
-  local facts = table.concat({ str(number), argv[4], argv[5], argv[6], argv[10], argv[7], argv[8], argv[9] }, ' ')
+  local head = table.concat({ str(number), argv[4], argv[5], argv[6], argv[10], argv[7], argv[8] }, ' ')
+  local facts = facts_with(head, argv[9])
   facts_of(facts)
   local row = { 'number', str(number), 'revoked', argv[3], 'expires', argv[4], 'blob', argv[11],
     argv[3] == '1' and 'past' or 'facts', facts }
@@ -838,14 +1040,15 @@ local function grant_now(tag, sha, ms, wanted)
   local minute, requests, tokens, running = use_of(server.call('HGET', used_key(tag, month), facts.use))
   if minute ~= math.floor(ms / 60000) then requests, tokens = 0, 0 end
   running = running + running_since(tag, month_before, facts.use)
-  return { sha, revoked, expires, str(facts.rpm), str(facts.concurrency), facts.chain,
+  return { sha, revoked, expires, str(facts.rpm), str(facts.concurrency), facts.names,
     str(requests), str(tokens), str(running),
     sha == wanted and server.call('HGET', name, 'blob') or '' }
 end
 
 -- ARGV: hash of the key whose whole grant is wanted or '', then hashes of keys. Returns the time,
 -- the epoch or '', ms until the next minute and the next month, this month, a row for each key,
--- and one for each budget of their chains: subject, then limit, hard, spent, committed, held.
+-- one for each budget of their chains: name, then limit, hard, spent, committed, held; and ms until
+-- the next year.
 local function read_limits(keys, argv)
   local tag, ms, rows, budgets, seen = keys[1], now_ms(), {}, {}, {}
   local minute, month = math.floor(ms / 60000), this_month(ms)
@@ -861,7 +1064,7 @@ local function read_limits(keys, argv)
     end
   end
   return { str(ms), server.call('GET', tag .. ':opened') or '', str((minute + 1) * 60000 - ms),
-    str(until_next_month(ms)), month, rows, budgets }
+    str(until_next_month(ms)), month, rows, budgets, str(until_next_year(ms)) }
 end
 
 -- Which text this is: a gateway is ready only with the functions that it was built with.
@@ -873,25 +1076,27 @@ local function register(name, callback, flags)
   server.register_function{ function_name = name, callback = callback, flags = flags }
 end
 
-register('admit_2', admit, {})
-register('reserve_2', reserve, {})
-register('renew_2', renew, { 'allow-oom' })
-register('settle_2', settle, { 'allow-oom' })
-register('charge_late_2', charge_late, { 'allow-oom' })
-register('release_2', release, { 'allow-oom' })
-register('expire_2', expire, { 'allow-oom' })
-register('commit_2', commit, { 'allow-oom' })
-register('unreserve_2', unreserve, { 'allow-oom' })
-register('stale_orders_2', stale_orders, { 'no-writes' })
-register('set_limit_2', set_limit, { 'allow-oom' })
-register('read_budget_2', read_budget, { 'no-writes' })
-register('restore_2', restore, { 'allow-oom' })
-register('restore_limit_2', restore_limit, { 'allow-oom' })
-register('reassert_2', reassert, { 'allow-oom' })
-register('resettle_2', resettle, { 'allow-oom' })
-register('end_booked_2', end_booked, { 'allow-oom' })
-register('publish_grant_2', publish_grant, { 'allow-oom' })
-register('open_cell_2', open_cell, { 'allow-oom' })
-register('close_cell_2', close_cell, { 'allow-oom' })
-register('library_2', digest, { 'no-writes' })
-register('read_limits_2', read_limits, { 'no-writes' })
+register('admit_3', admit, {})
+register('reserve_3', reserve, {})
+register('renew_3', renew, { 'allow-oom' })
+register('settle_3', settle, { 'allow-oom' })
+register('charge_late_3', charge_late, { 'allow-oom' })
+register('release_3', release, { 'allow-oom' })
+register('expire_3', expire, { 'allow-oom' })
+register('commit_3', commit, { 'allow-oom' })
+register('unreserve_3', unreserve, { 'allow-oom' })
+register('stale_orders_3', stale_orders, { 'no-writes' })
+register('set_limit_3', set_limit, { 'allow-oom' })
+register('begin_3', begin, { 'allow-oom' })
+register('set_more_3', set_more, { 'allow-oom' })
+register('read_budget_3', read_budget, { 'no-writes' })
+register('restore_3', restore, { 'allow-oom' })
+register('restore_limit_3', restore_limit, { 'allow-oom' })
+register('reassert_3', reassert, { 'allow-oom' })
+register('resettle_3', resettle, { 'allow-oom' })
+register('end_booked_3', end_booked, { 'allow-oom' })
+register('publish_grant_3', publish_grant, { 'allow-oom' })
+register('open_cell_3', open_cell, { 'allow-oom' })
+register('close_cell_3', close_cell, { 'allow-oom' })
+register('library_3', digest, { 'no-writes' })
+register('read_limits_3', read_limits, { 'no-writes' })

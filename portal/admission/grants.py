@@ -34,7 +34,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     data_class: str
     rpm: int
     concurrency: int
-    budgets: tuple[str, ...]  # subjects, widest first
+    budgets: tuple[str, ...]  # their names (``chain``), widest first
     expires_at_ms: int = 0  # 0: never
     inference: bool = True  # false: a key for the control API only
     addresses: tuple[str, ...] = ()  # ranges (CIDR) that it may come from; empty: any

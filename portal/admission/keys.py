@@ -63,16 +63,18 @@ def last_epoch(cell: int) -> str:
 
 
 def limits(cell: int) -> str:
-    """Hash of budgets: ``limit:<subject>``, the public id of organization, project or key →
-    ``<limit in micro-won> <1 if hard> <number>``."""
+    """Hash of budgets: ``limit:<name>`` (``chain``) → ``<limit in micro-won> <1 if hard>
+    <number>`` and, where it is another from some moment on, ``<ms>=<micro-won>,…``;
+    ``more:<subject>`` → names of the budgets that count what it uses as well."""
     return f"{tag(cell)}:limits"
 
 
-def used(cell: int, month: str) -> str:
-    """Hash of what is used in a month, as big-endian doubles: ``<subject>`` → spent, committed,
-    held in micro-won; ``use:<key>`` → minute of the last request, requests and tokens of that
-    minute, requests that run."""
-    return f"{tag(cell)}:used:{month}"
+def used(cell: int, period: str) -> str:
+    """Hash of what is used in a month, a year or without an end (``running``), as big-endian
+    doubles: ``<name of the budget>`` → spent, committed, held in micro-won; in the months'
+    ``use:<key>`` → minute of the last request, requests and tokens of that minute, requests that
+    run."""
+    return f"{tag(cell)}:used:{period}"
 
 
 def record(cell: int, request_id: str) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-NAME = "dure_admission_2"
+NAME = "dure_admission_3"
 _DIGEST = "@digest@"  # in the text, where the library says which text it is
 
 
@@ -28,8 +28,9 @@ def source() -> str:
 
 
 def unload_older() -> tuple[str, ...]:
-    """Take away the library before this one, which counted elsewhere: a gateway that still calls
-    it is refused until it is replaced. An error (see ``is_gone``) where it is not there."""
+    """Take away the library that counted elsewhere: a gateway that still calls it is refused until
+    it is replaced. An error (see ``is_gone``) where it is not there. The one before this, which
+    counts in the same keys, stays beside it."""
     return ("FUNCTION", "DELETE", "dure_admission_1")
 
 
@@ -46,7 +47,7 @@ def load_command() -> tuple[str, ...]:
 
 def ask_digest() -> tuple[str | int, ...]:
     """Which text the server has; an error (see ``is_missing``) where it has none."""
-    return ("FCALL_RO", "library_2", 0)
+    return ("FCALL_RO", "library_3", 0)
 
 
 def is_ours(reply: Any) -> bool:

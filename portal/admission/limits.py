@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from portal.admission import chain
 from portal.admission.calls import BudgetStanding, Command
 from portal.admission.grants import Grant, decode
 from portal.admission.keys import tag
@@ -55,7 +56,8 @@ class Reading(msgspec.Struct, frozen=True):
     month_left_ms: int
     month: str
     keys: dict[str, KeyUse]  # by SHA-256
-    budgets: dict[str, BudgetStanding]  # those that were published, by subject
+    budgets: dict[str, BudgetStanding]  # those that were published, by name
+    year_left_ms: int = 0
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -63,7 +65,7 @@ class Rule(msgspec.Struct, frozen=True):
     ``limit`` 0 and is there only because it refuses."""
 
     kind: Kind
-    subject: str = ""  # of a budget
+    subject: str = ""  # the name of a budget (``chain``)
     used: int = 0
     limit: int = 0
     resets_ms: int = 0  # 0: not by itself
@@ -80,12 +82,12 @@ class Rule(msgspec.Struct, frozen=True):
 
 def read(cell: int, sha256s: Sequence[str], *, whole: str = "") -> Command:
     """Ask how keys stand; ``whole`` is the one whose grant is wanted as well."""
-    return ("FCALL", "read_limits_2", 1, tag(cell), whole, *sha256s)
+    return ("FCALL", "read_limits_3", 1, tag(cell), whole, *sha256s)
 
 
 def reading(reply: Any) -> Reading:
     """The answer in words."""
-    at, epoch, minute_left, month_left, month, rows, budgets = reply
+    at, epoch, minute_left, month_left, month, rows, budgets, year_left = reply
     return Reading(
         at_ms=int(at),
         is_open=bool(epoch),
@@ -99,6 +101,7 @@ def reading(reply: Any) -> Reading:
             )
             for row in budgets
         },
+        year_left_ms=int(year_left),
     )
 
 
@@ -161,7 +164,12 @@ def rules(use: KeyUse, now: Reading) -> Iterator[Rule]:
             yield Rule("budget_unknown", subject)
         elif budget.hard:
             used = budget.spent + budget.committed + budget.held
-            yield Rule("budget", subject, used, budget.limit, now.month_left_ms)
+            yield Rule("budget", subject, used, budget.limit, _resets_ms(subject, now))
+
+
+def _resets_ms(name: str, now: Reading) -> int:
+    left = {"month": now.month_left_ms, "year": now.year_left_ms, "running": 0}
+    return left[chain.kind_of(name)]
 
 
 def nearest(use: KeyUse, now: Reading) -> Rule | None:

@@ -12,12 +12,18 @@ from collections.abc import Mapping
 
 import msgspec
 
+from portal.admission import chain
 from portal.admission.calls import Refused
 
 Header = tuple[bytes, bytes]
 
 RAISED_BY = "the owner or a budget officer of your organization"
-_SCOPES = {"org": "organization", "prj": "project", "key": "API key"}
+_SCOPES = {"org": "organization", "prj": "project", "key": "API key", "bln": "budget line"}
+_BUDGETS = {  # how the budget is called, and when there is one again
+    "month": ("this month's budget", "the next month begins in"),
+    "year": ("this fiscal year's budget", "the next year begins in"),
+    "running": ("the running budget", ""),
+}
 _KEY = re.compile(rb"(dure_(?:live|test)_)[0-9a-z_]+")
 _NO_CLIENT_RETRY: Header = (b"x-should-retry", b"false")  # read by OpenAI's own clients
 
@@ -258,22 +264,26 @@ def _too_many_tokens(refusal: Refused) -> Problem:
 
 def _no_budget(refusal: Refused) -> Problem:
     scope = _SCOPES.get(refusal.name.partition("_")[0], "organization")
-    seconds = max(1, -(-refusal.retry_ms // 1000))
+    kind = chain.kind_of(refusal.name)
+    which, again = _BUDGETS[kind]
+    seconds = max(1, -(-refusal.retry_ms // 1000)) if again else 0
+    left = max(0, refusal.left)  # below what was used before the limit fell nothing is left
     return Problem(
         429,
         "insufficient_quota",
-        f"The worst case of this request does not fit into this month's budget of the {scope}: "
-        f"{won(refusal.left)} won of {won(refusal.limit)} won are left. It can be raised by "
-        f"{RAISED_BY}; the next month begins in {seconds} s.",
+        f"The worst case of this request does not fit into {which} of the {scope}: "
+        f"{won(left)} won of {won(refusal.limit)} won are left. It can be raised by "
+        f"{RAISED_BY}{again and f'; {again} {seconds} s'}.",
         kind="insufficient_quota",
         more={
-            "budget": refusal.name,
+            "budget": chain.subject_of(refusal.name),
+            "period": kind,
             "limit": won(refusal.limit),
-            "left": won(refusal.left),
-            "retry_after": seconds,
+            "left": won(left),
+            **({"retry_after": seconds} if again else {}),
             "who": RAISED_BY,
         },
-        headers=(*retry_after(seconds), _NO_CLIENT_RETRY),
+        headers=(*(retry_after(seconds) if again else ()), _NO_CLIENT_RETRY),
     )
 
 

@@ -6,6 +6,7 @@ caller, who knows the id.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import batched
 from typing import Any
@@ -15,7 +16,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from portal.admission import calls, keys, library, limits, slots
-from portal.admission.calls import AdmissionUnavailable, Admitted, BudgetStanding, Command
+from portal.admission.calls import (
+    AdmissionUnavailable,
+    Admitted,
+    BudgetStanding,
+    Command,
+    Later,
+)
 from portal.admission.grants import Grant, decode
 from portal.admission.limits import Reading
 from portal.admission.sync_cluster import Cluster
@@ -163,7 +170,14 @@ class Admission:
         return replies
 
     def set_limit(
-        self, org_code: str, *, subject: str, limit_micro: int, hard: bool, number: int
+        self,
+        org_code: str,
+        *,
+        subject: str,
+        limit_micro: int,
+        hard: bool,
+        number: int,
+        later: Later = (),
     ) -> None:
         """``Refused``: ``below_used``, with what is used in ``left``, or ``older_number``."""
         calls.read_limit(
@@ -174,9 +188,30 @@ class Admission:
                     limit_micro=limit_micro,
                     hard=hard,
                     number=number,
+                    later=later,
                 )
             )
         )
+
+    def known_limits(self, org_code: str, limits_named: Sequence[str]) -> set[str]:
+        """Those of these limits that were ever published."""
+        cell = cell_of(org_code)
+        if not limits_named:
+            return set()
+        fields = [f"limit:{name}" for name in limits_named]
+        found = self._ask(("HMGET", keys.limits(cell), *fields))
+        return {name for name, text in zip(limits_named, found, strict=True) if text is not None}
+
+    def begin(self, org_code: str, *, limit: str, period: str, spent_micro: int) -> None:
+        """What a new budget's period has spent by now; nothing happens once it was published."""
+        command = calls.begin(
+            cell_of(org_code), limit=limit, period=period, spent_micro=spent_micro
+        )
+        self._ask(command)
+
+    def set_more(self, org_code: str, *, subject: str, names: Sequence[str]) -> None:
+        """Which budgets count what a subject uses besides that of its own name by month."""
+        self._ask(calls.set_more(cell_of(org_code), subject=subject, names=names))
 
     def limits(self, org_code: str, sha256s: Sequence[str], *, whole: str = "") -> Reading:
         """How these keys stand now, in one round trip; with the grant of ``whole``."""
@@ -184,9 +219,31 @@ class Admission:
         return limits.reading(self._ask(command))
 
     def standing(self, org_code: str, *, subject: str, month: str) -> BudgetStanding | None:
-        """How a budget stands now; ``None`` if it was never published."""
+        """How a budget stands now, by its name in a chain; ``None`` if it was never published."""
         reply = self._ask(calls.read_budget(cell_of(org_code), subject=subject, month=month))
         return calls.read_standing(reply)
+
+    def standings(
+        self, org_code: str, names: Sequence[str], *, month: str
+    ) -> dict[str, BudgetStanding]:
+        """How budgets stand in the periods of a month, in one question; those that were never
+        published are left out."""
+        found = self.standings_of([(org_code, name) for name in names], month=month)
+        return found.get(org_code, {})
+
+    def standings_of(
+        self, wanted: Sequence[tuple[str, str]], *, month: str
+    ) -> dict[str, dict[str, BudgetStanding]]:
+        """The same of many organizations: (code, name) → standings by code and name."""
+        found: dict[str, dict[str, BudgetStanding]] = defaultdict(dict)
+        replies = self._many(
+            calls.read_budget(cell_of(code), subject=name, month=month) for code, name in wanted
+        )
+        for (code, name), reply in zip(wanted, replies, strict=True):
+            standing = calls.read_standing(reply)
+            if standing is not None:
+                found[code][name] = standing
+        return found
 
     def reserve(
         self, org_code: str, *, reference: str, month: str, amount_micro: int, subjects: list[str]

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from portal.admission import chain
 from portal.admission.limits import Kind, Rule
 from portal.api.authentication import actor_of
 from portal.routing import limits
@@ -36,10 +37,11 @@ class CountOut(serializers.Serializer[Any]):
 
 
 class ChainBudgetOut(serializers.Serializer[Any]):
-    """Of this month. Amounts are null where the caller may not see them, or nobody knows them."""
+    """Of its period. Amounts are null where the caller may not see them, or nobody knows them."""
 
     subject = serializers.CharField()
-    scope = serializers.ChoiceField(choices=["organization", "project", "key"])
+    scope = serializers.ChoiceField(choices=["organization", "project", "key", "line"])
+    period = serializers.ChoiceField(choices=["month", "year", "running"])
     hard = serializers.BooleanField()
     limit_won = _won("limit")
     spent_won = _won("spent")
@@ -112,7 +114,7 @@ key_limits_view = rls.own_transactions(KeyLimitsView.as_view())
 
 def _words(found: Limits, lines: list[BudgetLine], actor: Actor) -> dict[str, Any]:
     grant = found.use.grant if found.use else None
-    hidden = {line.subject for line in lines if line.limit is None}
+    hidden = {line.name for line in lines if line.limit is None}
     requests, tokens, opened = found.counts
     return {
         "key": found.key.public_id,
@@ -155,7 +157,7 @@ def _rule(found: Limits, rule: Rule | None, hidden: set[str]) -> dict[str, Any] 
     seen = rule.subject not in hidden
     return {
         "rule": rule.kind,
-        "budget": rule.subject,
+        "budget": chain.subject_of(rule.subject),
         "used": rule.used if seen else None,
         "limit": rule.limit if seen else None,
         "resets_at": found.resets_at(rule),

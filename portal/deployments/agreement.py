@@ -11,8 +11,9 @@ import msgspec
 from django.db.models import Count, Q, Sum
 
 from billing import budgets
+from billing.booked import dates_of
 from billing.models import Budget
-from portal.admission import keys
+from portal.admission import chain, keys
 from portal.admission.sync import Admission
 from portal.fleet.models import EngineDay
 from portal.lib.ids import CELLS
@@ -48,31 +49,47 @@ def streams(admission: Admission) -> list[Finding]:
 
 
 def counters(admission: Admission, month: Month) -> list[Finding]:
-    """Every budget's counters of a month beside the ledger and the commitments."""
+    """Every budget's counters of the period in which a month lies, beside the ledger's days and
+    the commitments."""
     waiting, aside = _charged(_waiting(admission), admission), Counter[tuple[str, str]]()
     with rls.everyone(because="reconcile: budgets of all organizations"):
         aside = _charged(poison.left(), admission)
-        rows = list(Budget.objects.select_related("organization"))
+        rows = list(Budget.objects.current().select_related("organization"))
         said = [(one, budgets.counters_from_ledger(one, month)) for one in rows]
     found = []
     for budget, (spent, committed) in said:
         code = budget.organization.code
-        standing = admission.standing(code, subject=budget.subject, month=str(month))
+        standing = admission.standing(code, subject=budget.name, month=str(month))
         if standing is None:
             continue  # never published: nothing is enforced yet
-        place = (budget.subject, str(month))
+        period = chain.period_in(budget.kind, str(month))
         for kind, counted, booked, on_the_way, put_aside in (
-            ("spent", standing.spent, spent, waiting[place], aside[place]),
+            ("spent", standing.spent, spent, _of(waiting, budget, month), _of(aside, budget, month)),
             ("committed", standing.committed, committed, 0, 0),
         ):
             found.append(
                 agreement.of_counter(
                     agreement.Counter(
-                        budget.subject, str(month), kind, counted, booked, on_the_way, put_aside
+                        budget.name, period, kind, counted, booked, on_the_way, put_aside
                     )
                 )
             )
     return found
+
+
+def _of(charged: Charged, budget: Budget, month: Month) -> int:
+    """What was charged to a budget in its period, by whole months."""
+    first, end = dates_of(budget, month)
+    subjects = budget.covers if budget.scope == "line" and budget.covers else [budget.subject]
+    if budget.scope == "line" and not budget.covers:
+        subjects = [budget.organization.public_id]
+    return sum(
+        micro
+        for (subject, in_month), micro in charged.items()
+        if subject in subjects
+        and first.isoformat()[:7] <= in_month
+        and (end is None or in_month < end.isoformat()[:7])
+    )
 
 
 def _waiting(admission: Admission) -> Iterator[Record]:

@@ -82,6 +82,49 @@ class Month:
         return (self.next.first_date - self.first_date).days
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Year:
+    """A fiscal year, which in Korea is the calendar year: 1 January to 31 December, ``2026``."""
+
+    year: int
+
+    @classmethod
+    def of(cls, moment: datetime) -> Year:
+        return cls(moment.astimezone(SEOUL).year)
+
+    @classmethod
+    def parse(cls, text: str) -> Year:
+        """``2026``; ``ValueError`` for anything else."""
+        if len(text) != 4 or not text.isdecimal():
+            raise ValueError(f"{text!r} is not a year such as 2026")
+        if not FIRST_YEAR <= int(text) <= LAST_YEAR:
+            raise ValueError(f"{text!r} lies outside of {FIRST_YEAR} to {LAST_YEAR}")
+        return cls(int(text))
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}"
+
+    @property
+    def next(self) -> Year:
+        return Year(self.year + 1)
+
+    @property
+    def previous(self) -> Year:
+        return Year(self.year - 1)
+
+    @property
+    def first_date(self) -> date:
+        return date(self.year, 1, 1)
+
+    @property
+    def period(self) -> Period:
+        return Period(_midnight(self.first_date), _midnight(self.next.first_date))
+
+    @property
+    def months(self) -> list[Month]:
+        return [Month(self.year, number) for number in range(1, 13)]
+
+
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=SEOUL).astimezone(UTC)
 

@@ -70,7 +70,8 @@ def _close(organization: Organization, now: datetime) -> bool:
         mine = Placement.objects.filter(organization=organization)
         if mine.living().exists():
             return False  # card time goes on until the site says that it has stopped
-        budget = Budget.objects.filter(subject=organization.public_id).first()
+        whole = Budget.objects.current().filter(subject=organization.public_id)
+        budget = whole.order_by("pk").first()
     if _used_still(organization, budget, now):
         return False
     invoice = None

@@ -19,7 +19,7 @@ import redis
 import structlog
 from django.db import transaction
 
-from portal.admission import fencing, keys
+from portal.admission import calls, fencing, keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.sync import Admission
 from portal.deployments.actions import commitments
@@ -68,12 +68,18 @@ def publish_limits(admission: Admission, found: Snapshot, cells: Container[int])
     admission.many(
         fencing.restore_limit(
             cell_of(code),
-            subject=budget.subject,
-            limit_micro=budget.limit_won * 1_000_000,
-            hard=budget.hard,
-            number=budget.number,
+            subject=limit.name,
+            limit_micro=limit.micro,
+            hard=limit.hard,
+            number=limit.number,
+            later=limit.later,
         )
-        for code, budget in found.budgets
+        for code, limit in found.limits
+        if cell_of(code) in cells
+    )
+    admission.many(
+        calls.set_more(cell_of(code), subject=subject, names=names)
+        for code, subject, names in found.more
         if cell_of(code) in cells
     )
 
@@ -99,7 +105,7 @@ def rebuild(
     began = time.monotonic()
     _hear_gateways(admission, found.number)
     heard = time.monotonic()
-    commitments.retell(now=now)
+    commitments.retell_all(now=now)
     booked = _wait(lambda: _is_booked(admission, cells), DRAIN_SECONDS)
     recount.restore(admission, found, cells, now=now)
     log.info(

@@ -14,7 +14,7 @@ from decimal import Decimal
 from billing import queries
 from billing.budgets import admission
 from billing.models import Budget, BudgetScope
-from portal.admission import limits
+from portal.admission import chain, limits
 from portal.admission.calls import AdmissionUnavailable, BudgetStanding
 from portal.admission.limits import KeyUse, Reading, Rule
 from portal.lib.money import micro_to_won
@@ -36,16 +36,24 @@ def raised_by(verb: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class BudgetLine:
-    """One budget of a key's chain this month, in exact won. Amounts are ``None`` where the actor
-    may not see them, or nobody knows them now."""
+    """One budget of a key's chain in its period, in exact won. Amounts are ``None`` where the actor
+    may not see them, or nobody knows them now. ``name`` is that of admission (``chain``)."""
 
-    subject: str
+    name: str
     scope: str
     hard: bool
     limit: Decimal | None
     spent: Decimal | None = None
     committed: Decimal | None = None
     held: Decimal | None = None
+
+    @property
+    def subject(self) -> str:
+        return chain.subject_of(self.name)
+
+    @property
+    def period(self) -> str:
+        return chain.kind_of(self.name)
 
     @property
     def left(self) -> Decimal | None:
@@ -165,9 +173,9 @@ def _state(key: ApiKey, refusal: Rule | None, now: datetime) -> str:
 def budget_lines(found: Limits, by: Actor) -> list[BudgetLine]:
     """The chain, the widest first, with the amounts that ``by`` may see."""
     rows = _budgets(found.key, by)
-    chain = found.use.chain if found.use and found.use.chain else tuple(rows)
+    names = found.use.chain if found.use and found.use.chain else tuple(rows)
     standings = found.reading.budgets if found.reading else {}
-    return [_line(subject, rows.get(subject), standings.get(subject)) for subject in chain]
+    return [_line(name, rows.get(name), standings.get(name)) for name in names]
 
 
 def _budgets(key: ApiKey, by: Actor) -> dict[str, Budget]:
@@ -175,18 +183,18 @@ def _budgets(key: ApiKey, by: Actor) -> dict[str, Budget]:
     if not by.can("budgets.read"):
         return {}
     subjects = (by.organization.public_id, key.project.public_id, key.public_id)
-    return {one.subject: one for one in queries.budgets(by).filter(subject__in=subjects)}
+    return {one.name: one for one in queries.budgets(by).filter(subject__in=subjects)}
 
 
-def _line(subject: str, row: Budget | None, standing: BudgetStanding | None) -> BudgetLine:
-    scope = _SCOPES.get(subject.partition("_")[0], BudgetScope.ORGANIZATION).value
+def _line(name: str, row: Budget | None, standing: BudgetStanding | None) -> BudgetLine:
+    scope = _SCOPES.get(name.partition("_")[0], BudgetScope.LINE).value
     hard = standing.hard if standing else row.hard if row else True
     if row is None:
-        return BudgetLine(subject, scope, hard, None)
+        return BudgetLine(name, scope, hard, None)
     if standing is None:
-        return BudgetLine(subject, scope, hard, Decimal(row.limit_won))
+        return BudgetLine(name, scope, hard, Decimal(row.limit_won))
     return BudgetLine(
-        subject,
+        name,
         scope,
         hard,
         micro_to_won(standing.limit),

@@ -15,13 +15,13 @@ import redis
 import structlog
 
 from billing import budgets
-from billing.models import Budget
+from billing.published import Limit
 from portal.admission import keys
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.grants import Grant
 from portal.admission.sync import Admission
 from portal.lib.ids import CELLS
-from portal.routing import demand, fence, gateways, snapshot, table
+from portal.routing import beginning, demand, fence, gateways, snapshot, table
 from portal.routing.demand import Demand
 from portal.routing.snapshot import Snapshot
 from portal.routing.table import EndpointRoutes, TableIndex
@@ -79,8 +79,9 @@ class Publisher:
         closed = strange | self._lost(runs)
         if closed:
             self._close(found, closed, now)
-        self._limits(found)
+        self._limits(found, now)
         self._grants(found)
+        beginning.end(self.admission, found, self.told, now=now)
         if closed:
             self._open(found, {cell: runs[cell] for cell in closed}, now)
         self._table(found, now)
@@ -157,29 +158,37 @@ class Publisher:
                 found.append(one)
         return found
 
-    def _limits(self, found: Snapshot) -> None:
-        for code, budget in found.budgets:
-            self._limit(code, budget)
+    def _limits(self, found: Snapshot, now: datetime) -> None:
+        fresh = [pair for pair in found.limits if self.told.get(pair[1].name) != pair[1].mark]
+        beginning.begin(self.admission, fresh, now=now)
+        for code, limit in fresh:
+            self._limit(code, limit)
+        for code, subject, names in found.more:
+            self._more(code, subject, names)
 
-    def _limit(self, code: str, budget: Budget) -> None:
-        mark = f"{budget.limit_won}|{budget.hard}|{budget.number}".encode()
-        if self.told.get(budget.subject) == mark:
-            return
+    def _limit(self, code: str, limit: Limit) -> None:
         try:
             self.admission.set_limit(
                 code,
-                subject=budget.subject,
-                limit_micro=budget.limit_won * 1_000_000,
-                hard=budget.hard,
-                number=budget.number,
+                subject=limit.name,
+                limit_micro=limit.micro,
+                hard=limit.hard,
+                number=limit.number,
+                later=limit.later,
             )
         except Refused as error:
-            log.warning("publisher.limit_refused", budget=budget.public_id, reason=error.reason)
-            if error.reason == "older_number":
+            log.warning("publisher.limit_refused", budget=limit.name, reason=error.reason)
+            if error.reason == "older_number" and limit.budget is not None:
                 with rls.everyone(because="publisher: a change that was told and never kept"):
-                    budgets.outnumber(budget)
+                    budgets.outnumber(limit.budget)
                 return
-        self.told[budget.subject] = mark
+        self.told[limit.name] = limit.mark
+
+    def _more(self, code: str, subject: str, names: tuple[str, ...]) -> None:
+        mark = ",".join(names).encode()
+        if self.told.get(f"more:{subject}") != mark:
+            self.admission.set_more(code, subject=subject, names=names)
+            self.told[f"more:{subject}"] = mark
 
     def _grants(self, found: Snapshot) -> None:
         changed = []

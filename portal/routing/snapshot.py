@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 
-from billing import tariffs
+from billing import budgets as budgets_of
+from billing import published, tariffs
+from billing.chains import Chains
 from billing.invoices import CARD_PAID, TEST_FREE
 from billing.models import Budget, TokenTariff
+from billing.published import Limit
+from portal.admission import chain
 from portal.admission.grants import Grant, ModelGrant
 from portal.catalog import engines
 from portal.deployments.models import Endpoint, EndpointKind, Placement
@@ -36,6 +40,7 @@ from tenants.scopes import Scope
 
 # Test keys cost nothing, so their limits are ours and not the customer's.
 TEST_REQUESTS_A_MINUTE, TEST_TOKENS_A_MINUTE, TEST_AT_ONCE = 10, 20_000, 2
+ENDED_LATELY = timedelta(days=1)
 REPLAY_SECONDS = 600  # as long as the record that refuses a second run under the same key
 
 
@@ -49,6 +54,9 @@ class Snapshot:
     grants: dict[str, tuple[Grant, bool]]  # sha256 → (grant, revoked)
     budgets: tuple[tuple[str, Budget], ...]  # (organization code, budget)
     gateways: int = 1  # that told their demand lately
+    limits: tuple[tuple[str, Limit], ...] = ()  # (organization code, what admission is told)
+    more: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # (code, subject, other budgets)
+    ended: tuple[tuple[str, Budget], ...] = ()  # (code, budget) that count no more, of late
 
 
 def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
@@ -61,7 +69,9 @@ def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
         samples = _samples(demands)
         routes = _routes(number, now, sites, samples)
         organizations = {one.pk: one for one in Organization.objects.all()}
-        budgets = list(Budget.objects.all())
+        budgets = list(Budget.objects.current())
+        codes = {pk: one.code for pk, one in organizations.items()}
+        chains = Chains(budgets, now=now)
         return Snapshot(
             number=number,
             routes=routes,
@@ -69,10 +79,39 @@ def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
                 SiteInfo(one.code, one.region.code, _site_state(one, now), one.simulated)
                 for one in sites
             ),
-            grants=_Grants(number, now, sites, routes, organizations, budgets).all(),
-            budgets=tuple((organizations[one.organization_id].code, one) for one in budgets),
+            grants=_Grants(number, now, sites, routes, organizations, chains).all(),
+            budgets=tuple((codes[one.organization_id], one) for one in budgets),
             gateways=max(1, len(demands)),
+            limits=_limits(budgets, codes, now),
+            more=_more(budgets, organizations, now),
+            ended=tuple(
+                (codes[one.organization_id], one)
+                for one in Budget.objects.filter(closed_at__gt=now - ENDED_LATELY)
+            ),
         )
+
+
+def _limits(
+    budgets: list[Budget], codes: dict[int, str], now: datetime
+) -> tuple[tuple[str, Limit], ...]:
+    raises = budgets_of.raises_of(budgets, now=now)
+    of = {one.subject: codes[one.organization_id] for one in budgets}
+    told = published.limits(budgets, raises, now=now)
+    return tuple((of[chain.subject_of(one.name)], one) for one in told)
+
+
+def _more(
+    budgets: list[Budget], organizations: dict[int, Organization], now: datetime
+) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Of each subject, the budgets that count it besides the one of its own name."""
+    by_organization: dict[int, list[Budget]] = defaultdict(list)
+    for one in budgets:
+        by_organization[one.organization_id].append(one)
+    found = []
+    for pk, rows in by_organization.items():
+        more = Chains(rows, now=now).more({pk: organizations[pk].public_id})
+        found += [(organizations[pk].code, subject, names) for subject, names in more.items()]
+    return tuple(found)
 
 
 def _site_state(site: Site, now: datetime) -> TargetState:
@@ -151,13 +190,13 @@ class _Grants:
         sites: list[Site],
         routes: dict[str, EndpointRoutes],
         organizations: dict[int, Organization],
-        budgets: list[Budget],
+        chains: Chains,
     ) -> None:
         self.number = number
         self.now = now
         self.sites = sites
         self.organizations = organizations
-        self.subjects = {budget.subject for budget in budgets}
+        self.chains = chains
         self.prices = tariffs.token_tariffs_at(now)
         held = OperatorHold.objects.filter(lifted_at=None)
         self.held = set(held.values_list("organization_id", flat=True))
@@ -186,12 +225,6 @@ class _Grants:
     def _grant(self, key: ApiKey) -> Grant:
         organization = self.organizations[key.organization_id]
         test = key.mode == KeyMode.TEST
-        # The organization's is always in the chain: without a budget, admission refuses.
-        narrower = (key.project.public_id, key.public_id)
-        chain = (
-            organization.public_id,
-            *(subject for subject in narrower if subject in self.subjects),
-        )
         return Grant(
             number=self.number,
             organization=organization.public_id,
@@ -205,7 +238,7 @@ class _Grants:
             rpm=min(key.rpm_limit, TEST_REQUESTS_A_MINUTE) if test else key.rpm_limit,
             tpm=_test_tokens(key.tpm_limit) if test else key.tpm_limit,
             concurrency=min(key.concurrency_limit, TEST_AT_ONCE) if test else key.concurrency_limit,
-            budgets=chain,
+            budgets=self.chains.of(organization, key.project.public_id, key.public_id),
             inference=Scope.INFERENCE in key.scopes,
             addresses=tuple(key.allowed_addresses),
             expires_at_ms=int(key.expires_at.timestamp() * 1000) if key.expires_at else 0,

@@ -133,6 +133,35 @@ class LedgerEntry(models.Model):
         return _ms(self.admitted_at, self.ended_at)
 
 
+class DaySpend(models.Model):
+    """What one key was charged on a business day of admission in Korea, summed up.
+
+    Kept by a trigger in the ledger's own transactions, so that it is the ledger's sum at every
+    moment, late entries included: pages and counters need not read millions of entries.
+    """
+
+    organization = models.ForeignKey(
+        "tenants.Organization", models.PROTECT, related_name="+", db_index=False
+    )
+    day = models.DateField(help_text="Business day in Korea of the admission.")
+    project = models.CharField(max_length=24)
+    key = models.CharField(max_length=24)
+    requests = models.BigIntegerField()
+    settled_micro = models.BigIntegerField()
+
+    objects = OfProject["DaySpend"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "day", "project", "key"], name="day_spend_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.key}"
+
+
 def _ms(start: datetime, end: datetime) -> int:
     """Milliseconds. Two machines' clocks tell them, so what lies below 0 is 0."""
     return max(0, (end - start) // timedelta(milliseconds=1))

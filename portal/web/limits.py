@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from billing.models import BudgetPeriod
 from portal.admission.limits import KeyUse, Rule
 from portal.catalog.models import Region
 from portal.fleet.models import Site
@@ -122,7 +123,12 @@ def _roles(verb: str) -> str:
 
 def _names(key: ApiKey, lines: list[BudgetLine]) -> dict[str, str]:
     known = {key.public_id: key.name, key.project.public_id: key.project.name}
-    return {one.subject: known.get(one.subject, str(_("Whole organization"))) for one in lines}
+    names = {one.name: known.get(one.subject, str(_("Whole organization"))) for one in lines}
+    periods = {one.name: str(BudgetPeriod(one.period).label) for one in lines}
+    return {
+        name: title if periods[name] == BudgetPeriod.MONTH.label else f"{title} · {periods[name]}"
+        for name, title in names.items()
+    }
 
 
 def _counts(found: Limits) -> list[dict[str, Any]]:
@@ -146,7 +152,7 @@ def _budget(line: BudgetLine, names: dict[str, str]) -> dict[str, Any]:
     shown = line.spent is not None and line.limit
     return {
         "line": line,
-        "title": names[line.subject],
+        "title": names[line.name],
         "gauge": charts.amounts(
             line.limit or Decimal(0),
             (line.spent or Decimal(0)) + (line.committed or Decimal(0)),

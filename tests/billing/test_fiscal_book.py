@@ -387,7 +387,17 @@ def test_takes_back_nothing_that_is_a_deed_of_its_own(kind: Kind) -> None:
 
 WON = st.one_of(st.integers(-40, 400), st.sampled_from([0, MOST_WON, MOST_WON + 1]))
 DAYS = st.sampled_from(
-    [date(2025, 12, 31), date(2026, 1, 1), SPRING, date(2026, 6, 30), AUTUMN, date(2026, 12, 31), date(2027, 1, 1), JANUARY, date(2027, 1, 21)]
+    [
+        date(2025, 12, 31),
+        date(2026, 1, 1),
+        SPRING,
+        date(2026, 6, 30),
+        AUTUMN,
+        date(2026, 12, 31),
+        date(2027, 1, 1),
+        JANUARY,
+        date(2027, 1, 21),
+    ]
 )
 MOVEMENTS = st.builds(
     Movement,

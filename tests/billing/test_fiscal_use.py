@@ -9,7 +9,7 @@ import pytest
 from billing import budgets
 from billing.fiscal import bindings, calendar, commitments, enforcement, lines, orders, usage
 from billing.fiscal.book import Broken, Rule
-from billing.fiscal.refusals import BoundAlready, NoLine
+from billing.fiscal.refusals import BoundAlready, NoLine, UsedAlready
 from billing.models import Budget, Commitment, FiscalCommitment, FiscalMovement, FiscalYear
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
@@ -79,13 +79,16 @@ def limit(county: County) -> int:
         return Budget.objects.get(subject=county.running.public_id).limit_won
 
 
-def publish(county: County) -> None:
+def published(county: County) -> Budget:
+    """The line's budget, as the publisher tells it."""
     with rls.tenant(county.office.pk):
-        enforcement.publish(Budget.objects.get(subject=county.running.public_id), county.office)
+        found = Budget.objects.get(subject=county.running.public_id)
+        budgets.publish(found, county.office, now=NOVEMBER)
+    return found
 
 
 def test_a_paper_takes_its_room_from_the_counters(county: County) -> None:
-    publish(county)
+    published(county)
 
     county.record(11_000_000)
 
@@ -93,16 +96,52 @@ def test_a_paper_takes_its_room_from_the_counters(county: County) -> None:
 
 
 def test_a_paper_takes_no_room_that_requests_have_taken(county: County) -> None:
-    publish(county)
-    enforcement.reserve_for_tests(county.office, county.running, 38_000_000 * MICRO, NOVEMBER)
+    """₩110 with VAT are left: a paper of ₩111 does not fit, whatever the journal knows yet."""
+    name = published(county).name
+    budgets.reserve(
+        organization=county.office,
+        subjects=[name],
+        reference="ord_1",
+        month=Month.parse("2026-11"),
+        amount_micro=(limit(county) - 100) * MICRO,
+    )
 
-    with pytest.raises(enforcement.UsedAlready) as refused:
-        county.record(1_000_000)
+    with pytest.raises(UsedAlready) as refused:
+        county.record(112)
+    county.record(110)
 
-    assert "₩" in str(refused.value)
+    assert refused.value.left_won == 110 and "₩110" in str(refused.value)
+    assert county.columns().committed == 110
+
+
+def test_a_limit_that_was_lowered_for_nothing_rises_again(county: County) -> None:
+    published(county)
     with rls.tenant(county.office.pk):
-        assert not FiscalCommitment.objects.exists()
+        Budget.objects.filter(subject=county.running.public_id).update(limit_won=5)
+
+    assert enforcement.refresh(now=NOVEMBER) == 1
     assert limit(county) == 42_000_000 * 10 // 11
+    assert enforcement.refresh(now=NOVEMBER) == 0
+
+
+def test_a_quarters_allotment_reaches_the_counters_on_its_first_day(county: County) -> None:
+    lines.allot(
+        line=county.running, entry=entry(6_000_000), quarter=4, by=county.officer, now=NOVEMBER
+    )
+
+    assert limit(county) == 48_000_000 * 10 // 11
+
+
+def test_writes_no_lower_limit_that_the_counters_were_not_told(county: County) -> None:
+    """Somebody has raised it again in between: the entry waits for another try."""
+    year = county.year
+    with rls.tenant(county.office.pk):
+        row = FiscalMovement.objects.latest("number")
+        row.pk, row.public_id, row.number = None, "fmv_x", 99
+        row.kind, row.won, row.quarter, row.from_quarter = "reallotment", 10, 0, 1
+        row.save(force_insert=True)
+        with pytest.raises(budgets.ChangedMeanwhile):
+            enforcement.keep(year, [county.running], now=NOVEMBER)
 
 
 # ─── orders ────────────────────────────────────────────────────────────────────────────────────

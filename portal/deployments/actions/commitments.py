@@ -5,6 +5,7 @@ Sweeps over rows; a crash anywhere heals at the next turn. Valkey is called outs
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -186,9 +187,8 @@ def _settle_one(row: Commitment, now: datetime) -> None:
         budgets.lower(row, amount_micro=used)
         by = actors_module.system(row.organization, _("Budget check"))
         fiscal.settle(row, amount_micro=used, by=by, now=now)
-        subjects = budgets.subjects_of(
-            row.organization, Project.objects.filter(public_id=row.project).first()
-        )
+        project = Project.objects.filter(public_id=row.project).first()
+        subjects = budgets.subjects_of(row.organization, project, month=month)
     budgets.tell(row, row.organization, subjects)
 
 
@@ -200,9 +200,30 @@ def retell(*, now: datetime) -> None:
             Commitment.objects.filter(month=month).select_related("organization").order_by("pk")
         )
         projects = {one.public_id: one for one in Project.objects.all()}
+    _tell_all(rows, projects)
+
+
+def retell_all(*, now: datetime, codes: Collection[str] | None = None) -> None:
+    """This month's and those of the months before that count in a budget of a year or without an
+    end; of all organizations, or of those with these codes."""
+    with rls.everyone(because="sweep: repair Valkey's half of commitments"):
+        found = Organization.objects.all()
+        if codes is not None:
+            found = found.filter(code__in=codes)
+        since = budgets.counted_since(list(found.values_list("pk", flat=True)))
+        wanted = Q(month=str(Month.of(now)))
+        for organization, month in since.items():
+            wanted |= Q(organization=organization, month__gte=str(month))
+        mine = Commitment.objects.filter(wanted, organization__in=found)
+        rows = list(mine.select_related("organization").order_by("pk"))
+        projects = {one.public_id: one for one in Project.objects.all()}
+    _tell_all(rows, projects)
+
+
+def _tell_all(rows: list[Commitment], projects: dict[str, Project]) -> None:
     for row in rows:
         with rls.tenant(row.organization_id):
-            subjects = budgets.subjects_of(row.organization, projects.get(row.project))
+            subjects = _subjects(row, projects.get(row.project))
         budgets.tell(row, row.organization, subjects)
 
 
@@ -216,12 +237,16 @@ def release_lost(*, older_ms: int = LOST_AFTER_MS) -> None:
                 .first()
             )
             project = Project.objects.filter(public_id=row.project).first() if row else None
-            subjects = budgets.subjects_of(row.organization, project) if row else []
+            subjects = _subjects(row, project) if row else []
         if row is None:
             log.warning("commitment.hold_lost", reference=reference, month=month)
             budgets.free(cell, reference=reference, month=month)
         else:
             budgets.tell(row, row.organization, subjects)
+
+
+def _subjects(row: Commitment, project: Project | None) -> list[str]:
+    return budgets.subjects_of(row.organization, project, month=Month.parse(row.month))
 
 
 def repair(*, now: datetime) -> None:
