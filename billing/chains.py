@@ -58,8 +58,7 @@ class Chains:
         found = [
             one
             for one in self._lines[organization]
-            if (one.year or self._year) <= self._year
-            and (not one.covers or subject in one.covers)
+            if (one.year or self._year) <= self._year and (not one.covers or subject in one.covers)
         ]
         last = max((one.year or self._year for one in found), default=0)
         return [one for one in found if (one.year or self._year) == last]

@@ -80,10 +80,14 @@ def _title(wish: BudgetWish, by: Actor) -> str:
     """The name of what it is for, if the actor may see it."""
     if wish.scope == BudgetScope.ORGANIZATION and wish.subject == by.organization.public_id:
         return by.organization.name
-    rows = {
-        BudgetScope.PROJECT: Project.objects.visible_to(by),
-        BudgetScope.KEY: ApiKey.objects.visible_to(by),
-    }.get(BudgetScope(wish.scope)) if wish.scope in BudgetScope.values else None
+    rows = (
+        {
+            BudgetScope.PROJECT: Project.objects.visible_to(by),
+            BudgetScope.KEY: ApiKey.objects.visible_to(by),
+        }.get(BudgetScope(wish.scope))
+        if wish.scope in BudgetScope.values
+        else None
+    )
     found = rows.filter(public_id=wish.subject).first() if rows is not None else None
     if found is None or (by.projects is not None and wish.scope == BudgetScope.ORGANIZATION):
         raise SubjectUnknown
