@@ -89,7 +89,9 @@ def reverse(*, movement: FiscalMovement, because: str, by: Actor, now: datetime)
     """Take an entry back by its opposite, once, under the same rules. ``NotReversible``,
     ``Broken``, ``BadReason``."""
     opposite = book.reversal(journal.movement_of(movement))
-    if opposite is None or movement.reverses_id is not None or movement.usage_month:
+    with actors.scope_for(by):
+        done = FiscalMovement.objects.filter(reverses=movement).exists()
+    if opposite is None or movement.reverses_id is not None or movement.usage_month or done:
         raise NotReversible
     note = Note(because=reasons.normalized(because), document=movement.document, reverses=movement)
     return _write(movement.line, opposite, note, by, now)

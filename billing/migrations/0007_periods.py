@@ -1,18 +1,23 @@
-import billing.models.budgets
+"""Budgets of other periods than the month, thresholds of their own, raises by request.
+
+"One budget a subject" becomes "one a subject and period"; what there is stays a monthly budget.
+"""
+
 import django.contrib.postgres.constraints
 import django.contrib.postgres.fields
+import django.contrib.postgres.fields.ranges
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from tenants.migration_ops import TenantForeignKey, TenantTable
+from tenants.migration_ops import AppendOnly, TenantForeignKey, TenantTable
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0006_journal"),
         ("tenants", "0022_organization_region"),
-        ("tenants", "__first__"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -82,9 +87,9 @@ class Migration(migrations.Migration):
             name="thresholds",
             field=django.contrib.postgres.fields.ArrayField(
                 base_field=models.PositiveSmallIntegerField(),
-                db_default=[80, 100],
-                default=billing.models.budgets.usual_thresholds,
-                help_text="Percent of the limit at which people are told.",
+                db_default=[],
+                default=list,
+                help_text="Percent of the limit at which people are told; empty: the usual ones.",
             ),
         ),
         migrations.AddField(
@@ -114,7 +119,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(("closed_at", None), ("period", "running")),
                 expressions=[
                     ("subject", "="),
-                    (billing.models.budgets.DateRange("starts_on", "ends_on"), "&&"),
+                    (
+                        models.Func(
+                            "starts_on",
+                            "ends_on",
+                            function="DATERANGE",
+                            output_field=django.contrib.postgres.fields.ranges.DateRangeField(),
+                        ),
+                        "&&",
+                    ),
                 ],
                 name="budget_running_once_a_day",
             ),
@@ -225,4 +238,5 @@ class Migration(migrations.Migration):
         ),
         TenantTable("billing_budgetraise"),
         TenantForeignKey("billing_budgetraise", "budget_id", "billing_budget"),
+        AppendOnly("billing_budgetraise", unless="OLD.decision = 'open'"),
     ]
