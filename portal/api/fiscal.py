@@ -184,12 +184,12 @@ class FiscalTransfersView(APIView):
         found = year_or_404(actor, year)
         body = body_of(shapes.TransferIn, request)
         known = {one.public_id: one for one in queries.lines(actor, found)}
-        if body["source"] not in known or body["target"] not in known:
-            raise Refused(_("There is no such line in this year."), code="line", field="source")
+        if body["from_line"] not in known or body["into_line"] not in known:
+            raise Refused(_("There is no such line in this year."), code="line", field="from_line")
         try:
             made = transfers.ask(
-                source=known[body["source"]],
-                target=known[body["target"]],
+                source=known[body["from_line"]],
+                target=known[body["into_line"]],
                 won=body["won"],
                 because=body["because"],
                 by=actor,

@@ -118,7 +118,7 @@ class ReallotmentsView(APIView):
             lambda line, body, by, now: lines.reallot(
                 line=line,
                 entry=entry_of(body),
-                source=body["source"],
+                source=body["from_quarter"],
                 quarter=body["quarter"],
                 by=by,
                 now=now,

@@ -87,14 +87,17 @@ class SignedWonIn(_Won):
         super().__init__(min_value=-MOST_WON, max_value=MOST_WON, **kwargs)
 
 
-class EntryIn(Strict):
-    won = WonIn()
+class _EntryIn(Strict):
     on = serializers.DateField(help_text="Business day in Korea, within the year.")
     document = serializers.CharField(max_length=80, default="", allow_blank=True)
     because = serializers.CharField(max_length=300, default="", allow_blank=True)
 
 
-class SignedEntryIn(EntryIn):
+class EntryIn(_EntryIn):
+    won = WonIn()
+
+
+class SignedEntryIn(_EntryIn):
     won = SignedWonIn(help_text="Below zero: a reduction.")
 
 
@@ -103,7 +106,7 @@ class AllotmentIn(EntryIn):
 
 
 class ReallotmentIn(EntryIn):
-    source = serializers.IntegerField(
+    from_quarter = serializers.IntegerField(
         min_value=0, max_value=4, help_text="A quarter, or 0 for what is not allotted."
     )
     quarter = serializers.IntegerField(min_value=0, max_value=4)
@@ -178,16 +181,16 @@ class CommitmentOut(serializers.Serializer[Any]):
 
 
 class TransferIn(Strict):
-    source = serializers.CharField(max_length=24)
-    target = serializers.CharField(max_length=24)
+    from_line = serializers.CharField(max_length=24)
+    into_line = serializers.CharField(max_length=24)
     won = WonIn()
     because = serializers.CharField(max_length=300)
 
 
 class TransferOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
-    source = serializers.CharField(source="source.public_id")
-    target = serializers.CharField(source="target.public_id")
+    from_line = serializers.CharField(source="source.public_id")
+    into_line = serializers.CharField(source="target.public_id")
     won = serializers.IntegerField()
     state = serializers.ChoiceField(choices=["open", "approved", "rejected"])
     because = serializers.CharField()

@@ -64,7 +64,13 @@ def counters(admission: Admission, month: Month) -> list[Finding]:
             continue  # never published: nothing is enforced yet
         period = chain.period_in(budget.kind, str(month))
         for kind, counted, booked, on_the_way, put_aside in (
-            ("spent", standing.spent, spent, _of(waiting, budget, month), _of(aside, budget, month)),
+            (
+                "spent",
+                standing.spent,
+                spent,
+                _of(waiting, budget, month),
+                _of(aside, budget, month),
+            ),
             ("committed", standing.committed, committed, 0, 0),
         ):
             found.append(

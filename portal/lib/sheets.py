@@ -86,12 +86,16 @@ def _cell(page: Any, line: int, column: int, value: object, styles: dict[str, An
             return
         case bool():
             page.write_boolean(line, column, value)
-        case int() | Decimal() if abs(value) > MOST_EXACT:
-            page.write_string(line, column, f"{value:f}" if value != int(value) else f"{value:d}")
         case int():
-            page.write_number(line, column, value, styles["whole"])
+            if abs(value) > MOST_EXACT:
+                page.write_string(line, column, str(value))
+            else:
+                page.write_number(line, column, value, styles["whole"])
         case Decimal():
-            page.write_number(line, column, value, styles["exact"])
+            if abs(value) > MOST_EXACT:
+                page.write_string(line, column, f"{value:f}")
+            else:
+                page.write_number(line, column, value, styles["exact"])
         case datetime():
             local = value.astimezone(SEOUL).replace(tzinfo=None)
             page.write_datetime(line, column, local, styles["moment"])

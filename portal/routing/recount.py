@@ -175,9 +175,7 @@ def _by_day(one: Counted) -> bool:
 
 
 def _from_days(one: Counted) -> int:
-    days = DaySpend.objects.filter(
-        organization_id=one.budget.organization_id, day__gte=one.first
-    )
+    days = DaySpend.objects.filter(organization_id=one.budget.organization_id, day__gte=one.first)
     return of_subject(days, one.budget).aggregate(total=Sum("settled_micro"))["total"] or 0
 
 

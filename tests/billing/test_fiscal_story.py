@@ -87,9 +87,7 @@ def test_a_year_of_a_county_office(county: County) -> None:
         contract(county, county.running, 31_000_001, now)
     assert "₩1 more than the ₩31,000,000" in sentence(refused.value)
     leased = contract(county, county.running, 20_000_000, now)
-    commitments.spend(
-        commitment=leased, entry=entry(12_000_000, now), by=county.officer, now=now
-    )
+    commitments.spend(commitment=leased, entry=entry(12_000_000, now), by=county.officer, now=now)
 
     # The counters have 11 million left for requests, without VAT: 22,000,000 × 10/11 less the
     # order's 10 million. One more micro-won is refused.

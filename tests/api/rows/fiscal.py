@@ -37,8 +37,8 @@ def body(**words: Any) -> Callable[[World], Any]:
 def a_transfer(world: World) -> Any:
     found = fiscal_of(world)
     return {
-        "source": found.other.public_id,
-        "target": found.line.public_id,
+        "from_line": found.other.public_id,
+        "into_line": found.line.public_id,
         "won": 10,
         "because": "전산 사용료 부족",
     }
@@ -114,7 +114,7 @@ ROWS = [
         "POST",
         at("lines/{line}/reallotments"),
         WRITE.format("201"),
-        body(won=1000, on=DAY, source=1, quarter=4, because="분기 조정입니다"),
+        body(won=1000, on=DAY, from_quarter=1, quarter=4, because="분기 조정입니다"),
     ),
     Row(
         "api_fiscal_line_commitments",
