@@ -21,6 +21,7 @@ class Chains:
 
     def __init__(self, budgets: Iterable[Budget], *, now: datetime) -> None:
         today = seoul_date(now)
+        self._year = today.year
         self._own: dict[str, list[str]] = defaultdict(list)
         self._lines: dict[int, list[Budget]] = defaultdict(list)
         for one in sorted(budgets, key=lambda one: (_ORDER[one.kind], one.pk)):
@@ -48,9 +49,19 @@ class Chains:
         return found if self._own.get(organization.public_id) else found[1:]
 
     def _of_lines(self, organization: int, project: str) -> Iterator[str]:
-        for line in self._lines[organization]:
-            if not line.covers or project in line.covers:
-                yield line.name
+        for line in self._paying(organization, project):
+            yield line.name
+
+    def _paying(self, organization: int, subject: str) -> list[Budget]:
+        """The lines that pay for a project in this year; else those of the last year that did,
+        whose names have nothing any more: the project is refused by a name that people know."""
+        found = [
+            one
+            for one in self._lines[organization]
+            if (one.year or self._year) <= self._year and (not one.covers or subject in one.covers)
+        ]
+        last = max((one.year or self._year for one in found), default=0)
+        return [one for one in found if (one.year or self._year) == last]
 
     def more(self, organizations: Mapping[int, str]) -> dict[str, tuple[str, ...]]:
         """By subject: the budgets that count what it uses, but for that of its own name. Events
@@ -62,5 +73,6 @@ class Chains:
         for organization, lines in self._lines.items():
             for line in lines:
                 for subject in line.covers or [organizations[organization]]:
-                    found.setdefault(subject, []).append(line.name)
+                    if line in self._paying(organization, subject):
+                        found.setdefault(subject, []).append(line.name)
         return {subject: tuple(dict.fromkeys(names)) for subject, names in found.items() if names}

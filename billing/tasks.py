@@ -6,6 +6,7 @@ from django.utils import timezone
 from billing import accruals, alerts
 from billing.etax import certificates, chosen, preparing
 from billing.etax import sweep as etax
+from billing.fiscal import enforcement, usage
 from portal.lib.periods import day_period, seoul_date
 
 
@@ -40,3 +41,15 @@ def look_at_etax_certificate() -> None:
     issuer = chosen.issuer()
     if issuer is not None:
         certificates.look(issuer=issuer, now=timezone.now())
+
+
+@shared_task
+def raise_lines() -> None:
+    """Each minute: budget lines whose quarter has begun, and what a day has changed."""
+    enforcement.refresh(now=timezone.now())
+
+
+@shared_task
+def book_usage() -> None:
+    """Hourly: what public institutions used becomes expenditure of their lines."""
+    usage.book_all(now=timezone.now())

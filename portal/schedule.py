@@ -34,6 +34,8 @@ SCHEDULE = {
     "tell-budgets": _every(MINUTE, "billing.tasks.tell_budgets"),
     "sweep-etax": _every(MINUTE, "billing.tasks.sweep_etax"),
     "look-at-etax-certificate": _every(HOUR, "billing.tasks.look_at_etax_certificate"),
+    "raise-budget-lines": _every(MINUTE, "billing.tasks.raise_lines"),
+    "book-fiscal-usage": _every(HOUR, "billing.tasks.book_usage"),
     "close-month": _every(HOUR, "portal.deployments.tasks.close_last_month"),
     "send-mails": _every(5, "tenants.tasks.send_mails"),
     "send-digests": _every(300, "tenants.tasks.send_digests"),

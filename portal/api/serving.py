@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing import budgets
+from billing.fiscal.refusals import Refusal
 from portal.api import shapes
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
@@ -130,6 +131,8 @@ class EndpointsView(APIView):
             raise Refused(str(error), code="budget_exceeded", status=409) from error
         except budgets.CountersUnavailable as error:
             raise Refused(str(error), code="counters_unavailable", status=503) from error
+        except Refusal as error:
+            raise Refused(str(error), code="budget_line", status=409) from error
 
     def _order(self, request: Request, wish: orders.Wish, project: Any) -> Response:
         key = request.headers.get("Idempotency-Key", "")

@@ -12,6 +12,7 @@ from portal.api import (
     customers,
     desk,
     etax,
+    fiscal_urls,
     incidents,
     limits,
     money,
@@ -361,6 +362,7 @@ urlpatterns = [
         incidents.IncidentEndView.as_view(),
         name="api_incident_end",
     ),
+    *fiscal_urls.urlpatterns,
     path("openapi.json", openapi, name="api_schema"),
 ]
 

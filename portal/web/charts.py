@@ -74,3 +74,29 @@ def days(rows: list[DayRow], month: Month) -> dict[str, Any]:
     by_day = {row.day.day: Decimal(row.settled_micro) / 1_000_000 for row in rows}
     values = [(str(day), by_day.get(day, Decimal(0))) for day in range(1, month.days + 1)]
     return bars(values, every=5) | {"empty": not rows}
+
+
+def pairs(labels: list[str], values: list[tuple[int, int]]) -> dict[str, Any]:
+    """Two bars beside each other for each label, such as allotted and committed, in won."""
+    top = nice_top(max((Decimal(max(one)) for one in values), default=Decimal(0)))
+    slot = (100.0 - LEFT) / max(1, len(values))
+    drawn = []
+    for number, (label, both) in enumerate(zip(labels, values, strict=True)):
+        for place, value in enumerate(both):
+            height = float(max(0, value) / top) * (FLOOR - TOP)
+            drawn.append(
+                {
+                    "kind": ("s3", "s1")[place],
+                    "x": f"{LEFT + number * slot + slot * (0.15 + 0.36 * place):.2f}",
+                    "width": f"{slot * 0.34:.2f}",
+                    "y": f"{FLOOR - height:.2f}",
+                    "height": f"{height:.2f}",
+                    "middle": f"{LEFT + number * slot + slot * 0.5:.2f}",
+                    "label": label if place == 0 else "",
+                }
+            )
+    lines = [
+        {"y": f"{FLOOR - (FLOOR - TOP) * share:.2f}", "won": int(top * Decimal(share))}
+        for share in (0.5, 1.0)
+    ]
+    return {"bars": drawn, "lines": lines}

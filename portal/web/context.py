@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from billing.approvals import queries as approvals
 from tenants import inbox, rls, standing
 from tenants.actors import Actor
-from tenants.models import Membership
+from tenants.models import Membership, OrganizationKind
 from tenants.policies import WARNING_SECONDS
 from tenants.support import texts
 
@@ -115,6 +115,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("requests", _("Requests"), "search", "usage.read"),
                 ("budget", _("Budget"), "budget", "budgets.read"),
                 ("approvals", _("Approvals"), "check", "approvals.read"),
+                *_of_public_bodies(actor),
                 ("invoices", _("Invoices"), "invoice", "invoices.read"),
                 ("agreements", _("Agreements"), "check", "invoices.read"),
             ],
@@ -164,3 +165,9 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
         if items:
             result.append({"title": title, "items": items})
     return result
+
+
+def _of_public_bodies(actor: Actor) -> list[tuple[str, str, str, str]]:
+    if actor.organization.kind != OrganizationKind.PUBLIC:
+        return []
+    return [("fiscal", _("Fiscal-year budget"), "budget", "budgets.read")]

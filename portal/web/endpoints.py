@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing import budgets, estimates, tariffs, terms
 from billing.approvals import words
 from billing.approvals.people import Members
+from billing.fiscal.refusals import Refusal
 from portal.catalog.models import CatalogModel, Region
 from portal.deployments import queries
 from portal.deployments.actions import endpoints as actions
@@ -160,7 +161,7 @@ def new(request: HttpRequest) -> HttpResponse:
         form.add_error("replicas", str(error))
     except (orders.NotForSale, orders.IdempotencyMismatch) as error:
         form.add_error("model", str(error))
-    except (budgets.BudgetExceeded, budgets.CountersUnavailable) as error:
+    except (budgets.BudgetExceeded, budgets.CountersUnavailable, Refusal) as error:
         form.add_error(None, str(error))
     except (orders.TooManyEndpoints, standing.OrderingClosed) as error:
         form.add_error(None, str(error))

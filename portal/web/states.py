@@ -181,3 +181,15 @@ ANSWER = {
     "client_left": _state("", "off", _("Client left")),
     "site_failed": _state("bad", "bad", _("Site failed")),
 }
+FISCAL_YEAR = {
+    "planned": _state("info", "wait", _("Being planned")),
+    "open": _state("ok", "ok", pgettext_lazy("fiscal year", "Open")),
+    "settling": _state("warn", "half", _("Being settled")),
+    "over": _state("warn", "warn", _("Waits for its close")),
+    "closed": _state("", "off", pgettext_lazy("fiscal year", "Closed")),
+}
+TRANSFER = {
+    "open": _state("info", "wait", _("Waiting for a second person")),
+    "approved": _state("ok", "ok", pgettext_lazy("transfer", "Approved")),
+    "rejected": _state("", "off", pgettext_lazy("transfer", "Rejected")),
+}

@@ -11,11 +11,14 @@ from datetime import datetime
 from fractions import Fraction
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from billing import budgets, tariffs
+from billing.fiscal import orders as fiscal
+from billing.fiscal.refusals import Refusal
 from billing.models import Commitment
 from billing.rating import card_amount
 from portal.deployments.actions import placements
@@ -93,6 +96,19 @@ def _renew_one(one: _Running, month: Month, now: datetime) -> None:
         return
     except budgets.CountersUnavailable:
         return
+    try:
+        row = _keep(one, month, amount, now)
+    except Refusal:
+        budgets.unreserve(organization=one.organization, reference=one.order.public_id, month=month)
+        _hold(one, held=True, now=now)
+        return
+    budgets.tell(row, one.organization, subjects)
+    _hold(one, held=False, now=now)
+
+
+def _keep(one: _Running, month: Month, amount: int, now: datetime) -> Commitment:
+    """The month's row, and the commitment of the project's budget line, if it has one: what is
+    ordered once is committed each month anew, so that none runs into a year without a budget."""
     with rls.tenant(one.organization.pk):
         row, _made = Commitment.objects.get_or_create(
             reference=one.order.public_id,
@@ -104,8 +120,15 @@ def _renew_one(one: _Running, month: Month, now: datetime) -> None:
                 "amount_micro": amount,
             },
         )
-    budgets.tell(row, one.organization, subjects)
-    _hold(one, held=False, now=now)
+        fiscal.commit(
+            row,
+            project=one.project,
+            subject=one.endpoint.name,
+            seller=settings.DURE_SELLER_NAME,
+            by=actors_module.system(one.organization, _("Budget check")),
+            now=now,
+        )
+    return row
 
 
 def _hold(one: _Running, *, held: bool, now: datetime) -> None:
@@ -140,7 +163,7 @@ def settle_ended(*, now: datetime) -> None:
     for row in rows:
         endpoint = ended.get(row.endpoint)
         if endpoint is not None and _is_accrued(endpoint):
-            _settle_one(row)
+            _settle_one(row, now)
 
 
 def _is_accrued(endpoint: Endpoint) -> bool:
@@ -150,7 +173,7 @@ def _is_accrued(endpoint: Endpoint) -> bool:
         return not endpoint.placements.filter(behind).exists()
 
 
-def _settle_one(row: Commitment) -> None:
+def _settle_one(row: Commitment, now: datetime) -> None:
     month = Month.parse(row.month)
     with rls.tenant(row.organization_id):
         times = CardTime.objects.filter(
@@ -163,7 +186,10 @@ def _settle_one(row: Commitment) -> None:
             for one in times
         ]
         exact = sum(amounts, Fraction(0))
-        budgets.lower(row, amount_micro=int(-(-exact * MICRO // 1)))
+        used = int(-(-exact * MICRO // 1))
+        budgets.lower(row, amount_micro=used)
+        by = actors_module.system(row.organization, _("Budget check"))
+        fiscal.settle(row, amount_micro=used, by=by, now=now)
         project = Project.objects.filter(public_id=row.project).first()
         subjects = budgets.subjects_of(row.organization, project, month=month)
     budgets.tell(row, row.organization, subjects)

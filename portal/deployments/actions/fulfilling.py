@@ -8,9 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing import budgets
+from billing.fiscal import orders as fiscal
 from billing.models import Commitment
 from portal.catalog.models import Offering
 from portal.deployments.actions import placements
@@ -47,6 +49,14 @@ def fulfil(order: Order, priced: Quote, sites: list[Site], by: Actor, now: datet
         endpoint=endpoint.public_id,
         month=priced.month,
         amount_micro=priced.rest_of_month_micro,
+    )
+    fiscal.commit(  # of a public institution: its budget line commits the order, or refuses it
+        commitment,
+        project=order.project,
+        subject=order.name,
+        seller=settings.DURE_SELLER_NAME,
+        by=by,
+        now=now,
     )
     move_order(order, OrderState.FULFILLED, because="Replicas are asked for.", now=now)
     audit.record(

@@ -200,7 +200,8 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
     its price, and holds neither money nor cards until all have signed.
 
     ``NoCardFree``, ``NameTaken``, ``BadReplicas``, ``TooManyEndpoints``,
-    ``standing.OrderingClosed``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``.
+    ``standing.OrderingClosed``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``, and of a
+    budget line ``fiscal.LineRefuses``, ``NoLine``.
     """
     by.require("orders.create")
     wish = _normal(wish)

@@ -1,0 +1,195 @@
+"""The end of a fiscal year: a rehearsal that changes nothing, and the close that does the same.
+
+Both make the same plan out of the same book. The close writes it into the journal, puts what is
+carried over into lines of the next year, and ends the year for good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from billing import journal as accounts
+from billing.fiscal import calendar, carryovers, close, commitments, journal, usage, years
+from billing.fiscal.book import Broken, Columns, Kind, Movement, Rule
+from billing.fiscal.calendar import Phase
+from billing.fiscal.close import Carried, Decision, LineClose
+from billing.fiscal.commitments import Paper, Source
+from billing.fiscal.journal import Note
+from billing.fiscal.lines import Entry
+from billing.fiscal.refusals import NextYearNotDecided, Unsettled, YearNotOver
+from billing.fiscal.usage import Unbooked
+from billing.models import (
+    Account,
+    BudgetLine,
+    Carryover,
+    FiscalCommitment,
+    FiscalTransfer,
+    FiscalYear,
+    FiscalYearState,
+    TransferState,
+)
+from portal.lib import ids
+from portal.lib.periods import seoul_date
+from tenants import reasons
+from tenants.actors import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """A commitment that is not paid whole."""
+
+    commitment: FiscalCommitment
+    won: int
+    carryover: Carryover | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What closing the year now would do, and what stands in its way."""
+
+    lines: tuple[tuple[BudgetLine, LineClose], ...]
+    outstanding: tuple[Outstanding, ...]
+    unbooked: tuple[Unbooked, ...]
+    transfers: tuple[FiscalTransfer, ...]
+    unpaid_won: int
+
+    @property
+    def columns(self) -> Columns:
+        """The sum of all lines."""
+        found = [one for _, one in self.lines]
+        return Columns(
+            current=sum(one.current for one in found),
+            spent=sum(one.spent for one in found),
+            carried=sum(one.carried_won for one in found),
+            lapsed=sum(one.lapsed_won for one in found),
+        )
+
+    @property
+    def blocking(self) -> int:
+        """How many things have to be settled first. Unpaid invoices do not hinder a close."""
+        return len(self.unbooked) + len(self.transfers)
+
+    @property
+    def carries(self) -> list[Carried]:
+        return [carried for _, line in self.lines for carried in line.carried]
+
+
+def rehearse(year: FiscalYear, *, now: datetime) -> Rehearsal:
+    """Reads and plans; writes nothing."""
+    lines = list(year.lines.select_related("fiscal_year").order_by("code", "carried", "pk"))
+    book = journal.book_of(year)
+    plan = close.plan(book, [one.public_id for one in lines], carryovers.decisions(year))
+    receivable = accounts.balances(year.organization).get(Account.RECEIVABLE, 0)
+    return Rehearsal(
+        lines=tuple(zip(lines, plan, strict=True)),
+        outstanding=tuple(_outstanding(year)),
+        unbooked=tuple(usage.unbooked(year, now=now)),
+        transfers=tuple(
+            year.transfers.filter(state=TransferState.OPEN).select_related("source", "target")
+        ),
+        unpaid_won=int(receivable),
+    )
+
+
+def _outstanding(year: FiscalYear) -> list[Outstanding]:
+    book = journal.book_of(year)
+    excused = {
+        one.commitment_id: one for one in year.carryovers.filter(withdrawn_at=None, kind="accident")
+    }
+    found = []
+    for one in year.commitments.select_related("line", "fiscal_year").order_by("number"):
+        sums = book.line(one.line.public_id).commitments.get(one.public_id)
+        if sums is not None and sums.outstanding > 0:
+            found.append(Outstanding(one, sums.outstanding, excused.get(one.pk)))
+    return found
+
+
+@transaction.atomic
+def close_year(*, year: FiscalYear, because: str, by: Actor, now: datetime) -> Rehearsal:
+    """마감: carry over, lapse the rest, end the year. ``YearNotOver``, ``Unsettled``,
+    ``NextYearNotDecided``, ``Broken`` if it is closed already."""
+    by.require("budgets.change")
+    because = reasons.normalized(because)
+    year = journal.lock(year)
+    phase = journal.phase_of(year, now)
+    if phase in (Phase.PLANNED, Phase.OPEN):
+        raise YearNotOver(calendar.last_day(year.year))
+    if phase == Phase.CLOSED:
+        raise Broken(Rule.PHASE, year=year.year, phase=str(phase), kind=str(Kind.LAPSE))
+    usage.book(year, by=by, now=now)
+    plan = rehearse(year, now=now)
+    if plan.blocking:
+        raise Unsettled(plan.blocking)
+    entries = close.movements([one for _, one in plan.lines], year.year)
+    if entries:
+        note = Note(because=because)
+        journal.post(year=year, movements=entries, note=note, by=by, now=now)
+    _carry(year, plan, by, now)
+    years.move(year, FiscalYearState.CLOSED, because=because, by=by, now=now)
+    return plan
+
+
+def _carry(year: FiscalYear, plan: Rehearsal, by: Actor, now: datetime) -> None:
+    """Into lines of the next year, by code and kind. What is carried over counts as allotted
+    (국가재정법 제48조 제4항)."""
+    if not plan.carries:
+        return
+    following = FiscalYear.objects.filter(
+        organization_id=year.organization_id, year=year.year + 1, state=FiscalYearState.OPEN
+    ).first()
+    if following is None:
+        raise NextYearNotDecided(year.year + 1)
+    following = journal.lock(following)
+    rows = carryovers.decisions(year)
+    for line, one in plan.lines:
+        for carried in one.carried:
+            into = _line_of(following, line, carried.decision, now)
+            _put(following, into, carried, rows[carried.decision], by, now)
+
+
+def _line_of(year: FiscalYear, line: BudgetLine, decision: Decision, now: datetime) -> BudgetLine:
+    found, _made = BudgetLine.objects.get_or_create(
+        organization_id=year.organization_id,
+        fiscal_year=year,
+        code=line.code,
+        carried=decision.kind,
+        defaults={
+            "public_id": ids.mint("bln"),
+            "name": line.name,
+            "carried_from": line,
+            "created_at": now,
+        },
+    )
+    return found
+
+
+def _put(
+    year: FiscalYear,
+    line: BudgetLine,
+    carried: Carried,
+    row: Carryover,
+    by: Actor,
+    now: datetime,
+) -> None:
+    on = min(calendar.first_day(year.year), seoul_date(now))
+    name = line.public_id
+    journal.post(
+        year=year,
+        movements=[
+            Movement(name, Kind.CARRIED_IN, carried.won, on),
+            Movement(name, Kind.ALLOTMENT, carried.won, on, quarter=1),
+        ],
+        note=Note(because=row.because, document=row.public_id),
+        by=by,
+        now=now,
+    )
+    if row.commitment is not None:
+        old = row.commitment
+        old.fiscal_year = row.fiscal_year
+        paper = Paper(old.subject, old.counterparty, old.document or old.label)
+        entry = Entry(carried.won, on, because=old.label)
+        commitments.write(year, line, paper, entry, Source(project=old.project), by, now)
+    Carryover.objects.filter(pk=row.pk).update(carried_won=carried.won, into=line)

@@ -1,0 +1,273 @@
+"""Operations on fiscal years of public institutions: years, boards, lists, the close.
+
+Amounts are whole won with VAT; days are business days in Korea.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing.budgets import ChangedMeanwhile, CountersUnavailable
+from billing.fiscal import closing, files, journal, lines, queries, transfers, years
+from billing.fiscal.book import Broken
+from billing.fiscal.refusals import Refusal, sentence
+from billing.models import BudgetLine, FiscalTransfer, FiscalYear
+from portal.api import fiscal_shapes as shapes
+from portal.api.authentication import actor_of
+from portal.api.pages import listed
+from portal.api.problems import Refused
+from portal.api.shapes import body_of
+from portal.lib import sheets
+from tenants import audit, names, reasons
+from tenants.actors import Actor
+
+ALL = (
+    Broken,
+    Refusal,
+    reasons.BadReason,
+    names.BadName,
+    ChangedMeanwhile,
+    CountersUnavailable,
+)
+
+
+def refused(error: Exception) -> Refused:
+    """The rule and its numbers as a problem."""
+    if isinstance(error, Broken):
+        return Refused(sentence(error), code=str(error.rule), field="won")
+    if isinstance(error, reasons.BadReason):
+        return Refused(str(error), code="reason", field="because")
+    if isinstance(error, CountersUnavailable):
+        return Refused(str(error), code="counters_unavailable", status=503)
+    if isinstance(error, ChangedMeanwhile):
+        return Refused(str(error), code="changed_meanwhile", status=409)
+    return Refused(str(error), code=type(error).__name__)
+
+
+def year_or_404(actor: Actor, year: int) -> FiscalYear:
+    found = queries.years(actor).filter(year=year).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def line_or_404(actor: Actor, public_id: str) -> BudgetLine:
+    found = queries.all_lines(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _year(year: FiscalYear, now: datetime) -> dict[str, Any]:
+    return {
+        "id": year.public_id,
+        "year": year.year,
+        "phase": journal.phase_of(year, now),
+    }
+
+
+class FiscalYearsView(APIView):
+    @extend_schema(responses=shapes.YearOut(many=True))
+    def get(self, request: Request) -> Response:
+        """The organization's fiscal years, newest first."""
+        actor = actor_of(request)
+        actor.require("budgets.read")
+        rows = [_year(one, timezone.now()) for one in queries.years(actor)]
+        return Response(
+            {"data": shapes.YearOut(rows, many=True).data, "next": None, "previous": None}
+        )
+
+    @extend_schema(request=shapes.YearIn, responses={201: shapes.YearOut})
+    def post(self, request: Request) -> Response:
+        """Plan a fiscal year."""
+        actor, now = actor_of(request), timezone.now()
+        actor.require("budgets.change")
+        body = body_of(shapes.YearIn, request)
+        try:
+            made = years.plan(year=body["year"], by=actor, now=now)
+        except ALL as error:
+            raise refused(error) from error
+        return Response(shapes.YearOut(_year(made, now)).data, status=201)
+
+
+class FiscalBoardView(APIView):
+    @extend_schema(responses=shapes.BoardOut)
+    def get(self, request: Request, year: int) -> Response:
+        """Columns of each line, and quarters. left = allotted − committed."""
+        actor, now = actor_of(request), timezone.now()
+        actor.require("budgets.read")
+        found = year_or_404(actor, year)
+        board = queries.board(actor, found, now=now)
+        return Response(shapes.BoardOut({**_year(found, now), "board": board}).data)
+
+
+class FiscalDecisionView(APIView):
+    @extend_schema(request=None, responses=shapes.YearOut)
+    def post(self, request: Request, year: int) -> Response:
+        """The planned budget is decided."""
+        actor, now = actor_of(request), timezone.now()
+        actor.require("budgets.change")
+        try:
+            done = years.decide(
+                year=year_or_404(actor, year), because=_("Decided."), by=actor, now=now
+            )
+        except ALL as error:
+            raise refused(error) from error
+        return Response(shapes.YearOut(_year(done, now)).data)
+
+
+class FiscalLinesView(APIView):
+    @extend_schema(request=shapes.LineIn, responses={201: shapes.LineOut})
+    def post(self, request: Request, year: int) -> Response:
+        """A line of the budget, without money yet."""
+        actor, now = actor_of(request), timezone.now()
+        actor.require("budgets.change")
+        found = year_or_404(actor, year)
+        try:
+            made = lines.create(year=found, by=actor, now=now, **body_of(shapes.LineIn, request))
+        except ALL as error:
+            raise refused(error) from error
+        return Response(shapes.LineOut(made).data, status=201)
+
+
+LINE = OpenApiParameter("line", str, description="Id of a line.")
+
+
+class FiscalMovementsView(APIView):
+    @extend_schema(parameters=[LINE], responses=shapes.MovementOut(many=True))
+    def get(self, request: Request, year: int) -> Response:
+        """The journal, newest first."""
+        actor = actor_of(request)
+        actor.require("budgets.read")
+        rows = queries.movements(
+            actor, year_or_404(actor, year), line=request.query_params.get("line", "")[:24]
+        )
+        return listed(request, rows, shapes.MovementOut, filters=["line"])
+
+
+class FiscalCommitmentsView(APIView):
+    @extend_schema(parameters=[LINE], responses=shapes.CommitmentOut(many=True))
+    def get(self, request: Request, year: int) -> Response:
+        """The register of commitments, newest first."""
+        actor = actor_of(request)
+        actor.require("budgets.read")
+        rows = queries.commitments(
+            actor, year_or_404(actor, year), line=request.query_params.get("line", "")[:24]
+        )
+        return listed(request, rows, shapes.CommitmentOut, filters=["line"])
+
+
+class FiscalTransfersView(APIView):
+    @extend_schema(responses=shapes.TransferOut(many=True))
+    def get(self, request: Request, year: int) -> Response:
+        """Transfers between lines, newest first."""
+        actor = actor_of(request)
+        actor.require("budgets.read")
+        rows = FiscalTransfer.objects.visible_to(actor).filter(fiscal_year=year_or_404(actor, year))
+        return listed(request, rows.select_related("source", "target"), shapes.TransferOut)
+
+    @extend_schema(request=shapes.TransferIn, responses={201: shapes.TransferOut})
+    def post(self, request: Request, year: int) -> Response:
+        """Ask for one; another person approves it."""
+        actor, now = actor_of(request), timezone.now()
+        actor.require("budgets.change")
+        found = year_or_404(actor, year)
+        body = body_of(shapes.TransferIn, request)
+        known = {one.public_id: one for one in queries.lines(actor, found)}
+        if body["from_line"] not in known or body["into_line"] not in known:
+            raise Refused(_("There is no such line in this year."), code="line", field="from_line")
+        try:
+            made = transfers.ask(
+                source=known[body["from_line"]],
+                target=known[body["into_line"]],
+                won=body["won"],
+                because=body["because"],
+                by=actor,
+                now=now,
+            )
+        except ALL as error:
+            raise refused(error) from error
+        return Response(shapes.TransferOut(made).data, status=201)
+
+
+class _Decision(APIView):
+    def found(self, actor: Actor, public_id: str) -> FiscalTransfer:
+        rows = FiscalTransfer.objects.visible_to(actor)
+        row = rows.filter(public_id=public_id).select_related("fiscal_year", "source", "target")
+        one = row.first()
+        if one is None:
+            raise Http404
+        return one
+
+
+class FiscalApprovalView(_Decision):
+    @extend_schema(request=None, responses=shapes.TransferOut)
+    def post(self, request: Request, public_id: str) -> Response:
+        """Approve a transfer that somebody else asked for."""
+        actor = actor_of(request)
+        actor.require("budgets.change")
+        found = self.found(actor, public_id)
+        try:
+            done = transfers.approve(transfer=found, by=actor, now=timezone.now())
+        except ALL as error:
+            raise refused(error) from error
+        return Response(shapes.TransferOut(done).data)
+
+
+class FiscalRejectionView(_Decision):
+    @extend_schema(request=shapes.ReasonIn, responses=shapes.TransferOut)
+    def post(self, request: Request, public_id: str) -> Response:
+        """Reject a transfer, or take one's own back."""
+        actor = actor_of(request)
+        actor.require("budgets.change")
+        found = self.found(actor, public_id)
+        body = body_of(shapes.ReasonIn, request)
+        try:
+            done = transfers.reject(transfer=found, by=actor, now=timezone.now(), **body)
+        except ALL as error:
+            raise refused(error) from error
+        return Response(shapes.TransferOut(done).data)
+
+
+class FiscalCloseView(APIView):
+    @extend_schema(responses=shapes.RehearsalOut)
+    def get(self, request: Request, year: int) -> Response:
+        """A rehearsal: what closing the year now would do. Nothing is changed."""
+        actor = actor_of(request)
+        actor.require("budgets.read")
+        plan = closing.rehearse(year_or_404(actor, year), now=timezone.now())
+        return Response(shapes.RehearsalOut(plan).data)
+
+    @extend_schema(request=shapes.ReasonIn, responses=shapes.RehearsalOut)
+    def post(self, request: Request, year: int) -> Response:
+        """Close the year for good, once it is over."""
+        actor = actor_of(request)
+        actor.require("budgets.change")
+        found, body = year_or_404(actor, year), body_of(shapes.ReasonIn, request)
+        try:
+            plan = closing.close_year(year=found, by=actor, now=timezone.now(), **body)
+        except ALL as error:
+            raise refused(error) from error
+        return Response(shapes.RehearsalOut(plan).data)
+
+
+class FiscalBooksView(APIView):
+    @extend_schema(responses={(200, sheets.CONTENT_TYPE): OpenApiTypes.BINARY})
+    def get(self, request: Request, year: int) -> HttpResponse:
+        """The year as a workbook: board, register of commitments, journal."""
+        actor, now = actor_of(request), timezone.now()
+        actor.require("budgets.read")
+        found = year_or_404(actor, year)
+        audit.record("fiscal.export", by=actor, now=now, subject=found.public_id)
+        content = sheets.workbook(*files.books(actor, found, now=now))
+        return HttpResponse(content, content_type=sheets.CONTENT_TYPE)

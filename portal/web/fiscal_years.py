@@ -1,0 +1,204 @@
+"""The life of a fiscal year on pages: planned, decided, transfers between its lines, closed."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from billing.fiscal import carryovers, closing, lines, queries, transfers, years
+from billing.fiscal.book import Broken
+from billing.fiscal.refusals import Refusal, sentence
+from billing.models import Carryover, FiscalTransfer
+from portal.web import doors, fiscal, fiscal_forms, states
+from portal.web.fiscal_deeds import ALL, add_refusal
+from tenants.audit import actor_ref
+
+
+@require_http_methods(["GET", "POST"])
+@doors.page_for("budgets.change")
+def new(request: HttpRequest) -> HttpResponse:
+    """편성: a new year."""
+    actor, now = doors.actor(request), timezone.now()
+    form = fiscal_forms.YearForm(request.POST or None, initial={"year": now.year})
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = years.plan(by=actor, now=now, **form.cleaned_data)
+        except Refusal as error:
+            form.add_error("year", str(error))
+        else:
+            messages.success(request, _("Planned. Add the lines of the budget next."))
+            return redirect(_board(made.year))
+    return render(request, "fiscal/new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _board(year: int) -> str:
+    return f"{reverse('fiscal')}?year={year}"
+
+
+@require_POST
+@doors.page_for("budgets.change")
+def decide(request: HttpRequest) -> HttpResponse:
+    """편성 확정: the budget may be used from its first day on."""
+    now = timezone.now()
+    year = fiscal.year_or_404(request, now)
+    try:
+        years.decide(year=year, because=_("Decided."), by=doors.actor(request), now=now)
+    except Refusal as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The budget is decided."))
+    return redirect(_board(year.year))
+
+
+@require_http_methods(["GET", "POST"])
+@doors.page_for("budgets.change")
+def new_line(request: HttpRequest) -> HttpResponse:
+    """A line of the year in the address."""
+    actor, now = doors.actor(request), timezone.now()
+    year = fiscal.year_or_404(request, now)
+    form = fiscal_forms.LineForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = lines.create(year=year, by=actor, now=now, **form.cleaned_data)
+        except ALL as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, _("The line is made. Enter its budget next."))
+            return redirect("fiscal_line", public_id=made.public_id)
+    context = {**fiscal.frame(year, now), "form": form}
+    return render(request, "fiscal/new.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@doors.page_for("budgets.read")
+def transfer_list(request: HttpRequest) -> HttpResponse:
+    """전용: ask for one; those that wait, and the decided ones."""
+    actor, now = doors.actor(request), timezone.now()
+    year = fiscal.year_or_404(request, now)
+    known = list(queries.lines(actor, year))
+    form = fiscal_forms.TransferForm(request.POST or None, lines=known)
+    if request.method == "POST":
+        actor.require("budgets.change")
+        if form.is_valid() and _ask(request, form, {one.public_id: one for one in known}):
+            messages.success(request, _("Asked for. Another person approves it."))
+            return redirect(f"{request.path}?year={year.year}")
+    rows = FiscalTransfer.objects.visible_to(actor).filter(fiscal_year=year)
+    page = doors.page_of(request, rows.select_related("source__fiscal_year", "target__fiscal_year"))
+    me = actor_ref(actor)
+    context = {
+        **fiscal.frame(year, now),
+        "form": form,
+        "page": page,
+        "rows": [(one, states.TRANSFER[one.state], one.asked_ref == me) for one in page],
+        "more": f"year={year.year}&",
+    }
+    return render(request, "fiscal/transfers.html", context, status=422 if form.errors else 200)
+
+
+def _ask(request: HttpRequest, form: fiscal_forms.TransferForm, known: dict[str, object]) -> bool:
+    sent = form.cleaned_data
+    try:
+        transfers.ask(
+            source=known[sent["source"]],  # type: ignore[arg-type]
+            target=known[sent["target"]],  # type: ignore[arg-type]
+            won=sent["won"],
+            because=sent["because"],
+            by=doors.actor(request),
+            now=timezone.now(),
+        )
+    except ALL as error:
+        add_refusal(form, error)
+        return False
+    return True
+
+
+def _transfer(request: HttpRequest, public_id: str) -> FiscalTransfer:
+    rows = FiscalTransfer.objects.visible_to(doors.actor(request))
+    return get_object_or_404(
+        rows.select_related("fiscal_year", "source", "target"), public_id=public_id
+    )
+
+
+@require_POST
+@doors.page_for("budgets.change")
+def approve(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Another person's yes."""
+    found = _transfer(request, public_id)
+    try:
+        transfers.approve(transfer=found, by=doors.actor(request), now=timezone.now())
+    except Broken as error:
+        messages.error(request, sentence(error))
+    except Refusal as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Approved. Both lines are changed."))
+    return redirect(_transfers(found))
+
+
+@require_POST
+@doors.page_for("budgets.change")
+def reject(request: HttpRequest, public_id: str) -> HttpResponse:
+    """No, with a reason; or one's own taken back."""
+    found = _transfer(request, public_id)
+    try:
+        transfers.reject(
+            transfer=found,
+            because=doors.word(request.POST, "because"),
+            by=doors.actor(request),
+            now=timezone.now(),
+        )
+    except ALL as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Rejected."))
+    return redirect(_transfers(found))
+
+
+def _transfers(found: FiscalTransfer) -> str:
+    return f"{reverse('fiscal_transfers')}?year={found.fiscal_year.year}"
+
+
+@require_POST
+@doors.page_for("budgets.change")
+def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
+    """What was named to be carried over is not."""
+    actor = doors.actor(request)
+    rows = Carryover.objects.visible_to(actor).select_related("fiscal_year", "line")
+    found = get_object_or_404(rows, public_id=public_id)
+    try:
+        carryovers.withdraw(carryover=found, by=actor, now=timezone.now())
+    except Broken as error:
+        messages.error(request, sentence(error))
+    else:
+        messages.success(request, _("Withdrawn."))
+    return redirect("fiscal_line", public_id=found.line.public_id)
+
+
+@require_http_methods(["GET", "POST"])
+@doors.page_for("budgets.read")
+def close(request: HttpRequest) -> HttpResponse:
+    """The rehearsal; and, once the year is over, the close."""
+    actor, now = doors.actor(request), timezone.now()
+    year = fiscal.year_or_404(request, now)
+    form = fiscal_forms.ReasonForm(request.POST or None)
+    if request.method == "POST":
+        actor.require("budgets.change")
+        if form.is_valid():
+            try:
+                closing.close_year(year=year, by=actor, now=now, **form.cleaned_data)
+            except ALL as error:
+                add_refusal(form, error)
+            else:
+                messages.success(request, _("The fiscal year is closed."))
+                return redirect(_board(year.year))
+    context = {
+        **fiscal.frame(year, now),
+        "form": form,
+        "plan": closing.rehearse(year, now=now),
+    }
+    return render(request, "fiscal/closing.html", context, status=422 if form.errors else 200)

@@ -1,0 +1,227 @@
+"""A year in the life of a county office: planned, allotted by quarter, committed, stopped at the
+limit, transferred with a second person's approval, carried over, closed, exported."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from billing import budgets
+from billing.fiscal import (
+    bindings,
+    carryovers,
+    closing,
+    commitments,
+    files,
+    lines,
+    orders,
+    queries,
+    transfers,
+    usage,
+    years,
+)
+from billing.fiscal.book import Broken
+from billing.fiscal.commitments import Paper
+from billing.fiscal.lines import Entry
+from billing.fiscal.refusals import NotYours, sentence
+from billing.models import Budget, BudgetLine, FiscalYear
+from portal.lib import spreadsheet
+from portal.lib.money import MICRO
+from portal.lib.periods import Month
+from tenants import actors, rls
+from tenants.actors import Actor, Lent
+from tests import factories
+from tests.billing import county as world
+from tests.billing.county import County
+
+
+def moment(month: int, day: int, hour: int = 10, *, year: int = 2026) -> datetime:
+    """In Korea."""
+    return datetime(year, month, day, hour - 9, tzinfo=UTC)
+
+
+def entry(won: int, now: datetime, because: str = "") -> Entry:
+    return Entry(won, world.on(now), because)
+
+
+@pytest.fixture
+def county(prices: None, counters: None) -> County:
+    """The office, with 공공운영비 of 48 million (42 of them in the first quarter) and 사무관리비
+    of 12 million."""
+    return world.make()
+
+
+def test_a_year_of_a_county_office(county: County) -> None:
+    office = county.office.pk
+
+    # February: the project gets its line; an endpoint is ordered, which commits with VAT.
+    now = moment(2, 3)
+    with rls.tenant(office):
+        bindings.bind(project=county.project, line=county.running, by=county.officer, now=now)
+        budget = Budget.objects.get(subject=county.running.public_id)
+        order = budgets.record_commitment(
+            organization=county.office,
+            project=county.project,
+            reference="ord_1",
+            endpoint="ep_1",
+            month=Month(2026, 2),
+            amount_micro=10_000_000 * MICRO,
+        )
+        orders.commit(
+            order,
+            project=county.project,
+            subject="민원-안내",
+            seller="두레 (예시)",
+            by=county.clerk,
+            now=now,
+        )
+    assert county.columns(now=now).committed == 11_000_000
+
+    # April: a contract that does not fit is refused by rule and numbers; one that fits is not.
+    now = moment(4, 1)
+    with pytest.raises(Broken) as refused:
+        contract(county, county.running, 31_000_001, now)
+    assert "₩1 more than the ₩31,000,000" in sentence(refused.value)
+    leased = contract(county, county.running, 20_000_000, now)
+    commitments.spend(commitment=leased, entry=entry(12_000_000, now), by=county.officer, now=now)
+
+    # The counters have 11 million left for requests, without VAT: 22,000,000 × 10/11 less the
+    # order's 10 million. One more micro-won is refused.
+    assert limit(county) == 20_000_000
+    with rls.tenant(office):
+        budget = Budget.objects.get(pk=budget.pk)
+    budgets.publish(budget, county.office, now=now)
+    hold(county, budget, 10_000_000 * MICRO, "ord_1")
+    with pytest.raises(budgets.BudgetExceeded) as full:
+        hold(county, budget, 10_000_000 * MICRO + 1, "ord_2")
+    assert full.value.left_won == 10_000_000
+
+    # July: more is needed. The officer asks for a transfer; the deputy of the head approves.
+    now = moment(7, 6)
+    with rls.tenant(office):
+        asked = transfers.ask(
+            source=county.office_costs,
+            target=county.running,
+            won=4_000_000,
+            because="전산 사용료 부족",
+            by=county.officer,
+            now=now,
+        )
+        with pytest.raises(NotYours):
+            transfers.approve(transfer=asked, by=county.officer, now=now)
+        transfers.approve(transfer=asked, by=deputy_of_head(county), now=now)
+    lines.allot(
+        line=county.running, entry=entry(10_000_000, now), quarter=3, by=county.officer, now=now
+    )
+    assert county.columns(now=now).current == 52_000_000
+    assert county.columns(now=now).allotted == 52_000_000
+    assert limit(county) == 32_000_000 * 10 // 11
+
+    # December: usage until the last second; what could not be paid is carried over.
+    factories.ledger_entry(county.project, at=world.OLD_YEARS_DAY, settled_micro=1_000 * MICRO)
+    now = moment(12, 28)
+    with rls.tenant(office):
+        carryovers.name(
+            line=county.office_costs,
+            won=3_000_000,
+            because="청사 이전이 늦어졌습니다",
+            document="의안 제12호",
+            by=county.officer,
+            now=now,
+        )
+        carryovers.excuse(
+            commitment=leased,
+            because="납품이 늦어졌습니다",
+            document="",
+            by=county.officer,
+            now=now,
+        )
+        before = closing.rehearse(county.year, now=now)
+    assert before.columns.carried == 11_000_000
+
+    # January: the next year is decided, the old one is settled and closed.
+    now = moment(1, 8, year=2027)
+    following = next_year(county, now)
+    with rls.tenant(office):
+        by = actors.system(county.office, "Budget check")
+        orders.settle(order, amount_micro=0, by=by, now=now)
+        assert len(usage.book(county.year, by=by, now=now)) > 0
+        plan = closing.close_year(
+            year=county.year, because="2026 회계연도 마감", by=county.officer, now=now
+        )
+        board = queries.board(county.officer, county.year, now=now)
+        carried = {
+            (row.line.code, row.line.carried): row.columns.current
+            for row in queries.board(county.officer, following, now=now).rows
+        }
+    assert plan.columns.spent == 12_000_000 + 1_100
+    assert board.total.current == board.total.spent + board.total.carried + board.total.lapsed
+    assert board.total.carried == 8_000_000 + 3_000_000
+    assert carried == {
+        ("201-02", ""): 50_000_000,
+        ("201-02", "accident"): 8_000_000,
+        ("201-01", "named"): 3_000_000,
+    }
+
+    exported_books_add_up(county)
+
+
+def contract(county: County, line: BudgetLine, won: int, now: datetime) -> object:
+    return commitments.record(
+        line=line,
+        paper=Paper("장비 임차", "=두레", "계약-7"),
+        entry=entry(won, now),
+        by=county.officer,
+        now=now,
+    )
+
+
+def limit(county: County) -> int:
+    with rls.tenant(county.office.pk):
+        return Budget.objects.get(subject=county.running.public_id).limit_won
+
+
+def hold(county: County, budget: Budget, micro: int, reference: str) -> None:
+    budgets.reserve(
+        organization=county.office,
+        subjects=[budget.name],
+        reference=reference,
+        month=Month(2026, 4),
+        amount_micro=micro,
+    )
+
+
+def deputy_of_head(county: County) -> Actor:
+    """박소라 stands in for 정하늘, who is on leave."""
+    assert county.head.user is not None
+    lent = Lent(frozenset({"budgets.change"}), county.head.user.public_id)
+    return replace(county.clerk, verbs=county.clerk.verbs | lent.verbs, lent=(lent,), asked=[])
+
+
+def next_year(county: County, now: datetime) -> FiscalYear:
+    who = {"by": county.officer, "now": now}
+    first = Entry(50_000_000, date(2027, 1, 1))
+    with rls.tenant(county.office.pk):
+        year = years.plan(year=2027, **who)
+        line = lines.create(year=year, code="201-02", name="공공운영비", **who)
+        lines.appropriate(line=line, entry=first, **who)
+        return years.decide(year=year, because="군의회 의결", **who)
+
+
+def exported_books_add_up(county: County) -> None:
+    with rls.tenant(county.office.pk):
+        now = moment(1, 9, year=2027)
+        board = files.table("board", county.officer, county.year, now=now)
+        register = files.table("commitments", county.officer, county.year, now=now)
+        text = "".join(spreadsheet.lines(register.head, register.rows))
+    *rows, last = list(board.rows)
+    for column in range(2, len(last)):
+        assert sum(row[column] for row in rows) == last[column]
+    assert text.startswith("\ufeff")
+    read = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert [row[0] for row in read[1:]] == ["2026-00001", "2026-00002", "2026-00003"]
+    assert "'=두레" in read[2]  # no formula
