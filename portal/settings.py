@@ -67,6 +67,16 @@ DURE_SELLER_NUMBER = env.str("DURE_SELLER_NUMBER", default="5048600001")
 DURE_SELLER_ADDRESS = env.str("DURE_SELLER_ADDRESS", default="대구광역시 (예시 주소)")
 DURE_SELLER_REPRESENTATIVE = env.str("DURE_SELLER_REPRESENTATIVE", default="대표자 (예시)")
 
+# Where customers pay to. The defaults are made up, say so, and suit only a demonstration.
+DURE_BANK_NAME = env.str("DURE_BANK_NAME", default="예시은행")
+DURE_BANK_ACCOUNT = env.str("DURE_BANK_ACCOUNT", default="000-000000-00-000 (예시)")
+DURE_BANK_HOLDER = env.str("DURE_BANK_HOLDER", default=DURE_SELLER_NAME)
+# Cards by Stripe; without a key they are not taken. An address of its own is for the fake.
+DURE_CARD_PROVIDER = env.str("DURE_CARD_PROVIDER", default="stripe")
+DURE_STRIPE_KEY = env.str("DURE_STRIPE_KEY", default="")
+DURE_STRIPE_WEBHOOK_SECRETS = env.list("DURE_STRIPE_WEBHOOK_SECRETS", default=[])
+DURE_STRIPE_URL = env.str("DURE_STRIPE_URL", default="")
+
 _origin = urlsplit(DURE_WEB_ORIGIN)
 _secure = _origin.scheme == "https"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_origin.hostname or "127.0.0.1", "localhost"])
@@ -304,6 +314,7 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
     },
 }
 

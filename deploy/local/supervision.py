@@ -38,6 +38,7 @@ def programs(config: Config) -> list[Program]:
         Program("valkey-celery", config.broker().command(), priority=10),
         *_sites(config),
         _registry(config),
+        _stripe(config),
         Program(
             "publisher", [py, "-m", "portal.routing"], "ready", config.program_env("publisher")
         ),
@@ -79,6 +80,13 @@ def _registry(config: Config) -> Program:
     command = [python(), "-m", "deploy.local.registry", str(config.port("REGISTRY"))]
     env = {"DURE_REGISTRY_KEY": config.values["DURE_REGISTRY_KEY"], "PYTHONUNBUFFERED": "1"}
     return Program("registry", command, "", env, priority=100)
+
+
+def _stripe(config: Config) -> Program:
+    """The made-up card processor. It forgets everything when it ends."""
+    hook = f"http://127.0.0.1:{config.port('WEB')}/api/v1/payments/webhooks/stripe"
+    command = [python(), "-m", "deploy.local.stripe", str(config.port("STRIPE")), hook]
+    return Program("stripe", command, "", {"PYTHONUNBUFFERED": "1"}, priority=100)
 
 
 def socket_path(config: Config) -> Path:

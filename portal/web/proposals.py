@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from billing import price_changes
+from billing.payments import refunds
 from portal.routing import deciding
 from portal.web import doors, states
 from tenants import reasons
@@ -23,6 +24,7 @@ REFUSALS = (
     holds.AlreadyHeld,
     price_changes.StartsTooEarly,
     price_changes.StartTaken,
+    refunds.MoreThanCredit,
     reasons.BadReason,
 )
 
