@@ -4,10 +4,19 @@ from billing.models import (
     AgreedTariff,
     AgreedTerm,
     Agreement,
+    BalanceEntry,
+    BankBooking,
+    BankLine,
+    BankLineMove,
+    BankStatement,
     Budget,
     BudgetChange,
+    CardCharge,
+    CardChargeMove,
+    CardOnFile,
     CardTariff,
     Commitment,
+    Dispute,
     EtaxAttempt,
     EtaxCertificate,
     EtaxDocument,
@@ -16,13 +25,20 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoiceSeries,
+    Payment,
+    PaymentAllocation,
+    PaymentReversal,
     Posting,
     PriceLine,
     PriceTerm,
+    ProviderEvent,
     RatingMark,
+    Refund,
+    RefundMove,
     StorageTariff,
     TokenTariff,
     Unrated,
+    VirtualAccount,
 )
 from tenants.reading_room import shows
 
@@ -96,3 +112,47 @@ shows(EtaxMove, "organization document from_state to_state because by at")
 shows(EtaxAttempt, "organization document deed outcome code sentence at")
 shows(EtaxProfile, "organization representative trade item place contact email tax changed_at")
 shows(EtaxCertificate, "number expires_at fault seen_at failures")
+shows(BankStatement, "public_id organization name handed_in_at by", find="public_id name")
+shows(BankBooking, "organization statement lines matched repeated total_won at by")
+shows(
+    BankLine,
+    "public_id organization statement position at won payer memo account",
+    find="public_id",
+)
+shows(BankLineMove, "organization line position from_state to_state payment because at by")
+shows(VirtualAccount, "organization bank number given_at by", find="number")
+shows(
+    Payment,
+    "public_id organization source reference won received_at payer method booked_at",
+    find="public_id reference",
+)
+shows(PaymentAllocation, "public_id organization payment invoice won because at")
+shows(PaymentReversal, "public_id organization payment reference won because at by")
+shows(
+    Refund,
+    "public_id organization payment won because state reference decided_at tries due_at",
+    find="public_id reference",
+)
+shows(RefundMove, "organization refund from_state to_state because at")
+shows(
+    CardOnFile,
+    "public_id organization provider customer brand last4 expires asked_at added_at removed_at",
+    find="public_id customer",
+)
+shows(
+    CardCharge,
+    "public_id organization invoice card won state reference refusal made_at tries due_at",
+    find="public_id reference",
+)
+shows(CardChargeMove, "organization charge from_state to_state because at")
+shows(
+    Dispute,
+    "public_id organization payment reference won reason state answer_by opened_at changed_at",
+    find="public_id reference",
+)
+shows(
+    ProviderEvent,
+    "provider event kind about told_at received_at tries due_at outcome",
+    find="event about",
+)
+shows(BalanceEntry, "provider reference kind won fee_won about at read_at", find="reference about")

@@ -1,4 +1,4 @@
-"""Doors for the workers: what use has cost, who is told about money, the tax service too."""
+"""Doors for the workers: what use has cost, who is told about money, bank, card, tax service."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -7,6 +7,8 @@ from billing import accruals, alerts
 from billing.etax import certificates, chosen, preparing
 from billing.etax import sweep as etax
 from billing.fiscal import enforcement, usage
+from billing.payments import bookings, charges, events, reconciliation, refunds
+from billing.providers.chosen import card_provider
 from portal.lib.periods import day_period, seoul_date
 
 
@@ -53,3 +55,27 @@ def raise_lines() -> None:
 def book_usage() -> None:
     """Hourly: what public institutions used becomes expenditure of their lines."""
     usage.book_all(now=timezone.now())
+
+
+@shared_task
+def read_provider_events() -> None:
+    """Woken by a webhook, and each minute: what the card processor has told."""
+    if (provider := card_provider()) is not None:
+        events.sweep(provider=provider, now=timezone.now())
+
+
+@shared_task
+def sweep_payments() -> None:
+    """Each minute: credit onto open invoices, due invoices to cards, refunds on their way."""
+    now = timezone.now()
+    bookings.sweep(now=now)
+    if (provider := card_provider()) is not None:
+        charges.sweep(provider=provider, now=now)
+        refunds.sweep(provider=provider, now=now)
+
+
+@shared_task
+def reconcile_cards() -> None:
+    """Hourly: the card processor's balance against our books."""
+    if (provider := card_provider()) is not None:
+        reconciliation.sweep(provider=provider, now=timezone.now())

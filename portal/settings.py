@@ -78,6 +78,15 @@ DURE_ETAX_FROM = env.str("DURE_ETAX_FROM", default="")
 DURE_SELLER_TRADE = env.str("DURE_SELLER_TRADE", default="정보통신업")
 DURE_SELLER_ITEM = env.str("DURE_SELLER_ITEM", default="데이터 처리 및 호스팅")
 DURE_SELLER_EMAIL = env.str("DURE_SELLER_EMAIL", default="")
+# Where customers pay to. The defaults are made up, say so, and suit only a demonstration.
+DURE_BANK_NAME = env.str("DURE_BANK_NAME", default="예시은행")
+DURE_BANK_ACCOUNT = env.str("DURE_BANK_ACCOUNT", default="000-000000-00-000 (예시)")
+DURE_BANK_HOLDER = env.str("DURE_BANK_HOLDER", default=DURE_SELLER_NAME)
+# Cards by Stripe; without a key they are not taken. An address of its own is for the fake.
+DURE_CARD_PROVIDER = env.str("DURE_CARD_PROVIDER", default="stripe")
+DURE_STRIPE_KEY = env.str("DURE_STRIPE_KEY", default="")
+DURE_STRIPE_WEBHOOK_SECRETS = env.list("DURE_STRIPE_WEBHOOK_SECRETS", default=[])
+DURE_STRIPE_URL = env.str("DURE_STRIPE_URL", default="")
 
 _origin = urlsplit(DURE_WEB_ORIGIN)
 _secure = _origin.scheme == "https"
@@ -316,6 +325,7 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
     },
 }
 

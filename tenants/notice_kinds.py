@@ -154,6 +154,34 @@ KINDS: dict[str, Kind] = {
         Severity.WARNING,
         group=Group.MONEY,
     ),
+    "payment.received": Kind(
+        _("A payment has arrived"),
+        _("₩%(total)s have arrived and were put on open invoices. What is over is credit."),
+        group=Group.MONEY,
+    ),
+    "payment.refunded": Kind(
+        _("Credit was paid back"),
+        _("₩%(total)s were paid back: %(because)s"),
+        group=Group.MONEY,
+    ),
+    "payment.disputed": Kind(
+        _("A payment is disputed"),
+        _("The bank of %(name)s disputes a payment of ₩%(total)s (%(state)s)."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "card.refused": Kind(
+        _("Your card was refused"),
+        _("₩%(total)s of invoice %(number)s could not be charged. Pay otherwise."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "card.confirm": Kind(
+        _("Your card company asks for confirmation"),
+        _("₩%(total)s of invoice %(number)s wait for your confirmation within seven days."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
     "budget.reached": Kind(
         _("A budget is used to %(percent)s"),
         _(

@@ -21,6 +21,7 @@ PRICE_OF_STORAGE = "price.storage"
 PRICE_TERM = "price.term"
 AGREEMENT = "agreement.make"
 AGREEMENT_END = "agreement.end"
+REFUND = "payment.refund"
 
 KINDS: dict[str, Kind] = {
     SUSPEND: Kind(_("Suspend an organization"), "operator.suspend"),
@@ -30,4 +31,5 @@ KINDS: dict[str, Kind] = {
     PRICE_TERM: Kind(_("New term of the price list"), "operator.prices"),
     AGREEMENT: Kind(_("Agreement with an organization"), "operator.prices"),
     AGREEMENT_END: Kind(_("Earlier end of an agreement"), "operator.prices"),
+    REFUND: Kind(_("Pay credit back"), "operator.payments"),
 }

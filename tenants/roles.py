@@ -32,6 +32,8 @@ VERBS = {
     "invoices.read": _("See invoices"),
     "invoices.issue": _("Ask for an interim invoice"),
     "etax.change": _("Keep the details for tax invoices"),
+    "payments.read": _("See payments, credit and how to pay"),
+    "payments.change": _("Keep a card on file and pay by card"),
     "support.read": _("See all support requests"),
     "support.write": _("Ask the operator, and see one's own requests"),
     "audit.read": _("See the audit log"),
@@ -45,6 +47,7 @@ VERBS = {
     "operator.suspend": _("Suspend customers, with a second person, and lift it"),
     "operator.prices": _("Change prices, with a second person"),
     "operator.etax": _("Look after e-tax invoices"),
+    "operator.payments": _("Book payments, and refund them with a second person"),
     "operator.support": _("Answer customers' requests"),
     "operator.incidents": _("Tell customers of incidents"),
     "operator.view_as": _("Look at a customer's pages, for a reason and a while"),
@@ -70,7 +73,8 @@ ROLES: dict[str, frozenset[str]] = {
         - {"approvals.change", "budgets.change", "organization.close", "evidence.open"}
     ),
     Role.DEVELOPER: frozenset(
-        (_READ - {"members.read", "access.read", "audit.read", "invoices.read", "support.read"})
+        (_READ - {"members.read", "access.read", "audit.read", "support.read"})
+        - {"invoices.read", "payments.read"}
         | {"keys.change", "endpoints.change", "orders.create", "support.write", "budgets.ask"}
     ),
     Role.BUDGET_OFFICER: frozenset(
@@ -81,6 +85,7 @@ ROLES: dict[str, frozenset[str]] = {
             "budgets.change",
             "etax.change",
             "invoices.issue",
+            "payments.change",
             "support.write",
         }
     ),
@@ -105,14 +110,14 @@ def given_by(giver: str) -> list[tuple[str, str]]:
 # What the roles may do besides in the operator's own organization.
 STAFF: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(_OPERATOR),
-    Role.ADMINISTRATOR: frozenset(_OPERATOR - {"operator.prices"}),
+    Role.ADMINISTRATOR: frozenset(_OPERATOR - {"operator.prices", "operator.payments"}),
     Role.DEVELOPER: frozenset(
         {"operator.read", "operator.notes", "operator.verify", "operator.view_as"}
         | {"operator.support", "operator.incidents"}
     ),
     Role.BUDGET_OFFICER: frozenset(
         {"operator.read", "operator.notes", "operator.prices", "operator.support"}
-        | {"operator.etax"}
+        | {"operator.etax", "operator.payments"}
     ),
     Role.AUDITOR: frozenset({"operator.read"}),
 }

@@ -12,7 +12,7 @@ class Scope(models.TextChoices):
     INFERENCE = "inference", _("Call models")
     CONTROL_READ = "control_read", _("Read projects, keys and endpoints")
     CONTROL_WRITE = "control_write", _("Order and stop endpoints")
-    BILLING_READ = "billing_read", _("Read usage, budgets and invoices")
+    BILLING_READ = "billing_read", _("Read usage, budgets, invoices and payments")
 
 
 # Verbs at the control API. No scope makes keys, changes budgets or members, or reads the log.
@@ -26,7 +26,7 @@ VERBS: dict[str, frozenset[str]] = {
         | {"endpoints.change", "orders.create"}
     ),
     Scope.BILLING_READ: frozenset(
-        {"organization.read", "usage.read", "budgets.read", "invoices.read"}
+        {"organization.read", "usage.read", "budgets.read", "invoices.read", "payments.read"}
     ),
 }
 

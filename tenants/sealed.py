@@ -37,6 +37,7 @@ NO_SECRET = {
     "tenants.ApiKey.public_part": "what may be shown of a key",
     "tenants.DomainClaim.token": "stands in the public DNS",
     "tenants.StoredFile.sha256": "a file's digest",
+    "billing.BankStatement.sha256": "a file's digest",
     "billing.InvoiceDocument.sha256": "a file's digest",
     "deployments.Order.idempotency_key": "the customer's own name of a wish",
     "tenants.SupportRequest.idempotency_key": "the customer's own name of a wish",

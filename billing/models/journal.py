@@ -25,6 +25,7 @@ class Account(models.TextChoices):
     CREDIT = "credit"  # owed back: overpaid, or credited after payment
     EXPIRED = "expired"  # prepaid credit that ran out
     INTEREST = "interest"  # for paying late
+    FEES = "fees"  # of the card processor: the operator's expense
 
 
 class Posting(models.Model):

@@ -106,6 +106,9 @@ class Config:
             "DURE_ETAX_LINK_ID": "DURE",
             "DURE_ETAX_SECRET_KEY": self.values["DURE_ETAX_SECRET_KEY"],
             "DURE_ETAX_FROM": "2026-01-01",
+            "DURE_STRIPE_KEY": "sk_test_simulated",  # of the made-up Stripe of this machine
+            "DURE_STRIPE_WEBHOOK_SECRETS": "whsec_simulated",
+            "DURE_STRIPE_URL": f"http://127.0.0.1:{self.port('STRIPE')}",
             "DURE_EMBEDDED": "1",
             "DURE_DEMO_PASSWORD": self.values["DURE_DEMO_PASSWORD"],
             "DURE_DEMO_TOTP": self.values.get("DURE_DEMO_TOTP", ""),
@@ -194,6 +197,7 @@ def load_or_make() -> Config:
     for name in VALKEY_USERS:
         config.values.setdefault(_password_of(name), secrets.token_hex(20))
     config.values.setdefault("DURE_DEMO_TOTP", _totp_secret())
+    config.values.setdefault("DURE_STRIPE_PORT", str(ports.free(1)[0]))
     if "DURE_REGISTRY_PORT" not in config.values:
         config.values["DURE_REGISTRY_PORT"] = str(ports.free(1)[0])
         config.values["DURE_REGISTRY_KEY"] = secrets.token_hex(20)

@@ -39,6 +39,7 @@ def programs(config: Config) -> list[Program]:
         *_sites(config),
         _registry(config),
         _etax(config),
+        _stripe(config),
         Program(
             "publisher", [py, "-m", "portal.routing"], "ready", config.program_env("publisher")
         ),
@@ -89,6 +90,13 @@ def _etax(config: Config) -> Program:
     secret = config.values["DURE_ETAX_SECRET_KEY"]
     env = {"DURE_ETAX_SECRET_KEY": secret, "PYTHONUNBUFFERED": "1"}
     return Program("etax", command, "", env, priority=100)
+
+
+def _stripe(config: Config) -> Program:
+    """The made-up card processor. It forgets everything when it ends."""
+    hook = f"http://127.0.0.1:{config.port('WEB')}/api/v1/payments/webhooks/stripe"
+    command = [python(), "-m", "deploy.local.stripe", str(config.port("STRIPE")), hook]
+    return Program("stripe", command, "", {"PYTHONUNBUFFERED": "1"}, priority=100)
 
 
 def socket_path(config: Config) -> Path:

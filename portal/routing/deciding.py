@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from billing import agreements, price_changes
+from billing.payments import refunds
 from portal.routing import revoking
 from tenants import reasons
 from tenants.actions import holds, proposals
@@ -22,6 +23,7 @@ from tenants.proposal_kinds import (
     PRICE_OF_STORAGE,
     PRICE_OF_TOKENS,
     PRICE_TERM,
+    REFUND,
     SUSPEND,
 )
 
@@ -64,4 +66,5 @@ _EXECUTE: dict[str, proposals.Execute] = {
     PRICE_TERM: price_changes.carry_out,
     AGREEMENT: agreements.carry_out,
     AGREEMENT_END: agreements.carry_out_end,
+    REFUND: refunds.carry_out,
 }

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from billing import agreements, price_changes, price_words
+from billing.payments import refunds
 from billing.term_values import BadTerm
 from portal.routing import deciding
 from portal.web import doors, states
@@ -31,6 +32,7 @@ REFUSALS = (
     agreements.NoListPrice,
     agreements.Overlaps,
     BadTerm,
+    refunds.MoreThanCredit,
     reasons.BadReason,
 )
 

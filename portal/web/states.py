@@ -193,3 +193,43 @@ TRANSFER = {
     "approved": _state("ok", "ok", pgettext_lazy("transfer", "Approved")),
     "rejected": _state("", "off", pgettext_lazy("transfer", "Rejected")),
 }
+# Payments: a charge of the card, a refund, a deposit, a line of a statement before it is booked.
+CHARGE = {
+    "wanted": _state("info", "half", _("Being sent")),
+    "processing": _state("info", "half", _("Being processed")),
+    "action": _state("warn", "warn", _("Waits for your confirmation")),
+    "paid": _state("ok", "ok", _("Paid")),
+    "failed": _state("bad", "bad", _("Refused")),
+    "canceled": _state("", "off", _("Canceled")),
+}
+REFUND = {
+    "wanted": _state("info", "wait", _("Decided, not yet paid out")),
+    "sent": _state("info", "half", _("On its way")),
+    "done": _state("ok", "ok", _("Paid out")),
+    "failed": _state("bad", "bad", _("Failed: it is credit again")),
+}
+DEPOSIT = {
+    "open": _state("warn", "wait", _("Waits for somebody")),
+    "matched": _state("ok", "ok", _("Booked for a customer")),
+    "payout": _state("", "off", _("The card processor's payout")),
+    "returned": _state("", "off", _("Sent back by the bank")),
+}
+PREVIEW = {
+    "matched": _state("ok", "ok", _("Found its customer")),
+    "open": _state("warn", "wait", _("Goes into the queue")),
+    "known": _state("", "off", _("Booked before: left out")),
+    "twin": _state("warn", "warn", _("Says the same as another line: left out")),
+}
+_DISPUTE = {
+    "needs_response": _state("bad", "warn", _("An answer is due")),
+    "warning_needs_response": _state("warn", "warn", _("An answer is due")),
+    "under_review": _state("info", "half", _("Under review")),
+    "warning_under_review": _state("info", "half", _("Under review")),
+    "won": _state("ok", "ok", _("Won")),
+    "lost": _state("bad", "bad", _("Lost")),
+}
+
+
+def dispute(word: str) -> State:
+    """The processor's word; one that nobody knows is shown as it is."""
+    return _DISPUTE.get(word) or _state("info", "half", word)

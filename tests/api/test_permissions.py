@@ -13,6 +13,7 @@ from tests.api.rows.row import CALLERS, WITHOUT, Row
 from tests.web.conftest import World
 
 PUBLIC = {"api_schema", "api_docs", "api_terms"}
+SIGNED = {"api_card_events"}  # proven by the sender's signature; a session counts for nothing
 
 
 def test_has_a_row_for_every_operation() -> None:
@@ -55,7 +56,7 @@ def test_takes_no_session_without_its_token(world: World, subtests: pytest.Subte
     client.force_login(world.cast.alice.user)
 
     for row in TABLE:
-        if row.method != "GET":
+        if row.method != "GET" and row.name not in SIGNED:
             with subtests.test(row.name, method=row.method):
                 answer = send(client, row.method, row.path(world), row.body(world))
                 assert answer.status_code == 403

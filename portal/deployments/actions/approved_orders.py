@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing import budgets
 from billing.approvals.kinds import CannotBeDone, Deed, Now
+from billing.fiscal.refusals import Refusal
 from billing.models import ApprovalRequest, Commitment
 from portal.deployments.actions import fulfilling, orders, waiting_orders
 from portal.deployments.actions.orders import Quote, Wish
@@ -27,6 +28,7 @@ REFUSALS = (
     standing.OrderingClosed,
     budgets.BudgetExceeded,
     budgets.CountersUnavailable,
+    Refusal,  # of a public institution's budget line
 )
 
 

@@ -1,0 +1,1 @@
+"""Ways in which money comes: a contract, bank transfer, cards. One module each."""

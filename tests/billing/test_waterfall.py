@@ -1,0 +1,209 @@
+"""Which money pays what: in the stated order, never what may not, always the whole cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing.waterfall import OWN, OWN_MONEY, VAT, Cost, Draw, Kind, Source, draw, net
+
+DAY = date(2026, 11, 16)
+AT = date(2026, 12, 3)
+
+
+def cost(won: int, kind: str = "tokens", day: date = DAY, name: str = "line") -> Cost:
+    return Cost(name, kind, won, day)
+
+
+def paid(costs: list[Cost], *sources: Source, at: date = AT) -> list[tuple[str, int, str]]:
+    return [(one.source, one.won, one.share_of) for one in draw(costs, sources, at)]
+
+
+def test_draws_in_the_stated_order_until_each_is_empty() -> None:
+    voucher = Source("v", Kind.VOUCHER, 1, left_won=300)
+    prepaid = Source("p", Kind.PREPAID, 2, left_won=500)
+
+    assert paid([cost(1000)], prepaid, voucher) == [
+        ("v", 300, ""),
+        ("p", 500, ""),
+        ("own", 200, ""),
+    ]
+
+
+def test_own_money_may_come_first() -> None:
+    mine = Source("mine", Kind.OWN, 1, left_won=100)
+    voucher = Source("v", Kind.VOUCHER, 2, left_won=300)
+
+    assert paid([cost(150)], voucher, mine) == [("mine", 100, ""), ("v", 50, "")]
+
+
+def test_of_two_in_the_same_place_the_one_that_ends_first() -> None:
+    late = Source("a", Kind.PREPAID, 1, left_won=100, usable_until=AT + timedelta(days=9))
+    soon = Source("b", Kind.PREPAID, 1, left_won=100, usable_until=AT + timedelta(days=2))
+
+    assert paid([cost(100)], late, soon) == [("b", 100, "")]
+
+
+def test_a_subsidy_leaves_the_own_share_to_own_money() -> None:
+    subsidy = Source("s", Kind.SUBSIDY, 1, left_won=10_000, own_share=2500)
+    voucher = Source("v", Kind.VOUCHER, 2, left_won=10_000)
+    prepaid = Source("p", Kind.PREPAID, 3, left_won=100)
+
+    assert paid([cost(1000)], subsidy, voucher, prepaid) == [
+        ("s", 750, ""),
+        ("p", 100, "s"),
+        ("own", 150, "s"),
+    ]
+
+
+def test_a_subsidy_that_runs_out_brings_only_its_part() -> None:
+    subsidy = Source("s", Kind.SUBSIDY, 1, left_won=300, own_share=2500)
+    voucher = Source("v", Kind.VOUCHER, 2, left_won=10_000)
+
+    assert paid([cost(1000)], subsidy, voucher) == [
+        ("s", 300, ""),
+        ("own", 100, "s"),
+        ("v", 600, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Source("x", Kind.VOUCHER, 1, starts=DAY + timedelta(days=1)),
+        Source("x", Kind.VOUCHER, 1, ends=DAY),
+        Source("x", Kind.PREPAID, 1, left_won=1000, usable_until=AT),
+        Source("x", Kind.SUBSIDY, 1, covers=frozenset({"card_seconds"})),
+        Source("x", Kind.SUBSIDY, 1, own_share=10_000),
+        Source("x", Kind.VOUCHER, 1, left_won=0),
+    ],
+    ids=["not begun", "over", "expired", "another kind", "own share of all", "empty"],
+)
+def test_what_may_not_pay_does_not(source: Source) -> None:
+    assert paid([cost(1000)], source) == [("own", 1000, "")]
+
+
+def test_a_programme_that_does_not_name_the_tax_does_not_pay_it() -> None:
+    subsidy = Source("s", Kind.SUBSIDY, 1, covers=frozenset({"tokens"}))
+
+    found = draw([cost(1000, name="a"), cost(100, VAT, name="vat")], [subsidy], AT)
+
+    assert found == [Draw("a", "s", 1000), Draw("vat", "own", 100)]
+
+
+def test_corrections_are_taken_off_first() -> None:
+    voucher = Source("v", Kind.VOUCHER, 1, left_won=10_000)
+    lines = [cost(500, name="a"), cost(300, "cards", name="b"), cost(-400, "cards", name="c")]
+
+    assert draw(lines, [voucher], AT) == [Draw("a", "v", 400)]
+    with pytest.raises(ValueError, match="corrections"):
+        draw([cost(5), cost(-6)], [], AT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"left_won": -1},
+        {"own_share": 10_001},
+        {"own_share": -1},
+        {"kind": Kind.PREPAID, "own_share": 1},
+    ],
+)
+def test_refuses_sources_that_make_no_sense(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="x"):
+        Source(**{"id": "x", "kind": Kind.SUBSIDY, "order": 1} | wrong)
+
+
+days = st.dates(DAY - timedelta(days=40), DAY + timedelta(days=40))
+kinds = st.sampled_from(["tokens", "cards", "storage", VAT])
+covers = st.none() | st.frozensets(kinds, max_size=3)
+
+
+@st.composite
+def a_source(make: st.DrawFn, name: str) -> Source:
+    kind = make(st.sampled_from(list(Kind)))
+    return Source(
+        id=name,
+        kind=kind,
+        order=make(st.integers(0, 5)),
+        left_won=make(st.none() | st.integers(0, 3_000)),
+        starts=make(days),
+        ends=make(days),
+        usable_until=make(days),
+        covers=make(covers),
+        own_share=0 if kind in OWN_MONEY else make(st.integers(0, 10_000)),
+    )
+
+
+sources = st.integers(0, 6).flatmap(
+    lambda count: st.tuples(*(a_source(f"src{place}") for place in range(count)))
+)
+costs = st.lists(st.tuples(st.integers(-500, 2_000), kinds, days), max_size=8).map(
+    lambda rows: [Cost(f"line{n}", kind, won, day) for n, (won, kind, day) in enumerate(rows)]
+)
+
+
+@settings(max_examples=2500, deadline=None)
+@given(costs=costs, sources=sources, at=days)
+def test_sums_to_the_cost_and_never_draws_what_may_not_pay(
+    costs: list[Cost], sources: tuple[Source, ...], at: date
+) -> None:
+    if sum(one.won for one in costs) < 0:
+        with pytest.raises(ValueError, match="corrections"):
+            draw(costs, sources, at)
+        return
+
+    found = draw(costs, sources, at)
+
+    by_id = {one.id: one for one in sources} | {OWN.id: OWN}
+    lines = {one.id: one for one in net(costs)}
+    drawn: Counter[str] = Counter()
+    given_: Counter[str] = Counter()
+    for one in found:
+        source = by_id[one.source]
+        assert one.won > 0
+        endless = source.kind is Kind.OWN and source.left_won is None
+        assert endless or source.pays(lines[one.cost], at)
+        assert not one.share_of or source.kind in OWN_MONEY
+        drawn[one.cost] += one.won
+        given_[one.source] += one.won
+    assert drawn == {name: one.won for name, one in lines.items()}
+    assert sum(drawn.values()) == sum(one.won for one in costs)
+    for name, won in given_.items():
+        left = by_id[name].left_won
+        assert left is None or won <= left
+
+
+@settings(max_examples=2500, deadline=None)
+@given(costs=costs, sources=sources, at=days)
+def test_a_subsidy_never_pays_more_than_its_part(
+    costs: list[Cost], sources: tuple[Source, ...], at: date
+) -> None:
+    if sum(one.won for one in costs) < 0:
+        return
+    found = draw(costs, sources, at)
+
+    for source in sources:
+        if not source.own_share:
+            continue
+        for line in {one.cost for one in found}:
+            given_ = sum(o.won for o in found if (o.cost, o.source) == (line, source.id))
+            own = sum(o.won for o in found if (o.cost, o.share_of) == (line, source.id))
+            assert given_ <= source.part_of(given_ + own)
+
+
+@settings(max_examples=500, deadline=None)
+@given(costs=costs, sources=sources, at=days, order=st.randoms())
+def test_the_order_of_the_list_changes_nothing(
+    costs: list[Cost], sources: tuple[Source, ...], at: date, order: object
+) -> None:
+    if sum(one.won for one in costs) < 0:
+        return
+    mixed = list(sources)
+    order.shuffle(mixed)  # type: ignore[attr-defined]
+
+    assert draw(costs, mixed, at) == draw(costs, sources, at)
