@@ -5,12 +5,20 @@ from billing.models import (
     BudgetChange,
     CardTariff,
     Commitment,
+    CreditNote,
+    CreditNoteLine,
+    DraftComment,
     Invoice,
+    InvoiceDraft,
     InvoiceLine,
     InvoiceSeries,
+    MonthClose,
+    MonthCloseMove,
+    NumberSeries,
     Posting,
     PriceLine,
     RatingMark,
+    Reminder,
     StorageTariff,
     TokenTariff,
     Unrated,
@@ -55,3 +63,24 @@ shows(
     "organization day kind reference position debit credit amount_micro posted_at",
     find="kind reference",
 )
+shows(MonthClose, "public_id month state state_since opened_at review_until", find="month")
+shows(MonthCloseMove, "close from_state to_state because actor at")
+shows(
+    InvoiceDraft,
+    "public_id organization close state held error supply_won vat_won untaxed_won total_won "
+    "vat_rule period_start billed_upto drafted_at told_at invoice issue_told_at",
+    find="public_id",
+)
+shows(DraftComment, "public_id organization draft kind answers text by at", find="public_id")
+shows(NumberSeries, "name last")
+shows(
+    CreditNote,
+    "public_id organization invoice number issued_at issue_date seller buyer supply_won vat_won "
+    "untaxed_won total_won vat_rule because proposal",
+    find="public_id number",
+)
+shows(
+    CreditNoteLine,
+    "organization credit_note invoice_line position usage_month text_ko text_en amount_won",
+)
+shows(Reminder, "organization invoice step open_won at")

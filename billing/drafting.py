@@ -10,7 +10,7 @@ Accruals are at most as old as the last run of ``billing.accruals``; who issues 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 

@@ -17,6 +17,8 @@ SECONDS_PER_HOUR = 3600
 MB_SECONDS_PER_GB_DAY = 1000 * 86_400
 CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
 TEST_FREE = "test"  # price version of requests with test keys, which cost nothing
+INTEREST = "interest"  # for paying late: no part of the supply value, and untaxed
+CUT = "cut"  # whole won taken off, so that a total ends in 0
 
 # How many of the quantity one unit of the price is for.
 UNITS = {
@@ -33,8 +35,9 @@ class Item:
     """What one invoice line is about. Two quantities of the same item are added."""
 
     usage_month: str  # 2026-11
-    kind: str  # token_in, token_cached, token_out, card_seconds, storage, correction
-    subject: str  # model slug, or endpoint public id
+    # token_in, token_cached, token_out, card_seconds, storage, correction, interest, cut
+    kind: str
+    subject: str  # model slug, endpoint public id, or the number of the invoice paid late
     price_version: str
     label: str = ""  # name of the endpoint, chip and site for card time
 
@@ -54,9 +57,12 @@ def card_amount(card_seconds: int, won_per_hour: Decimal) -> Fraction:
 
 
 def amount(item: Item, quantity: int, unit_price: Decimal) -> Fraction:
-    """Exact won of a quantity; ``correction`` quantities are micro-won by themselves."""
-    if item.kind == "correction":
+    """Exact won of a quantity; quantities of ``correction`` and ``interest`` are micro-won by
+    themselves, and a ``cut`` was never used: it is all rounding."""
+    if item.kind in {"correction", INTEREST}:
         return Fraction(quantity, MICRO)
+    if item.kind == CUT:
+        return Fraction(0)
     return Fraction(quantity) * Fraction(unit_price) / UNITS[item.kind]
 
 

@@ -17,9 +17,11 @@ class Kind:
 SUSPEND = "organization.suspend"
 PRICE_OF_TOKENS = "price.tokens"
 PRICE_OF_CARDS = "price.cards"
+CREDIT_NOTE = "credit.note"
 
 KINDS: dict[str, Kind] = {
     SUSPEND: Kind(_("Suspend an organization"), "operator.suspend"),
     PRICE_OF_TOKENS: Kind(_("New price of tokens"), "operator.prices"),
     PRICE_OF_CARDS: Kind(_("New price of card-hours"), "operator.prices"),
+    CREDIT_NOTE: Kind(_("Credit note"), "operator.billing"),
 }

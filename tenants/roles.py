@@ -27,6 +27,7 @@ VERBS = {
     "budgets.change": _("Change budgets"),
     "invoices.read": _("See invoices"),
     "invoices.issue": _("Ask for an interim invoice"),
+    "invoices.review": _("Comment on draft invoices, and object to them"),
     "support.read": _("See all support requests"),
     "support.write": _("Ask the operator, and see one's own requests"),
     "audit.read": _("See the audit log"),
@@ -39,6 +40,7 @@ VERBS = {
     "operator.quotas": _("Change customers' quotas"),
     "operator.suspend": _("Suspend customers, with a second person, and lift it"),
     "operator.prices": _("Change prices, with a second person"),
+    "operator.billing": _("Close months, and correct invoices with a second person"),
     "operator.support": _("Answer customers' requests"),
     "operator.incidents": _("Tell customers of incidents"),
     "operator.view_as": _("Look at a customer's pages, for a reason and a while"),
@@ -67,7 +69,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     Role.BUDGET_OFFICER: frozenset(
         (_READ - {"keys.read", "access.read", "audit.read", "support.read"})
-        | {"budgets.change", "invoices.issue", "support.write"}
+        | {"budgets.change", "invoices.issue", "invoices.review", "support.write"}
     ),
     Role.AUDITOR: frozenset(_READ | {"audit.export", "support.write"}),
 }
@@ -96,7 +98,8 @@ STAFF: dict[str, frozenset[str]] = {
         | {"operator.support", "operator.incidents"}
     ),
     Role.BUDGET_OFFICER: frozenset(
-        {"operator.read", "operator.notes", "operator.prices", "operator.support"}
+        {"operator.read", "operator.notes", "operator.prices", "operator.billing"}
+        | {"operator.support"}
     ),
     Role.AUDITOR: frozenset({"operator.read"}),
 }

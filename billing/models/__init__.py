@@ -14,6 +14,15 @@ from billing.models.budgets import (
     BudgetScope,
     Commitment,
 )
+from billing.models.credit_notes import (
+    CreditNote,
+    CreditNoteLine,
+    KeptDocument,
+    NumberSeries,
+)
+from billing.models.dunning import (
+    Reminder,
+)
 from billing.models.invoices import (
     Invoice,
     InvoiceDocument,
@@ -24,6 +33,16 @@ from billing.models.invoices import (
 from billing.models.journal import (
     Account,
     Posting,
+)
+from billing.models.month_end import (
+    CloseState,
+    CommentKind,
+    DraftComment,
+    DraftState,
+    InvoiceDraft,
+    InvoiceDraftLine,
+    MonthClose,
+    MonthCloseMove,
 )
 from billing.models.prices import (
     CardTariff,
@@ -42,15 +61,28 @@ __all__ = [
     "BudgetQuerySet",
     "BudgetScope",
     "CardTariff",
+    "CloseState",
+    "CommentKind",
     "Commitment",
+    "CreditNote",
+    "CreditNoteLine",
+    "DraftComment",
+    "DraftState",
     "Invoice",
     "InvoiceDocument",
+    "InvoiceDraft",
+    "InvoiceDraftLine",
     "InvoiceKind",
     "InvoiceLine",
     "InvoiceSeries",
+    "KeptDocument",
+    "MonthClose",
+    "MonthCloseMove",
+    "NumberSeries",
     "Posting",
     "PriceLine",
     "RatingMark",
+    "Reminder",
     "StorageTariff",
     "TokenTariff",
     "Unrated",

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import price_changes, tariffs
+from billing import credit_notes, price_changes, tariffs
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
@@ -120,6 +120,8 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(error), code="quota", field="most") from error
     except (price_changes.StartsTooEarly, price_changes.StartTaken) as error:
         raise Refused(str(error), code="starts_on", field="starts_on") from error
+    except credit_notes.MoreThanLeft as error:
+        raise Refused(str(error), code="more_than_left", status=409) from error
     except price_changes.BadPrice as error:
         raise Refused(str(error), code="price") from error
     except (holds.AlreadyHeld, holds.NotHeld, proposals.AlreadyProposed) as error:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing import price_changes
+from billing import credit_notes, price_changes
 from portal.routing import revoking
 from tenants import reasons
 from tenants.actions import holds, proposals
 from tenants.actors import Actor
 from tenants.models import ApiKey, Organization, Proposal
-from tenants.proposal_kinds import PRICE_OF_CARDS, PRICE_OF_TOKENS, SUSPEND
+from tenants.proposal_kinds import CREDIT_NOTE, PRICE_OF_CARDS, PRICE_OF_TOKENS, SUSPEND
 
 
 def propose_suspension(
@@ -52,4 +52,5 @@ _EXECUTE: dict[str, proposals.Execute] = {
     SUSPEND: _suspend,
     PRICE_OF_TOKENS: price_changes.carry_out,
     PRICE_OF_CARDS: price_changes.carry_out,
+    CREDIT_NOTE: credit_notes.carry_out,
 }

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import price_changes
+from billing import credit_notes, price_changes
 from portal.routing import deciding
 from portal.web import doors, states
 from tenants import reasons
@@ -23,6 +23,7 @@ REFUSALS = (
     holds.AlreadyHeld,
     price_changes.StartsTooEarly,
     price_changes.StartTaken,
+    credit_notes.MoreThanLeft,
     reasons.BadReason,
 )
 
