@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.models.invoices import Invoice
 from tenants.models import TenantQuerySet
@@ -71,7 +72,7 @@ class DraftState(models.TextChoices):
     STALE = "stale", _("Waits to be drafted")
     DRAFTED = "drafted", _("Drafted")
     NOTHING = "nothing", _("Nothing to bill")
-    FAILED = "failed", _("Set aside")
+    FAILED = "failed", pgettext_lazy("month", "Set aside")
     ISSUED = "issued", _("Issued")
 
 

@@ -135,7 +135,7 @@ DRAFT = {
     "drafted": _state("info", "half", _("Drafted")),
     "held": _state("warn", "pause", _("Held by an objection")),
     "nothing": _state("", "off", _("Nothing to bill")),
-    "failed": _state("bad", "bad", _("Set aside")),
+    "failed": _state("bad", "bad", pgettext_lazy("month", "Set aside")),
     "issued": _state("ok", "ok", pgettext_lazy("invoice", "Issued")),
 }
 PAYMENT = {
