@@ -63,6 +63,7 @@ class Drill:
     killed: Counter[str] = field(default_factory=Counter)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     used: Counter[int] = field(default_factory=Counter)
+    started: Counter[str] = field(default_factory=Counter)
     months: int = 0
 
     def start(self, name: str) -> None:
@@ -74,6 +75,12 @@ class Drill:
                 stderr=log,
                 start_new_session=True,
             )
+        self.started[name] += 1
+
+    def is_at_work(self, name: str) -> bool:
+        """It has come up since it was last started: killing it earlier would break nothing."""
+        said = (self.folder / f"{name}.log").read_text(errors="replace")
+        return said.count("ready\n") == self.started[name]
 
     def kill(self, name: str) -> None:
         process = self.running[name]
@@ -125,9 +132,13 @@ class Drill:
 
     def _kill_some(self) -> None:
         self.revive()
-        names = [self.chance.choice(list(PROGRAMS))]
-        if self.chance.random() < 0.2:
-            names = ["scheduler-1", "scheduler-2"]
+        working = [name for name in PROGRAMS if self.is_at_work(name)]
+        if not working:
+            return
+        names = [self.chance.choice(working)]
+        schedulers = [name for name in working if PROGRAMS[name] == "months"]
+        if self.chance.random() < 0.2 and len(schedulers) == 2:
+            names = schedulers
         for name in names:
             self.kill(name)
         time.sleep(self.chance.uniform(0, 0.3))
