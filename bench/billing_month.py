@@ -20,8 +20,8 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _ORGANIZATIONS = """
     INSERT INTO tenants_organization (public_id, code, name, kind, created_at, address,
       medical_number, corporate_number, registration, registry_tax_type, registry_failures, region)
-    SELECT 'org_' || lpad(n::text, 16, '0'), lpad(to_hex(n), 8, '0'), '회사 ' || n, 'sme', %(began)s,
-      '', '', '', 'active', '', 0, ''
+    SELECT 'org_' || lpad(n::text, 16, '0'), lpad(to_hex(n), 8, '0'), '회사 ' || n, 'sme',
+      %(began)s, '', '', '', 'active', '', 0, ''
     FROM generate_series(1, %(count)s) n
 """
 # The share of the first x organizations is x^0.2, so that u^5 picks one. A tenth of them has two

@@ -14,7 +14,7 @@ from billing.rating import CARD_PAID, MB_SECONDS_PER_GB_DAY, SECONDS_PER_HOUR, T
 
 # Every price that a ledger may name, by its version. Prices of tokens: won per million, which is
 # micro-won per token. Other prices: won of ``unit`` of the quantity.
-TOKEN_PRICES = "SELECT public_id, price_in, price_cached, price_out FROM billing_tokentariff"
+MODEL_PRICES = "SELECT public_id, price_in, price_cached, price_out FROM billing_tokentariff"
 UNIT_PRICES = f"""
     SELECT public_id, won_per_hour AS won, {SECONDS_PER_HOUR}::numeric AS unit
     FROM billing_cardtariff
@@ -107,7 +107,8 @@ _TOKENS = """'tokens' AS kind, u.model AS line_subject, u.price_version, '' AS s
 """
 _SECONDS = "floor(extract(epoch FROM u.ended_at - u.started_at))::bigint"
 _CARDS = f"""'card_seconds', u.chip, u.price_version, u.endpoint,
-    u.endpoint_name || ' · ' || u.chip || ' · ' || u.site, sum({_SECONDS} * u.cards)::bigint, 0, 0, 0
+    u.endpoint_name || ' · ' || u.chip || ' · ' || u.site,
+    sum({_SECONDS} * u.cards)::bigint, 0, 0, 0
 """
 _STORED = f"""'storage', u.storage, u.price_version, '', '',
     div(sum(u.bytes::numeric * {_SECONDS}), 1000000)::bigint, 0, 0, 0
@@ -123,7 +124,7 @@ LINES = f"""
       GROUP BY 1, 2, 3
     ) w
     WHERE w.price_version IN (
-      SELECT public_id FROM ({TOKEN_PRICES}) t WHERE w.kind IN ('tokens', 'correction')
+      SELECT public_id FROM ({MODEL_PRICES}) t WHERE w.kind IN ('tokens', 'correction')
       UNION ALL
       SELECT public_id FROM ({UNIT_PRICES}) c WHERE w.kind IN ('card_seconds', 'storage')
     ) AND NOT EXISTS (
@@ -146,7 +147,7 @@ _PRICED = f"""
     FROM rating_used u
     JOIN billing_priceline l ON l.kind = u.kind AND l.subject = u.line_subject
       AND l.price_version = u.price_version
-    JOIN ({TOKEN_PRICES}) p ON p.public_id = u.price_version
+    JOIN ({MODEL_PRICES}) p ON p.public_id = u.price_version
     WHERE u.kind = 'tokens' AND u.quantity >= 0
     UNION ALL
     SELECT {_USED_CELL}, l.id, -u.lost, 0, 0, -u.lost FROM rating_used u
@@ -177,8 +178,9 @@ def _compared(scope: Scope, *, of_one: bool) -> str:
 
 
 def append(scope: Scope, *, of_one: bool) -> str:
-    """Add what is missing: a row for each cell that differs. In the order of the key, so that an
-    organization's rows lie together."""
+    """Add what is missing: a row for each cell that has grown. In the order of the key, so that an
+    organization's rows lie together. Use never shrinks: where it seems to, the books disagree and
+    say so (``differences``); nothing is taken back here."""
     return f"""
         INSERT INTO billing_accrual
           ({_CELL}, line_id, number, quantity, cached, output, amount_micro, rated_at)
@@ -189,6 +191,8 @@ def append(scope: Scope, *, of_one: bool) -> str:
         FROM priced u LEFT JOIN accrued a USING ({_CELL}, line_id)
         WHERE (u.quantity, u.cached, u.output)
           <> (coalesce(a.quantity, 0), coalesce(a.cached, 0), coalesce(a.output, 0))
+          AND abs(u.quantity) >= abs(coalesce(a.quantity, 0))
+          AND u.cached >= coalesce(a.cached, 0) AND u.output >= coalesce(a.output, 0)
         ORDER BY organization_id, day, line_id
     """
 

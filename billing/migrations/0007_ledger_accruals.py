@@ -37,9 +37,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.PositiveSmallIntegerField(
-                        default=1, primary_key=True, serialize=False
-                    ),
+                    models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False),
                 ),
                 (
                     "recorded_at",
@@ -120,9 +118,7 @@ class Migration(migrations.Migration):
                         name="accrual_amount_has_its_sign",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(
-                            ("quantity", 0), ("cached", 0), ("output", 0), _negated=True
-                        ),
+                        condition=~models.Q(quantity=0, cached=0, output=0),
                         name="accrual_of_something",
                     ),
                 ],

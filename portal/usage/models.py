@@ -104,7 +104,10 @@ class LedgerEntry(models.Model):
             ),
             # Rows lie in the order of recording: a few kilobytes say where the newest are.
             BrinIndex(
-                fields=["recorded_at"], name="ledger_recorded", pages_per_range=32, autosummarize=True
+                fields=["recorded_at"],
+                name="ledger_recorded",
+                pages_per_range=32,
+                autosummarize=True,
             ),
         ]
         constraints: ClassVar = [

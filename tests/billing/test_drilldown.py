@@ -53,9 +53,7 @@ def days(invoice: Invoice, kind: str) -> list[tuple[str, int, int]]:
         return [(str(one.day), one.quantity, one.of_day) for one in found]
 
 
-def parts(
-    cast: Cast, invoice: Invoice, kind: str, day: date
-) -> list[tuple[str, int, int | None]]:
+def parts(cast: Cast, invoice: Invoice, kind: str, day: date) -> list[tuple[str, int, int | None]]:
     with rls.tenant(cast.firm.pk):
         found = drilldown.parts(cast.alice.may, line_of(invoice, kind), day)
     return [(one.name, one.quantity, one.requests) for one in found]

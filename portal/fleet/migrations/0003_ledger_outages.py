@@ -30,9 +30,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("site", "started_at"), name="site_outage_once"
-                    ),
+                    models.UniqueConstraint(fields=("site", "started_at"), name="site_outage_once"),
                     models.CheckConstraint(
                         condition=models.Q(("ended_at__gt", models.F("started_at"))),
                         name="site_outage_forward",

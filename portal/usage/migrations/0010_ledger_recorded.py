@@ -12,13 +12,19 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="ledgerentry",
             index=django.contrib.postgres.indexes.BrinIndex(
-                fields=["recorded_at"], name="ledger_recorded", pages_per_range=32, autosummarize=True
+                fields=["recorded_at"],
+                name="ledger_recorded",
+                pages_per_range=32,
+                autosummarize=True,
             ),
         ),
         migrations.AddIndex(
             model_name="cardtime",
             index=django.contrib.postgres.indexes.BrinIndex(
-                fields=["recorded_at"], name="card_time_recorded", pages_per_range=32, autosummarize=True
+                fields=["recorded_at"],
+                name="card_time_recorded",
+                pages_per_range=32,
+                autosummarize=True,
             ),
         ),
     ]

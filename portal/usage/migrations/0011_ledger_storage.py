@@ -48,9 +48,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(
-                        fields=["organization", "started_at"], name="stored_volume_org"
-                    ),
+                    models.Index(fields=["organization", "started_at"], name="stored_volume_org"),
                     django.contrib.postgres.indexes.BrinIndex(
                         fields=["recorded_at"], name="stored_volume_recorded"
                     ),
