@@ -70,7 +70,7 @@ def _invoice(firm: Firm, month: Month, now: datetime) -> Invoice:
         supply_won=400_000,
         vat_won=40_000,
         total_won=440_000,
-        vat_rule="supply_10",
+        vat_rule="truncate",
     )
 
 

@@ -16,15 +16,22 @@ from billing.models import (
     CardOnFile,
     CardTariff,
     Commitment,
+    CreditNote,
+    CreditNoteLine,
     Dispute,
+    DraftComment,
     EtaxAttempt,
     EtaxCertificate,
     EtaxDocument,
     EtaxMove,
     EtaxProfile,
     Invoice,
+    InvoiceDraft,
     InvoiceLine,
     InvoiceSeries,
+    MonthClose,
+    MonthCloseMove,
+    NumberSeries,
     Payment,
     PaymentAllocation,
     PaymentReversal,
@@ -35,6 +42,7 @@ from billing.models import (
     RatingMark,
     Refund,
     RefundMove,
+    Reminder,
     StorageTariff,
     TokenTariff,
     Unrated,
@@ -156,3 +164,24 @@ shows(
     find="event about",
 )
 shows(BalanceEntry, "provider reference kind won fee_won about at read_at", find="reference about")
+shows(MonthClose, "public_id month state state_since opened_at review_until", find="month")
+shows(MonthCloseMove, "close from_state to_state because actor at")
+shows(
+    InvoiceDraft,
+    "public_id organization close state held error supply_won vat_won untaxed_won total_won "
+    "vat_rule period_start billed_upto drafted_at told_at invoice issue_told_at",
+    find="public_id",
+)
+shows(DraftComment, "public_id organization draft kind answers text by at", find="public_id")
+shows(NumberSeries, "name last")
+shows(
+    CreditNote,
+    "public_id organization invoice number issued_at issue_date seller buyer supply_won vat_won "
+    "untaxed_won total_won vat_rule because proposal",
+    find="public_id number",
+)
+shows(
+    CreditNoteLine,
+    "organization credit_note invoice_line position usage_month text_ko text_en amount_won",
+)
+shows(Reminder, "organization invoice step open_won at")

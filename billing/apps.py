@@ -20,3 +20,4 @@ class BillingConfig(AppConfig):
         for name in ("asked_by", "decided_by"):
             copies_a_name(f"billing.FiscalTransfer.{name}", named_by="public_id")
         copies_a_name("billing.Carryover.named_by", named_by="public_id")
+        copies_a_name("billing.DraftComment.by", named_by="draft__public_id")

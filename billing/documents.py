@@ -1,6 +1,7 @@
-"""The invoice as a PDF, set by typst out of frozen rows.
+"""Documents as PDFs, set by typst out of frozen rows: invoices, interim invoices, credit notes.
 
-typst gets an empty root, no network, and the texts as JSON: they are data and never markup.
+typst gets an empty root, no network, and the texts as JSON: they are data and never markup. What
+was rendered once is kept with its digest and given out again.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import threading
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from importlib.util import find_spec
@@ -17,37 +20,188 @@ from typing import Any
 import typst
 from django.conf import settings
 
-from billing.models import Invoice, InvoiceDocument, InvoiceLine
+from billing.document_words import vat_sentence, word
+from billing.models import (
+    CreditNote,
+    CreditNoteLine,
+    Invoice,
+    InvoiceDocument,
+    InvoiceLine,
+    KeptDocument,
+)
+from billing.rating import MB_SECONDS_PER_GB_DAY
+from billing.vat import VatRule
 from portal.lib.periods import SEOUL
 from tenants.numbers import shown
 
 TEMPLATE = Path("templates/invoices/invoice.typ")
+KOREAN, ENGLISH = "ko", "en"
+LANGUAGES = (KOREAN, ENGLISH)
+
+_threads = threading.local()
 
 
 @cache
-def _fonts() -> list[str]:
+def _fonts() -> typst.Fonts:
+    """Read once a process: most of the time of a page would go into it."""
     found = find_spec("pylopdf_fonts_ko")
     if found is None or not found.submodule_search_locations:
         raise RuntimeError("The Korean font package pylopdf-fonts-ko is missing.")
     folder = Path(next(iter(found.submodule_search_locations)))
-    return sorted({str(path.parent) for path in folder.rglob("*.otf")})
+    return typst.Fonts(
+        include_system_fonts=False,
+        include_embedded_fonts=False,
+        font_paths=sorted({str(path.parent) for path in folder.rglob("*.otf")}),
+    )
 
 
-def content(invoice: Invoice, lines: list[InvoiceLine]) -> dict[str, Any]:
-    """Everything that the page shows, as text."""
-    return {
-        "number": invoice.number,
-        "interim": invoice.kind == "interim",
-        "issue_date": invoice.issue_date.isoformat(),
-        "due_date": invoice.due_date.isoformat(),
-        "period": f"{_kst(invoice.period_start)} – {_kst(invoice.period_end)}",
-        "seller": invoice.seller | {"business_number": shown(invoice.seller["business_number"])},
-        "buyer": invoice.buyer | {"business_number": shown(invoice.buyer["business_number"])},
-        "lines": [_line(line) for line in lines],
-        "supply": _won(invoice.supply_won),
-        "vat": _won(invoice.vat_won),
-        "total": _won(invoice.total_won),
+def _compiler() -> typst.Compiler:
+    """One a thread; its root is a folder with nothing but the template."""
+    found: typst.Compiler | None = getattr(_threads, "compiler", None)
+    if found is None:
+        _threads.root = tempfile.TemporaryDirectory(prefix="dure-typst-")
+        page = Path(_threads.root.name) / TEMPLATE.name
+        page.write_bytes((settings.BASE_DIR / TEMPLATE).read_bytes())
+        found = _threads.compiler = typst.Compiler(
+            input=str(page),
+            root=_threads.root.name,
+            font_paths=_fonts(),
+            ignore_system_fonts=True,
+        )
+    return found
+
+
+# ─── what stands on the page ───────────────────────────────────────────────────────────────────
+
+
+def content(
+    invoice: Invoice, lines: Sequence[InvoiceLine], language: str = KOREAN
+) -> dict[str, Any]:
+    """Everything that an invoice's pages show, as text."""
+    interim = invoice.kind == "interim"
+    totals = [("supply", invoice.supply_won), ("vat", invoice.vat_won)]
+    if invoice.untaxed_won:
+        totals.append(("interest", invoice.untaxed_won))
+    notes = [word("rounding", language), vat_sentence(VatRule.parse(invoice.vat_rule), language)]
+    notes += [word("rest", language)] if interim else []
+    return _page(invoice, "invoice", language) | {
+        "badge": word("interim", language) if interim else "",
+        "facts": [
+            (
+                word("period", language),
+                f"{_kst(invoice.period_start)} – {_kst(invoice.period_end)}",
+                word("issued", language),
+                invoice.issue_date.isoformat(),
+            ),
+            (
+                word("to_pay", language),
+                _won(invoice.total_won),
+                word("due", language),
+                invoice.due_date.isoformat(),
+            ),
+        ],
+        "heads": _words(language, "month", "what", "quantity", "price", "amount"),
+        "rows": _running([_invoice_row(line, language) for line in lines], lines),
+        "totals": [(word(name, language), _won(amount)) for name, amount in totals],
+        "total": (word("total", language), _won(invoice.total_won)),
+        "notes": [*notes, word("no_tax_invoice", language)],
     }
+
+
+def credit_content(
+    note: CreditNote, lines: Sequence[CreditNoteLine], language: str = KOREAN
+) -> dict[str, Any]:
+    """The same of a credit note. Amounts are what is taken back."""
+    totals = [("supply", note.supply_won), ("vat", note.vat_won)]
+    if note.untaxed_won:
+        totals.append(("interest", note.untaxed_won))
+    rows = [
+        [line.usage_month, line.text_ko if language == KOREAN else line.text_en, "", ""]
+        for line in lines
+    ]
+    return _page(note, "credit_note", language) | {
+        "badge": "",
+        "facts": [
+            (
+                word("corrects", language),
+                note.invoice.number,
+                word("issued", language),
+                note.issue_date.isoformat(),
+            ),
+            (word("credited", language), _won(note.total_won), word("because", language), ""),
+        ],
+        "reason": note.because,
+        "heads": [*_words(language, "month", "what"), "", "", word("amount", language)],
+        "rows": _running(rows, lines),
+        "totals": [(word(name, language), _won(amount)) for name, amount in totals],
+        "total": (word("total", language), _won(note.total_won)),
+        "notes": _words(language, "unchanged", "no_tax_invoice"),
+    }
+
+
+def _page(document: Invoice | CreditNote, title: str, language: str) -> dict[str, Any]:
+    return {
+        "language": language,
+        "title": word(title, language),
+        "copy": word("copy", language),
+        "number_label": word("number", language),
+        "number": document.number,
+        "parties": [
+            _party(word("seller", language), document.seller, language),
+            _party(word("buyer", language), document.buyer, language),
+        ],
+        "reason": "",
+        "carried": word("carried", language),
+        "brought": word("brought", language),
+        "clock": word("clock", language),
+    }
+
+
+def _party(title: str, who: dict[str, Any], language: str) -> dict[str, Any]:
+    more = []
+    if number := shown(who["business_number"]):
+        more.append(f"{word('business_number', language)} {number}")
+    if who.get("address"):
+        more.append(who["address"])
+    if who.get("representative"):
+        more.append(f"{word('representative', language)} {who['representative']}")
+    return {"title": title, "name": who["name"], "more": more}
+
+
+def _words(language: str, *names: str) -> list[str]:
+    return [word(name, language) for name in names]
+
+
+def _running(
+    rows: list[list[str]], lines: Sequence[InvoiceLine] | Sequence[CreditNoteLine]
+) -> list[dict[str, Any]]:
+    """Each row with its amount, and the sum up to there, for the foot of a page that ends there."""
+    found, total = [], 0
+    for row, line in zip(rows, lines, strict=True):
+        total += line.amount_won
+        found.append({"cells": [*row, _won(line.amount_won)], "sum": _won(total)})
+    return found
+
+
+def _invoice_row(line: InvoiceLine, language: str) -> list[str]:
+    price = f"₩{line.unit_price.normalize():,f}"
+    quantity, unit_price = {
+        "tokens": (
+            f"{line.quantity:,} {word('tokens', language)}",
+            f"{word('per_million', language)} {price}",
+        ),
+        "card_seconds": (
+            f"{line.quantity / 3600:,.4f} {word('card_hours', language)}",
+            f"{word('per_hour', language)} {price}",
+        ),
+        "storage": (
+            f"{line.quantity / MB_SECONDS_PER_GB_DAY:,.4f} {word('gb_days', language)}",
+            f"{word('per_gb_day', language)} {price}",
+        ),
+        "interest": ("–", f"{line.unit_price.normalize():f}%"),
+    }.get(line.unit, ("–", "–"))
+    text = line.text_ko if language == KOREAN else line.text_en
+    return [line.usage_month, text, quantity, unit_price]
 
 
 def _kst(moment: datetime) -> str:
@@ -58,44 +212,29 @@ def _won(amount: int) -> str:
     return f"−₩{-amount:,}" if amount < 0 else f"₩{amount:,}"
 
 
-def _line(line: InvoiceLine) -> dict[str, str]:
-    units = {
-        "tokens": (f"{line.quantity:,} 토큰", f"100만 토큰당 ₩{line.unit_price.normalize():,f}"),
-        "card_seconds": (
-            f"{line.quantity / 3600:,.4f} 카드·시간",
-            f"1시간당 ₩{line.unit_price.normalize():,f}",
-        ),
-    }
-    quantity, price = units.get(line.unit, ("–", "–"))
-    return {
-        "month": line.usage_month,
-        "text": line.text_ko,
-        "quantity": quantity,
-        "price": price,
-        "amount": _won(line.amount_won),
-    }
+# ─── rendered and kept ─────────────────────────────────────────────────────────────────────────
 
 
-def render(invoice: Invoice, lines: list[InvoiceLine], *, form: str = "pdf") -> bytes:
-    """The document's bytes; ``form`` ``png`` is for looking at it."""
-    source = (settings.BASE_DIR / TEMPLATE).read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "invoice.typ"
-        page.write_bytes(source)
-        done = typst.compile(
-            str(page),
-            root=folder,
-            font_paths=_fonts(),
-            ignore_system_fonts=True,
-            format="png" if form == "png" else "pdf",
-            sys_inputs={"invoice": json.dumps(content(invoice, lines), ensure_ascii=False)},
-        )
-    pages: Any = done
-    return bytes(pages[0] if isinstance(pages, list) else pages)
+def rendered(page: dict[str, Any], *, form: str = "pdf") -> list[bytes]:
+    """The document's bytes; with ``form`` ``png``, those of each page, for looking at them."""
+    done: Any = _compiler().compile(
+        format="png" if form == "png" else "pdf",
+        sys_inputs={"document": json.dumps(page, ensure_ascii=False)},
+    )
+    return [bytes(one) for one in (done if isinstance(done, list) else [done])]
 
 
-def pdf_of(invoice: Invoice, *, now: datetime) -> bytes:
+def render(
+    invoice: Invoice, lines: Sequence[InvoiceLine], *, form: str = "pdf", language: str = KOREAN
+) -> bytes:
+    """An invoice's PDF, or the picture of its first page."""
+    return rendered(content(invoice, lines, language), form=form)[0]
+
+
+def pdf_of(invoice: Invoice, *, now: datetime, language: str = KOREAN) -> bytes:
     """The kept PDF; rendered and kept at the first time that somebody asks."""
+    if language != KOREAN:
+        return _kept(invoice, content(invoice, list(invoice.lines.all()), language), language, now)
     kept = InvoiceDocument.objects.filter(invoice=invoice).first()
     if kept is None:
         pdf = render(invoice, list(invoice.lines.all()))
@@ -109,3 +248,27 @@ def pdf_of(invoice: Invoice, *, now: datetime) -> bytes:
             },
         )
     return bytes(kept.pdf)
+
+
+def credit_pdf_of(note: CreditNote, *, now: datetime, language: str = KOREAN) -> bytes:
+    """The same of a credit note."""
+    return _kept(note, credit_content(note, list(note.lines.all()), language), language, now)
+
+
+def _kept(
+    document: Invoice | CreditNote, page: dict[str, Any], language: str, now: datetime
+) -> bytes:
+    found = KeptDocument.objects.filter(subject=document.public_id, language=language).first()
+    if found is None:
+        (pdf,) = rendered(page)
+        found, _made = KeptDocument.objects.get_or_create(
+            subject=document.public_id,
+            language=language,
+            defaults={
+                "organization_id": document.organization_id,
+                "pdf": pdf,
+                "sha256": hashlib.sha256(pdf).hexdigest(),
+                "rendered_at": now,
+            },
+        )
+    return bytes(found.pdf)

@@ -10,7 +10,10 @@ from typing import Any
 from billing import journal, rating
 from billing.models import Account
 from billing.rating import Item
-from portal.lib.money import MICRO, vat
+from billing.vat import VatRule
+from portal.lib.money import MICRO
+
+USUAL = VatRule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +21,33 @@ class Draft:
     """Lines that would be billed now. Amounts in whole won."""
 
     lines: tuple[DraftLine, ...]
+    rule: VatRule = USUAL
+
+    @property
+    def taxed_won(self) -> list[int]:
+        """Amounts of the lines that make up the supply value."""
+        return [line.amount_won for line in self.lines if line.item.kind != rating.INTEREST]
 
     @property
     def supply_won(self) -> int:
-        return sum(line.amount_won for line in self.lines)
+        return sum(self.taxed_won)
 
     @property
     def vat_won(self) -> int:
-        return vat(self.supply_won)
+        return self.rule.vat(self.taxed_won)
+
+    @property
+    def untaxed_won(self) -> int:
+        return sum(line.amount_won for line in self.lines) - self.supply_won
 
     @property
     def total_won(self) -> int:
-        return self.supply_won + self.vat_won
+        return self.supply_won + self.vat_won + self.untaxed_won
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is anything to bill: nobody is sent an invoice over nothing."""
+        return self.supply_won >= 0 and self.total_won > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +72,7 @@ class DraftLine:
 
     @property
     def amount_won(self) -> int:
-        return rating.rounded(self.exact)
+        return -self.quantity if self.item.kind == rating.CUT else rating.rounded(self.exact)
 
 
 TEXTS = {
@@ -64,11 +82,16 @@ TEXTS = {
     "card_seconds": ("전용 엔드포인트 {label}", "Dedicated endpoint {label}"),
     "storage": ("저장 공간 {subject}", "Storage {subject}"),
     "correction": ("{subject} 한도 초과분 제외", "{subject} written off beyond the budget"),
+    "interest": (
+        "청구서 {subject} 연체이자 {label}일",
+        "Late interest, invoice {subject}, {label} days",
+    ),
+    "cut": ("10원 미만 끝수 제외", "Cut to ten won"),
 }
 
 
 def line_fields(line: DraftLine) -> dict[str, Any]:
-    """The columns of an invoice's line."""
+    """The columns of an invoice's line, the same as those of a draft's."""
     korean, english = TEXTS[line.item.kind]
     names = {"subject": line.item.subject, "label": line.item.label}
     return {
@@ -86,10 +109,13 @@ def line_fields(line: DraftLine) -> dict[str, Any]:
 
 
 def transfers(found: Draft) -> list[journal.Transfer]:
-    """What an issued invoice moves: from used to owed, with tax and what rounding makes of it."""
-    accrued = sum((line.exact_micro for line in found.lines), Decimal(0)) / MICRO
+    """What an issued invoice moves: from used to owed, with tax and what rounding makes of it.
+    ``billing.closing.finalising`` writes the same for many."""
+    exact = [line.exact_micro for line in found.lines if line.item.kind != rating.INTEREST]
+    accrued = sum(exact, Decimal(0)) / MICRO
     return [
         *journal.transfer(Account.RECEIVABLE, Account.ACCRUED, accrued),
         *journal.transfer(Account.RECEIVABLE, Account.ROUNDING, found.supply_won - accrued),
         *journal.transfer(Account.RECEIVABLE, Account.VAT, found.vat_won),
+        *journal.transfer(Account.RECEIVABLE, Account.INTEREST, found.untaxed_won),
     ]

@@ -17,9 +17,16 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from billing import accruals, drafting, journal, rating
+from billing import accruals, drafting, journal, rating, totals
 from billing.drafts import Draft, line_fields, transfers
-from billing.models import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
+from billing.models import (
+    DraftState,
+    Invoice,
+    InvoiceDraft,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceSeries,
+)
 from portal.lib import ids
 from portal.lib.periods import Month, seoul_date
 from tenants import audit, notices, rls
@@ -31,7 +38,6 @@ log = structlog.get_logger()
 DUE_DAYS = 30
 CARD_PAID, TEST_FREE = rating.CARD_PAID, rating.TEST_FREE
 draft = drafting.draft
-VAT_RULE = "truncate"  # below one won cut off, on the invoice's supply value
 
 
 @transaction.atomic
@@ -53,8 +59,13 @@ def issue(
             if done.exists():
                 return None
         accruals.accrue_organization(organization, until=until, now=now)
-        found = draft(organization, until=until)
-        if found.supply_won <= 0:
+        _outdate_drafts(organization)
+        found = totals.complete(
+            draft(organization, until=until),
+            organization,
+            month=month if kind == InvoiceKind.MONTH else None,
+        )
+        if not found.is_due:
             return None
         invoice = _write(organization, kind, month, until, found, now)
         audit.record(
@@ -65,11 +76,17 @@ def issue(
             changes={"number": invoice.number, "total_won": invoice.total_won},
             organization=organization,
         )
-        _tell(invoice, organization, now)
+        tell(invoice, organization, now)
     return invoice
 
 
-def _tell(invoice: Invoice, organization: Organization, now: datetime) -> None:
+def _outdate_drafts(organization: Organization) -> None:
+    """A draft that others look at is made again: what this invoice bills is not in it any more."""
+    rows = InvoiceDraft.objects.filter(organization=organization, state=DraftState.DRAFTED)
+    rows.update(state=DraftState.STALE)
+
+
+def tell(invoice: Invoice, organization: Organization, now: datetime) -> None:
     """To everybody who may read it."""
     notices.tell(
         "invoice.issued",
@@ -99,17 +116,18 @@ def _write(
         number=_next_number(Month.of(now)),
         kind=kind,
         month=str(month),
-        period_start=_period_start(organization, first),
+        period_start=period_start(organization, first),
         period_end=until,
         issued_at=now,
         issue_date=issue_date,
         due_date=issue_date + timedelta(days=DUE_DAYS),
-        seller=_seller(),
+        seller=seller(),
         buyer=_buyer(organization),
         supply_won=found.supply_won,
         vat_won=found.vat_won,
+        untaxed_won=found.untaxed_won,
         total_won=found.total_won,
-        vat_rule=VAT_RULE,
+        vat_rule=found.rule.code,
     )
     InvoiceLine.objects.bulk_create(
         InvoiceLine(
@@ -131,7 +149,7 @@ def _write(
     return invoice
 
 
-def _period_start(organization: Organization, first: Month) -> datetime:
+def period_start(organization: Organization, first: Month) -> datetime:
     last = Invoice.objects.filter(organization=organization).order_by("-period_end").first()
     start = first.period.start
     return max(start, last.period_end) if last and last.period_end > start else start
@@ -145,7 +163,7 @@ def _next_number(month: Month) -> str:
     return f"{month}-{series.last:05d}"
 
 
-def _seller() -> dict[str, Any]:
+def seller() -> dict[str, Any]:
     return {
         "name": settings.DURE_SELLER_NAME,
         "business_number": settings.DURE_SELLER_NUMBER,

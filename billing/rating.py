@@ -15,10 +15,14 @@ from portal.lib.money import MICRO, TOKENS_PER_PRICE
 
 SECONDS_PER_HOUR = 3600
 # Items whose quantity is an amount by itself, in micro-won.
-MICRO_KINDS = frozenset({"correction", "batch", "fee", "minimum", "replica_minimum", "tiers"})
+MICRO_KINDS = frozenset(
+    {"batch", "correction", "fee", "interest", "minimum", "replica_minimum", "tiers"}
+)
 MB_SECONDS_PER_GB_DAY = 1000 * 86_400
 CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
 TEST_FREE = "test"  # price version of requests with test keys, which cost nothing
+INTEREST = "interest"  # for paying late: no part of the supply value, and untaxed
+CUT = "cut"  # whole won taken off, so that a total ends in 0
 
 # How many of the quantity one unit of the price is for.
 UNITS = {
@@ -35,8 +39,9 @@ class Item:
     """What one invoice line is about. Two quantities of the same item are added."""
 
     usage_month: str  # 2026-11
-    kind: str  # token_in, token_cached, token_out, card_seconds, storage, or of MICRO_KINDS
-    subject: str  # model slug, or endpoint public id
+    # token_in, token_cached, token_out, card_seconds, storage, cut, or of MICRO_KINDS
+    kind: str
+    subject: str  # model slug, endpoint public id, or the number of the invoice paid late
     price_version: str
     label: str = ""  # name of the endpoint, chip and site for card time
 
@@ -56,9 +61,12 @@ def card_amount(card_seconds: int, won_per_hour: Decimal) -> Fraction:
 
 
 def amount(item: Item, quantity: int, unit_price: Decimal) -> Fraction:
-    """Exact won of a quantity; those of ``MICRO_KINDS`` are micro-won by themselves."""
+    """Exact won of a quantity; quantities of ``MICRO_KINDS`` are micro-won by themselves, and a
+    ``cut`` was never used: it is all rounding."""
     if item.kind in MICRO_KINDS:
         return Fraction(quantity, MICRO)
+    if item.kind == CUT:
+        return Fraction(0)
     return Fraction(quantity) * Fraction(unit_price) / UNITS[item.kind]
 
 

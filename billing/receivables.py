@@ -7,7 +7,7 @@ All functions run inside a block that lets the rows through; amounts are whole w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypedDict
@@ -16,7 +16,6 @@ from django.apps import apps
 from django.db.models import (
     BigIntegerField,
     F,
-    IntegerField,
     OuterRef,
     QuerySet,
     Subquery,
@@ -27,6 +26,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from billing.models import (
+    CreditNote,
     Invoice,
     Payment,
     PaymentAllocation,
@@ -57,19 +57,12 @@ def _sum(rows: QuerySet[Any], column: str, key: str) -> Coalesce:
     return Coalesce(Subquery(sums, output_field=BigIntegerField()), Value(0))
 
 
-def _credited() -> Coalesce | Value:
-    """What credit notes have taken off an invoice; nothing where there are no credit notes."""
-    notes = apps.all_models["billing"].get("creditnote")
-    if notes is None:
-        return Value(0, output_field=IntegerField())
-    return _sum(notes._default_manager.all(), "total_won", "invoice")
-
-
 def with_open(rows: QuerySet[Invoice]) -> Owed:
     """Annotated with ``paid`` and ``open``; ``open`` is below zero where too much was paid, which
     is so after a credit note until the rest has become credit."""
     return rows.annotate(
-        paid=_sum(PaymentAllocation.objects.all(), "won", "invoice"), credited=_credited()
+        paid=_sum(PaymentAllocation.objects.all(), "won", "invoice"),
+        credited=_sum(CreditNote.objects.all(), "total_won", "invoice"),
     ).annotate(open=F("total_won") - F("credited") - F("paid"))
 
 
@@ -77,6 +70,12 @@ def open_won(invoice: Invoice) -> int:
     """What is still owed on an invoice; 0 where it is paid. Never below zero."""
     found: int = with_open(Invoice.objects.filter(pk=invoice.pk)).values_list("open", flat=True)[0]
     return max(found, 0)
+
+
+def open_of_many(invoices: Collection[Invoice]) -> dict[int, int]:
+    """The same of many invoices, by their rows, asked at once."""
+    rows = with_open(Invoice.objects.filter(pk__in=[one.pk for one in invoices]))
+    return {pk: max(left, 0) for pk, left in rows.values_list("pk", "open")}
 
 
 def open_invoices(organization: Organization) -> Owed:

@@ -3,7 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from billing import accruals, alerts
+from billing import accruals, alerts, reminding
+from billing.closing import delivery
 from billing.etax import certificates, chosen, preparing
 from billing.etax import sweep as etax
 from billing.fiscal import enforcement, usage
@@ -79,3 +80,15 @@ def reconcile_cards() -> None:
     """Hourly: the card processor's balance against our books."""
     if (provider := card_provider()) is not None:
         reconciliation.sweep(provider=provider, now=timezone.now())
+
+
+@shared_task
+def deliver_invoices() -> None:
+    """Each minute: PDFs of issued invoices, and telling those who read them."""
+    delivery.deliver(now=timezone.now())
+
+
+@shared_task
+def remind_of_invoices() -> None:
+    """Each hour: reminders, restrictions and what lifts them. Days are days in Korea."""
+    reminding.sweep(now=timezone.now())

@@ -4,6 +4,7 @@
 """
 
 import re
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -87,6 +88,29 @@ DURE_CARD_PROVIDER = env.str("DURE_CARD_PROVIDER", default="stripe")
 DURE_STRIPE_KEY = env.str("DURE_STRIPE_KEY", default="")
 DURE_STRIPE_WEBHOOK_SECRETS = env.list("DURE_STRIPE_WEBHOOK_SECRETS", default=[])
 DURE_STRIPE_URL = env.str("DURE_STRIPE_URL", default="")
+# Month end: customers look at their drafts until the end of this day of the next month (0: not
+# at all). How tax is computed from now on; each document keeps the rule that it was made by.
+DURE_REVIEW_UNTIL_DAY = env.int("DURE_REVIEW_UNTIL_DAY", default=3)
+DURE_VAT_ROUNDING = env.str("DURE_VAT_ROUNDING", default="truncate")  # or half_up, up
+DURE_VAT_BASIS = env.str("DURE_VAT_BASIS", default="document")  # or line
+DURE_TEN_WON_CUT = env.bool("DURE_TEN_WON_CUT", default=False)  # public bodies' totals end in 0
+# Unpaid invoices: reminders so many days after the due date (negative: before it), the day on
+# which new spending stops (empty: never), and simple interest in percent a year (0: none).
+DURE_REMINDER_DAYS = [int(day) for day in env.list("DURE_REMINDER_DAYS", default=[-3, 1, 7, 14])]
+DURE_RESTRICT_AFTER_DAYS = env.str("DURE_RESTRICT_AFTER_DAYS", default="30")
+DURE_LATE_INTEREST_PERCENT = Decimal(env.str("DURE_LATE_INTEREST_PERCENT", default="0"))
+if DURE_VAT_ROUNDING not in {"truncate", "half_up", "up"} or DURE_VAT_BASIS not in {
+    "document",
+    "line",
+}:
+    raise ImproperlyConfigured(
+        "DURE_VAT_ROUNDING is truncate, half_up or up; DURE_VAT_BASIS is document or line."
+    )
+if not 0 <= DURE_REVIEW_UNTIL_DAY <= 10 or not 0 <= DURE_LATE_INTEREST_PERCENT <= 20:
+    raise ImproperlyConfigured(
+        "DURE_REVIEW_UNTIL_DAY is 0 to 10 (tax invoices are due on the 10th); "
+        "DURE_LATE_INTEREST_PERCENT is 0 to 20 (the law allows no more)."
+    )
 
 _origin = urlsplit(DURE_WEB_ORIGIN)
 _secure = _origin.scheme == "https"

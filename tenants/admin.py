@@ -27,6 +27,7 @@ from tenants.models import (
     OperatorHold,
     OperatorNote,
     Organization,
+    PaymentHold,
     Policy,
     Project,
     Proposal,
@@ -154,6 +155,11 @@ shows(
     OperatorHold,
     "public_id organization because held_at held_by lifted_at lifted_by lifted_because",
     find="public_id",
+)
+shows(
+    PaymentHold,
+    "public_id organization document number held_at lifted_at",
+    find="public_id number",
 )
 shows(Quota, "organization name most because set_by set_at")
 shows(OperatorNote, "public_id organization text by at", find="public_id")

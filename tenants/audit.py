@@ -9,6 +9,7 @@ person, thing and hour, so that the log says who looked and still can be read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,6 +60,26 @@ def record(
         request_id=by.origin.request_id,
     )
     _remember(organization, by, subject)
+
+
+def record_of_many(
+    verb: str, *, by: str, now: datetime, deeds: Sequence[tuple[int, str, dict[str, Any]]]
+) -> None:
+    """Keep what a worker (named ``by``) did to things of many organizations: for each the
+    organization's row, the thing's public id, and the changes."""
+    AuditEvent.objects.bulk_create(
+        AuditEvent(
+            organization_id=organization,
+            at=now,
+            actor_kind="system",
+            actor=f"system:{by}"[:60],
+            verb=verb,
+            group=group_of(verb),
+            subject=subject[:120],
+            changes=without_secrets(changes),
+        )
+        for organization, subject, changes in deeds
+    )
 
 
 def seen(verb: str, *, by: Actor, now: datetime, subject: str) -> None:

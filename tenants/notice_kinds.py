@@ -107,6 +107,33 @@ KINDS: dict[str, Kind] = {
         Severity.WARNING,
         group=Group.MONEY,
     ),
+    "invoice.draft": Kind(
+        _("The draft invoice of %(month)s can be looked at"),
+        _(
+            "It comes to ₩%(total)s (VAT included). Until %(until)s you can comment on it or "
+            "object to it; then it is issued."
+        ),
+        group=Group.MONEY,
+    ),
+    "draft.answered": Kind(
+        _("The operator answered your objection"),
+        _("Your objection to the draft invoice of %(month)s has an answer."),
+        group=Group.MONEY,
+    ),
+    "draft.comment": Kind(
+        _("A comment on a draft invoice"),
+        _("%(organization_name)s comments on its draft invoice of %(month)s."),
+        group=Group.MONEY,
+    ),
+    "draft.objection": Kind(
+        _("An objection to a draft invoice"),
+        _(
+            "%(organization_name)s objects to its draft invoice of %(month)s. It is not issued "
+            "until somebody answers."
+        ),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
     "etax.certificate": Kind(
         _("The certificate for e-tax invoices ends soon or cannot sign"),
         _("It ends on %(day)s. %(because)s Renew it at the issuer."),
@@ -180,6 +207,43 @@ KINDS: dict[str, Kind] = {
         _("Your card company asks for confirmation"),
         _("₩%(total)s of invoice %(number)s wait for your confirmation within seven days."),
         Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "credit_note.issued": Kind(
+        _("A credit note"),
+        _("Credit note %(number)s takes back ₩%(total)s of invoice %(invoice)s."),
+        group=Group.MONEY,
+    ),
+    "invoice.due_soon": Kind(
+        _("Invoice %(number)s is due on %(day)s"),
+        _(
+            "₩%(open)s of it are still to be paid. If it stays unpaid, new spending stops on "
+            "%(restricted)s."
+        ),
+        group=Group.MONEY,
+    ),
+    "invoice.overdue": Kind(
+        _("Invoice %(number)s is overdue"),
+        _(
+            "₩%(open)s were due on %(day)s. If it stays unpaid, new spending stops on "
+            "%(restricted)s."
+        ),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "organization.payment_hold": Kind(
+        _("New spending has stopped: invoice %(number)s is long overdue"),
+        _(
+            "Keys are refused and nothing new can be ordered until all that is overdue is paid. "
+            "Reading, paying and stopping go on."
+        ),
+        Severity.URGENT,
+        security=True,
+        group=Group.MONEY,
+    ),
+    "organization.payment_lifted": Kind(
+        _("New spending is possible again"),
+        _("Invoice %(number)s and all else that was overdue is paid. Keys work again."),
         group=Group.MONEY,
     ),
     "budget.reached": Kind(

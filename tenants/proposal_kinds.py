@@ -22,6 +22,7 @@ PRICE_TERM = "price.term"
 AGREEMENT = "agreement.make"
 AGREEMENT_END = "agreement.end"
 REFUND = "payment.refund"
+CREDIT_NOTE = "credit.note"
 
 KINDS: dict[str, Kind] = {
     SUSPEND: Kind(_("Suspend an organization"), "operator.suspend"),
@@ -32,4 +33,5 @@ KINDS: dict[str, Kind] = {
     AGREEMENT: Kind(_("Agreement with an organization"), "operator.prices"),
     AGREEMENT_END: Kind(_("Earlier end of an agreement"), "operator.prices"),
     REFUND: Kind(_("Pay credit back"), "operator.payments"),
+    CREDIT_NOTE: Kind(_("Credit note"), "operator.billing"),
 }

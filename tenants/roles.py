@@ -34,6 +34,7 @@ VERBS = {
     "etax.change": _("Keep the details for tax invoices"),
     "payments.read": _("See payments, credit and how to pay"),
     "payments.change": _("Keep a card on file and pay by card"),
+    "invoices.review": _("Comment on draft invoices, and object to them"),
     "support.read": _("See all support requests"),
     "support.write": _("Ask the operator, and see one's own requests"),
     "audit.read": _("See the audit log"),
@@ -48,6 +49,7 @@ VERBS = {
     "operator.prices": _("Change prices, with a second person"),
     "operator.etax": _("Look after e-tax invoices"),
     "operator.payments": _("Book payments, and refund them with a second person"),
+    "operator.billing": _("Close months, and correct invoices with a second person"),
     "operator.support": _("Answer customers' requests"),
     "operator.incidents": _("Tell customers of incidents"),
     "operator.view_as": _("Look at a customer's pages, for a reason and a while"),
@@ -85,6 +87,7 @@ ROLES: dict[str, frozenset[str]] = {
             "budgets.change",
             "etax.change",
             "invoices.issue",
+            "invoices.review",
             "payments.change",
             "support.write",
         }
@@ -116,8 +119,8 @@ STAFF: dict[str, frozenset[str]] = {
         | {"operator.support", "operator.incidents"}
     ),
     Role.BUDGET_OFFICER: frozenset(
-        {"operator.read", "operator.notes", "operator.prices", "operator.support"}
-        | {"operator.etax", "operator.payments"}
+        {"operator.read", "operator.notes", "operator.prices", "operator.billing"}
+        | {"operator.etax", "operator.payments", "operator.support"}
     ),
     Role.AUDITOR: frozenset({"operator.read"}),
 }

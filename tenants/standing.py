@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.lib.periods import SEOUL
 from tenants import registrations
-from tenants.models import OperatorHold, Organization
+from tenants.models import OperatorHold, Organization, PaymentHold
 
 
 class OrderingClosed(Exception):
@@ -29,6 +29,7 @@ def reasons(organization: Organization) -> list[str]:
     return [
         *_of_closing(organization),
         *_of_hold(organization),
+        *_of_payment(organization),
         *registrations.reasons(organization),
     ]
 
@@ -62,6 +63,21 @@ def _of_hold(organization: Organization) -> list[str]:
             "stopping go on. Write to the operator to have it lifted."
         )
         % {"because": hold.because}
+    ]
+
+
+def _of_payment(organization: Organization) -> list[str]:
+    """An invoice that is long overdue."""
+    hold = PaymentHold.objects.filter(organization=organization, lifted_at=None).first()
+    if hold is None:
+        return []
+    return [
+        _(
+            "Invoice %(number)s is long overdue, so keys are refused and nothing new can be "
+            "ordered. Reading, paying and stopping go on; it is lifted once all that is overdue "
+            "is paid."
+        )
+        % {"number": hold.number}
     ]
 
 

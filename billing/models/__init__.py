@@ -33,6 +33,15 @@ from billing.models.budgets import (
     Commitment,
     RaiseDecision,
 )
+from billing.models.credit_notes import (
+    CreditNote,
+    CreditNoteLine,
+    KeptDocument,
+    NumberSeries,
+)
+from billing.models.dunning import (
+    Reminder,
+)
 from billing.models.etax import (
     EtaxAttempt,
     EtaxCertificate,
@@ -65,6 +74,16 @@ from billing.models.invoices import (
 from billing.models.journal import (
     Account,
     Posting,
+)
+from billing.models.month_end import (
+    CloseState,
+    CommentKind,
+    DraftComment,
+    DraftState,
+    InvoiceDraft,
+    InvoiceDraftLine,
+    MonthClose,
+    MonthCloseMove,
 )
 from billing.models.payments import (
     BalanceEntry,
@@ -132,9 +151,15 @@ __all__ = [
     "CarryKind",
     "Carryover",
     "ChargeState",
+    "CloseState",
+    "CommentKind",
     "Commitment",
     "CommitmentOrigin",
+    "CreditNote",
+    "CreditNoteLine",
     "Dispute",
+    "DraftComment",
+    "DraftState",
     "EtaxAttempt",
     "EtaxCertificate",
     "EtaxDocument",
@@ -149,10 +174,16 @@ __all__ = [
     "FiscalYearState",
     "Invoice",
     "InvoiceDocument",
+    "InvoiceDraft",
+    "InvoiceDraftLine",
     "InvoiceKind",
     "InvoiceLine",
     "InvoiceSeries",
+    "KeptDocument",
     "LineState",
+    "MonthClose",
+    "MonthCloseMove",
+    "NumberSeries",
     "Payment",
     "PaymentAllocation",
     "PaymentReversal",
@@ -166,6 +197,7 @@ __all__ = [
     "Refund",
     "RefundMove",
     "RefundState",
+    "Reminder",
     "Source",
     "StorageTariff",
     "TokenTariff",

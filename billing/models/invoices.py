@@ -41,8 +41,11 @@ class Invoice(models.Model):
     buyer = models.JSONField()
     supply_won = models.BigIntegerField()
     vat_won = models.BigIntegerField()
+    untaxed_won = models.BigIntegerField(
+        db_default=0, help_text="Late interest: no part of the supply value, without VAT."
+    )
     total_won = models.BigIntegerField()
-    vat_rule = models.CharField(max_length=24)
+    vat_rule = models.CharField(max_length=24, help_text="A code of billing.vat.")
 
     objects = TenantQuerySet.as_manager()
 
@@ -59,7 +62,9 @@ class Invoice(models.Model):
                 condition=models.Q(kind__in=InvoiceKind.values), name="invoice_kind"
             ),
             models.CheckConstraint(
-                condition=models.Q(total_won=models.F("supply_won") + models.F("vat_won")),
+                condition=models.Q(
+                    total_won=models.F("supply_won") + models.F("vat_won") + models.F("untaxed_won")
+                ),
                 name="invoice_total",
             ),
         ]
@@ -73,12 +78,12 @@ class InvoiceLine(models.Model):
 
     organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="lines")
-    position = models.PositiveSmallIntegerField()
+    position = models.PositiveIntegerField()
     item = models.CharField(max_length=200, help_text="What it is; the same item is billed once.")
     usage_month = models.CharField(max_length=7)
     text_ko = models.CharField(max_length=200)
     text_en = models.CharField(max_length=200)
-    unit = models.CharField(max_length=16)  # tokens, card_seconds, correction
+    unit = models.CharField(max_length=16)  # tokens, card_seconds, correction, interest, cut
     quantity = models.BigIntegerField()
     unit_price = models.DecimalField(max_digits=18, decimal_places=6)
     price_version = models.CharField(max_length=24)
@@ -90,7 +95,8 @@ class InvoiceLine(models.Model):
     class Meta:
         ordering: ClassVar = ["invoice", "position"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_once")
+            models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_once"),
+            models.UniqueConstraint(fields=["organization", "id"], name="invoice_line_org_id"),
         ]
 
     def __str__(self) -> str:

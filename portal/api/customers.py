@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import agreements, price_changes, tariffs
+from billing import agreements, credit_notes, price_changes, tariffs
 from billing.term_values import BadTerm
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
@@ -125,6 +125,8 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(error), code="quota", field="most") from error
     except (price_changes.StartsTooEarly, price_changes.StartTaken) as error:
         raise Refused(str(error), code="starts_on", field="starts_on") from error
+    except credit_notes.MoreThanLeft as error:
+        raise Refused(str(error), code="more_than_left", status=409) from error
     except (price_changes.BadPrice, BadTerm) as error:
         raise Refused(str(error), code="price") from error
     except (agreements.BadLines, agreements.EndsTooEarly, agreements.NoListPrice) as error:

@@ -15,6 +15,7 @@ from billing import documents
 from billing import queries as money
 from portal.api import shapes
 from portal.api.authentication import actor_of
+from portal.api.invoice_drafts import LANGUAGE, wanted_language
 from portal.api.pages import listed
 from portal.api.problems import Refused
 from portal.deployments.actions import closing
@@ -85,11 +86,12 @@ class InvoiceView(APIView):
 
 
 class InvoicePdfView(APIView):
-    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    @extend_schema(parameters=[LANGUAGE], responses={(200, "application/pdf"): OpenApiTypes.BINARY})
     def get(self, request: Request, public_id: str) -> HttpResponse:
-        """The invoice as a PDF."""
+        """The invoice as a PDF, or its English copy."""
         actor = actor_of(request)
         actor.require("invoices.read")
         invoice = get_object_or_404(money.invoices(actor), public_id=public_id)
-        pdf = documents.pdf_of(invoice, now=timezone.now())
+        language = wanted_language(request)
+        pdf = documents.pdf_of(invoice, now=timezone.now(), language=language)
         return HttpResponse(pdf, content_type="application/pdf")

@@ -277,6 +277,7 @@ class InvoiceOut(serializers.Serializer[Any]):
     issue_date = serializers.DateField()
     supply_won = serializers.IntegerField()
     vat_won = serializers.IntegerField()
+    untaxed_won = serializers.IntegerField(help_text="Late interest; no VAT on it.")
     total_won = serializers.IntegerField()
 
 

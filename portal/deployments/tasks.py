@@ -3,9 +3,9 @@
 from celery import shared_task
 from django.utils import timezone
 
+from billing.models import MonthClose
 from portal.deployments import approving
 from portal.deployments.actions import card_time, closing, commitments
-from portal.lib.periods import Month
 
 
 @shared_task
@@ -22,9 +22,15 @@ def repair_commitments() -> None:
 
 @shared_task
 def close_last_month() -> None:
-    """Hourly: bill the month that is over. The first run does it, the others find nothing."""
+    """Each minute: carry the end of the month that is over on, and earlier ones that wait."""
     now = timezone.now()
-    closing.close_month(Month.of(now).previous, now=now)
+    closing.sweep(now=now)
+
+
+@shared_task
+def resume_month(close_id: int) -> None:
+    """Carry one month on: nudged when the operator has begun or decided something."""
+    closing.resume(MonthClose.objects.get(pk=close_id), now=timezone.now())
 
 
 @shared_task

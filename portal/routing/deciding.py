@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing import agreements, price_changes
+from billing import agreements, credit_notes, price_changes
 from billing.payments import refunds
 from portal.routing import revoking
 from tenants import reasons
@@ -19,6 +19,7 @@ from tenants.models import ApiKey, Organization, Proposal
 from tenants.proposal_kinds import (
     AGREEMENT,
     AGREEMENT_END,
+    CREDIT_NOTE,
     PRICE_OF_CARDS,
     PRICE_OF_STORAGE,
     PRICE_OF_TOKENS,
@@ -67,4 +68,5 @@ _EXECUTE: dict[str, proposals.Execute] = {
     AGREEMENT: agreements.carry_out,
     AGREEMENT_END: agreements.carry_out_end,
     REFUND: refunds.carry_out,
+    CREDIT_NOTE: credit_notes.carry_out,
 }

@@ -36,6 +36,7 @@ from tenants.models import (
     ModelAlias,
     OperatorHold,
     Organization,
+    PaymentHold,
     Project,
 )
 from tenants.scopes import Scope
@@ -200,8 +201,13 @@ class _Grants:
         self.organizations = organizations
         self.chains = chains
         self.prices = tariffs.Book("tokens", now)
-        held = OperatorHold.objects.filter(lifted_at=None)
-        self.held = set(held.values_list("organization_id", flat=True))
+        self.held = {
+            organization
+            for kind in (OperatorHold, PaymentHold)
+            for organization in kind.objects.filter(lifted_at=None).values_list(
+                "organization_id", flat=True
+            )
+        }
         self.aliases: dict[int, list[tuple[str, str]]] = defaultdict(list)
         for project, name, target in ModelAlias.objects.values_list("project", "name", "target"):
             self.aliases[project].append((name, target))

@@ -144,6 +144,8 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("desk", _("Support requests"), "help", "operator.support"),
                 ("incidents", _("Incidents"), "warn", "operator.incidents"),
                 ("proposals", _("Proposals"), "check", "operator.read"),
+                ("month_ends", _("Month end"), "clock", "operator.read"),
+                ("customer_invoices", _("Invoices of customers"), "invoice", "operator.read"),
                 ("prices", _("Prices"), "invoice", "operator.read"),
                 ("etax_documents", _("E-tax invoices"), "invoice", "operator.etax"),
                 ("receivables", _("Receivables"), "budget", "operator.read"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,10 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import documents, drilldown, invoices, queries
+from billing import documents, drilldown, invoices, queries, receivables, reminding, totals
+from billing.document_words import vat_sentence
+from billing.models import Invoice
+from billing.vat import VatRule
 from portal.deployments.actions import closing
 from portal.lib.periods import seoul_date
-from portal.web import doors, etax
+from portal.web import doors, etax, states
 from tenants.models import ApiKey
 from tenants.numbers import shown
 
@@ -20,36 +25,67 @@ from tenants.numbers import shown
 @require_GET
 @doors.page_for("invoices.read")
 def index(request: HttpRequest) -> HttpResponse:
-    """All invoices, and what the next one would be."""
+    """All invoices, drafts that can be looked at, credit notes, and what the next one would be."""
     actor, now = doors.actor(request), timezone.now()
+    found = invoices.draft(actor.organization, until=now)
+    page = doors.page_of(request, queries.invoices(actor))
     return render(
         request,
         "invoices/index.html",
         {
-            "page": doors.page_of(request, queries.invoices(actor)),
-            "draft": invoices.draft(actor.organization, until=now),
+            "page": page,
+            "rows": with_states(page),
+            "draft": totals.complete(found, actor.organization),
+            "drafts": queries.drafts_in_review(actor),
+            "credit_notes": queries.credit_notes(actor)[: doors.PAGE_SIZE],
             "now": now,
         },
     )
 
 
+def with_states(found: Iterable[Invoice]) -> list[tuple[Invoice, states.State]]:
+    """Each invoice with whether it is paid, and whether it is late."""
+    rows = list(found)
+    left = receivables.open_of_many(rows)
+    return [(one, _state(one, left[one.pk])) for one in rows]
+
+
+def _state(invoice: Invoice, open_won: int) -> states.State:
+    if not open_won:
+        return states.PAYMENT["settled"]
+    late = invoice.due_date < seoul_date(timezone.now())
+    return states.PAYMENT["overdue" if late else "waiting"]
+
+
+def document_of(invoice: Invoice, language: str) -> dict[str, object]:
+    """What the pages of customers and of the operator show of an invoice."""
+    today, taken = seoul_date(timezone.now()), {one.step: one for one in invoice.reminders.all()}
+    open_won = receivables.open_won(invoice)
+    return {
+        "invoice": invoice,
+        "lines": invoice.lines.all(),
+        "buyer_number": shown(invoice.buyer["business_number"]),
+        "seller_number": shown(invoice.seller["business_number"]),
+        "vat_sentence": vat_sentence(VatRule.parse(invoice.vat_rule), language),
+        "open_won": open_won,
+        "state": _state(invoice, open_won),
+        "notes": invoice.credit_notes.all(),
+        "dates": [
+            (step, day, taken.get(step.name), day <= today)
+            for step, day in reminding.dates(invoice)
+        ],
+    }
+
+
 @require_GET
 @doors.page_for("invoices.read")
 def detail(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The document as it was issued."""
+    """The document as it was issued, what was taken back of it, and what follows when."""
     actor = doors.actor(request)
     invoice = get_object_or_404(queries.invoices(actor), public_id=public_id)
-    return render(
-        request,
-        "invoices/detail.html",
-        {
-            "etax": etax.rows_of(actor, invoice, seoul_date(timezone.now())),
-            "invoice": invoice,
-            "lines": invoice.lines.all(),
-            "buyer_number": shown(invoice.buyer["business_number"]),
-            "seller_number": shown(invoice.seller["business_number"]),
-        },
-    )
+    language = documents.KOREAN if request.LANGUAGE_CODE == "ko" else documents.ENGLISH  # type: ignore[attr-defined]
+    rows = etax.rows_of(actor, invoice, seoul_date(timezone.now()))
+    return render(request, "invoices/detail.html", document_of(invoice, language) | {"etax": rows})
 
 
 @require_GET
@@ -81,12 +117,48 @@ def line(request: HttpRequest, public_id: str, position: int) -> HttpResponse:
 @require_GET
 @doors.page_for("invoices.read")
 def pdf(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The PDF, kept as it was first rendered."""
+    """The PDF, kept as it was first rendered; ``?language=en`` is the English copy."""
     invoice = get_object_or_404(queries.invoices(doors.actor(request)), public_id=public_id)
-    response = HttpResponse(
-        documents.pdf_of(invoice, now=timezone.now()), content_type="application/pdf"
-    )
-    response["Content-Disposition"] = f'attachment; filename="dure-{invoice.number}.pdf"'
+    language = language_of(request)
+    content = documents.pdf_of(invoice, now=timezone.now(), language=language)
+    return attached(content, f"dure-{invoice.number}", language)
+
+
+@require_GET
+@doors.page_for("invoices.read")
+def credit_note(request: HttpRequest, public_id: str) -> HttpResponse:
+    """What was taken back of an invoice, and why."""
+    note = get_object_or_404(queries.credit_notes(doors.actor(request)), public_id=public_id)
+    context = {
+        "note": note,
+        "lines": note.lines.all(),
+        "buyer_number": shown(note.buyer["business_number"]),
+        "seller_number": shown(note.seller["business_number"]),
+    }
+    return render(request, "invoices/credit_note.html", context)
+
+
+@require_GET
+@doors.page_for("invoices.read")
+def credit_note_pdf(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The same as a PDF."""
+    note = get_object_or_404(queries.credit_notes(doors.actor(request)), public_id=public_id)
+    language = language_of(request)
+    content = documents.credit_pdf_of(note, now=timezone.now(), language=language)
+    return attached(content, f"dure-{note.number}", language)
+
+
+def language_of(request: HttpRequest) -> str:
+    """Korean is the original; anything but ``?language=en`` gets it."""
+    wanted = doors.word(request.GET, "language")
+    return documents.ENGLISH if wanted == documents.ENGLISH else documents.KOREAN
+
+
+def attached(content: bytes, name: str, language: str) -> HttpResponse:
+    """A PDF to keep."""
+    suffix = "" if language == documents.KOREAN else f"-{language}"
+    response = HttpResponse(content, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{name}{suffix}.pdf"'
     return response
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import agreements, price_changes, price_words
+from billing import agreements, credit_notes, price_changes, price_words
 from billing.payments import refunds
 from billing.term_values import BadTerm
 from portal.routing import deciding
@@ -33,6 +33,7 @@ REFUSALS = (
     agreements.Overlaps,
     BadTerm,
     refunds.MoreThanCredit,
+    credit_notes.MoreThanLeft,
     reasons.BadReason,
 )
 

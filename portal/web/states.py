@@ -157,6 +157,26 @@ APPROVAL = {
     "withdrawn": _state("", "off", pgettext_lazy("approval", "Withdrawn")),
     "expired": _state("", "off", pgettext_lazy("approval", "Expired")),
 }
+MONTH_CLOSE = {
+    "rating": _state("info", "half", _("Use is being counted")),
+    "drafting": _state("info", "half", _("Invoices are being drafted")),
+    "review": _state("warn", "wait", _("Customers look at their drafts")),
+    "finalising": _state("info", "half", _("Invoices are being issued")),
+    "done": _state("ok", "ok", pgettext_lazy("month", "Done")),
+}
+DRAFT = {
+    "stale": _state("info", "wait", _("Waits to be drafted")),
+    "drafted": _state("info", "half", _("Drafted")),
+    "held": _state("warn", "pause", _("Held by an objection")),
+    "nothing": _state("", "off", _("Nothing to bill")),
+    "failed": _state("bad", "bad", pgettext_lazy("month", "Set aside")),
+    "issued": _state("ok", "ok", pgettext_lazy("invoice", "Issued")),
+}
+PAYMENT = {
+    "waiting": _state("info", "wait", _("Waiting for payment")),
+    "overdue": _state("warn", "warn", pgettext_lazy("invoice", "Overdue")),
+    "settled": _state("ok", "ok", _("Nothing left to pay")),
+}
 PROPOSAL = {
     "open": _state("info", "wait", _("Waiting for a second person")),
     "approved": _state("ok", "ok", _("Approved and carried out")),

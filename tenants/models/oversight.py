@@ -44,6 +44,32 @@ class OperatorHold(models.Model):
         return self.public_id
 
 
+class PaymentHold(models.Model):
+    """Nothing new is spent while an invoice is long overdue. Lifted once it is paid."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="payment_holds")
+    document = models.CharField(max_length=24, help_text="Public id of the unpaid invoice.")
+    number = models.CharField(max_length=20, help_text="Its number.")
+    held_at = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-held_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization"],
+                condition=models.Q(lifted_at=None),
+                name="payment_hold_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
 class Quota(models.Model):
     """How many of a thing one organization may have, where it is not the default."""
 

@@ -205,7 +205,7 @@ def test_bills_to_the_second_and_the_month_end_the_rest(shop: Shop) -> None:
     november = Month(2026, 11)
 
     first = closing.bill_up_to_now(by=shop.alice, now=NOON + timedelta(hours=1, seconds=1))
-    outcomes = closing.close_month(november, now=november.period.end + HOUR)
+    outcomes = closing.close_month(november, now=november.period.end + HOUR, finalise=True)
 
     assert first is not None
     (outcome,) = [one for one in outcomes if one.organization == shop.firm.name]
@@ -222,7 +222,7 @@ def test_closes_the_other_books_when_one_is_broken(shop: Shop) -> None:
     factories.ledger_entry(shop.project, tokens_in=10**6)
     november = Month(2026, 11)
 
-    outcomes = closing.close_month(november, now=november.period.end)
+    outcomes = closing.close_month(november, now=november.period.end, finalise=True)
 
     found = {one.organization: (one.invoice is not None, one.fault[:8]) for one in outcomes}
     assert found == {"한빛정밀": (True, ""), "고장": (False, "KeyError")}

@@ -218,7 +218,7 @@ def test_bills_at_month_end_what_arrives_after_the_final_invoice(
     factories.ledger_entry(cast.project, at=DAY - timedelta(minutes=1), tokens_in=7_000_000)
 
     month = Month.of(DAY)
-    closing.close_month(month, now=month.period.end)
+    closing.close_month(month, now=month.period.end, finalise=True)
 
     with rls.tenant(cast.firm.pk):
         lines = InvoiceLine.objects.filter(item__contains="token_in")

@@ -1,26 +1,29 @@
-"""Closing the books: card time first, then the invoice."""
+"""Closing the books: card time first, then the invoices."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 from django.db import DatabaseError
+from django.utils.translation import gettext_noop
 
 from billing import invoices
-from billing.models import Invoice, InvoiceKind
+from billing.closing import runs, steps
+from billing.closing.runs import MonthNotOver
+from billing.models import CloseState, DraftState, Invoice, InvoiceDraft, MonthClose
 from portal.deployments.actions import card_time
+from portal.deployments.models import EndpointKind, Placement
 from portal.lib.periods import Month
-from tenants import actors, rls
+from tenants import rls
 from tenants.actors import Actor
 from tenants.models import Organization
 
+__all__ = ["MonthNotOver", "Outcome", "bill_up_to_now", "close_month", "resume", "sweep"]
+
 log = structlog.get_logger()
-
-
-class MonthNotOver(Exception):
-    """A month is closed after its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +42,65 @@ def bill_up_to_now(*, by: Actor, now: datetime) -> Invoice | None:
     return invoices.issue_interim(organization=by.organization, by=by, now=now)
 
 
-def close_month(month: Month, *, now: datetime, dry_run: bool = False) -> list[Outcome]:
-    """Invoices of all organizations for a month that is over. Repeating it adds nothing.
+def resume(close: MonthClose, *, now: datetime) -> MonthClose:
+    """Carry a run on as far as it goes now."""
+    return steps.advance(close, steps.Counting(_count_everybody, _count), now=now)
+
+
+def sweep(*, now: datetime) -> None:
+    """Begin the end of the month that is over, and carry on every run that is not done."""
+    runs.begin(Month.of(now).previous, now=now)
+    for close in MonthClose.objects.exclude(state=CloseState.DONE).order_by("month"):
+        resume(close, now=now)
+
+
+def close_month(
+    month: Month, *, now: datetime, dry_run: bool = False, finalise: bool = False
+) -> list[Outcome]:
+    """Begin or resume the run of a month that is over, as far as it goes: to the review by the
+    customers, and after it, or if told to ``finalise``, to the invoices. Repeating it adds nothing.
 
     One organization whose books are broken does not stop the others; its fault is in the result.
     """
     if now < month.period.end:
         raise MonthNotOver(str(month))
-    with rls.everyone(because="month end: every organization is billed"):
-        due = invoices.billable(month)
-    outcomes = []
+    if dry_run:
+        with rls.everyone(because="month end: who would be billed"):
+            return [Outcome(one.name, None) for one in invoices.billable(month)]
+    close = resume(runs.begin(month, now=now), now=now)
+    if finalise and close.state == CloseState.REVIEW:
+        because = gettext_noop("The review was ended by the command.")
+        runs.move(close, CloseState.FINALISING, because=because, now=now)
+        resume(close, now=now)
+    return _outcomes(close, now)
+
+
+def _outcomes(close: MonthClose, now: datetime) -> list[Outcome]:
+    """What this round issued, and what is set aside."""
+    with rls.everyone(because="month end: what became of each organization"):
+        rows = InvoiceDraft.objects.filter(close=close).select_related("organization", "invoice")
+        issued = rows.filter(invoice__issued_at=now)
+        failed = rows.filter(state=DraftState.FAILED)
+        return [
+            Outcome(row.organization.name, row.invoice, row.error)
+            for row in (issued | failed).order_by("organization")
+        ]
+
+
+def _count_everybody(until: datetime) -> Mapping[int, str]:
+    """Card time of all who have endpoints of their own; what stopped it, by organization."""
+    with rls.everyone(because="month end: card time of all organizations"):
+        mine = Placement.objects.filter(endpoint__kind=EndpointKind.DEDICATED, cards__gt=0)
+        due = list(Organization.objects.filter(pk__in=mine.values("organization")).order_by("pk"))
+    faults = {}
     for organization in due:
         try:
-            outcomes.append(Outcome(organization.name, _close(organization, month, now, dry_run)))
+            _count(organization, until)
         except (DatabaseError, LookupError) as error:
-            log.exception("month.organization_failed", organization=organization.public_id)
-            outcomes.append(Outcome(organization.name, None, f"{type(error).__name__}: {error}"))
-    return outcomes
+            log.exception("month.counting_failed", organization=organization.public_id)
+            faults[organization.pk] = f"{type(error).__name__}: {error}"
+    return faults
 
 
-def _close(
-    organization: Organization, month: Month, now: datetime, dry_run: bool
-) -> Invoice | None:
-    if dry_run:
-        return None
-    card_time.accrue_organization(organization, now=month.period.end)
-    return invoices.issue(
-        organization=organization,
-        kind=InvoiceKind.MONTH,
-        month=month,
-        until=month.period.end,
-        by=actors.system(organization, "Month end"),
-        now=now,
-    )
+def _count(organization: Organization, until: datetime) -> None:
+    card_time.accrue_organization(organization, now=until)

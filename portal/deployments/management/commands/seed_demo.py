@@ -83,7 +83,7 @@ class Command(BaseCommand):
             organization = self._organization(customer, password, now)
             self._past(customer, organization, prices, now)
             self.stdout.write(f"{customer.name}: {customer.slug}@demo.example")
-        for one in closing.close_month(Month.of(now).previous, now=now):
+        for one in closing.close_month(Month.of(now).previous, now=now, finalise=True):
             if one.invoice is not None:
                 self.stdout.write(f"{one.organization}: {one.invoice.number}")
         self.stdout.write(f"Password of all demonstration users: {password}")

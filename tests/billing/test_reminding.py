@@ -1,0 +1,158 @@
+"""Unpaid invoices over real rows: reminded once, restricted, lifted at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from billing import credit_notes, invoices, reminding
+from billing.models import Invoice, Reminder
+from portal.routing import snapshot
+from tenants import rls, standing
+from tenants.actions import payment_holds
+from tenants.models import Notice, PaymentHold
+from tests import factories
+from tests.cast import Cast
+from tests.factories import NOON
+
+DUE = NOON + timedelta(days=30)
+
+
+@pytest.fixture
+def invoice(cast: Cast, prices: None) -> Invoice:
+    factories.ledger_entry(cast.project, tokens_in=1_000_000)
+    made = invoices.issue_interim(
+        organization=cast.firm, by=cast.alice.may, now=NOON + timedelta(hours=1)
+    )
+    assert made is not None
+    return made
+
+
+def told(cast: Cast, kind: str) -> int:
+    with rls.everyone(because="test"):
+        return Notice.objects.filter(kind=kind, user=cast.alice.user).count()
+
+
+def steps(cast: Cast) -> list[str]:
+    with rls.tenant(cast.firm.pk):
+        return [one.step for one in Reminder.objects.order_by("at", "pk")]
+
+
+def is_held(cast: Cast) -> bool:
+    with rls.everyone(because="test"):
+        return PaymentHold.objects.filter(organization=cast.firm, lifted_at=None).exists()
+
+
+def forgive(invoice: Invoice, cast: Cast) -> None:
+    """A credit note over everything."""
+    with rls.everyone(because="test"):
+        proposal = credit_notes.propose(
+            invoice=invoice,
+            amounts=credit_notes.whole(invoice),
+            because="모두 취소합니다.",
+            by=cast.olivia.may,
+            now=NOON,
+        )
+        credit_notes.carry_out(proposal, cast.olivia.may, NOON)
+
+
+def test_reminds_on_the_days_of_the_schedule_and_once_each(cast: Cast, invoice: Invoice) -> None:
+    for offset in range(-5, 20):
+        for hour in (0, 6):
+            reminding.sweep(now=DUE + timedelta(days=offset, hours=hour))
+
+    assert steps(cast) == ["before-3", "after-1", "after-7", "after-14"]
+    assert (told(cast, "invoice.due_soon"), told(cast, "invoice.overdue")) == (1, 3)
+    assert not is_held(cast)
+
+
+def test_says_beforehand_when_spending_stops(cast: Cast, invoice: Invoice) -> None:
+    reminding.sweep(now=DUE - timedelta(days=3))
+
+    with rls.everyone(because="test"):
+        words = Notice.objects.get(kind="invoice.due_soon", user=cast.alice.user).words
+    assert words["restricted"] == (invoice.due_date + timedelta(days=30)).isoformat()
+
+
+def test_restricts_and_lifts_at_once_when_paid(cast: Cast, invoice: Invoice) -> None:
+    late = DUE + timedelta(days=30)
+    reminding.sweep(now=late - timedelta(days=1))
+    assert not is_held(cast)
+
+    reminding.sweep(now=late)
+    reminding.sweep(now=late)
+
+    assert is_held(cast)
+    assert told(cast, "organization.payment_hold") == 1
+    with rls.tenant(cast.firm.pk), pytest.raises(standing.OrderingClosed, match=invoice.number):
+        standing.require_ordering(cast.firm)
+
+    forgive(invoice, cast)
+    reminding.settle(cast.firm, now=late)
+
+    assert not is_held(cast)
+    assert told(cast, "organization.payment_lifted") == 1
+    with rls.tenant(cast.firm.pk):
+        standing.require_ordering(cast.firm)
+
+
+def test_keeps_the_grants_of_a_restricted_organization_out(cast: Cast, invoice: Invoice) -> None:
+    key, _secret = factories.api_key(cast.project, cast.alice.may)
+    reminding.sweep(now=DUE + timedelta(days=30))
+
+    taken = snapshot.take(now=NOON, demands=[])
+
+    _grant, revoked = taken.grants[key.sha256]
+    assert revoked
+
+
+def test_holds_of_two_kinds_stand_beside_each_other(cast: Cast, invoice: Invoice) -> None:
+    with rls.everyone(because="test"):
+        placed = payment_holds.place(
+            organization=cast.firm, document="inv_x", number="1", place="/home/", now=NOON
+        )
+        again = payment_holds.place(
+            organization=cast.firm, document="inv_y", number="2", place="/home/", now=NOON
+        )
+
+    assert (placed, again) == (True, False)
+    with rls.tenant(cast.firm.pk):
+        assert PaymentHold.objects.get().number == "1"
+
+
+def test_reminds_nobody_of_what_is_settled(cast: Cast, invoice: Invoice) -> None:
+    forgive(invoice, cast)
+
+    reminding.sweep(now=DUE + timedelta(days=31))
+
+    assert steps(cast) == []
+    assert not is_held(cast)
+
+
+def test_says_nothing_to_other_organizations(cast: Cast, invoice: Invoice) -> None:
+    reminding.sweep(now=DUE + timedelta(days=31))
+
+    with rls.tenant(cast.mallory.may.organization.pk):
+        assert not Reminder.objects.exists()
+        assert not PaymentHold.objects.exists()
+
+
+def test_one_broken_organization_stops_no_other(
+    cast: Cast, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = cast.mallory.may.organization
+    project = factories.project(other, "다른")
+    factories.ledger_entry(project, tokens_in=1_000_000)
+    invoices.issue_interim(organization=other, by=cast.mallory.may, now=NOON + timedelta(hours=1))
+    real = reminding.settle
+
+    def broken(organization: Any, **words: Any) -> int:
+        if organization.pk == cast.firm.pk:
+            raise LookupError("broken")
+        return real(organization, **words)
+
+    monkeypatch.setattr(reminding, "settle", broken)
+
+    assert reminding.sweep(now=DUE) == 1
