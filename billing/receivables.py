@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypedDict
 
-from django.apps import apps
 from django.db.models import (
     BigIntegerField,
     F,
@@ -155,18 +154,8 @@ _Row = tuple[datetime, str, str, str, int]
 def _documents(organization: Organization) -> Iterable[_Row]:
     for one in Invoice.objects.filter(organization=organization):
         yield one.issued_at, "invoice", one.public_id, one.number, one.total_won
-    notes = apps.all_models["billing"].get("creditnote")
-    if notes is not None:
-        note: Any
-        for note in notes._default_manager.filter(organization=organization):
-            row: _Row = (
-                note.issued_at,
-                "credit_note",
-                note.public_id,
-                note.number,
-                -note.total_won,
-            )
-            yield row
+    for note in CreditNote.objects.filter(organization=organization):
+        yield note.issued_at, "credit_note", note.public_id, note.number, -note.total_won
 
 
 def _movements(organization: Organization) -> Iterable[_Row]:

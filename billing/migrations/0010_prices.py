@@ -38,7 +38,7 @@ class EndsEarlier(RunSQL):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0009_ledger_invoices_posted"),
+        ("billing", "0009_invoices_posted"),
         ("tenants", "0022_organization_region"),
     ]
 

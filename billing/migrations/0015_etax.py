@@ -37,7 +37,7 @@ THAW = [
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0006_journal"),
+        ("billing", "0014_approvals"),
         ("tenants", "0022_organization_region"),
     ]
 

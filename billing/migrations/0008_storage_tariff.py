@@ -6,7 +6,7 @@ from tenants.migration_ops import AppendOnly
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0007_ledger_accruals")]
+    dependencies = [("billing", "0007_accruals")]
 
     operations = [
         migrations.CreateModel(

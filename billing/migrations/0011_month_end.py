@@ -12,7 +12,7 @@ from tenants.migration_ops import AppendOnly, ErasableName, TenantForeignKey, Te
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0009_ledger_invoices_posted"),
+        ("billing", "0010_prices"),
         ("tenants", "0023_payment_hold"),
     ]
 

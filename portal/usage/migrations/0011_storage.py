@@ -11,7 +11,7 @@ from tenants.migration_ops import AppendOnly, TenantTable
 
 
 class Migration(migrations.Migration):
-    dependencies = [("usage", "0010_ledger_recorded"), ("tenants", "0003_system_role")]
+    dependencies = [("usage", "0010_recorded"), ("tenants", "0003_system_role")]
 
     operations = [
         migrations.CreateModel(

@@ -10,7 +10,7 @@ from tenants.migration_ops import AppendOnly, ErasableName, TenantForeignKey, Te
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0006_journal"),
+        ("billing", "0013_fiscal"),
         ("tenants", "0022_organization_region"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -8,7 +8,7 @@ from tenants.migration_ops import AppendOnly, ErasableName, TenantForeignKey, Te
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0007_periods"),
+        ("billing", "0012_periods"),
     ]
 
     operations = [

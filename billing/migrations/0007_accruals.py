@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0006_journal"),
         ("tenants", "0022_organization_region"),
-        ("usage", "0010_ledger_recorded"),
+        ("usage", "0010_recorded"),
     ]
 
     operations = [

@@ -47,7 +47,7 @@ BEFORE = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("usage", "0009_gateways"), ("tenants", "0003_system_role")]
+    dependencies = [("usage", "0011_storage"), ("tenants", "0003_system_role")]
 
     operations = [
         migrations.CreateModel(

@@ -31,7 +31,7 @@ POSTED = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0008_ledger_storage_tariff")]
+    dependencies = [("billing", "0008_storage_tariff")]
 
     operations = [
         migrations.RunSQL(
