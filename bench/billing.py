@@ -38,11 +38,11 @@ class Figures:
     found: dict[str, float] = field(default_factory=dict)
 
     def time(self, name: str, deed: Callable[[], object]) -> None:
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), _cpu_seconds()
         said = deed()
-        took = time.perf_counter() - began
+        took, busy = time.perf_counter() - began, _cpu_seconds() - busy
         self.found[name] = self.found.get(name, 0.0) + took
-        print(f"  {took:8.1f} s  {name}: {said}", flush=True)
+        print(f"  {took:8.1f} s  ({busy:.1f} s of a core)  {name}: {said}", flush=True)
 
     def note(self, name: str, value: float) -> None:
         """Something that was measured elsewhere."""
@@ -59,6 +59,14 @@ class Figures:
         for name in broken:
             print(f"broken: {name}")
         return not (broken and judged)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of the server's that works for it."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    return servers.cpu_seconds([os.getpid(), connection.connection.info.backend_pid])
 
 
 def measure(organizations: int, events: int, year: int, *, judged: bool) -> bool:
@@ -78,6 +86,7 @@ def measure(organizations: int, events: int, year: int, *, judged: bool) -> bool
     figures.time("billing_finalise_s", finalise.issue)
     figures.note("billing_pdf_per_s", finalise.pdfs())
     figures.time("verify_s", month.verify)
+    figures.time("rate_late_s", lambda: month.rate_late(organizations, events))
     figures.time("seed_year_s", lambda: drilldown.seed(year))
     figures.note("billing_drilldown_p95_ms", drilldown.measure())
     return figures.tell(judged=judged)

@@ -71,16 +71,21 @@ def seed(organizations: int, events: int) -> str:
         server.execute("ANALYZE bench_organization")
         step = (END - MONTH.period.start).total_seconds() / events
         for first in range(0, events, PIECE):
-            words = {
-                "count": organizations,
-                "start": MONTH.period.start,
-                "step": step,
-                "first": first,
-                "last": min(first + PIECE, events) - 1,
-            }
-            server.execute(_EVENTS, words)
-        server.execute("DROP TABLE bench_organization")
+            _put(server, organizations, first, min(PIECE, events - first), step)
     return f"{organizations} organizations, {events} events"
+
+
+def _put(
+    server: psycopg.Connection[object], organizations: int, first: int, count: int, step: float
+) -> None:
+    words = {
+        "count": organizations,
+        "start": MONTH.period.start,
+        "step": step,
+        "first": first,
+        "last": first + count - 1,
+    }
+    server.execute(_EVENTS, words)
 
 
 def _prices() -> None:
@@ -106,6 +111,17 @@ def rate() -> str:
     from billing import accruals
 
     return str(accruals.accrue(until=END, now=NOW))
+
+
+LATE = 1_000
+
+
+def rate_late(organizations: int, events: int) -> str:
+    """What the hourly run does at any other time: late events of many days and organizations."""
+    step = (END - MONTH.period.start).total_seconds() / (events + LATE)
+    with psycopg.connect(servers.superuser_url(), autocommit=True) as server:
+        _put(server, organizations, events, LATE, step / 2)
+    return rate()
 
 
 def draft() -> str:

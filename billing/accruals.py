@@ -88,7 +88,8 @@ def replay(*, until: datetime, now: datetime) -> Iterator[tuple[Month, Rated]]:
         with rls.everyone(because="rating: the books of all organizations"):
             _alone()
             last = min(month.next.first_date, end)
-            yield month, _compare(PERIOD, _period(month.first_date, last), now)
+            found = _compare(PERIOD, _period(month.first_date, last), now)
+        yield month, found
 
 
 _FIRST_DAY = date(2000, 1, 1)

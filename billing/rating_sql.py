@@ -108,18 +108,30 @@ def used(scope: Scope, *, of_one: bool) -> str:
     """
 
 
+# Of anything, on one day. A sum beyond it is somebody's mistake, and must not stop all others.
+TOO_MUCH = 10**17
+
+
+def _sum(expression: str) -> str:
+    return f"least(sum({expression}), {TOO_MUCH})::bigint"
+
+
+_SOUND = f"""
+    u.quantity >= 0 AND greatest(u.quantity, u.cached, u.output, u.lost) < {TOO_MUCH}
+"""
 _PAID_BY_TOKENS = f"AND u.price_version NOT IN ('{CARD_PAID}', '{TEST_FREE}')"
-_TOKENS = """'tokens' AS kind, u.model AS line_subject, u.price_version, '' AS subject, '' AS label,
-    sum(u.tokens_in - u.tokens_cached)::bigint AS quantity, sum(u.tokens_cached)::bigint AS cached,
-    sum(u.tokens_out)::bigint AS output, sum(u.written_off_micro)::bigint AS lost
+_TOKENS = f"""'tokens' AS kind, u.model AS line_subject, u.price_version,
+    '' AS subject, '' AS label,
+    {_sum("u.tokens_in - u.tokens_cached")} AS quantity, {_sum("u.tokens_cached")} AS cached,
+    {_sum("u.tokens_out")} AS output, {_sum("u.written_off_micro")} AS lost
 """
 _SECONDS = "floor(extract(epoch FROM u.ended_at - u.started_at))::bigint"
 _CARDS = f"""'card_seconds', u.chip, u.price_version, u.endpoint,
     u.endpoint_name || ' · ' || u.chip || ' · ' || u.site,
-    sum({_SECONDS} * u.cards)::bigint, 0, 0, 0
+    {_sum(f"{_SECONDS} * u.cards")}, 0, 0, 0
 """
 _STORED = f"""'storage', u.storage, u.price_version, '', '',
-    div(sum(u.bytes::numeric * {_SECONDS}), 1000000)::bigint, 0, 0, 0
+    least(div(sum(u.bytes::numeric * {_SECONDS}), 1000000), {TOO_MUCH})::bigint, 0, 0, 0
 """
 
 # A line of what was written off stands beside the one that it takes back from.
@@ -156,19 +168,19 @@ _PRICED = f"""
     JOIN billing_priceline l ON l.kind = u.kind AND l.subject = u.line_subject
       AND l.price_version = u.price_version
     JOIN ({MODEL_PRICES}) p ON p.public_id = u.price_version
-    WHERE u.kind = 'tokens' AND u.quantity >= 0
+    WHERE u.kind = 'tokens' AND {_SOUND}
     UNION ALL
     SELECT {_USED_CELL}, l.id, -u.lost, 0, 0, -u.lost FROM rating_used u
     JOIN billing_priceline l ON l.kind = 'correction' AND l.subject = u.line_subject
       AND l.price_version = u.price_version
-    WHERE u.lost <> 0
+    WHERE u.lost <> 0 AND {_SOUND}
     UNION ALL
     SELECT {_USED_CELL}, l.id, u.quantity, 0, 0, {_BY_UNIT}
     FROM rating_used u
     JOIN billing_priceline l ON l.kind = u.kind AND l.subject = u.line_subject
       AND l.price_version = u.price_version
     JOIN ({UNIT_PRICES}) p ON p.public_id = u.price_version
-    WHERE u.kind IN ('card_seconds', 'storage')
+    WHERE u.kind IN ('card_seconds', 'storage') AND {_SOUND}
 """
 
 
@@ -221,14 +233,14 @@ def differences(*, of_one: bool) -> str:
 
 
 # What stays out, and why: no price is guessed, and no sum is billed that makes no sense.
-UNRATED = """
+UNRATED = f"""
     INSERT INTO billing_unrated
       (organization_id, day, project, kind, subject, price_version, because, seen_at)
     SELECT DISTINCT u.organization_id, u.day, u.project, u.kind, u.line_subject, u.price_version,
-      CASE WHEN l.id IS NULL THEN 'no_price' ELSE 'negative' END, %(now)s::timestamptz
+      CASE WHEN l.id IS NULL THEN 'no_price' ELSE 'implausible' END, %(now)s::timestamptz
     FROM rating_used u LEFT JOIN billing_priceline l ON l.kind = u.kind
       AND l.subject = u.line_subject AND l.price_version = u.price_version
-    WHERE l.id IS NULL OR u.quantity < 0
+    WHERE l.id IS NULL OR NOT ({_SOUND})
     ON CONFLICT DO NOTHING
 """
 SOLVED = """

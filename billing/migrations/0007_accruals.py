@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                 ("price_version", models.CharField(max_length=24)),
                 (
                     "because",
-                    models.CharField(help_text="no_price or negative.", max_length=16),
+                    models.CharField(help_text="no_price or implausible.", max_length=16),
                 ),
                 ("seen_at", models.DateTimeField()),
                 (

@@ -244,13 +244,25 @@ def test_rates_what_has_a_price_at_last(cast: Cast, prices: None) -> None:
         assert not Unrated.objects.exists()
 
 
-def test_bills_no_sum_that_makes_no_sense(cast: Cast, prices: None) -> None:
-    """More tokens out of the cache than there were at all."""
-    use(cast, tokens_in=1, tokens_cached=5)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tokens_in": 1, "tokens_cached": 5},  # more out of the cache than there were at all
+        {"tokens_in": 2**62},
+        {"tokens_out": 2**62},
+    ],
+)
+def test_rates_no_sum_that_makes_no_sense_and_stops_nobody(
+    cast: Cast, prices: None, wrong: dict[str, int]
+) -> None:
+    use(cast, **wrong)
+    use(cast, **wrong)
+    factories.ledger_entry(factories.project(cast.mallory.may.organization))
 
-    assert rate() == Rated(unrated=1)
-    with rls.tenant(cast.firm.pk):
-        assert Unrated.objects.get().because == "negative"
+    assert rate() == Rated(accruals=1, unrated=1)
+    with rls.everyone(because="test"):
+        left = Unrated.objects.get()
+    assert (left.organization_id, left.because) == (cast.firm.pk, "implausible")
 
 
 # ─── what the database holds ───────────────────────────────────────────────────────────────────
