@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing import price_words, term_values
@@ -37,7 +38,7 @@ from billing.resolution import Version
 from billing.term_lines import Percent, TokenPrices, UnitPrice, Value
 from portal.lib import ids
 from portal.lib.periods import day_period, seoul_date
-from tenants import names, reasons
+from tenants import names, notices, reasons
 from tenants.actions import deeds, proposals
 from tenants.actors import Actor
 from tenants.models import Organization, Proposal
@@ -256,6 +257,20 @@ def carry_out(proposal: Proposal, by: Actor, now: datetime) -> None:
         because=proposal.because,
         changes={"agreement": agreement.public_id, **wish.payload()},
     )
+    _tell("agreement.made", agreement, wish.starts_on, now)
+
+
+def _tell(kind: str, agreement: Agreement, day: date, now: datetime) -> None:
+    """To everybody there who may read invoices."""
+    notices.tell(
+        kind,
+        organization=agreement.organization,
+        to=notices.holders(agreement.organization, "invoices.read"),
+        now=now,
+        place=reverse("agreements"),
+        reference=agreement.reference,
+        day=day.isoformat(),
+    )
 
 
 def _write(agreement: Agreement, line: Line) -> None:
@@ -378,6 +393,7 @@ def carry_out_end(proposal: Proposal, by: Actor, now: datetime) -> None:
         because=proposal.because,
         changes={"agreement": agreement.public_id, "ends_on": ends_on.isoformat()},
     )
+    _tell("agreement.ends", agreement, ends_on, now)
 
 
 # ─── read ──────────────────────────────────────────────────────────────────────────────────────

@@ -32,6 +32,10 @@ KINDS: dict[str, Promise | str] = {
     "minimum": gettext_lazy("Monthly minimum"),
     "replica_minimum": gettext_lazy("Shortest time billed"),
 }
+UNIT: dict[str, Promise | str] = {
+    "cards": gettext_lazy("a card-hour"),
+    "storage": gettext_lazy("a GB-day"),
+}
 UNITS: dict[str, Promise | str] = {
     "tokens": gettext_lazy("million tokens"),
     "cards": gettext_lazy("card-hours"),
@@ -64,11 +68,11 @@ def of_item(kind: str, item: str) -> str:
 
 def of_stored(kind: str, item: str, value: Mapping[str, Any]) -> str:
     """The words of a value as it is kept."""
-    return of_value(term_values.parse(kind, value), item)
+    return of_value(term_values.parse(kind, value), item if kind == "tiers" else f"{kind}/{item}")
 
 
 def of_value(value: Value, item: str = "") -> str:
-    """One sentence without its subject."""
+    """One sentence without its subject; ``item`` such as ``cards/rngd``."""
     match value:
         case Percent(off):
             return _("%(percent)s off the list price") % {"percent": percent(off)}
@@ -79,7 +83,8 @@ def of_value(value: Value, item: str = "") -> str:
                 "out": won(price_out),
             }
         case UnitPrice(amount):
-            return won(amount)
+            unit = UNIT[item.partition("/")[0]]
+            return _("%(won)s for %(unit)s") % {"won": won(amount), "unit": unit}
         case Monthly(amount):
             return _("%(won)s a month") % {"won": won(amount)}
         case ReplicaMinimum(seconds):

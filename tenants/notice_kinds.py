@@ -246,6 +246,16 @@ KINDS: dict[str, Kind] = {
         _("Invoice %(number)s and all else that was overdue is paid. Keys work again."),
         group=Group.MONEY,
     ),
+    "agreement.made": Kind(
+        _("An agreement about prices"),
+        _("The agreement “%(reference)s” with the operator holds from %(day)s on."),
+        group=Group.MONEY,
+    ),
+    "agreement.ends": Kind(
+        _("An agreement about prices ends"),
+        _("The agreement “%(reference)s” with the operator ends before %(day)s."),
+        group=Group.MONEY,
+    ),
     "budget.reached": Kind(
         _("A budget is used to %(percent)s"),
         _(

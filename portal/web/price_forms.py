@@ -137,7 +137,12 @@ class LineForm(forms.Form):
     shape = forms.ChoiceField(
         label=gettext_lazy("Kind"), required=False, choices=[("", "–"), *SHAPES.items()]
     )
-    item = forms.CharField(label=gettext_lazy("Item"), max_length=64, required=False)
+    item = forms.CharField(
+        label=gettext_lazy("Item"),
+        max_length=64,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "items"}),
+    )
     value = forms.CharField(label=gettext_lazy("Value"), max_length=200, required=False)
 
 

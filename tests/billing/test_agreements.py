@@ -16,7 +16,7 @@ from billing.term_values import BadTerm
 from tenants import rls
 from tenants.actions import proposals
 from tenants.actors import Actor, NotAllowed
-from tenants.models import AuditEvent
+from tenants.models import AuditEvent, Notice
 from tests import factories
 from tests.billing.agreeing import (
     DECEMBER,
@@ -94,6 +94,8 @@ def test_is_kept_in_both_logs(cast: Cast, second: Actor) -> None:
             cast.firm,
             cast.olivia.may.organization,
         }
+        told = Notice.objects.filter(kind="agreement.made")
+        assert {one.user for one in told} == {cast.alice.user, cast.carol.user, cast.dan.user}
 
 
 @pytest.mark.parametrize(
