@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from deploy.backup import copy
@@ -26,6 +26,7 @@ from deploy.local.postgres import Server, StackError
 
 BOOKS = "books.json"
 READ_SECONDS = 3600.0
+START_SECONDS = 600.0  # the log that was written meanwhile is played back first
 
 Books = dict[str, Any]
 
@@ -37,14 +38,19 @@ def running(data: Path, password: str) -> Iterator[Server]:
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(server.command(), stdout=log, stderr=log, start_new_session=True)
         try:
-            server.wait(120.0)
+            _wait(server, log)
             yield server
-        except StackError as error:
-            log.seek(0)
-            last = log.read().decode(errors="replace").strip().splitlines()[-3:]
-            raise StackError(f"{error} Its log ends so: {' / '.join(last)}") from error
         finally:
             _stop(child)
+
+
+def _wait(server: Server, log: IO[bytes]) -> None:
+    try:
+        server.wait(START_SECONDS)
+    except StackError as error:
+        log.seek(0)
+        last = log.read().decode(errors="replace").strip().splitlines()[-3:]
+        raise StackError(f"{error} Its log ends so: {' / '.join(last)}") from error
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

@@ -26,7 +26,7 @@ SUMS: dict[type[Model], tuple[str, ...]] = {
         *("tokens_in", "tokens_cached", "tokens_out"),
         *("hold_micro", "cost_micro", "settled_micro", "written_off_micro"),
     ),
-    CardTime: ("card_seconds",),
+    CardTime: ("cards",),
     Invoice: ("supply_won", "vat_won", "total_won"),
     InvoiceLine: ("quantity", "exact_micro", "amount_won"),
     Posting: ("amount_micro",),
