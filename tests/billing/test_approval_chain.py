@@ -192,7 +192,7 @@ STEPS = st.builds(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     steps=st.lists(STEPS, min_size=1, max_size=3),
     staff=st.lists(staffs(), min_size=1, max_size=3),
