@@ -137,6 +137,7 @@ def test_a_deputy_of_who_asked_does_not_sign_for_them() -> None:
     dan = Person("dan", "mem_d", "auditor", signs=False, for_members=("mem_a",))
 
     assert may(chain(OWNER, requester="alice"), [ALICE, CAROL, dan]) == {"carol"}
+    assert may(chain(OWNER, requester="alice"), [ALICE, dan]) == {"alice"}
 
 
 def test_who_asked_does_not_sign_as_a_deputy() -> None:
