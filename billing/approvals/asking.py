@@ -27,6 +27,7 @@ from tenants.actors import Actor, NotAllowed
 from tenants.models import Organization, Project, User
 
 OPEN_FOR = timedelta(days=14)
+CHANGED = "Price or terms have changed since it was asked for."
 NO_PROJECT = "open"  # the data class of what concerns the organization as a whole
 
 
@@ -185,10 +186,13 @@ def has_changed(request: ApprovalRequest, deed: Deed, now: datetime) -> Now | No
 @transaction.atomic
 def ask_again(*, request: ApprovalRequest, deed: Deed, by: Actor, now: datetime) -> ApprovalRequest:
     """Ask for it on the terms of now, by the rules of now: all sign again. Approved at once where
-    nobody has to sign any more. ``NotYours``, ``NotOpen``, ``CannotBeDone``."""
+    nobody has to sign any more. ``NotYours``, ``NotOpen`` (also while nothing has changed),
+    ``CannotBeDone``."""
     found = moving.locked(request, by)
     if by.user is None or found.requested_by_id != by.user.pk:
         raise NotYours
+    if found.state == ApprovalState.WAITING and has_changed(found, deed, now) is not None:
+        moving.move(found, ApprovalState.CHANGED, because=CHANGED, now=now)
     if found.state != ApprovalState.CHANGED:
         raise NotOpen
     current = deed.terms_now(found, now)

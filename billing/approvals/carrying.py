@@ -57,8 +57,7 @@ def repeat(*, request: ApprovalRequest, deed: Deed, by: Actor, now: datetime) ->
 
 def changed(found: ApprovalRequest, now: datetime) -> None:
     """Price or terms are others now: whoever asked is told, and may ask again on them."""
-    because = "Price or terms have changed since it was asked for."
-    moving.move(found, ApprovalState.CHANGED, because=because, now=now)
+    moving.move(found, ApprovalState.CHANGED, because=asking.CHANGED, now=now)
     telling.requester(found, "approval.changed", now)
 
 

@@ -115,7 +115,7 @@ KINDS: dict[str, Kind] = {
     SITES: Kind(
         pgettext_lazy("approval", "New sites for a project"),
         pgettext_lazy("approval", "new sites for projects"),
-        _("Amount"),
+        "",
         {
             "regions_before": _("Regions before"),
             "regions": _("Regions after"),

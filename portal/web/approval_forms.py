@@ -66,11 +66,10 @@ class RuleForm(forms.Form):
         label=_("From, in won"), required=False, min_value=0, max_value=MOST_WON
     )
     until_won = forms.IntegerField(
-        label=_("Below, in won"),
+        label=_("Below, in won (empty: without end)"),
         required=False,
         min_value=1,
         max_value=MOST_WON,
-        help_text=_("Empty: without end."),
     )
     remove = forms.BooleanField(label=_("Remove this rule"), required=False)
 
@@ -90,7 +89,17 @@ class RuleForm(forms.Form):
             self.fields[f"needed{number}"] = forms.IntegerField(
                 label=_("How many of them"), required=False, min_value=1, max_value=5, initial=1
             )
-        self.order_fields([name for name in self.fields if name != "remove"])
+
+    @property
+    def head(self) -> list[forms.BoundField]:
+        return [self["kind"], self["from_won"], self["until_won"]]
+
+    @property
+    def pairs(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+        """Who, and how many of them, step by step."""
+        return [
+            (self[f"step{number}"], self[f"needed{number}"]) for number in range(1, self.steps + 1)
+        ]
 
     @property
     def is_used(self) -> bool:

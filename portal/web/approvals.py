@@ -110,12 +110,13 @@ def _context(found: ApprovalRequest, actor: Actor) -> dict[str, Any]:
     asked = moving.terms_of(found)
     lines = kinds.lines(found.kind, asked.terms, current.terms if current else None)
     mine = actor.user is not None and found.requested_by_id == actor.user.pk
+    changed = any(line.changed for line in lines)
     return {
         "found": found,
         "kind": KINDS[found.kind],
         "state": states.APPROVAL[found.state],
         "lines": lines,
-        "changed": any(line.changed for line in lines),
+        "changed": changed,
         "current": current,
         "not_now": fault,
         "steps": _steps(found, actor),
@@ -127,7 +128,11 @@ def _context(found: ApprovalRequest, actor: Actor) -> dict[str, Any]:
         "may_withdraw": _may_withdraw(found, actor, mine),
         "may_repeat": found.state == ApprovalState.FAILED
         and (mine or actor.can("approvals.decide")),
-        "may_ask_again": found.state == ApprovalState.CHANGED and mine,
+        "may_ask_again": mine
+        and (
+            found.state == ApprovalState.CHANGED
+            or (found.state == ApprovalState.WAITING and changed)
+        ),
     }
 
 

@@ -126,7 +126,7 @@ def matrices(draw: st.DrawFn) -> Matrix:
     return Matrix(tuple(rules))
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     matrix=matrices(),
     kind=st.sampled_from(KINDS),
@@ -145,7 +145,7 @@ def test_what_is_right_gives_exactly_one_chain(
     assert matrix.rule_for(kind, amount, data_class).steps
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(matrix=matrices())
 def test_reads_back_what_it_wrote(matrix: Matrix) -> None:
     assert from_json(to_json(matrix)) == matrix

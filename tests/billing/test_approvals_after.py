@@ -146,6 +146,18 @@ def test_asked_again_all_sign_anew(cast: Cast) -> None:
     assert sign(cast, request, "alice", doing, step=2, number=2).state == "done"
 
 
+def test_who_asked_sees_the_change_first_and_asks_again(cast: Cast) -> None:
+    request, doing, by = ask(cast), Doing(), cast.bob.may
+
+    with actors.scope_for(by):
+        with pytest.raises(asking.NotOpen):  # nothing has changed
+            asking.ask_again(request=request, deed=doing.deed, by=by, now=NOON)
+        doing.won = 9_000_000
+        found = asking.ask_again(request=request, deed=doing.deed, by=by, now=NOON)
+
+    assert (found.state, found.round, found.amount_won) == ("waiting", 2, 9_000_000)
+
+
 def test_only_who_asked_asks_again(cast: Cast) -> None:
     request, doing = ask(cast), Doing(won=9_000_000)
     sign(cast, request, "carol", doing)

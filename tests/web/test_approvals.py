@@ -186,6 +186,7 @@ def test_shows_a_difference_and_does_not_approve_it(world: World) -> None:
 
     shown = page(browser(world.cast.carol), "approval", request.public_id)
     assert "₩120,000,000" in shown
+    assert 'value="agree"' not in shown
     decide(browser(world.cast.carol), request)
 
     assert fresh(request).state == "changed"

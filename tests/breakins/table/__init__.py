@@ -1,6 +1,16 @@
 """The break-in list: one module a field. ``ATTEMPTS`` is all of them, in the document's order."""
 
-from tests.breakins.table import gateway, inputs, keys, operator, people, signin, superusers, wall
+from tests.breakins.table import (
+    approvals,
+    gateway,
+    inputs,
+    keys,
+    operator,
+    people,
+    signin,
+    superusers,
+    wall,
+)
 from tests.breakins.table.attempt import Attempt
 
 FIELDS: dict[str, list[Attempt]] = {
@@ -12,5 +22,6 @@ FIELDS: dict[str, list[Attempt]] = {
     "Superusers": superusers.ROWS,
     "Input and answers": inputs.ROWS,
     "The gateway": gateway.ROWS,
+    "Approvals": approvals.ROWS,
 }
 ATTEMPTS: list[Attempt] = [one for rows in FIELDS.values() for one in rows]
