@@ -42,7 +42,7 @@ def sweep(*, now: datetime) -> int:
 
 def _counts(budget: Budget, now: datetime) -> bool:
     """Whether its period is the present one."""
-    return bool(budget.thresholds) and now in budget.period_at(now)
+    return now in budget.period_at(now)
 
 
 def _known(rows: Sequence[Budget], now: datetime) -> dict[int, set[int]]:
@@ -60,7 +60,7 @@ def _known(rows: Sequence[Budget], now: datetime) -> dict[int, set[int]]:
 def _reached(budget: Budget, found: BudgetStanding, told: set[int], now: datetime) -> bool:
     """Tell of the highest threshold that is reached, if nobody was told of it yet."""
     used = found.spent + found.committed
-    steps = [step for step in sorted(budget.thresholds) if used * 100 >= found.limit * step]
+    steps = [step for step in budget.steps if used * 100 >= found.limit * step]
     left = told - set(steps)
     if not left and (not steps or steps[-1] in told):
         return False

@@ -7,7 +7,7 @@ rows are written and never inside a transaction of ours, so callers open their o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,16 +17,19 @@ from functools import cache
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+
 from billing import published
-from billing.booked import counters_from_ledger as counters_from_ledger
+from billing.booked import counters_from_ledger
 from billing.chains import Chains
 from billing.models import Budget, BudgetChange, BudgetPeriod, BudgetRaise, BudgetScope, Commitment
-from billing.refusals import BudgetEnded as BudgetEnded
-from billing.refusals import BudgetExceeded as BudgetExceeded
-from billing.refusals import ChangedMeanwhile as ChangedMeanwhile
-from billing.refusals import CountersUnavailable as CountersUnavailable
-from billing.refusals import LimitOutOfRange as LimitOutOfRange
-from billing.refusals import LimitTooLow as LimitTooLow
+from billing.refusals import (
+    BudgetEnded,
+    BudgetExceeded,
+    ChangedMeanwhile,
+    CountersUnavailable,
+    LimitOutOfRange,
+    LimitTooLow,
+)
 from portal.admission import chain
 from portal.admission.calls import AdmissionUnavailable, BudgetStanding, Refused
 from portal.admission.sync import Admission, connect
@@ -36,6 +39,16 @@ from portal.lib.periods import Month, Year
 from tenants import actors, audit
 from tenants.actors import Actor
 from tenants.models import Organization, Project
+
+__all__ = [  # told on from below
+    "BudgetEnded",
+    "BudgetExceeded",
+    "ChangedMeanwhile",
+    "CountersUnavailable",
+    "LimitOutOfRange",
+    "LimitTooLow",
+    "counters_from_ledger",
+]
 
 DEFAULT_LIMIT_WON = 100_000  # a cap from the start; the owner raises it
 
@@ -162,7 +175,7 @@ def years_taken(budget: Budget) -> set[int]:
     if budget.kind != "year" or budget.year is not None:
         return set()
     own = Budget.objects.current().filter(subject=budget.subject, year__isnull=False)
-    return set(own.values_list("year", flat=True))
+    return {year for year in own.values_list("year", flat=True) if year is not None}
 
 
 def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: datetime) -> Budget:
@@ -222,17 +235,29 @@ def standing(budget: Budget, organization: Organization, *, now: datetime) -> St
     return standings([budget], organization, now=now)[0]
 
 
-def standings(
+def ask(
     rows: Sequence[Budget], organization: Organization, *, now: datetime
-) -> list[Standing]:
-    """The same of many budgets, in their order: one question to the counters."""
-    month = Month.of(now)
+) -> dict[str, BudgetStanding]:
+    """What the counters say of budgets, by name, in one question and without asking the database;
+    nothing while they are away."""
+    month = str(Month.of(now))
     try:
-        asked = admission().standings(
-            organization.code, [row.name for row in rows], month=str(month)
-        )
+        return admission().standings(organization.code, [row.name for row in rows], month=month)
     except AdmissionUnavailable:
-        asked = {}
+        return {}
+
+
+def standings(
+    rows: Sequence[Budget],
+    organization: Organization,
+    *,
+    now: datetime,
+    asked: Mapping[str, BudgetStanding] | None = None,
+) -> list[Standing]:
+    """The same of many budgets, in their order; ``asked`` is what the counters said already."""
+    month = Month.of(now)
+    if asked is None:
+        asked = ask(rows, organization, now=now)
     return [
         _live(asked[row.name]) if row.name in asked else _from_ledger(row, month, now)
         for row in rows

@@ -78,18 +78,16 @@ def create(*, wish: BudgetWish, because: str, by: Actor, now: datetime) -> Budge
 
 def _title(wish: BudgetWish, by: Actor) -> str:
     """The name of what it is for, if the actor may see it."""
-    if wish.scope == BudgetScope.ORGANIZATION and wish.subject == by.organization.public_id:
+    if wish.scope == BudgetScope.ORGANIZATION:
+        if wish.subject != by.organization.public_id or by.projects is not None:
+            raise SubjectUnknown
         return by.organization.name
-    rows = (
-        {
-            BudgetScope.PROJECT: Project.objects.visible_to(by),
-            BudgetScope.KEY: ApiKey.objects.visible_to(by),
-        }.get(BudgetScope(wish.scope))
-        if wish.scope in BudgetScope.values
-        else None
-    )
-    found = rows.filter(public_id=wish.subject).first() if rows is not None else None
-    if found is None or (by.projects is not None and wish.scope == BudgetScope.ORGANIZATION):
+    found: Project | ApiKey | None = None
+    if wish.scope == BudgetScope.PROJECT:
+        found = Project.objects.visible_to(by).filter(public_id=wish.subject).first()
+    elif wish.scope == BudgetScope.KEY:
+        found = ApiKey.objects.visible_to(by).filter(public_id=wish.subject).first()
+    if found is None:
         raise SubjectUnknown
     return found.name
 

@@ -265,6 +265,8 @@ def _locked(request: BudgetRaise, by: Actor) -> tuple[BudgetRaise, Budget]:
     rows = BudgetRaise.objects.visible_to(by).select_for_update(of=("self",))
     wish = rows.select_related("asked_by").get(pk=request.pk)
     wish.budget = budget
+    if wish.decision != RaiseDecision.OPEN:
+        raise AlreadyDecided
     if wish.asked_by == by.user and deciders(budget, besides=by.user):
         raise NeedsAnother
     return wish, budget

@@ -104,8 +104,8 @@ KINDS: dict[str, Kind] = {
     "budget.reached_soft": Kind(
         _("A budget is used to %(percent)s"),
         _(
-            "₩%(used)s of ₩%(limit)s of the budget of “%(name)s” are used in %(month)s. It is soft: "
-            "requests go on, also above it."
+            "₩%(used)s of ₩%(limit)s of the budget of “%(name)s” are used in %(month)s. It is "
+            "soft: requests go on, also above it."
         ),
         Severity.WARNING,
         group=Group.MONEY,

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from PIL import Image
 
-from billing import budgets, tariffs
-from billing.models import Budget, CardTariff, TokenTariff
+from billing import budgets, raises, tariffs
+from billing.models import Budget, BudgetRaise, CardTariff, TokenTariff
 from portal.catalog import reference
 from portal.catalog.models import CatalogModel, Chip, Offering
 from portal.deployments.models import Endpoint, Placement, PlacementMove
@@ -273,6 +273,13 @@ def budget(of: Organization, limit_won: int = 1_000_000) -> Budget:
             limit_won=limit_won,
             now=NOON,
         )
+
+
+def budget_raise(of: Budget, by: Actor, to_won: int = 200_000_000) -> BudgetRaise:
+    """A wish for a higher limit, for good."""
+    return raises.ask(
+        budget=of, to_won=to_won, until_on=None, because="12월 견적 집중", by=by, now=NOON
+    )
 
 
 def ledger_entry(of: Project, *, at: datetime = NOON, model: str = CHAT, **fields: Any) -> None:

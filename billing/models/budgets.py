@@ -34,9 +34,7 @@ class BudgetPeriod(models.TextChoices):
     RUNNING = "running", _("running, without a new beginning")
 
 
-class DateRange(models.Func):
-    function = "DATERANGE"
-    output_field = DateRangeField()
+USUAL_THRESHOLDS = (80, 100)
 
 
 class BudgetQuerySet(TenantQuerySet["Budget"]):
@@ -54,10 +52,6 @@ class BudgetQuerySet(TenantQuerySet["Budget"]):
     def current(self) -> Self:
         """Those that count, or will: not the ended ones."""
         return self.filter(closed_at=None)
-
-
-def usual_thresholds() -> list[int]:
-    return [80, 100]
 
 
 class Budget(models.Model):
@@ -87,9 +81,9 @@ class Budget(models.Model):
     hard = models.BooleanField(default=True)
     thresholds = ArrayField(
         models.PositiveSmallIntegerField(),
-        default=usual_thresholds,
-        db_default=[80, 100],
-        help_text="Percent of the limit at which people are told.",
+        default=list,
+        db_default=[],
+        help_text="Percent of the limit at which people are told; empty: the usual ones.",
     )
     number = models.PositiveBigIntegerField(default=1, help_text="Grows with each change.")
     created_at = models.DateTimeField()
@@ -111,7 +105,15 @@ class Budget(models.Model):
                 name="budget_running_once_a_day",
                 expressions=[
                     ("subject", RangeOperators.EQUAL),
-                    (DateRange("starts_on", "ends_on"), RangeOperators.OVERLAPS),
+                    (
+                        models.Func(
+                            "starts_on",
+                            "ends_on",
+                            function="DATERANGE",
+                            output_field=DateRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
                 ],
                 condition=models.Q(closed_at=None, period="running"),
             ),
@@ -137,6 +139,11 @@ class Budget(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Percent of the limit at which people are told, in order."""
+        return tuple(sorted(self.thresholds)) or USUAL_THRESHOLDS
 
     @property
     def kind(self) -> chain.Kind:

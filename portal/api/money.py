@@ -1,4 +1,4 @@
-"""Operations on usage, budgets and invoices."""
+"""Operations on usage and invoices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import budgets, documents
+from billing import documents
 from billing import queries as money
 from portal.api import shapes
 from portal.api.authentication import actor_of
@@ -20,7 +20,6 @@ from portal.api.problems import Refused
 from portal.deployments.actions import closing
 from portal.lib.periods import Month
 from portal.usage import queries
-from tenants import actors, rls
 
 MONTH = OpenApiParameter("month", str, description="such as 2026-11; this month if left out")
 GROUP = OpenApiParameter("group", str, enum=queries.GROUPS)
@@ -52,51 +51,6 @@ class UsageView(APIView):
                 "total": shapes.UsageOut(queries.totals(actor, month.period)).data,
             }
         )
-
-
-class BudgetsView(APIView):
-    @extend_schema(responses=shapes.BudgetOut(many=True))
-    def get(self, request: Request) -> Response:
-        """Budgets and how they stand this month."""
-        actor = actor_of(request)
-        actor.require("budgets.read")
-        rows = [
-            {
-                "budget": one,
-                "standing": budgets.standing(one, actor.organization, now=timezone.now()),
-            }
-            for one in money.budgets(actor)
-        ]
-        data = shapes.BudgetOut(rows, many=True).data
-        return Response({"data": data, "next": None, "previous": None})
-
-
-class BudgetView(APIView):
-    @extend_schema(request=shapes.BudgetIn, responses=shapes.BudgetOut)
-    def patch(self, request: Request, public_id: str) -> Response:
-        """Change a limit. It cannot be set below what is used this month."""
-        actor = actor_of(request)
-        actor.require("budgets.change")
-        body = shapes.BudgetIn(data=request.data)
-        body.is_valid(raise_exception=True)
-        with actors.scope_for(actor):
-            budget = get_object_or_404(money.budgets(actor), public_id=public_id)
-        try:
-            changed = budgets.change(
-                budget=budget, by=actor, now=timezone.now(), **body.validated_data
-            )
-        except (budgets.LimitTooLow, budgets.LimitOutOfRange) as error:
-            raise Refused(str(error), code="limit", field="limit_won") from error
-        except budgets.ChangedMeanwhile as error:
-            raise Refused(str(error), code="changed_meanwhile", status=409) from error
-        except budgets.CountersUnavailable as error:
-            raise Refused(str(error), code="counters_unavailable", status=503) from error
-        with actors.scope_for(actor):
-            standing = budgets.standing(changed, actor.organization, now=timezone.now())
-        return Response(shapes.BudgetOut({"budget": changed, "standing": standing}).data)
-
-
-budget_view = rls.own_transactions(BudgetView.as_view())
 
 
 class InvoicesView(APIView):

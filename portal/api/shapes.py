@@ -255,26 +255,6 @@ class UsageOut(serializers.Serializer[Any]):
     written_off_micro_won = serializers.IntegerField(source="written_off_micro")
 
 
-class BudgetIn(Strict):
-    limit_won = serializers.IntegerField(min_value=0, max_value=10**18)
-    because = serializers.CharField(max_length=200, default="", allow_blank=True)
-
-
-class BudgetOut(serializers.Serializer[Any]):
-    id = serializers.CharField(source="budget.public_id")
-    scope = serializers.CharField(source="budget.scope")
-    subject = serializers.CharField(source="budget.subject")
-    hard = serializers.BooleanField(source="budget.hard")
-    limit_won = serializers.IntegerField(source="budget.limit_won")
-    spent_won = serializers.DecimalField(source="standing.spent", max_digits=30, decimal_places=6)
-    committed_won = serializers.DecimalField(
-        source="standing.committed", max_digits=30, decimal_places=6
-    )
-    held_won = serializers.DecimalField(source="standing.held", max_digits=30, decimal_places=6)
-    left_won = serializers.DecimalField(source="standing.left", max_digits=30, decimal_places=6)
-    live = serializers.BooleanField(source="standing.live")
-
-
 class LineOut(serializers.Serializer[Any]):
     month = serializers.CharField(source="usage_month")
     text_ko = serializers.CharField()

@@ -7,6 +7,7 @@ from rest_framework.permissions import AllowAny
 from portal.api import (
     aliases,
     audit,
+    budgets,
     customers,
     desk,
     fiscal_urls,
@@ -188,8 +189,15 @@ urlpatterns = [
     path("usage", money.UsageView.as_view(), name="api_usage"),
     path("requests", requests.EntriesView.as_view(), name="api_entries"),
     path("requests/<uuid:request_id>", requests.EntryView.as_view(), name="api_entry"),
-    path("budgets", money.BudgetsView.as_view(), name="api_budgets"),
-    path("budgets/<slug:public_id>", money.budget_view, name="api_budget"),
+    path("budgets", budgets.budgets_view, name="api_budgets"),
+    path("budgets/<slug:public_id>", budgets.budget_view, name="api_budget"),
+    path("budgets/<slug:public_id>/raises", budgets.budget_raises_view, name="api_budget_raises"),
+    path("raises", budgets.RaisesView.as_view(), name="api_raises"),
+    path("raises/<slug:public_id>/approve", budgets.raise_approval_view, name="api_raise_approve"),
+    path("raises/<slug:public_id>/refuse", budgets.raise_refusal_view, name="api_raise_refuse"),
+    path(
+        "raises/<slug:public_id>/withdraw", budgets.raise_withdrawal_view, name="api_raise_withdraw"
+    ),
     path("receipts/<slug:request_id>", receipts.ReceiptView.as_view(), name="api_receipt"),
     path("invoices", money.InvoicesView.as_view(), name="api_invoices"),
     path("invoices/interim", money.InterimView.as_view(), name="api_invoice_interim"),

@@ -1,9 +1,10 @@
 """Spent counters out of the ledger and what still waits in the streams, cell by cell.
 
 A counter is right if it is the sum of the ledger and of those events in the cell's stream that the
-ledger does not have. The ledger is summed by its days, which the database keeps with each entry. While it is summed, the cell's watermark is locked: intake can neither book
-nor trim, so nothing is counted twice or passed over. Of a late event that counts what intake has
-charged before the loss; what it has not is charged by the room that is left, once the cell is open.
+ledger does not have. The ledger is summed by its days, which the database keeps with each entry.
+While it is summed, the cell's watermark is locked: intake can neither book nor trim, so nothing is
+counted twice or passed over. Of a late event that counts what intake has charged before the loss;
+what it has not is charged by the room that is left, once the cell is open.
 
 What is in that sum must not be charged again. An older copy of the counters may show the hold of a
 request that has ended since; a gateway that tells its settlement again, having been away or not
@@ -76,7 +77,7 @@ def counted(rows: Sequence[Budget], now: datetime) -> list[Counted]:
     """The counters that requests or late settlements may be charged to now: of each budget the
     period before, this one and the next."""
     month, year = Month.of(now), Year.of(now)
-    own = {(one.subject, one.year) for one in rows if one.year is not None}
+    own = {(one.subject, one.year) for one in rows if one.year}
     found = []
     for row in rows:
         if row.kind == "running":
@@ -90,7 +91,7 @@ def counted(rows: Sequence[Budget], now: datetime) -> list[Counted]:
     return found
 
 
-def _holds(row: Budget, year: Year, own: set[tuple[str, int | None]]) -> bool:
+def _holds(row: Budget, year: Year, own: Container[tuple[str, int]]) -> bool:
     """Whether a yearly budget holds in a year: its own, or one that has none of its own."""
     return year.year == row.year if row.year else (row.subject, year.year) not in own
 

@@ -1,77 +1,128 @@
-"""The budget: how it stands, who changed it, and changing it."""
+"""The budget board: how budgets stand, one of them day by day, and asking for more."""
 
 from __future__ import annotations
 
-from django import forms
-from django.contrib import messages
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
-from billing import budgets as actions
-from billing import queries
-from billing.models import BudgetChange, Commitment
+from billing import board as boards
+from billing import limits
+from billing.board import Board, Found, Row
+from billing.models import BudgetRaise
+from portal.lib import spreadsheet
+from portal.lib.money import MICRO
 from portal.lib.periods import Month
-from portal.web import charts, doors
+from portal.web import burn, charts, doors
 from tenants import actors, rls
+from tenants.actors import Actor
+from tenants.roles import ROLES, Role
+
+MOST_IN_FILE = 10_000
 
 
-class BudgetForm(forms.Form):
-    limit_won = forms.IntegerField(
-        label=gettext_lazy("Monthly limit in won"),
-        min_value=0,
-        help_text=gettext_lazy("Without VAT. Requests beyond it are refused before they are sent."),
-    )
-    because = forms.CharField(label=gettext_lazy("Reason"), max_length=200, required=False)
-
-
-@require_GET
-@doors.page_for("budgets.read")
-def index(request: HttpRequest) -> HttpResponse:
-    """This month: limit, spent, committed, held, left."""
+def _board(request: HttpRequest, *, most: int = boards.MOST_ROWS) -> tuple[Board, Found]:
+    """The counters are asked between the two looks, outside of any transaction."""
     actor, now = doors.actor(request), timezone.now()
-    month = Month.of(now)
-    rows = []
-    for budget in queries.budgets(actor):
-        standing = actions.standing(budget, actor.organization, now=now)
-        rows.append({"budget": budget, "standing": standing, "gauge": charts.gauge(standing)})
-    return render(
-        request,
-        "budget/index.html",
-        {
-            "rows": rows,
-            "month": month,
-            "now": now,
-            "commitments": Commitment.objects.visible_to(actor).filter(month=str(month)),
-            "changes": BudgetChange.objects.filter(
-                organization=actor.organization, budget__in=queries.budgets(actor).order_by()
-            )[:20],
-        },
-    )
+    with actors.scope_for(actor):
+        found = boards.find(actor, most=most)
+    asked = boards.ask(found, actor, now=now)
+    with actors.scope_for(actor):
+        chosen = doors.word(request.GET, "budget")
+        return boards.board(found, asked, chosen, actor, now=now), found
 
 
 @rls.own_transactions
-@require_http_methods(["GET", "POST"])
-@doors.page_for("budgets.change")
-def change(request: HttpRequest) -> HttpResponse:
-    """Another limit; refused below what is used already."""
-    actor = doors.actor(request)
+@require_GET
+@doors.page_for("budgets.read")
+def index(request: HttpRequest) -> HttpResponse:
+    """Limit, spent, set aside, held, left; day by day; by scope; who may raise."""
+    actor, now = doors.actor(request), timezone.now()
+    board, found = _board(request)
+    context: dict[str, Any] = {
+        "board": board,
+        "chosen": board.chosen,
+        "rows": [_shown(row) for row in board.rows],
+        "titles": found.titles,
+        "month": Month.of(now),
+        "now": now,
+        "changes": [(one, found.titles.get(one.budget.subject, "")) for one in board.changes],
+        "alerts": [(one, found.titles.get(one.budget.subject, "")) for one in board.alerts],
+        "asked": [_asked(one, found, actor) for one in board.asked],
+        "raised_by": [Role(role).label for role in ROLES if "budgets.change" in ROLES[role]],
+    }
+    if board.chosen is not None:
+        context |= _drawn(board, board.chosen)
     with actors.scope_for(actor):
-        budget = get_object_or_404(queries.budgets(actor), subject=actor.organization.public_id)
-    form = BudgetForm(request.POST or None, initial={"limit_won": budget.limit_won})
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.change(budget=budget, by=actor, now=timezone.now(), **form.cleaned_data)
-        except (actions.LimitTooLow, actions.LimitOutOfRange) as error:
-            form.add_error("limit_won", str(error))
-        except (actions.ChangedMeanwhile, actions.CountersUnavailable) as error:
-            form.add_error(None, str(error))
-        else:
-            messages.success(request, _("The limit is changed. It holds from now on."))
-            return redirect("budget")
-    with actors.scope_for(actor):
-        context = {"form": form, "budget": budget}
-        return render(request, "budget/change.html", context, status=422 if form.errors else 200)
+        return render(request, "budget/index.html", context)
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {"row": row, "gauge": charts.gauge(row.standing), "period": limits.words_of(row.budget)}
+
+
+def _asked(one: BudgetRaise, found: Found, actor: Actor) -> dict[str, Any]:
+    mine = one.asked_by == actor.user
+    return {
+        "raise": one,
+        "title": found.titles.get(one.budget.subject, one.budget.subject),
+        "by": one.asked_by.label,
+        "mine": mine,
+        "may_decide": actor.can("budgets.change"),
+    }
+
+
+def _drawn(board: Board, chosen: Row) -> dict[str, Any]:
+    drawn, standing = board.burn, chosen.standing
+    assert drawn is not None
+    limit = int(standing.limit * MICRO)
+    forecast = drawn.forecast
+    return {
+        "period": limits.words_of(chosen.budget),
+        "gauge": charts.gauge(standing),
+        "burn": drawn,
+        "forecast": forecast,
+        "share": forecast and limit and forecast.end.likely / limit,
+        "over": bool(forecast and forecast.end.likely > limit),
+        "chart": burn.burn_down(
+            drawn,
+            limit=limit,
+            thresholds=chosen.budget.steps,
+            committed=int(standing.committed * MICRO),
+            spent=int(standing.spent * MICRO),
+        ),
+        "steps": [(step, limit * step // 100) for step in chosen.budget.steps],
+        "days": [(day, used, used / limit if limit else None) for day, used in drawn.days],
+    }
+
+
+@rls.own_transactions
+@require_GET
+@doors.page_for("budgets.read")
+def export(request: HttpRequest) -> HttpResponse:
+    """Every budget as it stands, as CSV."""
+    board, _found = _board(request, most=MOST_IN_FILE)
+    head = ["budget", "for", "scope", "period", "hard", "limit_won", "spent_won", "committed_won"]
+    head += ["held_won", "left_won"]
+    rows = (
+        [
+            row.budget.public_id,
+            row.title,
+            row.budget.scope,
+            row.budget.period,
+            int(row.budget.hard),
+            f"{row.standing.limit:.0f}",
+            f"{row.standing.spent:.6f}",
+            f"{row.standing.committed:.6f}",
+            f"{row.standing.held:.6f}",
+            f"{row.standing.left:.6f}",
+        ]
+        for row in board.rows
+    )
+    content = "".join(spreadsheet.lines(head, rows))
+    response = HttpResponse(content, content_type=spreadsheet.CONTENT_TYPE)
+    response["Content-Disposition"] = 'attachment; filename="budgets.csv"'
+    return response

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from billing.models import BudgetPeriod
+from portal.admission import chain
 from portal.admission.limits import KeyUse, Rule
 from portal.catalog.models import Region
 from portal.fleet.models import Site
@@ -126,7 +127,7 @@ def _names(key: ApiKey, lines: list[BudgetLine]) -> dict[str, str]:
     names = {one.name: known.get(one.subject, str(_("Whole organization"))) for one in lines}
     periods = {one.name: str(BudgetPeriod(one.period).label) for one in lines}
     return {
-        name: title if periods[name] == BudgetPeriod.MONTH.label else f"{title} · {periods[name]}"
+        name: title if chain.kind_of(name) == "month" else f"{title} · {periods[name]}"
         for name, title in names.items()
     }
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from portal.admission import calls, keys, sync
+from portal.admission import calls, chain, keys, sync
 from portal.admission.calls import Admitted, BudgetStanding
 from portal.admission.grants import Grant, ModelGrant
 from portal.admission.pipelined import Connection
@@ -86,8 +86,8 @@ class Cell:
         self.admission.load_functions()
         self.ask(calls.open_cell(CELL, EPOCH))
         self.publish(grant, sha=sha)
-        for subject in grant.budgets:
-            self.limit(subject, limit)
+        for name in grant.budgets:
+            self.limit(self.limit_name(name), limit)
         return self
 
     def ask(self, command: calls.Command) -> Any:
@@ -101,6 +101,10 @@ class Cell:
         self.admission.set_limit(
             ORG_CODE, subject=subject, limit_micro=micro, hard=hard, number=number
         )
+
+    def limit_name(self, name: str) -> str:
+        """Of a budget's limit now."""
+        return chain.limit_name(name, int(self.month()[:4]))
 
     def admit(self, **changes: Any) -> Admitted:
         return calls.read_admitted(self.ask(command_of_admit(**changes)))

@@ -70,7 +70,7 @@ def test_a_cost_that_is_none_writes_nothing(cell: Cell, cost: str) -> None:
     request = cell.hold(300)
 
     with pytest.raises(redis.ResponseError, match="not an amount"):
-        cell.client.execute_command("FCALL", "settle_2", 1, TAG, request, cost, b"event")
+        cell.client.execute_command("FCALL", "settle_3", 1, TAG, request, cost, b"event")
 
     assert cell.used() == (0, 0, 300)
     assert cell.events() == []

@@ -16,8 +16,12 @@ from portal.admission.calls import Refused
 from portal.lib import ids
 from tests.admission.cell import GRANT, Cell, change
 
-CHAINS = {"a" * 64: ("org_acme", "prj_a", "key_a"), "b" * 64: ("org_acme", "prj_b")}
-LIMITS = {"org_acme": 1000, "prj_a": 600, "prj_b": 700, "key_a": 0}
+YEARLY, RUNNING = "org_acme@year", "prj_b@bdg_b"
+CHAINS = {
+    "a" * 64: ("org_acme", "prj_a", "key_a", YEARLY),
+    "b" * 64: ("org_acme", "prj_b", YEARLY, RUNNING),
+}
+LIMITS = {"org_acme": 1000, "prj_a": 600, "prj_b": 700, "key_a": 0, YEARLY: 1100, RUNNING: 650}
 SOFT = "key_a"
 CONCURRENCY = 9
 
@@ -208,7 +212,7 @@ class Model:
         limit = LIMITS[subject] + self.chance.randrange(-300, 2000)
         self.number += 1
         try:
-            self.cell.limit(subject, limit, number=self.number)
+            self.cell.limit(self.cell.limit_name(subject), limit, number=self.number)
         except Refused as refusal:
             assert (refusal.reason, refusal.left) == ("below_used", self.used(subject))
             assert limit < self.used(subject)
@@ -251,7 +255,7 @@ def test_any_sequence_of_calls_keeps_the_sums_right(valkey_url: str, seed: int) 
         grant = change(GRANT, budgets=chain, key=f"key_{sha[0]}", concurrency=CONCURRENCY)
         cell.prepare(grant, sha=sha)
     for subject, limit in LIMITS.items():
-        cell.limit(subject, limit, hard=subject != SOFT)
+        cell.limit(cell.limit_name(subject), limit, hard=subject != SOFT)
     model = Model(random.Random(seed), cell)
     names, weights = zip(*CALLS, strict=True)
 

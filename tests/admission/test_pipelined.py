@@ -294,7 +294,7 @@ async def test_functions_are_loaded_where_they_are_missing(own_server: OwnServer
     await connection.load_functions()
 
     assert connection.has_functions
-    assert await connection.ask(("FCALL", "close_cell_2", 1, TAG)) == b"closed"
+    assert await connection.ask(("FCALL", "close_cell_3", 1, TAG)) == b"closed"
     await connection.stop()
 
 

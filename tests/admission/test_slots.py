@@ -39,7 +39,7 @@ def test_cells_spread_over_three_equal_shares() -> None:
     ("command", "key"),
     [
         (calls.expire(3), "{c3}"),
-        (("FCALL_RO", "library_2", 0), None),
+        (("FCALL_RO", "library_3", 0), None),
         (("GET", "routes:index"), "routes:index"),
         (("hset", b"demand", "a", 1), b"demand"),
         (("XINFO STREAM", "{c1}:events"), "{c1}:events"),

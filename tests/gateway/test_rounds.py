@@ -162,7 +162,7 @@ async def test_tells_a_hold_that_is_live_with_all_that_its_end_needs(
     assert [world.standing(subject).held for subject in SUBJECTS] == [worst] * 3
     assert counters.use(world.client, CELL, SUBJECTS[2], month())[3] == 1
     assert began + 60 * SECOND <= call.leased_ms <= now_ms() + 60 * SECOND
-    assert world.client.fcall("renew_2", 1, keys.tag(CELL), call.request_id) == []
+    assert world.client.fcall("renew_3", 1, keys.tag(CELL), call.request_id) == []
     world.client.zadd(keys.leases(CELL), {call.request_id: 1}, xx=True)
     world.expire()
     [(_, orphan)] = world.client.xrange(keys.orphans(CELL))

@@ -176,7 +176,7 @@ class World:
 
     def expire(self) -> None:
         """As every gateway does each second."""
-        self.client.fcall("expire_2", 1, keys.tag(CELL))
+        self.client.fcall("expire_3", 1, keys.tag(CELL))
 
     def held(self) -> int:
         return max(self.standing(subject).held for subject in SUBJECTS)

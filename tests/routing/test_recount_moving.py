@@ -203,7 +203,7 @@ def test_counts_again_when_something_settles_between_two_counters(
 
     def ask_in_two(commands: Any) -> list[Any]:
         commands = list(commands)
-        if done or not commands or commands[0][1] != "restore_2":
+        if done or not commands or commands[0][1] != "restore_3":
             return ask(commands)
         told = ask(commands[:1])
         done.append(settled(valkey, rows, 9))

@@ -14,7 +14,7 @@ from django.urls import reverse
 from billing.models import FiscalMovement
 from portal.web.fiscal_forms import WonField
 from tenants import rls
-from tests.cast import browser
+from tests.cast import Person, browser
 from tests.web.conftest import World
 from tests.web.fiscal_world import Fiscal, fiscal_of
 from tests.web.rows.fiscal import ROWS
@@ -29,8 +29,12 @@ def fiscal(world: World) -> Fiscal:
 @pytest.fixture
 def carol(world: World, fiscal: Fiscal) -> Client:
     """The budget officer, reading English."""
-    client = browser(world.cast.carol)
-    client.cookies["django_language"] = "en"
+    return reading(world.cast.carol, "en")
+
+
+def reading(person: Person, language: str) -> Client:
+    client = browser(person)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
     return client
 
 
@@ -61,8 +65,7 @@ def test_shows_the_columns_of_each_line_and_their_sum(carol: Client) -> None:
 
 
 def test_speaks_the_officers_words(world: World, fiscal: Fiscal) -> None:
-    client = browser(world.cast.carol)
-    client.cookies["django_language"] = "ko"
+    client = reading(world.cast.carol, "ko")
 
     page = shown(client, "fiscal")
 
@@ -98,8 +101,7 @@ def test_meets_years_that_are_not_there(carol: Client, query: str) -> None:
 
 
 def test_tells_a_firm_that_it_is_for_public_institutions(world: World) -> None:
-    client = browser(world.cast.mallory)
-    client.cookies["django_language"] = "en"
+    client = reading(world.cast.mallory, "en")
 
     assert "For public institutions" in shown(client, "fiscal")
     assert reverse("fiscal") not in shown(client, "home")

@@ -16,11 +16,11 @@ _COLUMNS = "organization_id, day, project, key, requests, settled_micro"
 
 # In an order of their own, so that two batches that meet wait for each other and never crosswise.
 _ADD = f"""
-    INSERT INTO {DAYS} AS kept ({_COLUMNS})
-    SELECT {_COLUMNS} FROM ({_SUMS.format(source="fresh")}) AS new ORDER BY 1, 2, 3, 4
+    INSERT INTO {DAYS} AS known ({_COLUMNS})
+    SELECT {_COLUMNS} FROM ({_SUMS.format(source="fresh")}) AS summed ORDER BY 1, 2, 3, 4
     ON CONFLICT (organization_id, day, project, key) DO UPDATE SET
-      requests = kept.requests + excluded.requests,
-      settled_micro = kept.settled_micro + excluded.settled_micro
+      requests = known.requests + excluded.requests,
+      settled_micro = known.settled_micro + excluded.settled_micro
 """
 
 KEPT = [

@@ -1,0 +1,265 @@
+"""The budget board: every budget's standing, one of them day by day with its forecast.
+
+Days come from the ledger's sums by day, never from its entries. The counters are asked once,
+between the two looks at the database.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.db.models import (
+    BigIntegerField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Func,
+    QuerySet,
+    Sum,
+)
+from django.db.models.functions import TruncDate
+
+from billing import budgets, queries
+from billing.booked import dates_of, of_subject
+from billing.budgets import Standing
+from billing.forecast import Forecast, Known, forecast
+from billing.models import (
+    Budget,
+    BudgetAlert,
+    BudgetChange,
+    BudgetRaise,
+    BudgetScope,
+    CardTariff,
+    Commitment,
+    RaiseDecision,
+)
+from billing.rating import card_amount
+from portal.admission.calls import BudgetStanding
+from portal.lib.money import MICRO
+from portal.lib.periods import SEOUL, Month, Year, day_period, seoul_date
+from portal.usage.models import CardTime, DaySpend
+from tenants.actors import Actor
+from tenants.models import ApiKey, Project
+
+MOST_ROWS = 200  # on the page; all of them are in the file
+COMPARED = timedelta(days=28)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the database says before the counters are asked."""
+
+    budgets: list[Budget]
+    titles: dict[str, str]  # of what budgets are for, by public id
+    parents: dict[str, str]  # key → its project, by public id
+    more: int = 0  # that are not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One budget as it stands. ``depth``: 0 the organization, 1 a project, 2 a key. ``told``: the
+    thresholds of this period that people were told of."""
+
+    budget: Budget
+    title: str
+    depth: int
+    standing: Standing
+    told: tuple[int, ...] = ()
+    raised: tuple[BudgetRaise, ...] = ()  # for a while
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """One budget day by day: micro-won used until the end of each day, tokens and card time; from
+    the first day of its period up to today. ``until``: the first day of the next."""
+
+    first: date
+    until: date
+    today: date
+    days: tuple[tuple[date, int], ...]
+    forecast: Forecast | None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """``chosen`` is the budget that is shown day by day; ``None`` where there is no budget."""
+
+    rows: list[Row]
+    chosen: Row | None
+    burn: Burn | None
+    asked: list[BudgetRaise] = field(default_factory=list)
+    commitments: list[Commitment] = field(default_factory=list)
+    changes: list[BudgetChange] = field(default_factory=list)
+    alerts: list[BudgetAlert] = field(default_factory=list)
+    more: int = 0
+
+
+def find(by: Actor, *, most: int = MOST_ROWS) -> Found:
+    """The budgets that the actor sees, widest first: keys below their projects."""
+    rows = list(queries.budgets(by)[: most + 1])
+    projects = dict(Project.objects.visible_to(by).values_list("public_id", "name"))
+    wanted = [one.subject for one in rows if one.scope == BudgetScope.KEY]
+    keys = ApiKey.objects.visible_to(by).filter(public_id__in=wanted)
+    titles, parents = {by.organization.public_id: by.organization.name, **projects}, {}
+    for public_id, name, project in keys.values_list("public_id", "name", "project__public_id"):
+        titles[public_id], parents[public_id] = name, project
+    shown = rows[:most]
+    more = 0 if len(rows) <= most else queries.budgets(by).count() - most
+    return Found(_as_tree(shown, titles, parents), titles, parents, more)
+
+
+def title_of(budget: Budget, by: Actor) -> str:
+    """The name of what a budget is for, as the actor sees it."""
+    if budget.subject == by.organization.public_id:
+        return by.organization.name
+    rows = ApiKey if budget.scope == BudgetScope.KEY else Project
+    found = rows.objects.visible_to(by).filter(public_id=budget.subject).first()
+    return found.name if found else budget.subject
+
+
+def _as_tree(
+    rows: Sequence[Budget], titles: Mapping[str, str], parents: Mapping[str, str]
+) -> list[Budget]:
+    def place(one: Budget) -> tuple[int, str, int, str]:
+        project = parents.get(one.subject, one.subject)
+        top = 0 if one.scope in (BudgetScope.ORGANIZATION, BudgetScope.LINE) else 1
+        below = int(one.scope == BudgetScope.KEY)
+        return top, titles.get(project, project) if top else "", below, titles.get(one.subject, "")
+
+    return sorted(rows, key=place)  # which keeps what is equal in its order
+
+
+def ask(found: Found, by: Actor, *, now: datetime) -> dict[str, BudgetStanding]:
+    """One question to the counters; outside of any transaction."""
+    return budgets.ask(found.budgets, by.organization, now=now)
+
+
+def board(
+    found: Found, asked: Mapping[str, BudgetStanding], chosen: str, by: Actor, *, now: datetime
+) -> Board:
+    """``chosen``: public id of a budget; another text chooses the first."""
+    rows = _rows(found, asked, by, now)
+    row = next((one for one in rows if one.budget.public_id == chosen), rows[0] if rows else None)
+    pks = [one.budget.pk for one in rows]
+    waiting = BudgetRaise.objects.visible_to(by).filter(budget__in=pks, decision=RaiseDecision.OPEN)
+    changes = BudgetChange.objects.filter(organization=by.organization, budget__in=pks)
+    alerts = BudgetAlert.objects.visible_to(by).filter(budget__in=pks)
+    return Board(
+        rows=rows,
+        chosen=row,
+        burn=burn(row, by, now=now) if row else None,
+        asked=list(waiting.select_related("budget", "asked_by")),
+        commitments=list(_commitments(row.budget, by, now)[:MOST_ROWS]) if row else [],
+        changes=list(changes.select_related("budget")[:20]),
+        alerts=list(alerts.select_related("budget").order_by("-at")[:20]),
+        more=found.more,
+    )
+
+
+def _rows(found: Found, asked: Mapping[str, BudgetStanding], by: Actor, now: datetime) -> list[Row]:
+    standings = budgets.standings(found.budgets, by.organization, now=now, asked=asked)
+    raises = budgets.raises_of(found.budgets, now=now)
+    told: dict[int, list[int]] = defaultdict(list)
+    periods = {one.pk: one.period_name(now) for one in found.budgets}
+    alerts = BudgetAlert.objects.visible_to(by).filter(
+        budget__in=periods, month__in=set(periods.values())
+    )
+    for pk, period, percent in alerts.values_list("budget_id", "month", "percent"):
+        if periods[pk] == period:
+            told[pk].append(percent)
+    depths = {BudgetScope.PROJECT: 1, BudgetScope.LINE: 1, BudgetScope.KEY: 2}
+    return [
+        Row(
+            budget=one,
+            title=found.titles.get(one.subject, one.subject),
+            depth=depths.get(BudgetScope(one.scope), 0),
+            standing=standing,
+            told=tuple(sorted(told[one.pk])),
+            raised=tuple(raises.get(one.pk, ())),
+        )
+        for one, standing in zip(found.budgets, standings, strict=True)
+    ]
+
+
+def _commitments(budget: Budget, by: Actor, now: datetime) -> QuerySet[Commitment]:
+    """What orders have set aside in the budget's period, the latest month first."""
+    first, end = dates_of(budget, Month.of(now))
+    rows = Commitment.objects.visible_to(by).filter(month__gte=str(Month(first.year, first.month)))
+    if end is not None:
+        rows = rows.filter(month__lt=str(Month(end.year, end.month)))
+    if budget.scope == BudgetScope.KEY:
+        return rows.none()
+    return of_subject(rows, budget).order_by("-month", "endpoint")
+
+
+def burn(row: Row, by: Actor, *, now: datetime) -> Burn:
+    """One budget day by day, and what is to be expected."""
+    budget, today = row.budget, seoul_date(now)
+    first, end = dates_of(budget, Month.of(now))
+    until = end or budget.ends_on or Year.of(now).next.first_date
+    since = min(first, today - COMPARED)
+    tokens = _spent_by_day(budget, by, since)
+    cards = {} if budget.scope == BudgetScope.KEY else _cards_by_day(budget, by, first)
+    used, days, day = 0, [], first
+    while day <= min(today, until - timedelta(days=1)):
+        used += tokens.get(day, 0) + cards.get(day, 0)
+        days.append((day, used))
+        day += timedelta(days=1)
+    known = Known(
+        today=today,
+        until=until,
+        since=max(since, min(tokens, default=today)),
+        daily=tokens,
+        spent=int(row.standing.spent * MICRO),
+        committed=int(row.standing.committed * MICRO),
+        limit=int(row.standing.limit * MICRO),
+        cards_a_day=_cards_a_day(budget, by, now),
+        set_aside_until=Month.of(now).next.first_date,
+    )
+    return Burn(first, until, today, tuple(days), forecast(known))
+
+
+def _spent_by_day(budget: Budget, by: Actor, since: date) -> dict[date, int]:
+    rows = DaySpend.objects.visible_to(by).filter(day__gte=since)
+    sums = of_subject(rows, budget).order_by().values("day").annotate(total=Sum("settled_micro"))
+    return {one["day"]: one["total"] for one in sums}
+
+
+def _cards_by_day(budget: Budget, by: Actor, first: date) -> dict[date, int]:
+    """Card time that is recorded, priced by its own tariff; rounded up to whole micro-won a day."""
+    rows = of_subject(
+        CardTime.objects.visible_to(by).filter(started_at__gte=day_period(first).start), budget
+    )
+    seconds = Func(
+        ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField()),
+        template="FLOOR(EXTRACT(EPOCH FROM %(expressions)s))",
+        output_field=BigIntegerField(),
+    )
+    sums = (
+        rows.annotate(day=TruncDate("started_at", tzinfo=SEOUL))
+        .order_by()
+        .values("day", "price_version")
+        .annotate(total=Sum(seconds * F("cards"), output_field=BigIntegerField()))
+    )
+    prices: dict[str, CardTariff] = {}
+    found: dict[date, int] = defaultdict(int)
+    for one in list(sums):
+        prices = prices or {price.public_id: price for price in CardTariff.objects.all()}
+        won = card_amount(one["total"], prices[one["price_version"]].won_per_hour)
+        found[one["day"]] += int(-(-won * MICRO // 1))
+    return found
+
+
+def _cards_a_day(budget: Budget, by: Actor, now: datetime) -> int:
+    """What endpoints that run now cost a day, by what they set aside for the rest of this month."""
+    month, total = Month.of(now), 0
+    if budget.scope == BudgetScope.KEY or budget.kind == "month":
+        return 0  # this month is set aside already
+    rows = Commitment.objects.visible_to(by).filter(month=str(month), final=False)
+    for one in of_subject(rows, budget):
+        since = max(seoul_date(one.created_at), month.first_date)
+        total += one.amount_micro // max(1, (month.next.first_date - since).days)
+    return total
