@@ -18,7 +18,7 @@ from billing.fiscal.calendar import Phase
 from billing.fiscal.close import Carried, Decision, LineClose
 from billing.fiscal.commitments import Paper, Source
 from billing.fiscal.journal import Note
-from billing.fiscal.lines import Entry
+from billing.fiscal.lines import Entry, line_id
 from billing.fiscal.refusals import NextYearNotDecided, Unsettled, YearNotOver
 from billing.fiscal.usage import Unbooked
 from billing.models import (
@@ -31,7 +31,6 @@ from billing.models import (
     FiscalYearState,
     TransferState,
 )
-from portal.lib import ids
 from portal.lib.periods import seoul_date
 from tenants import reasons
 from tenants.actors import Actor
@@ -157,7 +156,7 @@ def _line_of(year: FiscalYear, line: BudgetLine, decision: Decision, now: dateti
         code=line.code,
         carried=decision.kind,
         defaults={
-            "public_id": ids.mint("bln"),
+            "public_id": line_id(line.code),
             "name": line.name,
             "carried_from": line,
             "created_at": now,

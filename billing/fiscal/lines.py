@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -31,6 +32,15 @@ class Entry:
         return Note(because=self.because, document=self.document)
 
 
+_PLAIN = re.compile(r"\A[0-9A-Za-z-]{1,11}\Z")
+
+
+def line_id(code: str) -> str:
+    """``bln_201-02_4k2…``: the gateway names the line that has no room by its id, and knows
+    nothing else of it."""
+    return f"bln_{code}_{ids.mint('')[1:9]}" if _PLAIN.match(code) else ids.mint("bln")
+
+
 @transaction.atomic
 def create(*, year: FiscalYear, code: str, name: str, by: Actor, now: datetime) -> BudgetLine:
     """A line without money. ``LineTaken``, ``BadName``."""
@@ -38,7 +48,7 @@ def create(*, year: FiscalYear, code: str, name: str, by: Actor, now: datetime) 
     try:
         with transaction.atomic():
             line = BudgetLine.objects.create(
-                public_id=ids.mint("bln"),
+                public_id=line_id(code),
                 organization_id=year.organization_id,
                 fiscal_year=year,
                 code=names.normalized(code, longest=20),

@@ -263,7 +263,10 @@ def _too_many_tokens(refusal: Refused) -> Problem:
 
 
 def _no_budget(refusal: Refused) -> Problem:
-    scope = _SCOPES.get(refusal.name.partition("_")[0], "organization")
+    words = chain.subject_of(refusal.name).split("_")
+    scope = _SCOPES.get(words[0], "organization")
+    if len(words) > 2:  # a budget line's id says its code
+        scope = f"{scope} {words[1]}"
     kind = chain.kind_of(refusal.name)
     which, again = _BUDGETS[kind]
     seconds = max(1, -(-refusal.retry_ms // 1000)) if again else 0

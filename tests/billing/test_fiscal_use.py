@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from billing import budgets
+from billing import budgets, published
+from billing.chains import Chains
 from billing.fiscal import bindings, calendar, commitments, enforcement, lines, orders, usage
 from billing.fiscal.book import Broken, Rule
 from billing.fiscal.refusals import BoundAlready, NoLine, UsedAlready
 from billing.models import Budget, Commitment, FiscalCommitment, FiscalMovement, FiscalYear
+from portal.admission import problems
+from portal.admission.calls import Refused
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import actors, rls
@@ -79,7 +82,7 @@ def limit(county: County) -> int:
         return Budget.objects.get(subject=county.running.public_id).limit_won
 
 
-def published(county: County) -> Budget:
+def as_published(county: County) -> Budget:
     """The line's budget, as the publisher tells it."""
     with rls.tenant(county.office.pk):
         found = Budget.objects.get(subject=county.running.public_id)
@@ -88,7 +91,7 @@ def published(county: County) -> Budget:
 
 
 def test_a_paper_takes_its_room_from_the_counters(county: County) -> None:
-    published(county)
+    as_published(county)
 
     county.record(11_000_000)
 
@@ -97,7 +100,7 @@ def test_a_paper_takes_its_room_from_the_counters(county: County) -> None:
 
 def test_a_paper_takes_no_room_that_requests_have_taken(county: County) -> None:
     """₩110 with VAT are left: a paper of ₩111 does not fit, whatever the journal knows yet."""
-    name = published(county).name
+    name = as_published(county).name
     budgets.reserve(
         organization=county.office,
         subjects=[name],
@@ -115,7 +118,7 @@ def test_a_paper_takes_no_room_that_requests_have_taken(county: County) -> None:
 
 
 def test_a_limit_that_was_lowered_for_nothing_rises_again(county: County) -> None:
-    published(county)
+    as_published(county)
     with rls.tenant(county.office.pk):
         Budget.objects.filter(subject=county.running.public_id).update(limit_won=5)
 
@@ -343,3 +346,56 @@ def test_refuses_an_officers_commitment_beside_it_with_the_numbers(county: Count
 
     assert refused.value.rule == Rule.ABOVE_ALLOTMENT
     assert refused.value.numbers["left"] == 9_000_000
+
+
+# ─── the chain of a key ────────────────────────────────────────────────────────────────────────
+
+
+def chain_at(county: County, now: datetime) -> tuple[str, ...]:
+    with rls.tenant(county.office.pk):
+        found = Chains(Budget.objects.current(), now=now)
+        return found.known(county.office, county.project.public_id)
+
+
+def test_a_key_counts_against_the_line_of_the_year(county: County) -> None:
+    old = f"{county.running.public_id}@year"
+    assert chain_at(county, LAST_SECOND) == (old,)
+    # without a line of the new year the old one stays, which has nothing there
+    assert chain_at(county, FIRST_SECOND) == (old,)
+
+    following = next_year(county)
+
+    with rls.tenant(county.office.pk):
+        new = f"{following.lines.get().public_id}@year"
+    assert chain_at(county, LAST_SECOND) == (old,)
+    assert chain_at(county, FIRST_SECOND) == (new,)
+
+
+def test_late_use_counts_in_the_line_of_the_year_only(county: County) -> None:
+    following = next_year(county)
+    with rls.tenant(county.office.pk):
+        new = f"{following.lines.get().public_id}@year"
+        found = Chains(Budget.objects.current(), now=FIRST_SECOND)
+        names = {county.office.pk: county.office.public_id}
+
+        assert found.more(names) == {county.project.public_id: (new,)}
+
+
+def test_a_line_has_nothing_in_another_year(county: County) -> None:
+    with rls.tenant(county.office.pk):
+        rows = list(Budget.objects.current())
+    found = {one.name: one for one in published.limits(rows, {}, now=FIRST_SECOND)}
+
+    assert found[f"{county.running.public_id}@2026"].micro > 0
+    assert (found[f"{county.running.public_id}@2027"].micro, True) == (0, True)
+    assert found[f"{county.running.public_id}@2027"].hard
+
+
+def test_the_gateway_names_the_line_that_has_no_room(county: County) -> None:
+    refusal = Refused("budget_exceeded", f"{county.running.public_id}@year", 0, 1_000_000, 5_000)
+
+    answer = problems.of_refusal(refusal, "smollm2")
+
+    assert county.running.public_id.startswith("bln_201-02_")
+    assert "budget line 201-02" in answer.message and answer.status == 429
+    assert answer.more["budget"] == county.running.public_id
