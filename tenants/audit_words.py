@@ -53,6 +53,8 @@ WORDS: dict[str, Promise | str] = {
     "endpoint.stop": _("Stopped an endpoint"),
     "evidence.download": _("Opened a registration document"),
     "evidence.hand_in": _("Handed in a registration document"),
+    "funding.add": _("Added a funding source"),
+    "funding.end": _("Ended a funding source"),
     "incident.begin": _("Announced an incident"),
     "incident.end": _("Ended an incident"),
     "incident.update": _("Told more of an incident"),

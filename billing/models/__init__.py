@@ -1,5 +1,13 @@
 """Money: what it costs, how much may be spent, and the documents about it."""
 
+from billing.models.bank import (
+    BankBooking,
+    BankLine,
+    BankLineMove,
+    BankStatement,
+    LineState,
+    VirtualAccount,
+)
 from billing.models.budgets import (
     Budget,
     BudgetAlert,
@@ -7,6 +15,20 @@ from billing.models.budgets import (
     BudgetQuerySet,
     BudgetScope,
     Commitment,
+)
+from billing.models.cards import (
+    BalanceEntry,
+    CardCharge,
+    CardChargeMove,
+    CardOnFile,
+    ChargeState,
+    Dispute,
+    ProviderEvent,
+)
+from billing.models.funding import (
+    FundingDraw,
+    FundingKind,
+    FundingSource,
 )
 from billing.models.invoices import (
     Invoice,
@@ -20,26 +42,13 @@ from billing.models.journal import (
     Posting,
 )
 from billing.models.payments import (
-    BalanceEntry,
-    BankBooking,
-    BankLine,
-    BankLineMove,
-    BankStatement,
-    CardCharge,
-    CardChargeMove,
-    CardOnFile,
-    ChargeState,
-    Dispute,
-    LineState,
     Payment,
     PaymentAllocation,
     PaymentReversal,
-    ProviderEvent,
     Refund,
     RefundMove,
     RefundState,
     Source,
-    VirtualAccount,
 )
 from billing.models.prices import (
     CardTariff,
@@ -65,6 +74,9 @@ __all__ = [
     "ChargeState",
     "Commitment",
     "Dispute",
+    "FundingDraw",
+    "FundingKind",
+    "FundingSource",
     "Invoice",
     "InvoiceDocument",
     "InvoiceKind",
