@@ -25,6 +25,8 @@ from billing.models import (
     EtaxDocument,
     EtaxMove,
     EtaxProfile,
+    FundingDraw,
+    FundingSource,
     Invoice,
     InvoiceDraft,
     InvoiceLine,
@@ -120,22 +122,22 @@ shows(EtaxMove, "organization document from_state to_state because by at")
 shows(EtaxAttempt, "organization document deed outcome code sentence at")
 shows(EtaxProfile, "organization representative trade item place contact email tax changed_at")
 shows(EtaxCertificate, "number expires_at fault seen_at failures")
-shows(BankStatement, "public_id organization name handed_in_at by", find="public_id name")
-shows(BankBooking, "organization statement lines matched repeated total_won at by")
+shows(BankStatement, "public_id organization name handed_in_at by_ref", find="public_id name")
+shows(BankBooking, "organization statement lines matched repeated total_won at by_ref")
 shows(
     BankLine,
     "public_id organization statement position at won payer memo account",
     find="public_id",
 )
-shows(BankLineMove, "organization line position from_state to_state payment because at by")
-shows(VirtualAccount, "organization bank number given_at by", find="number")
+shows(BankLineMove, "organization line position from_state to_state payment because at by_ref")
+shows(VirtualAccount, "organization bank number given_at by_ref", find="number")
 shows(
     Payment,
     "public_id organization source reference won received_at payer method booked_at",
     find="public_id reference",
 )
 shows(PaymentAllocation, "public_id organization payment invoice won because at")
-shows(PaymentReversal, "public_id organization payment reference won because at by")
+shows(PaymentReversal, "public_id organization payment reference won because at by_ref")
 shows(
     Refund,
     "public_id organization payment won because state reference decided_at tries due_at",
@@ -185,3 +187,10 @@ shows(
     "organization credit_note invoice_line position usage_month text_ko text_en amount_won",
 )
 shows(Reminder, "organization invoice step open_won at")
+shows(
+    FundingSource,
+    "public_id organization kind place name programme provider_number cap_won starts last_day "
+    "usable_until covers own_share added_at ended_at",
+    find="public_id provider_number",
+)
+shows(FundingDraw, "organization invoice position cost source share_of won at")

@@ -54,7 +54,8 @@ class Source:
     def pays(self, cost: Cost, at: date) -> bool:
         """Whether it may pay anything of a cost on a day."""
         covered = self.covers is None or cost.kind in self.covers
-        return covered and self.starts <= cost.day < self.ends and at < self.usable_until
+        inside = self.starts <= cost.day and (cost.last or cost.day) < self.ends
+        return covered and inside and at < self.usable_until
 
     def part_of(self, won: int) -> int:
         """What it pays of an amount that is all its own to pay."""
@@ -63,12 +64,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One line of an invoice, or its value added tax; on the day on which it was incurred."""
+    """One line of an invoice, or its value added tax; incurred on a day, or from a day to the
+    ``last``: all of it has to lie in a source's period, for nobody knows which part did."""
 
     id: str
     kind: str
     won: int
     day: date
+    last: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

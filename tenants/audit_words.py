@@ -88,6 +88,8 @@ WORDS: dict[str, Promise | str] = {
     "fiscal.transfer_approve": _("Approved a transfer between budget lines"),
     "fiscal.transfer_ask": _("Asked for a transfer between budget lines"),
     "fiscal.transfer_reject": _("Rejected a transfer between budget lines"),
+    "funding.add": _("Added a funding source"),
+    "funding.end": _("Ended a funding source"),
     "incident.begin": _("Announced an incident"),
     "incident.end": _("Ended an incident"),
     "incident.update": _("Told more of an incident"),

@@ -22,6 +22,14 @@ from billing.models.approvals import (
     ApprovalStep,
     ApprovalTerms,
 )
+from billing.models.bank import (
+    BankBooking,
+    BankLine,
+    BankLineMove,
+    BankStatement,
+    LineState,
+    VirtualAccount,
+)
 from billing.models.budgets import (
     Budget,
     BudgetAlert,
@@ -64,6 +72,20 @@ from billing.models.fiscal import (
     ProjectLine,
     TransferState,
 )
+from billing.models.cards import (
+    BalanceEntry,
+    CardCharge,
+    CardChargeMove,
+    CardOnFile,
+    ChargeState,
+    Dispute,
+    ProviderEvent,
+)
+from billing.models.funding import (
+    FundingDraw,
+    FundingKind,
+    FundingSource,
+)
 from billing.models.invoices import (
     Invoice,
     InvoiceDocument,
@@ -86,26 +108,13 @@ from billing.models.month_end import (
     MonthCloseMove,
 )
 from billing.models.payments import (
-    BalanceEntry,
-    BankBooking,
-    BankLine,
-    BankLineMove,
-    BankStatement,
-    CardCharge,
-    CardChargeMove,
-    CardOnFile,
-    ChargeState,
-    Dispute,
-    LineState,
     Payment,
     PaymentAllocation,
     PaymentReversal,
-    ProviderEvent,
     Refund,
     RefundMove,
     RefundState,
     Source,
-    VirtualAccount,
 )
 from billing.models.prices import (
     CardTariff,
@@ -172,6 +181,9 @@ __all__ = [
     "FiscalYear",
     "FiscalYearMove",
     "FiscalYearState",
+    "FundingDraw",
+    "FundingKind",
+    "FundingSource",
     "Invoice",
     "InvoiceDocument",
     "InvoiceDraft",

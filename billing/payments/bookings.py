@@ -250,7 +250,7 @@ def reverse_payment(
             won=won,
             because=because,
             at=now,
-            by=audit.actor_ref(by),
+            by_ref=audit.actor_ref(by),
         )
         account = account_of(payment)
         transfers = transfer(Account.CREDIT, account, free)

@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 
 from billing import receivables
 from billing.models import CardCharge, CardChargeMove, CardOnFile, ChargeState, Invoice, Source
-from billing.models.payments import LIVE_CHARGE, later
+from billing.models.cards import LIVE_CHARGE
+from billing.models.payments import later
 from billing.payments import bookings
 from billing.payments.bookings import Receipt
 from billing.providers.contract import (

@@ -99,7 +99,7 @@ def move(
         payment=payment,
         because=because,
         at=now,
-        by=audit.actor_ref(by),
+        by_ref=audit.actor_ref(by),
     )
     step = _STEPS[from_state, to_state]
     if step is not None:
@@ -224,7 +224,7 @@ def give_account(
             "bank": bank.strip()[:40],
             "number": digits,
             "given_at": now,
-            "by": audit.actor_ref(by),
+            "by_ref": audit.actor_ref(by),
         },
     )
     audit.record(

@@ -98,7 +98,7 @@ def hand_in(*, name: str, raw: bytes, by: Actor, now: datetime) -> BankStatement
         content=raw,
         sha256=digest,
         handed_in_at=now,
-        by=audit.actor_ref(by),
+        by_ref=audit.actor_ref(by),
     )
     changes = {"lines": len(found)}
     audit.record("bank.hand_in", by=by, now=now, subject=statement.public_id, changes=changes)
@@ -198,7 +198,7 @@ def book(*, statement: BankStatement, twins: bool = False, by: Actor, now: datet
         repeated=len(shown.rows) - len(new),
         total_won=shown.new_won,
         at=now,
-        by=audit.actor_ref(by),
+        by_ref=audit.actor_ref(by),
     )
     changes = {"lines": booking.lines, "matched": booking.matched, "won": booking.total_won}
     audit.record("bank.book", by=by, now=now, subject=statement.public_id, changes=changes)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing import receivables
 from billing.models import CardCharge, ChargeState
-from billing.models.payments import LIVE_CHARGE
+from billing.models.cards import LIVE_CHARGE
 from billing.payments import cards, charges, queries
 from billing.payments.charges import Mismatch
 from billing.providers import chosen
