@@ -41,6 +41,15 @@ from billing.models.budgets import (
     Commitment,
     RaiseDecision,
 )
+from billing.models.cards import (
+    BalanceEntry,
+    CardCharge,
+    CardChargeMove,
+    CardOnFile,
+    ChargeState,
+    Dispute,
+    ProviderEvent,
+)
 from billing.models.credit_notes import (
     CreditNote,
     CreditNoteLine,
@@ -71,15 +80,6 @@ from billing.models.fiscal import (
     FiscalYearState,
     ProjectLine,
     TransferState,
-)
-from billing.models.cards import (
-    BalanceEntry,
-    CardCharge,
-    CardChargeMove,
-    CardOnFile,
-    ChargeState,
-    Dispute,
-    ProviderEvent,
 )
 from billing.models.funding import (
     FundingDraw,
