@@ -13,7 +13,6 @@ from billing.rating import Item
 from billing.vat import VatRule
 from portal.lib.money import MICRO
 
-
 USUAL = VatRule()
 
 
