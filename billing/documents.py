@@ -101,7 +101,9 @@ def content(
             ),
         ],
         "heads": _words(language, "month", "what", "quantity", "price", "amount"),
-        "rows": _running([_invoice_row(line, language) for line in lines], lines),
+        "rows": _running(
+            [_invoice_row(line, language) for line in lines], [line.amount_won for line in lines]
+        ),
         "totals": [(word(name, language), _won(amount)) for name, amount in totals],
         "total": (word("total", language), _won(invoice.total_won)),
         "notes": [*notes, word("no_tax_invoice", language)],
@@ -132,7 +134,7 @@ def credit_content(
         ],
         "reason": note.because,
         "heads": [*_words(language, "month", "what"), "", "", word("amount", language)],
-        "rows": _running(rows, lines),
+        "rows": _running(rows, [line.amount_won for line in lines]),
         "totals": [(word(name, language), _won(amount)) for name, amount in totals],
         "total": (word("total", language), _won(note.total_won)),
         "notes": _words(language, "unchanged", "no_tax_invoice"),
@@ -172,14 +174,12 @@ def _words(language: str, *names: str) -> list[str]:
     return [word(name, language) for name in names]
 
 
-def _running(
-    rows: list[list[str]], lines: Sequence[InvoiceLine] | Sequence[CreditNoteLine]
-) -> list[dict[str, Any]]:
+def _running(rows: list[list[str]], amounts: list[int]) -> list[dict[str, Any]]:
     """Each row with its amount, and the sum up to there, for the foot of a page that ends there."""
     found, total = [], 0
-    for row, line in zip(rows, lines, strict=True):
-        total += line.amount_won
-        found.append({"cells": [*row, _won(line.amount_won)], "sum": _won(total)})
+    for row, amount in zip(rows, amounts, strict=True):
+        total += amount
+        found.append({"cells": [*row, _won(amount)], "sum": _won(total)})
     return found
 
 

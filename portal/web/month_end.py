@@ -20,6 +20,7 @@ from portal.lib.wake import wake
 from portal.web import doors, states
 from tenants import reasons
 
+COUNTED = 3  # of the list: each is a sum over all customers; the others' pages have theirs
 RUN_REFUSED = (runs.NotNow, runs.MonthNotOver)
 
 
@@ -28,11 +29,12 @@ RUN_REFUSED = (runs.NotNow, runs.MonthNotOver)
 def index(request: HttpRequest) -> HttpResponse:
     """Every month's run, the newest first, and the one that can be begun."""
     last = Month.of(timezone.now()).previous
+    page = doors.page_of(request, MonthClose.objects.all())
     rows = [
-        (close, states.MONTH_CLOSE[close.state], standing.of(close))
-        for close in MonthClose.objects.all()[:24]
+        (close, states.MONTH_CLOSE[close.state], standing.of(close) if place < COUNTED else None)
+        for place, close in enumerate(page)
     ]
-    context = {"rows": rows, "last": last, "begun": runs.find(last) is not None}
+    context = {"page": page, "rows": rows, "last": last, "begun": runs.find(last) is not None}
     return render(request, "operator/month_ends.html", context)
 
 
