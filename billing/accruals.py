@@ -216,7 +216,7 @@ def _move_mark(horizon: datetime | None, until: datetime, now: datetime) -> None
 def _horizon() -> datetime | None:
     """All that was recorded before this moment is there for whoever looks now.
 
-    A row is recorded when its transaction begins and seen when it ends: so this is the beginning
+    A row is recorded while its transaction runs and seen when it ends: so this is the beginning
     of the oldest transaction of the programs' role that still runs. ``None`` where that cannot be
     seen, under another role.
     """
