@@ -47,8 +47,8 @@ clients: ## official clients against a gateway: calls and results as a table
 	@$(SETUP) dev && $(PY) -m bench.clients
 bench-intake: ## events per second into the ledger, exactly once
 	@$(SETUP) dev && $(PY) -m bench.intake
-bench-billing: ## month end of 100,000 organizations with 10,000,000 events (ORGANIZATIONS, EVENTS)
-	@$(SETUP) dev && $(PY) -m bench.billing --organizations $(or $(ORGANIZATIONS),100000) --events $(or $(EVENTS),10000000)
+bench-billing: ## month end of 100,000 organizations with 10,000,000 events (ORGANIZATIONS, EVENTS, YEAR)
+	@$(SETUP) dev && $(PY) -m bench.billing --organizations $(or $(ORGANIZATIONS),100000) --events $(or $(EVENTS),10000000) --year $(or $(YEAR),5000000)
 bench-audit: ## seal and verify a million audit events
 	@$(SETUP) dev && $(PY) -m bench.audit
 bench-tenants: ## every page with 1,000 organizations behind it, verifying their logs, what the wall costs

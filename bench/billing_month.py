@@ -20,8 +20,8 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _ORGANIZATIONS = """
     INSERT INTO tenants_organization (public_id, code, name, kind, created_at, address,
       medical_number, corporate_number, registration, registry_tax_type, registry_failures, region)
-    SELECT 'org_' || lpad(n::text, 16, '0'), lpad(to_hex(n), 8, '0'), '회사 ' || n, 'sme', %(began)s,
-      '', '', '', 'active', '', 0, ''
+    SELECT 'org_' || lpad(n::text, 16, '0'), lpad(to_hex(n), 8, '0'), '회사 ' || n, 'sme',
+      %(began)s, '', '', '', 'active', '', 0, ''
     FROM generate_series(1, %(count)s) n
 """
 # The share of the first x organizations is x^0.2, so that u^5 picks one. A tenth of them has two
@@ -34,18 +34,18 @@ _EVENTS = """
        written_off_micro, late, stream, data_class)
     SELECT (at AT TIME ZONE 'UTC')::date,
       (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7'
-        || lpad(to_hex(n % 4096), 3, '0') || '8' || lpad(to_hex(n), 15, '0'))::uuid,
-      organization, 'prj_' || lpad((organization * 2 + n % projects)::text, 16, '0'),
-      'key_' || lpad((organization * 8 + n % (4 * projects))::text, 16, '0'),
+        || lpad(to_hex(n %% 4096), 3, '0') || '8' || lpad(to_hex(n), 15, '0'))::uuid,
+      organization, 'prj_' || lpad((organization * 2 + n %% projects)::text, 16, '0'),
+      'key_' || lpad((organization * 8 + n %% (4 * projects))::text, 16, '0'),
       'ep_' || lpad(model::text, 16, '0'), '/v1/chat/completions', 'model-' || model,
       'sha256:' || repeat('5a', 32), 'daegu-1', 'rngd', 'plc_0000000000000001',
-      20 + n % 3000, n % 20, 1 + n % 800, 'reported', 'answered', at, at + interval '0.3 s',
+      20 + n %% 3000, n %% 20, 1 + n %% 800, 'reported', 'answered', at, at + interval '0.3 s',
       at + interval '4 s', 1, 'tar_' || model, 600000, 300000 + lost, 300000, lost, false,
-      n % 2 = 0, 'open'
+      n %% 2 = 0, 'open'
     FROM (
       SELECT dice.n, o.id AS organization, CASE WHEN large THEN 2 ELSE 1 END AS projects,
-        (CASE WHEN large THEN dice.n ELSE o.id + (dice.n % 4) / 3 END % 3)::int AS model,
-        CASE WHEN dice.n % 1000 = 0 THEN 1000 ELSE 0 END AS lost,
+        (CASE WHEN large THEN dice.n ELSE o.id + (dice.n %% 4) / 3 END %% 3)::int AS model,
+        CASE WHEN dice.n %% 1000 = 0 THEN 1000 ELSE 0 END AS lost,
         %(start)s::timestamptz + make_interval(secs => dice.n * %(step)s) AS at
       FROM (
         SELECT n, 1 + floor(%(count)s * pow(random(), 5))::bigint AS place
@@ -71,16 +71,21 @@ def seed(organizations: int, events: int) -> str:
         server.execute("ANALYZE bench_organization")
         step = (END - MONTH.period.start).total_seconds() / events
         for first in range(0, events, PIECE):
-            words = {
-                "count": organizations,
-                "start": MONTH.period.start,
-                "step": step,
-                "first": first,
-                "last": min(first + PIECE, events) - 1,
-            }
-            server.execute(_EVENTS, words)
-        server.execute("DROP TABLE bench_organization")
+            _put(server, organizations, first, min(PIECE, events - first), step)
     return f"{organizations} organizations, {events} events"
+
+
+def _put(
+    server: psycopg.Connection[object], organizations: int, first: int, count: int, step: float
+) -> None:
+    words = {
+        "count": organizations,
+        "start": MONTH.period.start,
+        "step": step,
+        "first": first,
+        "last": first + count - 1,
+    }
+    server.execute(_EVENTS, words)
 
 
 def _prices() -> None:
@@ -106,6 +111,17 @@ def rate() -> str:
     from billing import accruals
 
     return str(accruals.accrue(until=END, now=NOW))
+
+
+LATE = 1_000
+
+
+def rate_late(organizations: int, events: int) -> str:
+    """What the hourly run does at any other time: late events of many days and organizations."""
+    step = (END - MONTH.period.start).total_seconds() / (events + LATE)
+    with psycopg.connect(servers.superuser_url(), autocommit=True) as server:
+        _put(server, organizations, events, LATE, step / 2)
+    return rate()
 
 
 def draft() -> str:

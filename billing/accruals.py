@@ -60,7 +60,7 @@ def accrue(*, until: datetime, now: datetime) -> Rated:
         _move_mark(horizon, until, now)
         return replayed
     with rls.everyone(because="rating: the books of all organizations"):
-        _run("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        _alone()
         mark = _mark() or mark
         # No earlier than the run before: what it has not looked at again would be passed over.
         found = _touched(mark, max(_end_day(until), mark.day), now, {})
@@ -86,9 +86,10 @@ def replay(*, until: datetime, now: datetime) -> Iterator[tuple[Month, Rated]]:
     end = _end_day(until)
     for month in _months(end):
         with rls.everyone(because="rating: the books of all organizations"):
-            _run("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            _alone()
             last = min(month.next.first_date, end)
-            yield month, _compare(PERIOD, _period(month.first_date, last), now)
+            found = _compare(PERIOD, _period(month.first_date, last), now)
+        yield month, found
 
 
 _FIRST_DAY = date(2000, 1, 1)
@@ -147,6 +148,11 @@ def _temporary(name: str, statement: str, words: dict[str, Any]) -> Iterator[int
     _run(f"DROP TABLE {name}")
 
 
+def _alone() -> None:
+    """Nobody else adds accruals until the end of the caller's transaction."""
+    _run("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
 def _run(statement: str, words: Any = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, words)
@@ -172,14 +178,20 @@ def differences(*, until: datetime, organization: Organization | None = None) ->
     found: list[Difference] = []
     for month in _months(end):
         words = _period(month.first_date, min(month.next.first_date, end)) | own
-        with (
-            rls.everyone(because="books: does the use of all organizations agree?"),
-            _temporary("rating_used", rating_sql.used(PERIOD, of_one=bool(own)), words),
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(rating_sql.differences(of_one=bool(own)), words)
-            found += [Difference(*row) for row in cursor.fetchall()]
+        with rls.everyone(because="books: does the use of all organizations agree?"):
+            _alone()
+            found += _differing(words)
     return found
+
+
+def _differing(words: dict[str, Any]) -> list[Difference]:
+    of_one = "organization" in words
+    with (
+        _temporary("rating_used", rating_sql.used(PERIOD, of_one=of_one), words),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(rating_sql.differences(of_one=of_one), words)
+        return [Difference(*row) for row in cursor.fetchall()]
 
 
 # ─── how far rating has come ───────────────────────────────────────────────────────────────────
@@ -220,7 +232,10 @@ def _horizon() -> datetime | None:
 
 def _months(end: date) -> list[Month]:
     """Months with any use, the oldest first."""
-    with rls.everyone(because="rating: since when is there any use?"), connection.cursor() as cursor:
+    with (
+        rls.everyone(because="rating: since when is there any use?"),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(
             "SELECT least((SELECT min(day) FROM usage_ledgerentry), "
             "(SELECT min(started_at)::date FROM usage_cardtime), "

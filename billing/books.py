@@ -15,6 +15,7 @@ from decimal import Decimal
 from django.db import connection
 
 from billing import accruals
+from billing.drafting_sql import items
 from portal.lib.periods import day_period, seoul_date
 from tenants import rls
 from tenants.models import Organization
@@ -37,12 +38,11 @@ class Fault:
         )
 
 
-# The sum over all accounts: both sides of postings, accruals, and what they earn or lose. An
-# accrual whose line is gone has one side only.
+# A posting has both sides in one row. An accrual is debited to what is accrued, and credited to
+# what its line says: one whose line is gone has one side only.
 _TRIAL_BALANCE = """
     SELECT organization_id, 'sum over all accounts', 0, sum(micro) FROM (
-      SELECT organization_id, amount_micro - amount_micro AS micro FROM billing_posting p {own}
-      UNION ALL SELECT organization_id, amount_micro FROM billing_accrual p {own}
+      SELECT p.organization_id, p.amount_micro AS micro FROM billing_accrual p {own}
       UNION ALL SELECT p.organization_id, -p.amount_micro FROM billing_accrual p
         JOIN billing_priceline l ON l.id = p.line_id {own}
     ) sides GROUP BY 1 HAVING sum(micro) <> 0
@@ -127,8 +127,6 @@ def verify(
 def _look(
     check: str, statement: str, organization: Organization | None, names: dict[int, str]
 ) -> list[Fault]:
-    from billing.drafting_sql import items
-
     of_one = "AND {}.organization_id = %(organization)s" if organization else ""
     where = of_one.format("p")
     if check == "trial balance":
@@ -157,7 +155,8 @@ def _name(pk: int, names: dict[int, str]) -> str:
 
 def _use(organization: Organization | None, now: datetime) -> list[Fault]:
     """Of days that are over. What came in while we looked is rated, and looked at once more."""
-    until, names = day_period(seoul_date(now)).start, {}
+    until = day_period(seoul_date(now)).start
+    names: dict[int, str] = {}
     accruals.accrue(until=until, now=now)
     found = accruals.differences(until=until, organization=organization)
     if found:

@@ -163,15 +163,20 @@ def _tokens(organization: Organization, period: Period, month: str) -> list[tupl
         )
         .order_by()
     )
-    return [
-        (Item(month, kind, row["model"], row["price_version"]), int(quantity))
-        for row in rows
-        for kind, quantity in (
-            *((kind, row[kind]) for kind in _KINDS),
-            ("correction", -row["lost"]),
-        )
-        if quantity
-    ]
+    found: list[tuple[Item, int]] = []
+    for row in rows:
+        quantities = {
+            "token_in": row["token_in"],
+            "token_cached": row["token_cached"],
+            "token_out": row["token_out"],
+            "correction": -row["lost"],
+        }
+        found += [
+            (Item(month, kind, row["model"], row["price_version"]), int(quantity))
+            for kind, quantity in quantities.items()
+            if quantity
+        ]
+    return found
 
 
 def _card_time(organization: Organization, period: Period, month: str) -> list[tuple[Item, int]]:

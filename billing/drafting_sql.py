@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from billing.drafts import TEXTS
-from billing.rating import TOKENS_PER_PRICE
-from billing.rating_sql import TOKEN_PRICES, UNIT_PRICES
+from billing.rating_sql import MODEL_PRICES, UNIT_PRICES
+from portal.lib.money import TOKENS_PER_PRICE
 
 _PIECES = f"""
     CROSS JOIN LATERAL (
@@ -45,7 +45,7 @@ def items(where: str) -> str:
           GROUP BY organization_id, date_trunc('month', day::timestamp), line_id, subject, label
         ) a
         JOIN billing_priceline l ON l.id = a.line_id
-        LEFT JOIN ({TOKEN_PRICES}) t ON l.kind = 'tokens' AND t.public_id = l.price_version
+        LEFT JOIN ({MODEL_PRICES}) t ON l.kind = 'tokens' AND t.public_id = l.price_version
         LEFT JOIN ({UNIT_PRICES}) c
           ON l.kind IN ('card_seconds', 'storage') AND c.public_id = l.price_version
         {_PIECES}

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
@@ -68,11 +69,12 @@ def is_explained(line: InvoiceLine) -> bool:
 
 _QUANTITY = {"token_cached": "cached", "token_out": "output"}
 
+
 def days(line: InvoiceLine) -> list[Day]:
     """The days that the line bills, in order; their quantities add up to the line's."""
     item, month = item_of(line), Month.parse(line.usage_month)
     start = _billed_before(line)
-    words = {
+    words: dict[str, Any] = {
         "organization": line.organization_id,
         "first": month.first_date,
         "end": month.next.first_date,
@@ -123,7 +125,7 @@ def _billed_before(line: InvoiceLine) -> int:
         invoice__issued_at=invoice.issued_at, invoice_id__lt=invoice.pk
     )
     same = InvoiceLine.objects.filter(organization=line.organization_id, item=line.item)
-    return abs(same.filter(earlier).aggregate(sum=Sum("quantity"))["sum"] or 0)
+    return abs(int(same.filter(earlier).aggregate(sum=Sum("quantity"))["sum"] or 0))
 
 
 def _won(line: InvoiceLine, item: Item, quantity: int) -> Decimal:

@@ -14,7 +14,7 @@ from billing.rating import CARD_PAID, MB_SECONDS_PER_GB_DAY, SECONDS_PER_HOUR, T
 
 # Every price that a ledger may name, by its version. Prices of tokens: won per million, which is
 # micro-won per token. Other prices: won of ``unit`` of the quantity.
-TOKEN_PRICES = """
+MODEL_PRICES = """
     SELECT public_id, price_in, price_cached, price_out FROM billing_tokentariff
     UNION ALL
     SELECT public_id, price_in, price_cached, price_out FROM billing_agreedtariff
@@ -108,17 +108,30 @@ def used(scope: Scope, *, of_one: bool) -> str:
     """
 
 
+# Of anything, on one day. A sum beyond it is somebody's mistake, and must not stop all others.
+TOO_MUCH = 10**17
+
+
+def _sum(expression: str) -> str:
+    return f"least(sum({expression}), {TOO_MUCH})::bigint"
+
+
+_SOUND = f"""
+    u.quantity >= 0 AND greatest(u.quantity, u.cached, u.output, u.lost) < {TOO_MUCH}
+"""
 _PAID_BY_TOKENS = f"AND u.price_version NOT IN ('{CARD_PAID}', '{TEST_FREE}')"
-_TOKENS = """'tokens' AS kind, u.model AS line_subject, u.price_version, '' AS subject, '' AS label,
-    sum(u.tokens_in - u.tokens_cached)::bigint AS quantity, sum(u.tokens_cached)::bigint AS cached,
-    sum(u.tokens_out)::bigint AS output, sum(u.written_off_micro)::bigint AS lost
+_TOKENS = f"""'tokens' AS kind, u.model AS line_subject, u.price_version,
+    '' AS subject, '' AS label,
+    {_sum("u.tokens_in - u.tokens_cached")} AS quantity, {_sum("u.tokens_cached")} AS cached,
+    {_sum("u.tokens_out")} AS output, {_sum("u.written_off_micro")} AS lost
 """
 _SECONDS = "floor(extract(epoch FROM u.ended_at - u.started_at))::bigint"
 _CARDS = f"""'card_seconds', u.chip, u.price_version, u.endpoint,
-    u.endpoint_name || ' · ' || u.chip || ' · ' || u.site, sum({_SECONDS} * u.cards)::bigint, 0, 0, 0
+    u.endpoint_name || ' · ' || u.chip || ' · ' || u.site,
+    {_sum(f"{_SECONDS} * u.cards")}, 0, 0, 0
 """
 _STORED = f"""'storage', u.storage, u.price_version, '', '',
-    div(sum(u.bytes::numeric * {_SECONDS}), 1000000)::bigint, 0, 0, 0
+    least(div(sum(u.bytes::numeric * {_SECONDS}), 1000000), {TOO_MUCH})::bigint, 0, 0, 0
 """
 
 # A line of what was written off stands beside the one that it takes back from.
@@ -131,7 +144,7 @@ LINES = f"""
       GROUP BY 1, 2, 3
     ) w
     WHERE w.price_version IN (
-      SELECT public_id FROM ({TOKEN_PRICES}) t WHERE w.kind IN ('tokens', 'correction')
+      SELECT public_id FROM ({MODEL_PRICES}) t WHERE w.kind IN ('tokens', 'correction')
       UNION ALL
       SELECT public_id FROM ({UNIT_PRICES}) c WHERE w.kind IN ('card_seconds', 'storage')
     ) AND NOT EXISTS (
@@ -154,20 +167,20 @@ _PRICED = f"""
     FROM rating_used u
     JOIN billing_priceline l ON l.kind = u.kind AND l.subject = u.line_subject
       AND l.price_version = u.price_version
-    JOIN ({TOKEN_PRICES}) p ON p.public_id = u.price_version
-    WHERE u.kind = 'tokens' AND u.quantity >= 0
+    JOIN ({MODEL_PRICES}) p ON p.public_id = u.price_version
+    WHERE u.kind = 'tokens' AND {_SOUND}
     UNION ALL
     SELECT {_USED_CELL}, l.id, -u.lost, 0, 0, -u.lost FROM rating_used u
     JOIN billing_priceline l ON l.kind = 'correction' AND l.subject = u.line_subject
       AND l.price_version = u.price_version
-    WHERE u.lost <> 0
+    WHERE u.lost <> 0 AND {_SOUND}
     UNION ALL
     SELECT {_USED_CELL}, l.id, u.quantity, 0, 0, {_BY_UNIT}
     FROM rating_used u
     JOIN billing_priceline l ON l.kind = u.kind AND l.subject = u.line_subject
       AND l.price_version = u.price_version
     JOIN ({UNIT_PRICES}) p ON p.public_id = u.price_version
-    WHERE u.kind IN ('card_seconds', 'storage')
+    WHERE u.kind IN ('card_seconds', 'storage') AND {_SOUND}
 """
 
 
@@ -185,8 +198,9 @@ def _compared(scope: Scope, *, of_one: bool) -> str:
 
 
 def append(scope: Scope, *, of_one: bool) -> str:
-    """Add what is missing: a row for each cell that differs. In the order of the key, so that an
-    organization's rows lie together."""
+    """Add what is missing: a row for each cell that has grown. In the order of the key, so that an
+    organization's rows lie together. Use never shrinks: where it seems to, the books disagree and
+    say so (``differences``); nothing is taken back here."""
     return f"""
         INSERT INTO billing_accrual
           ({_CELL}, line_id, number, quantity, cached, output, amount_micro, rated_at)
@@ -197,6 +211,8 @@ def append(scope: Scope, *, of_one: bool) -> str:
         FROM priced u LEFT JOIN accrued a USING ({_CELL}, line_id)
         WHERE (u.quantity, u.cached, u.output)
           <> (coalesce(a.quantity, 0), coalesce(a.cached, 0), coalesce(a.output, 0))
+          AND abs(u.quantity) >= abs(coalesce(a.quantity, 0))
+          AND u.cached >= coalesce(a.cached, 0) AND u.output >= coalesce(a.output, 0)
         ORDER BY organization_id, day, line_id
     """
 
@@ -217,14 +233,14 @@ def differences(*, of_one: bool) -> str:
 
 
 # What stays out, and why: no price is guessed, and no sum is billed that makes no sense.
-UNRATED = """
+UNRATED = f"""
     INSERT INTO billing_unrated
       (organization_id, day, project, kind, subject, price_version, because, seen_at)
     SELECT DISTINCT u.organization_id, u.day, u.project, u.kind, u.line_subject, u.price_version,
-      CASE WHEN l.id IS NULL THEN 'no_price' ELSE 'negative' END, %(now)s::timestamptz
+      CASE WHEN l.id IS NULL THEN 'no_price' ELSE 'implausible' END, %(now)s::timestamptz
     FROM rating_used u LEFT JOIN billing_priceline l ON l.kind = u.kind
       AND l.subject = u.line_subject AND l.price_version = u.price_version
-    WHERE l.id IS NULL OR u.quantity < 0
+    WHERE l.id IS NULL OR NOT ({_SOUND})
     ON CONFLICT DO NOTHING
 """
 SOLVED = """

@@ -118,9 +118,7 @@ class Migration(migrations.Migration):
                         name="accrual_amount_has_its_sign",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(
-                            ("quantity", 0), ("cached", 0), ("output", 0), _negated=True
-                        ),
+                        condition=~models.Q(quantity=0, cached=0, output=0),
                         name="accrual_of_something",
                     ),
                 ],
@@ -142,7 +140,7 @@ class Migration(migrations.Migration):
                 ("price_version", models.CharField(max_length=24)),
                 (
                     "because",
-                    models.CharField(help_text="no_price or negative.", max_length=16),
+                    models.CharField(help_text="no_price or implausible.", max_length=16),
                 ),
                 ("seen_at", models.DateTimeField()),
                 (

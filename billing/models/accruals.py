@@ -98,7 +98,7 @@ class Unrated(models.Model):
     kind = models.CharField(max_length=16)
     subject = models.CharField(max_length=64)
     price_version = models.CharField(max_length=24)
-    because = models.CharField(max_length=16, help_text="no_price or negative.")
+    because = models.CharField(max_length=16, help_text="no_price or implausible.")
     seen_at = models.DateTimeField()
 
     objects = TenantQuerySet.as_manager()

@@ -119,7 +119,7 @@ def an_accrual_of_nothing(invoice: Invoice) -> None:
     with rls.tenant(invoice.organization_id):
         row = Accrual.objects.filter(line__kind="tokens").first()
         assert row is not None
-        row.number = 77
+        row.day -= timedelta(days=3)
         Accrual.objects.bulk_create([row])
 
 
@@ -167,7 +167,7 @@ def test_the_command_says_that_they_agree(
     call_command("verify_books")
     call_command("verify_books", organization=cast.firm.public_id)
 
-    assert capsys.readouterr().out == "The books agree.\n" * 2
+    assert capsys.readouterr().out.count("The books agree.\n") == 2
 
 
 def test_the_command_names_what_does_not_agree(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +23,7 @@ HOUR = timedelta(hours=1)
 moments = st.datetimes(
     datetime(2026, 1, 1),
     datetime(2027, 2, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001
+    timezones=st.just(UTC),
 )
 
 
@@ -73,7 +74,7 @@ def test_keeps_every_second_once_and_each_piece_on_one_day(between: list[datetim
 
     whole = int((end.replace(microsecond=0) - start.replace(microsecond=0)).total_seconds())
     assert sum(piece.seconds for piece in found) == whole
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         assert before.end == after.start
     for piece in found:
         assert seoul_date(piece.start) == seoul_date(piece.end - timedelta(seconds=1))

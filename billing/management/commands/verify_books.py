@@ -32,11 +32,12 @@ class Command(BaseCommand):
             organization=_find(organization) if organization else None,
             use=not without_use,
         )
-        count = 0
-        for count, fault in enumerate(found, start=1):
+        faults = 0
+        for fault in found:
             self.stdout.write(str(fault))
-        if count:
-            raise CommandError(f"{count} things do not agree.", returncode=1)
+            faults += 1
+        if faults:
+            raise CommandError(f"{faults} things do not agree.", returncode=1)
         self.stdout.write("The books agree.")
 
 
