@@ -191,9 +191,9 @@ def _checked_line(line: Line, wish: Wish) -> Line:
         days = (wish.starts_on, wish.ends_on) if wish.ends_on else (wish.starts_on,)
         if any(day.day != 1 for day in days):
             raise MonthlyFromFirst
+    followed = line.kind in term_values.UNIT_PRICED and isinstance(value, Percent)
     start = day_period(wish.starts_on).start
-    of_list = line.kind in term_values.UNIT_PRICED and isinstance(value, Percent)
-    if of_list and not _followed(f"{line.kind}/{line.item}", start, None):
+    if followed and not _followed(f"{line.kind}/{line.item}", start, None):
         raise NoListPrice(line.item)
     return Line(line.kind, line.item, term_values.written(value))
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from fractions import Fraction
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Extract
 
 from billing import rating, tariffs, term_values
@@ -38,6 +38,19 @@ def lines_for(
     used = [_used(item, quantity) for item, quantity in quantities.items()]
     short = any(one.kind == "replica_minimum" for one in terms)
     return extra_lines(month, terms, used, _runs(organization, month) if short else ())
+
+
+def concerned(month: Month) -> QuerySet[Organization] | None:
+    """Organizations whose agreements add lines to the month; ``None``: the price list has terms,
+    so that every one may be. Ask as the platform (``rls.everyone``)."""
+    if _listed(month.period.end):
+        return None
+    rows = AgreedTerm.objects.filter(
+        Q(ends_at=None) | Q(ends_at__gt=month.period.start),
+        kind__in=MONTHLY,
+        starts_at__lt=month.period.end,
+    )
+    return Organization.objects.filter(pk__in=rows.values("organization")).order_by("pk")
 
 
 def _used(item: Item, quantity: int) -> Used:

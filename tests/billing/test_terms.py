@@ -114,6 +114,23 @@ def test_terms_of_the_list_hold_until_the_next_one(cast: Cast, second: Actor) ->
     assert lines[0].item.key() != lines[1].item.key()
 
 
+def test_month_end_asks_only_those_that_are_concerned(cast: Cast, second: Actor) -> None:
+    agree(cast, second, FIXED, of=cast.mallory.may.organization)  # a unit price adds no line
+    agree(cast, second, Line("fee", "x", {"won": 1}), ends_on=DECEMBER)
+
+    with rls.everyone(because="test"):
+        november = terms.concerned(Month(2026, 11))
+        december = terms.concerned(DEC)
+        assert list(november or []) == [cast.firm]
+        assert december is not None
+        assert list(december) == []
+
+    list_term(cast, second, DECEMBER, "batch", "*", {"off": "50"})
+    with rls.everyone(because="test"):
+        assert terms.concerned(Month(2026, 11)) is not None
+        assert terms.concerned(DEC) is None
+
+
 def test_a_replica_that_ran_shortly_is_billed_the_rest(cast: Cast, second: Actor) -> None:
     list_term(cast, second, DECEMBER, "replica_minimum", "rngd", {"seconds": 3600})
     endpoint = factories.endpoint(cast.project)

@@ -32,7 +32,7 @@ from tests.billing.agreeing import (
     second_person,
 )
 from tests.cast import browser
-from tests.factories import CHAT
+from tests.factories import CHAT, NOON
 from tests.web.conftest import World
 
 ENGLISH = {"headers": {"accept-language": "en"}}
@@ -118,6 +118,20 @@ def test_estimates_requests_as_fields_change(world: World) -> None:
     assert "One request ₩0.15 with VAT ₩0.165" in found
     assert "A month ₩150,000 with VAT ₩165,000" in found
     assert factories.token_tariff().public_id in found
+
+
+def test_estimates_at_the_price_of_the_offerings_that_run(world: World) -> None:
+    factories.placement(world.shared, world.site)
+    tariffs.set_token_tariff(
+        model=CHAT,
+        offering_class="rngd",
+        price_in=Decimal(30),
+        price_out=Decimal(90),
+        starts_at=NOON,
+    )
+
+    for client in (Client(), browser(world.cast.alice)):
+        assert "A month ₩75,000 with VAT" in estimate(client, **TOKENS)
 
 
 def test_estimates_an_endpoint(world: World) -> None:
