@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.etax import certificates, chosen, deeds, preparing, profiles, queries
@@ -28,6 +28,17 @@ from tenants import audit, customers, reasons
 from tenants.actors import Actor
 
 MOST_EXPORTED = 10_000
+DEEDS = {
+    "issue": pgettext_lazy("e-tax call", "Issue"),
+    "ask": pgettext_lazy("e-tax call", "Ask for its state"),
+    "send": pgettext_lazy("e-tax call", "Send to the tax service"),
+}
+OUTCOMES = {
+    "done": pgettext_lazy("e-tax call", "done"),
+    "refused": pgettext_lazy("e-tax call", "refused"),
+    "duplicate": pgettext_lazy("e-tax call", "there already"),
+    "unknown": pgettext_lazy("e-tax call", "no answer that can be used"),
+}
 
 
 class DetailsForm(forms.Form):
@@ -153,9 +164,9 @@ def _tabs(filters: Filters) -> list[tuple[str, str, bool]]:
     """(address, words, whether it is open)."""
     words = {
         "todo": _("To do"),
-        "late": _("Late"),
-        "blocked": _("Needs a hand"),
-        "rejected": _("Rejected"),
+        "late": pgettext("e-tax", "Late"),
+        "blocked": pgettext("e-tax", "Needs a hand"),
+        "rejected": pgettext("e-tax", "Rejected"),
         "running": _("On the way"),
         "done": _("Done"),
         "all": _("All"),
@@ -225,7 +236,9 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "kind": queries.KINDS[one.tax],
         "faults": queries.faults_of(one),
         "moves": [_move(move) for move in one.moves.all()],
-        "attempts": one.attempts.all()[:20],
+        "attempts": [
+            (call, DEEDS[call.deed], OUTCOMES[call.outcome]) for call in one.attempts.all()[:20]
+        ],
         "buyer": one.body["buyer"],
         "lines": one.body["lines"],
         "taxed": profile.tax if profile else TaxKind.TAXABLE.value,
