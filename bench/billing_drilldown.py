@@ -35,7 +35,7 @@ _EVENTS = """
       false, n %% 2 = 0, 'open'
     FROM (
       SELECT n, %(start)s::timestamptz + make_interval(secs => n * %(step)s) AS at
-      FROM generate_series(%(first)s, %(last)s) n
+      FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
     ) e
 """
 

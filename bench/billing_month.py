@@ -22,7 +22,7 @@ _ORGANIZATIONS = """
       medical_number, corporate_number, registration, registry_tax_type, registry_failures, region)
     SELECT 'org_' || lpad(n::text, 16, '0'), lpad(to_hex(n), 8, '0'), '회사 ' || n, 'sme',
       %(began)s, '', '', '', 'active', '', 0, ''
-    FROM generate_series(1, %(count)s) n
+    FROM generate_series(1, %(count)s::bigint) n
 """
 # The share of the first x organizations is x^0.2, so that u^5 picks one. A tenth of them has two
 # projects and all models; the others have one project and use mostly one model.
@@ -49,10 +49,10 @@ _EVENTS = """
         %(start)s::timestamptz + make_interval(secs => dice.n * %(step)s) AS at
       FROM (
         SELECT n, 1 + floor(%(count)s * pow(random(), 5))::bigint AS place
-        FROM generate_series(%(first)s, %(last)s) n
+        FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
       ) dice
       JOIN bench_organization o USING (place)
-      CROSS JOIN LATERAL (SELECT place <= %(count)s / 10 AS large) size
+      CROSS JOIN LATERAL (SELECT place <= %(count)s::bigint / 10 AS large) size
     ) e
 """
 PIECE = 1_000_000
