@@ -1,11 +1,15 @@
-"""Approvals: versions of the rules, requests, and what was signed; behind the wall."""
+"""Approvals: versions of the rules, requests, and what was signed."""
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from tenants.migration_ops import AppendOnly, ErasableName, TenantForeignKey, TenantTable
+
+def _id() -> models.BigAutoField:
+    return models.BigAutoField(
+        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+    )
 
 
 class Migration(migrations.Migration):
@@ -19,12 +23,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApprovalRequest",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("public_id", models.CharField(max_length=24, unique=True)),
                 ("kind", models.CharField(max_length=24)),
                 (
@@ -87,12 +86,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApprovalMove",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("from_state", models.CharField(max_length=12)),
                 ("to_state", models.CharField(max_length=12)),
                 ("because", models.CharField(max_length=300)),
@@ -122,12 +116,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApprovalStep",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("round", models.PositiveSmallIntegerField()),
                 ("position", models.PositiveSmallIntegerField(help_text="From 1.")),
                 (
@@ -167,12 +156,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApprovalDecision",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("agrees", models.BooleanField()),
                 ("decided_label", models.CharField(max_length=120)),
                 ("for_label", models.CharField(blank=True, max_length=120)),
@@ -228,12 +212,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApprovalTerms",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("round", models.PositiveSmallIntegerField()),
                 ("terms", models.JSONField()),
                 ("amount_won", models.BigIntegerField()),
@@ -266,12 +245,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApprovalMatrix",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", _id()),
                 ("version", models.PositiveIntegerField()),
                 (
                     "rules",
@@ -410,23 +384,4 @@ class Migration(migrations.Migration):
                 fields=("request", "round"), name="approval_terms_once"
             ),
         ),
-        TenantTable("billing_approvalmatrix"),
-        TenantTable("billing_approvalrequest"),
-        TenantTable("billing_approvalterms"),
-        TenantTable("billing_approvalstep"),
-        TenantTable("billing_approvaldecision"),
-        TenantTable("billing_approvalmove"),
-        TenantForeignKey("billing_approvalterms", "request_id", "billing_approvalrequest"),
-        TenantForeignKey("billing_approvalstep", "request_id", "billing_approvalrequest"),
-        TenantForeignKey("billing_approvaldecision", "request_id", "billing_approvalrequest"),
-        TenantForeignKey("billing_approvalmove", "request_id", "billing_approvalrequest"),
-        TenantForeignKey("billing_approvaldecision", "step_id", "billing_approvalstep"),
-        AppendOnly("billing_approvalmatrix"),
-        AppendOnly("billing_approvalterms"),
-        AppendOnly("billing_approvalstep"),
-        AppendOnly("billing_approvaldecision"),
-        AppendOnly("billing_approvalmove"),
-        ErasableName("billing_approvalmatrix", "by"),
-        ErasableName("billing_approvaldecision", "decided_label", "for_label"),
-        ErasableName("billing_approvalmove", "by"),
     ]
