@@ -82,7 +82,7 @@ def _commitments(actor: Actor, year: FiscalYear, now: datetime) -> Sheet:
             _("Day"),
             _("Code"),
             pgettext("fiscal", "Line"),
-            _("What for"),
+            pgettext("fiscal", "What for"),
             _("Counterparty"),
             _("Document number"),
             pgettext("fiscal", "Committed"),

@@ -11,6 +11,7 @@ from portal.usage.queries import DayRow
 
 TOP, FLOOR = 10.0, 88.0  # percent of the height between the highest bar and the axis
 LEFT = 9.0  # percent of the width for the labels of the grid lines
+WIDE_LEFT = 26.0  # the same in a narrow column, for amounts of many millions
 
 
 def gauge(standing: Standing) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def days(rows: list[DayRow], month: Month) -> dict[str, Any]:
 def pairs(labels: list[str], values: list[tuple[int, int]]) -> dict[str, Any]:
     """Two bars beside each other for each label, such as allotted and committed, in won."""
     top = nice_top(max((Decimal(max(one)) for one in values), default=Decimal(0)))
-    slot = (100.0 - LEFT) / max(1, len(values))
+    slot = (100.0 - WIDE_LEFT) / max(1, len(values))
     drawn = []
     for number, (label, both) in enumerate(zip(labels, values, strict=True)):
         for place, value in enumerate(both):
@@ -87,11 +88,11 @@ def pairs(labels: list[str], values: list[tuple[int, int]]) -> dict[str, Any]:
             drawn.append(
                 {
                     "kind": ("s3", "s1")[place],
-                    "x": f"{LEFT + number * slot + slot * (0.15 + 0.36 * place):.2f}",
+                    "x": f"{WIDE_LEFT + number * slot + slot * (0.15 + 0.36 * place):.2f}",
                     "width": f"{slot * 0.34:.2f}",
                     "y": f"{FLOOR - height:.2f}",
                     "height": f"{height:.2f}",
-                    "middle": f"{LEFT + number * slot + slot * 0.5:.2f}",
+                    "middle": f"{WIDE_LEFT + number * slot + slot * 0.5:.2f}",
                     "label": label if place == 0 else "",
                 }
             )

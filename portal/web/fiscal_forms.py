@@ -113,7 +113,7 @@ class ReallotmentForm(EntryForm):
 
 
 class CommitmentForm(EntryForm):
-    subject = forms.CharField(label=gettext_lazy("What for"), max_length=120)
+    subject = forms.CharField(label=pgettext_lazy("fiscal", "What for"), max_length=120)
     counterparty = forms.CharField(label=gettext_lazy("Counterparty"), max_length=80)
     field_order = ["subject", "counterparty", "document", "won", "on"]
 

@@ -16,6 +16,7 @@ from billing.fiscal import (
     carryovers,
     closing,
     commitments,
+    example,
     files,
     lines,
     orders,
@@ -34,6 +35,7 @@ from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import actors, rls
 from tenants.actors import Actor, Lent
+from tenants.roles import Role
 from tests import factories
 from tests.billing import county as world
 from tests.billing.county import County
@@ -85,7 +87,8 @@ def test_a_year_of_a_county_office(county: County) -> None:
     now = moment(4, 1)
     with pytest.raises(Broken) as refused:
         contract(county, county.running, 31_000_001, now)
-    assert "₩1 more than the ₩31,000,000" in sentence(refused.value)
+    said = sentence(refused.value)
+    assert "₩31,000,000" in said and "₩1 " in said
     leased = contract(county, county.running, 20_000_000, now)
     commitments.spend(commitment=leased, entry=entry(12_000_000, now), by=county.officer, now=now)
 
@@ -225,3 +228,21 @@ def exported_books_add_up(county: County) -> None:
     read = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
     assert [row[0] for row in read[1:]] == ["2026-00001", "2026-00002", "2026-00003"]
     assert "'=두레" in read[2]  # no formula
+
+
+def test_shows_an_example_year_once(prices: None, counters: None) -> None:
+    office = factories.organization("보성군 (예시)", kind="public")
+    officer = factories.member(factories.user(), office, Role.BUDGET_OFFICER)
+    project = factories.project(office)
+    now = world.NOVEMBER
+    factories.ledger_entry(project, at=moment(10, 1), settled_micro=1_000 * MICRO)
+
+    with rls.tenant(office.pk):
+        made = example.fill(project=project, officer=officer, now=now)
+        assert made is not None
+        assert example.fill(project=project, officer=officer, now=now) is None
+        total = queries.board(officer, made, now=now).total
+
+    assert (total.current, total.allotted) == (80_000_000, 73_000_000)
+    assert total.committed == 1_250_000 + 9_400_000 + 1_100
+    assert total.spent == 1_104_300 + 4_700_000 + 1_100

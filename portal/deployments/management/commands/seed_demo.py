@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from billing import budgets, onboarding, tariffs
+from billing.fiscal import example
 from billing.models import Budget, Commitment, Invoice, TokenTariff
 from billing.rating import card_amount
 from billing.resolution import Version
@@ -148,6 +149,11 @@ class Command(BaseCommand):
                 moment += timedelta(days=1)
             LedgerEntry.objects.bulk_create(rows, batch_size=500)
             self._own_endpoint(customer, organization, key.project, now)
+            if customer.kind == "public":
+                officer = Membership.objects.select_related("organization", "user").get(
+                    role=Role.BUDGET_OFFICER
+                )
+                example.fill(project=key.project, officer=actors.of_membership(officer), now=now)
         self._counters(organization, now)
 
     def _own_endpoint(
