@@ -82,7 +82,7 @@ def document_of(invoice: Invoice, language: str) -> dict[str, object]:
 def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     """The document as it was issued, what was taken back of it, and what follows when."""
     invoice = get_object_or_404(queries.invoices(doors.actor(request)), public_id=public_id)
-    language = documents.KOREAN if request.LANGUAGE_CODE == "ko" else documents.ENGLISH  # type: ignore[attr-defined]
+    language = documents.KOREAN if request.LANGUAGE_CODE == "ko" else documents.ENGLISH
     return render(request, "invoices/detail.html", document_of(invoice, language))
 
 
