@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -41,7 +42,7 @@ ON CONFLICT (organization_id, close_id) DO NOTHING
 
 def open_rows(close: MonthClose) -> None:
     """A row for each customer that there was in the month. Repeating it adds nothing."""
-    words = {
+    words: dict[str, Any] = {
         "close": close.pk,
         "month": close.month,
         "end": Month.parse(close.month).period.end,
@@ -88,7 +89,7 @@ def _by_sets(close: MonthClose, now: datetime) -> int:
     month = Month.parse(close.month)
     until = month.period.end
     rule = totals.usual_rule()
-    words = {
+    words: dict[str, Any] = {
         "close": close.pk,
         "by_hand": ["public"] if settings.DURE_TEN_WON_CUT else [],
         "interest": bool(settings.DURE_LATE_INTEREST_PERCENT),
@@ -109,7 +110,7 @@ def _by_sets(close: MonthClose, now: datetime) -> int:
         cursor.execute(sql.FORGET)
         cursor.execute(sql.lines(billable.sql), billable.words)
         cursor.execute(sql.totals(rule), words)
-        count = cursor.rowcount
+        count = int(cursor.rowcount)
         cursor.execute(sql.EMPTY)
         cursor.execute(sql.NO_LINES)
         cursor.execute("DROP TABLE closing_rows")

@@ -9,6 +9,7 @@ cannot be issued is set aside with its error and stops none of the others.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -182,7 +183,7 @@ def _up_to_date(picked: list[int]) -> list[int]:
 
 def _write(close: MonthClose, drafts: list[int], now: datetime) -> None:
     issue_date = seoul_date(now)
-    words = {
+    words: dict[str, Any] = {
         "drafts": drafts,
         "public_ids": [ids.mint("inv") for _ in drafts],
         "kind": InvoiceKind.MONTH,

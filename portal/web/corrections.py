@@ -63,7 +63,7 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         else:
             messages.success(request, _("Proposed. It is done once another person approves it."))
             return redirect("proposals")
-    language = documents.KOREAN if request.LANGUAGE_CODE == "ko" else documents.ENGLISH  # type: ignore[attr-defined]
+    language = documents.KOREAN if request.LANGUAGE_CODE == "ko" else documents.ENGLISH
     context = document_of(invoice, language) | {
         "left": credit_notes.lines_left(invoice),
         "may": actor.can("operator.billing"),

@@ -83,7 +83,7 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     """The document as it was issued, what was taken back of it, and what follows when."""
     actor = doors.actor(request)
     invoice = get_object_or_404(queries.invoices(actor), public_id=public_id)
-    language = documents.KOREAN if request.LANGUAGE_CODE == "ko" else documents.ENGLISH  # type: ignore[attr-defined]
+    language = documents.KOREAN if request.LANGUAGE_CODE == "ko" else documents.ENGLISH
     rows = etax.rows_of(actor, invoice, seoul_date(timezone.now()))
     return render(request, "invoices/detail.html", document_of(invoice, language) | {"etax": rows})
 
