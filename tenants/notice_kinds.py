@@ -1,61 +1,13 @@
-"""Every kind of notice: how grave it is, its group and its sentences. One table; the page of
-preferences is made from it."""
+"""Every kind of notice. One table; the page of preferences is made from it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from django.db import models
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+from tenants.notice_money import MONEY
+from tenants.notice_shapes import Group, Kind, Severity, sentence
 
-
-class Severity(models.TextChoices):
-    INFO = "info", pgettext_lazy("notice", "For information")
-    WARNING = "warning", pgettext_lazy("notice", "Warning")
-    URGENT = "urgent", pgettext_lazy("notice", "Urgent")
-
-
-class Group(models.TextChoices):
-    """What a person chooses a way for."""
-
-    KEYS = "keys", _("API keys")
-    MONEY = "money", _("Budgets and invoices")
-    ENDPOINTS = "endpoints", _("Endpoints")
-    ORGANIZATION = "organization", _("Organization and members")
-    SUPPORT = "support", _("Support requests and incidents")
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """``title`` and ``body`` are formatted with the notice's words (``%(name)s``).
-
-    ``security`` notices cannot be muted. ``stays`` is for what a person is told because they left
-    the organization: the others of an organization are shown to its members only.
-    """
-
-    title: Promise | str
-    body: Promise | str
-    severity: Severity = Severity.INFO
-    security: bool = False
-    group: Group = Group.ORGANIZATION
-    stays: bool = False
-
-    @property
-    def placeholders(self) -> frozenset[str]:
-        """The words that its sentences need."""
-        return frozenset(_PLACEHOLDER.findall(f"{self.title} {self.body}"))
-
-
-def sentence(text: Promise | str, words: Mapping[str, str]) -> str:
-    """The text with its words; what a former notice does not say is left out."""
-    return _PLACEHOLDER.sub(lambda found: str(words.get(found[1], "")), str(text))
-
+__all__ = ["KINDS", "Group", "Kind", "Severity", "sentence"]
 
 KINDS: dict[str, Kind] = {
     "key.created": Kind(
@@ -86,216 +38,6 @@ KINDS: dict[str, Kind] = {
         _("An API key is not used"),
         _("The API key “%(name)s” was not used for 90 days. Revoke it if nobody needs it."),
         group=Group.KEYS,
-    ),
-    "invoice.issued": Kind(
-        _("A new invoice"),
-        _("Invoice %(number)s over ₩%(total)s (VAT included) is issued. It is due on %(day)s."),
-        group=Group.MONEY,
-    ),
-    "etax.blocked": Kind(
-        _("An e-tax invoice needs a hand"),
-        _("The e-tax invoice %(key)s of %(name)s is not issued: %(because)s"),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "etax.rejected": Kind(
-        _("The tax service has rejected an e-tax invoice"),
-        _(
-            "The e-tax invoice %(key)s of %(name)s does not count as reported: %(because)s. "
-            "Correct what is wrong and issue it again."
-        ),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "invoice.draft": Kind(
-        _("The draft invoice of %(month)s can be looked at"),
-        _(
-            "It comes to ₩%(total)s (VAT included). Until %(until)s you can comment on it or "
-            "object to it; then it is issued."
-        ),
-        group=Group.MONEY,
-    ),
-    "draft.answered": Kind(
-        _("The operator answered your objection"),
-        _("Your objection to the draft invoice of %(month)s has an answer."),
-        group=Group.MONEY,
-    ),
-    "draft.comment": Kind(
-        _("A comment on a draft invoice"),
-        _("%(organization_name)s comments on its draft invoice of %(month)s."),
-        group=Group.MONEY,
-    ),
-    "draft.objection": Kind(
-        _("An objection to a draft invoice"),
-        _(
-            "%(organization_name)s objects to its draft invoice of %(month)s. It is not issued "
-            "until somebody answers."
-        ),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "etax.certificate": Kind(
-        _("The certificate for e-tax invoices ends soon or cannot sign"),
-        _("It ends on %(day)s. %(because)s Renew it at the issuer."),
-        Severity.URGENT,
-        group=Group.MONEY,
-    ),
-    "approval.waiting": Kind(
-        _("%(what)s waits for your approval"),
-        _("%(by)s asks for it. Look at it, then approve or refuse before %(day)s."),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "approval.reminder": Kind(
-        _("%(what)s still waits for your approval"),
-        _("%(by)s asked for it. It expires on %(day)s if nobody decides."),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "approval.approved": Kind(
-        _("%(what)s is approved"),
-        _("All have approved, and it is carried out."),
-        group=Group.MONEY,
-    ),
-    "approval.failed": Kind(
-        _("%(what)s is approved, but could not be carried out"),
-        _("%(because)s It can be tried again until %(day)s."),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "approval.changed": Kind(
-        _("Price or terms of %(what)s have changed"),
-        _("Look at the difference. Ask again on the new terms before %(day)s, or withdraw it."),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "approval.refused": Kind(
-        _("%(what)s is refused"),
-        _("%(because)s"),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "approval.expired": Kind(
-        _("%(what)s has expired"),
-        _("Nobody decided in time. Ask again if it is still needed."),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "payment.received": Kind(
-        _("A payment has arrived"),
-        _("₩%(total)s have arrived and were put on open invoices. What is over is credit."),
-        group=Group.MONEY,
-    ),
-    "payment.refunded": Kind(
-        _("Credit was paid back"),
-        _("₩%(total)s were paid back: %(because)s"),
-        group=Group.MONEY,
-    ),
-    "payment.disputed": Kind(
-        _("A payment is disputed"),
-        _("The bank of %(name)s disputes a payment of ₩%(total)s (%(state)s)."),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "card.refused": Kind(
-        _("Your card was refused"),
-        _("₩%(total)s of invoice %(number)s could not be charged. Pay otherwise."),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "card.confirm": Kind(
-        _("Your card company asks for confirmation"),
-        _("₩%(total)s of invoice %(number)s wait for your confirmation within seven days."),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "credit_note.issued": Kind(
-        _("A credit note"),
-        _("Credit note %(number)s takes back ₩%(total)s of invoice %(invoice)s."),
-        group=Group.MONEY,
-    ),
-    "invoice.due_soon": Kind(
-        _("Invoice %(number)s is due on %(day)s"),
-        _(
-            "₩%(open)s of it are still to be paid. If it stays unpaid, new spending stops on "
-            "%(restricted)s."
-        ),
-        group=Group.MONEY,
-    ),
-    "invoice.overdue": Kind(
-        _("Invoice %(number)s is overdue"),
-        _(
-            "₩%(open)s were due on %(day)s. If it stays unpaid, new spending stops on "
-            "%(restricted)s."
-        ),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "organization.payment_hold": Kind(
-        _("New spending has stopped: invoice %(number)s is long overdue"),
-        _(
-            "Keys are refused and nothing new can be ordered until all that is overdue is paid. "
-            "Reading, paying and stopping go on."
-        ),
-        Severity.URGENT,
-        security=True,
-        group=Group.MONEY,
-    ),
-    "organization.payment_lifted": Kind(
-        _("New spending is possible again"),
-        _("Invoice %(number)s and all else that was overdue is paid. Keys work again."),
-        group=Group.MONEY,
-    ),
-    "agreement.made": Kind(
-        _("An agreement about prices"),
-        _("The agreement “%(reference)s” with the operator holds from %(day)s on."),
-        group=Group.MONEY,
-    ),
-    "agreement.ends": Kind(
-        _("An agreement about prices ends"),
-        _("The agreement “%(reference)s” with the operator ends before %(day)s."),
-        group=Group.MONEY,
-    ),
-    "budget.reached": Kind(
-        _("A budget is used to %(percent)s"),
-        _(
-            "₩%(used)s of ₩%(limit)s of the budget of “%(name)s” are used in %(month)s. At the "
-            "limit requests are refused. An owner or budget officer can raise it."
-        ),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "budget.reached_soft": Kind(
-        _("A budget is used to %(percent)s"),
-        _(
-            "₩%(used)s of ₩%(limit)s of the budget of “%(name)s” are used in %(month)s. It is "
-            "soft: requests go on, also above it."
-        ),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "budget.raise_asked": Kind(
-        _("%(by)s asks for a higher limit"),
-        _(
-            "%(by)s asks to raise the budget of “%(name)s” from ₩%(before)s to ₩%(after)s: "
-            "%(because)s"
-        ),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "budget.raise_approved": Kind(
-        _("A higher limit is approved"),
-        _(
-            "%(by)s has raised the budget of “%(name)s” from ₩%(before)s to ₩%(after)s, as you had "
-            "asked. It holds at once."
-        ),
-        group=Group.MONEY,
-    ),
-    "budget.raise_refused": Kind(
-        _("A higher limit is refused"),
-        _("%(by)s does not raise the budget of “%(name)s”: %(because)s"),
-        Severity.WARNING,
-        group=Group.MONEY,
     ),
     "endpoint.failed": Kind(
         _("A replica of “%(name)s” failed"),
@@ -454,7 +196,6 @@ KINDS: dict[str, Kind] = {
         _("A customer handed in a document"),
         _("“%(name)s” waits to be confirmed. Read the document, then confirm or ask back."),
     ),
-    # What was said stands on the page only: mails leave the house.
     "support.answered": Kind(
         _("The operator answered your request"),
         _("“%(subject)s” has an answer. The operator goes on working on it."),
@@ -531,4 +272,4 @@ KINDS: dict[str, Kind] = {
         Severity.WARNING,
         security=True,
     ),
-}
+} | MONEY
