@@ -164,7 +164,6 @@ urlpatterns = [
     path("requests/export.csv", requests.export, name="requests_csv"),
     path("requests/<uuid:request_id>/", requests.detail, name="request"),
     path("budget/", budget.index, name="budget"),
-    path("budget/change/", budget_changes.change, name="budget_change"),
     path("budget/csv/", budget.export, name="budget_csv"),
     path("budget/new/", budget_changes.new, name="budget_new"),
     path("budget/raises/<slug:public_id>/approve/", budget_changes.approve, name="raise_approve"),
@@ -173,7 +172,7 @@ urlpatterns = [
         "budget/raises/<slug:public_id>/withdraw/", budget_changes.withdraw, name="raise_withdraw"
     ),
     path("budget/<slug:public_id>/ask/", budget_changes.ask, name="budget_ask"),
-    path("budget/<slug:public_id>/change/", budget_changes.change, name="budget_change_one"),
+    path("budget/<slug:public_id>/change/", budget_changes.change, name="budget_change"),
     path("budget/<slug:public_id>/end/", budget_changes.end, name="budget_end"),
     path("budget/<slug:public_id>/settings/", budget_changes.settings, name="budget_settings"),
     path("prices/", prices.index, name="price_list"),

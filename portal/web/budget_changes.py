@@ -62,14 +62,10 @@ def _tried(form: django_forms.Form, deed: Callable[[], object]) -> bool:
 
 
 def _find(request: HttpRequest, public_id: str) -> Budget:
-    """A budget that the actor sees; that of the organization where none is named."""
+    """A budget that the actor sees."""
     actor = doors.actor(request)
     with actors.scope_for(actor):
-        rows = queries.budgets(actor)
-        if public_id:
-            return get_object_or_404(rows, public_id=public_id)
-        mine = rows.filter(subject=actor.organization.public_id)
-        return get_object_or_404(rows, pk__in=list(mine.values_list("pk", flat=True)[:1]))
+        return get_object_or_404(queries.budgets(actor), public_id=public_id)
 
 
 def _page(
@@ -91,7 +87,7 @@ def _back(budget: Budget) -> HttpResponse:
 @rls.own_transactions
 @require_http_methods(["GET", "POST"])
 @doors.page_for("budgets.change")
-def change(request: HttpRequest, public_id: str = "") -> HttpResponse:
+def change(request: HttpRequest, public_id: str) -> HttpResponse:
     """Another limit; refused below what is used already."""
     actor, budget = doors.actor(request), _find(request, public_id)
     form = forms.LimitForm(request.POST or None, initial={"limit_won": budget.limit_won})

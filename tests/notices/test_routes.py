@@ -117,7 +117,7 @@ def test_has_no_kind_that_nobody_tells() -> None:
         node.value
         for top in ("tenants", "billing", "portal")
         for path in (root / top).rglob("*.py")
-        if path.name != "notice_kinds.py"
+        if path.name not in {"notice_kinds.py", "notice_money.py"}
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

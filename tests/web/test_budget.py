@@ -121,9 +121,9 @@ WRONG = ["-1", "1.5", "1e9", "", "viel", "0x10", str(10**19), " ", "1_000", "∞
 
 
 @pytest.mark.parametrize("amount", WRONG)
-@pytest.mark.parametrize("page", ["budget_change_one", "budget_ask"])
+@pytest.mark.parametrize("page", ["budget_change", "budget_ask"])
 def test_refuses_amounts_that_are_none(world: World, page: str, amount: str) -> None:
-    field = "limit_won" if page == "budget_change_one" else "to_won"
+    field = "limit_won" if page == "budget_change" else "to_won"
 
     answer = browser(world.cast.carol).post(
         reverse(page, args=[world.budget.public_id]), {field: amount, "because": "이유가 있음"}
@@ -138,7 +138,7 @@ def test_refuses_amounts_that_are_none(world: World, page: str, amount: str) -> 
 
 def test_refuses_a_limit_that_fits_nowhere_with_the_rule(world: World) -> None:
     answer = browser(world.cast.carol).post(
-        reverse("budget_change_one", args=[world.budget.public_id]),
+        reverse("budget_change", args=[world.budget.public_id]),
         {"limit_won": str(MAX_BUDGET_WON + 1)},
         headers={"accept-language": "en"},
     )

@@ -196,7 +196,9 @@ def test_says_that_a_site_is_silent_when_logs_are_asked_for(world: World) -> Non
 def test_refuses_a_limit_below_what_is_used(world: World) -> None:
     body = {"limit_won": "-1", "because": ""}
 
-    answer = browser(world.cast.carol).post(reverse("budget_change"), body)
+    answer = browser(world.cast.carol).post(
+        reverse("budget_change", args=[world.budget.public_id]), body
+    )
 
     assert answer.status_code == 422
     assert list(answer.context["form"].errors) == ["limit_won"]

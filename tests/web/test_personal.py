@@ -215,7 +215,7 @@ def test_a_closed_organization_reads_and_orders_nothing(world: World) -> None:
     for name in ("home", "invoices", "usage", "audit", "members", "organization_close"):
         assert alice.get(reverse(name)).status_code == 200, name
     assert carol.get(reverse("invoice_pdf", args=[world.invoice.public_id])).status_code == 200
-    for name in ("key_new", "endpoint_new", "project_new", "policies", "budget_change"):
+    for name in ("key_new", "endpoint_new", "project_new", "policies", "budget_new"):
         assert alice.get(reverse(name)).status_code in {403, 405}, name
         assert alice.post(reverse(name)).status_code == 403, name
     assert alice.post(reverse("organization_close_undo")).status_code == 403

@@ -130,7 +130,10 @@ def test_ends_by_itself(world: World, olivia: Client) -> None:
 
 def test_a_form_sent_after_the_end_does_nothing(world: World, olivia: Client) -> None:
     with time_machine.travel(NOON + viewing.LONGEST, tick=False):
-        answer = olivia.post(reverse("budget_change"), {"limit_won": "1", "because": "x"})
+        answer = olivia.post(
+            reverse("budget_change", args=[world.budget.public_id]),
+            {"limit_won": "1", "because": "x"},
+        )
 
     assert answer.status_code == 403
 

@@ -49,8 +49,8 @@ ROWS = [
     Row("budget_new", "POST", "sign-in found-one 422 403 422 403 422 422", body=below_nothing),
     Row("budget_ask", "GET", "sign-in found-one 200 200 200 403 404 404", budget_id),
     Row("budget_ask", "POST", "sign-in found-one away away away 403 404 404", budget_id, more),
-    Row("budget_change_one", "GET", CHANGE, budget_id),
-    Row("budget_change_one", "POST", CHANGED, budget_id, a_limit),
+    Row("budget_change", "GET", CHANGE, budget_id),
+    Row("budget_change", "POST", CHANGED, budget_id, a_limit),
     Row("budget_end", "GET", CHANGE, budget_id),
     Row("budget_end", "POST", REFUSED, budget_id, a_reason),  # the organization's last one
     Row("budget_settings", "GET", CHANGE, budget_id),
