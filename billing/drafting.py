@@ -1,16 +1,19 @@
 """What would be billed now: what is accrued of each item and stands on no issued line.
 
-``draft`` says it for one organization and any moment: the day that the moment cuts comes out of
-the usage ledgers, all days before it out of the accruals. ``billable_lines`` says it in SQL for
-all organizations at once, up to a midnight in Korea; both say the same.
+``draft`` says it for one organization and any moment: days that are not rated as a whole yet come
+out of the usage ledgers (the one that the moment cuts always does), all before them out of the
+accruals. ``billable_lines`` says it in SQL for all organizations at once, up to a midnight in
+Korea; both say the same.
 
-Accruals are at most as old as the last run of ``billing.accruals``; who issues runs it before.
+What is recorded late of days before them is in a draft after the next run of
+``billing.accruals``; who issues runs it before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +23,7 @@ from django.db.models import F, Sum
 from billing import rating, tariffs
 from billing.drafting_sql import BILLABLE, USED
 from billing.drafts import Draft, DraftLine
-from billing.models import InvoiceLine, Unrated
+from billing.models import InvoiceLine, RatingMark, Unrated
 from billing.rating import CARD_PAID, TEST_FREE, Item
 from portal.lib.periods import Month, Period, day_period, seoul_date
 from portal.usage.models import CardTime, LedgerEntry, StoredVolume
@@ -86,14 +89,15 @@ def draft(organization: Organization, *, until: datetime) -> Draft:
 
     ``KeyError`` if something was used at a price that nobody set: nothing is guessed.
     """
-    today = day_period(seoul_date(until))
-    unknown = Unrated.objects.filter(organization=organization, day__lt=seoul_date(until)).first()
+    first = _first_unrated(until)
+    unknown = Unrated.objects.filter(organization=organization, day__lt=first).first()
     if unknown is not None:
         raise KeyError(unknown.price_version)
     prices = _Prices()
-    used = _accrued(organization, until)
-    for item, more in _of_the_day(organization, Period(today.start, until), prices).items():
-        used[item] = used.get(item, NOTHING) + more
+    used = _accrued(organization, first)
+    for period in _days(first, until):
+        for item, more in _of_the_day(organization, period, prices).items():
+            used[item] = used.get(item, NOTHING) + more
     billed = {
         item: Used(quantity, micro)
         for item, quantity, micro in InvoiceLine.objects.filter(organization=organization)
@@ -102,6 +106,21 @@ def draft(organization: Organization, *, until: datetime) -> Draft:
         .order_by()
     }
     return Draft(tuple(_lines(used, billed, prices)))
+
+
+def _first_unrated(until: datetime) -> date:
+    """The first day that comes out of the ledgers."""
+    mark, day = RatingMark.objects.first(), seoul_date(until)
+    return min(day, mark.day) if mark else day
+
+
+def _days(first: date, until: datetime) -> Iterator[Period]:
+    """Business days from ``first`` on, the last one cut at ``until``."""
+    start = day_period(first).start
+    while start < until:
+        end = min(until, day_period(seoul_date(start)).end)
+        yield Period(start, end)
+        start = end
 
 
 def _lines(used: Sums, billed: dict[str, Used], prices: _Prices) -> list[DraftLine]:
@@ -118,24 +137,22 @@ def _lines(used: Sums, billed: dict[str, Used], prices: _Prices) -> list[DraftLi
     ]
 
 
-def _accrued(organization: Organization, until: datetime) -> Sums:
-    """What was accrued of days before the one of ``until``."""
+def _accrued(organization: Organization, end: date) -> Sums:
+    """What was accrued of days before ``end``."""
     with connection.cursor() as cursor:
-        cursor.execute(USED, {"organization": organization.pk, "day": seoul_date(until)})
+        cursor.execute(USED, {"organization": organization.pk, "day": end})
         return {
             Item(month, kind, subject, version, label): Used(quantity, micro)
             for month, kind, subject, version, label, quantity, micro in cursor.fetchall()
         }
 
 
-# ─── the day that is cut: out of the ledgers themselves ────────────────────────────────────────
+# ─── days that are not rated yet: out of the ledgers themselves ────────────────────────────────
 
 
 def _of_the_day(organization: Organization, period: Period, prices: _Prices) -> Sums:
     """What was used in the period, which lies within one business day."""
     used: Sums = {}
-    if period.start == period.end:
-        return used
     month = str(Month.of(period.start))
     cells = [
         *_tokens(organization, period, month),

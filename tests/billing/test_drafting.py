@@ -109,6 +109,18 @@ def test_cuts_the_day_of_the_moment_out_of_the_ledgers(cast: Cast, prices: None)
     ]
 
 
+def test_has_yesterday_before_it_is_rated(cast: Cast, prices: None) -> None:
+    """Midnight has passed, the hourly run has not come yet."""
+    accruals.accrue(until=NOON - timedelta(hours=12), now=NOON)
+    use(cast, at=NOON)
+    use(cast, at=NOON + timedelta(hours=13), tokens_in=5)
+
+    with rls.tenant(cast.firm.pk):
+        found = drafting.draft(cast.firm, until=NOON + timedelta(hours=14))
+
+    assert [line.quantity for line in found.lines] == [1_000_005]
+
+
 def test_leaves_out_who_cannot_be_billed_and_says_why(cast: Cast, prices: None) -> None:
     use(cast, price_version="tar_none")
     factories.ledger_entry(factories.project(cast.mallory.may.organization), tokens_in=10**9)

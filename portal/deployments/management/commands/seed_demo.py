@@ -18,7 +18,7 @@ from allauth.account.models import EmailAddress
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from billing import budgets, onboarding, tariffs
+from billing import accruals, budgets, onboarding, tariffs
 from billing.fiscal import example
 from billing.models import Budget, Commitment, Invoice, TokenTariff
 from billing.rating import card_amount
@@ -29,7 +29,7 @@ from portal.deployments.actions import closing
 from portal.deployments.models import Endpoint
 from portal.lib import ids
 from portal.lib.money import ceil_micro, token_price_to_micro
-from portal.lib.periods import SEOUL, Month
+from portal.lib.periods import SEOUL, Month, day_period, seoul_date
 from portal.usage.models import CardTime, LedgerEntry
 from tenants import actors, rls, terms
 from tenants.actions import checks, keys, members
@@ -87,6 +87,7 @@ class Command(BaseCommand):
         for one in closing.close_month(Month.of(now).previous, now=now, finalise=True):
             if one.invoice is not None:
                 self.stdout.write(f"{one.organization}: {one.invoice.number}")
+        accruals.accrue(until=day_period(seoul_date(now)).start, now=now)
         self.stdout.write(f"Password of all demonstration users: {password}")
 
     def _person(self, email: str, name: str, password: str) -> User:
