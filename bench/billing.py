@@ -83,6 +83,7 @@ def measure(organizations: int, events: int, year: int, *, judged: bool) -> bool
     figures.time("billing_draft_s", month.draft)
     figures.time("replay_s", month.replay)
     figures.time("close_drafts_s", finalise.draft)
+    servers.analyze()
     figures.time("billing_finalise_s", finalise.issue)
     figures.note("billing_pdf_per_s", finalise.pdfs())
     figures.time("verify_s", month.verify)

@@ -160,6 +160,7 @@ class Drill:
         from portal.usage.models import LedgerEntry
         from tenants import rls
         from tests import factories
+        from tests.drill import customers
 
         at = month.period.start + timedelta(days=9)
         tariff, rows = factories.token_tariff().public_id, []
@@ -180,7 +181,7 @@ class Drill:
                     tokens_in=tokens,
                     model=factories.CHAT,
                     ended_at=at + timedelta(seconds=1),
-                    **ENTRY,
+                    **customers.ENTRY,
                 )
             )
         with rls.everyone(because="drill"):
@@ -251,28 +252,6 @@ class Drill:
         return invoices
 
 
-ENTRY: dict[str, Any] = {
-    "key": "key_x",
-    "endpoint": "ep_x",
-    "route": "/v1/chat/completions",
-    "model_digest": "sha256:x",
-    "site": "daegu-1",
-    "chip": "rngd",
-    "placement": "plc_x",
-    "tokens_cached": 0,
-    "tokens_out": 0,
-    "counted": "reported",
-    "outcome": "answered",
-    "attempts": 1,
-    "hold_micro": 1,
-    "settled_micro": 1,
-    "written_off_micro": 0,
-    "cost_micro": 1,
-    "late": False,
-    "stream": True,
-}
-
-
 def _gaps() -> int:
     """Numbers that a series skipped or gave twice, of both kinds of documents."""
     from billing.models import CreditNote, Invoice, InvoiceSeries, NumberSeries
@@ -306,15 +285,14 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def _build(given: argparse.Namespace, seed: int, folder: Path) -> Drill:
-    from tenants.models import Organization
-    from tenants.models import Project as ProjectModel
     from tests import factories
+    from tests.drill import customers
 
     factories.catalogue()
     operator = factories.organization("두레 운영", kind="operator", number=None)
     proposer = factories.member(factories.user("first@drill.example", "첫째"), operator)
     factories.member(factories.user("second@drill.example", "둘째"), operator)
-    organizations, projects = _customers(given.organizations, Organization, ProjectModel)
+    organizations, projects = customers.build(given.organizations)
     return Drill(
         folder=folder,
         organizations=organizations,
@@ -323,29 +301,6 @@ def _build(given: argparse.Namespace, seed: int, folder: Path) -> Drill:
         chance=random.Random(seed),
         kills=given.kills,
     )
-
-
-def _customers(count: int, organization: Any, project: Any) -> tuple[list[Any], list[Any]]:
-    from portal.lib import ids
-    from tenants import rls
-    from tests.factories import BEGAN
-
-    with rls.everyone(because="drill"):
-        made = organization.objects.bulk_create(
-            organization(
-                public_id=ids.mint("org"),
-                code=ids.mint_org_code(),
-                name=f"회사 {number}",
-                kind=("sme", "hospital", "public")[number % 3],
-                created_at=BEGAN,
-            )
-            for number in range(count)
-        )
-        projects = project.objects.bulk_create(
-            project(public_id=ids.mint("prj"), organization=one, name="프로젝트", created_at=BEGAN)
-            for one in made
-        )
-    return made, projects
 
 
 def main() -> int:

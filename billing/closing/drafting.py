@@ -103,17 +103,13 @@ def _by_sets(close: MonthClose, now: datetime) -> int:
         cursor.execute(sql.ROWS, words)
         cursor.execute(sql.LOCK)
         cursor.execute("ANALYZE closing_rows")
-        cursor.execute(sql.BILLED)
-        if not cursor.rowcount:
-            cursor.execute("DROP TABLE closing_rows")
-            return 0
         cursor.execute(sql.FORGET)
         cursor.execute(sql.lines(billable.sql), billable.words)
+        cursor.execute("ANALYZE closing_lines")
         cursor.execute(sql.totals(rule), words)
         count = int(cursor.rowcount)
-        cursor.execute(sql.EMPTY)
-        cursor.execute(sql.NO_LINES)
-        cursor.execute("DROP TABLE closing_rows")
+        cursor.execute(sql.KEEP)
+        cursor.execute("DROP TABLE closing_rows, closing_lines")
     return count
 
 

@@ -1,14 +1,24 @@
 """Drafts of very many organizations at once, by sets: the same as ``billing.closing.drafting``
-makes of each. Every statement works on the rows of the temporary table ``closing_rows``."""
+makes of each. The rows and their lines stand in two temporary tables meanwhile."""
+
+# ruff: noqa: S608 - the parts are ours
 
 from __future__ import annotations
 
 from billing.vat import VatRule
 
+# The newest invoice is read before the lines are: what is issued after this makes the draft an
+# old one.
 ROWS = """
 CREATE TEMPORARY TABLE closing_rows ON COMMIT DROP AS
-SELECT d.id AS draft, d.organization_id AS organization
-FROM billing_invoicedraft d JOIN tenants_organization o ON o.id = d.organization_id
+SELECT d.id AS draft, d.organization_id AS organization, coalesce(i.newest, 0) AS newest,
+    i.billed_until
+FROM billing_invoicedraft d
+JOIN tenants_organization o ON o.id = d.organization_id
+LEFT JOIN (
+    SELECT organization_id, max(id) AS newest, max(period_end) AS billed_until
+    FROM billing_invoice GROUP BY 1
+) i ON i.organization_id = o.id
 WHERE d.close_id = %(close)s AND d.state = 'stale' AND d.error = ''
     AND o.kind <> ALL(%(by_hand)s)
     AND NOT (%(interest)s AND EXISTS (
@@ -25,14 +35,6 @@ DELETE FROM closing_rows WHERE draft NOT IN (
     WHERE id IN (SELECT draft FROM closing_rows) AND state = 'stale'
     FOR UPDATE SKIP LOCKED)
 """
-# Before the lines are read: what is issued after this makes the draft an old one.
-BILLED = """
-UPDATE billing_invoicedraft d SET billed_upto = coalesce(i.newest, 0)
-FROM closing_rows r
-LEFT JOIN (SELECT organization_id, max(id) AS newest FROM billing_invoice GROUP BY 1) i
-    ON i.organization_id = r.organization
-WHERE d.id = r.draft
-"""
 FORGET = "DELETE FROM billing_invoicedraftline WHERE draft_id IN (SELECT draft FROM closing_rows)"
 COLUMNS = (
     "organization_id, position, item, usage_month, text_ko, text_en, unit, quantity, unit_price, "
@@ -41,11 +43,10 @@ COLUMNS = (
 
 
 def lines(billable: str) -> str:
-    """Insert what is billable of these organizations; ``billable`` is the ledger's statement."""
-    columns = ", ".join(f"l.{name.strip()}" for name in COLUMNS.split(","))
+    """What is billable of these organizations, set apart; ``billable`` is the ledger's word."""
     return (
-        f"INSERT INTO billing_invoicedraftline (draft_id, {COLUMNS}) "  # noqa: S608 - ours
-        f"SELECT r.draft, {columns} FROM ({billable}) l "
+        "CREATE TEMPORARY TABLE closing_lines ON COMMIT DROP AS "
+        f"SELECT r.draft, l.* FROM ({billable}) l "
         "JOIN closing_rows r ON r.organization = l.organization_id"
     )
 
@@ -65,33 +66,31 @@ def totals(rule: VatRule) -> str:
     )
     return f"""
         UPDATE billing_invoicedraft d SET
-            state = CASE WHEN coalesce(t.won, 0) + coalesce(t.vat, 0) > 0 AND t.won >= 0
-                THEN 'drafted' ELSE 'nothing' END,
-            supply_won = coalesce(t.won, 0), vat_won = coalesce(t.vat, 0), untaxed_won = 0,
-            total_won = coalesce(t.won, 0) + coalesce(t.vat, 0),
-            vat_rule = %(rule)s, drafted_at = %(now)s,
-            period_start = greatest(
-                (t.first || '-01')::timestamp AT TIME ZONE 'Asia/Seoul', i.billed_until)
-        FROM closing_rows r
-        LEFT JOIN (
-            SELECT draft_id, sum(amount_won)::bigint AS won, ({vat})::bigint AS vat,
-                min(usage_month) AS first
-            FROM billing_invoicedraftline
-            WHERE draft_id IN (SELECT draft FROM closing_rows) GROUP BY 1
-        ) t ON t.draft_id = r.draft
-        LEFT JOIN (
-            SELECT organization_id, max(period_end) AS billed_until FROM billing_invoice GROUP BY 1
-        ) i ON i.organization_id = r.organization
-        WHERE d.id = r.draft
-    """  # noqa: S608 - the parts are ours
+            state = CASE WHEN t.due THEN 'drafted' ELSE 'nothing' END,
+            supply_won = CASE WHEN t.due THEN t.won ELSE 0 END,
+            vat_won = CASE WHEN t.due THEN t.vat ELSE 0 END,
+            untaxed_won = 0,
+            total_won = CASE WHEN t.due THEN t.won + t.vat ELSE 0 END,
+            vat_rule = CASE WHEN t.due THEN %(rule)s ELSE '' END,
+            period_start = CASE WHEN t.due THEN greatest(
+                (t.first || '-01')::timestamp AT TIME ZONE 'Asia/Seoul', t.billed_until) END,
+            billed_upto = t.newest, drafted_at = %(now)s
+        FROM (
+            SELECT r.*, l.won, l.vat, l.first, coalesce(l.won + l.vat > 0 AND l.won >= 0, false)
+                AS due
+            FROM closing_rows r LEFT JOIN (
+                SELECT draft, sum(amount_won)::bigint AS won, ({vat})::bigint AS vat,
+                    min(usage_month) AS first
+                FROM closing_lines GROUP BY 1
+            ) l USING (draft)
+        ) t
+        WHERE d.id = t.draft
+    """
 
 
-EMPTY = """
-UPDATE billing_invoicedraft d SET
-    supply_won = 0, vat_won = 0, total_won = 0, vat_rule = '', period_start = NULL
-FROM closing_rows r WHERE d.id = r.draft AND d.state = 'nothing'
-"""
-NO_LINES = """
-DELETE FROM billing_invoicedraftline l USING closing_rows r, billing_invoicedraft d
-WHERE l.draft_id = r.draft AND d.id = r.draft AND d.state = 'nothing'
+KEEP = f"""
+INSERT INTO billing_invoicedraftline (draft_id, {COLUMNS})
+SELECT l.draft, {", ".join(f"l.{name.strip()}" for name in COLUMNS.split(","))}
+FROM closing_lines l JOIN billing_invoicedraft d ON d.id = l.draft
+WHERE d.state = 'drafted' ORDER BY l.draft, l.position
 """

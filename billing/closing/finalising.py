@@ -28,6 +28,12 @@ log = structlog.get_logger()
 
 BATCH = 500
 
+# A batch is a few hundred rows by their indexes, whatever the planner believes of tables that were
+# filled a moment ago.
+_BY_INDEX = """
+SELECT set_config(name, 'off', true)
+FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) AS s (name)
+"""
 _OUTDATED = """
 UPDATE billing_invoicedraft d SET state = 'stale'
 WHERE d.id = ANY(%s) AND EXISTS (
@@ -149,6 +155,8 @@ def _due(close: MonthClose) -> QuerySet[InvoiceDraft]:
 def _issue(close: MonthClose, now: datetime, *, size: int, only: int | None = None) -> int:
     """One transaction: lock, number, write, post, record."""
     with rls.everyone(because="month end: every customer's draft is issued"):
+        with connection.cursor() as cursor:
+            cursor.execute(_BY_INDEX)
         picked = _picked(close, size, only)
         drafts = _up_to_date(picked)
         if drafts:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from billing import budgets
+from tenants import rls
 from tests import factories
 
 
@@ -17,3 +20,10 @@ def prices(db: None) -> None:
 def counters(valkey_url: str) -> None:
     """The counters of this worker; the product keeps one connection per process."""
     budgets.admission.cache_clear()
+
+
+@pytest.fixture
+def everyone() -> Iterator[None]:
+    """All tenants' rows, as a worker sees them."""
+    with rls.everyone(because="test"):
+        yield

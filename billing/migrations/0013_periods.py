@@ -15,7 +15,7 @@ from tenants.migration_ops import AppendOnly, TenantForeignKey, TenantTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0011_month_end"),
+        ("billing", "0012_month_end"),
         ("tenants", "0022_organization_region"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -8,7 +8,7 @@ from tenants.migration_ops import AppendOnly, ErasableName, TenantForeignKey, Te
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0012_periods"),
+        ("billing", "0013_periods"),
     ]
 
     operations = [

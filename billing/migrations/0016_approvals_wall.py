@@ -6,7 +6,7 @@ from tenants.migration_ops import AppendOnly, ErasableName, TenantForeignKey, Te
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0007_approvals"), ("tenants", "0003_system_role")]
+    dependencies = [("billing", "0015_approvals"), ("tenants", "0003_system_role")]
 
     operations = [
         TenantTable("billing_approvalmatrix"),

@@ -37,7 +37,7 @@ THAW = [
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0014_approvals"),
+        ("billing", "0016_approvals_wall"),
         ("tenants", "0022_organization_region"),
     ]
 

@@ -7,7 +7,7 @@ from tenants.migration_ops import AppendOnly, TenantForeignKey, TenantTable
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0016_bank"), ("tenants", "0022_organization_region")]
+    dependencies = [("billing", "0018_bank"), ("tenants", "0022_organization_region")]
 
     operations = [
         migrations.CreateModel(

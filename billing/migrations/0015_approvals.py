@@ -14,7 +14,7 @@ def _id() -> models.BigAutoField:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0013_fiscal"),
+        ("billing", "0014_fiscal"),
         ("tenants", "0022_organization_region"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -7,7 +7,7 @@ from tenants.migration_ops import AppendOnly, TenantForeignKey, TenantTable
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0015_etax"), ("tenants", "0022_organization_region")]
+    dependencies = [("billing", "0017_etax"), ("tenants", "0022_organization_region")]
 
     operations = [
         migrations.CreateModel(
