@@ -11,14 +11,7 @@ from tenants.migration_ops import AppendOnly, ErasableName, TenantForeignKey, Te
 
 
 class Migration(migrations.Migration):
-<<<<<<<< HEAD:billing/migrations/0011_month_end.py
-    dependencies = [
-        ("billing", "0011_credit_notes"),
-        ("tenants", "0023_payment_hold"),
-    ]
-========
     dependencies = [("billing", "0011_credit_notes")]
->>>>>>>> m-closing:billing/migrations/0011_closing_month_end.py
 
     operations = [
         migrations.CreateModel(
