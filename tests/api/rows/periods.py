@@ -43,7 +43,7 @@ def a_reason(world: World) -> dict[str, Any]:
 
 ROWS = [
     Row("api_budgets", "POST", at("budgets"), "201 403 409 403 422 422 403 403", of_the_year),
-    Row("api_budget", "GET", at("budgets/{budget}"), "200 200 200 200 404 404 200 404"),
+    Row("api_budget", "GET", at("budgets/{budget}"), "200 200 200 200 404 404 404 404"),
     Row("api_budget", "DELETE", at("budgets/{budget}"), "409 403 409 403 404 404 403 403"),
     Row(
         "api_budget_raises",
