@@ -30,7 +30,7 @@ from tenants import actors, reasons, rls
 from tenants.actors import Actor
 
 
-class DecisionIn(Strict):
+class ApprovalDecisionIn(Strict):
     """``round`` and ``step`` are those that the request showed: what was decided meanwhile is
     refused."""
 
@@ -40,7 +40,7 @@ class DecisionIn(Strict):
     step = serializers.IntegerField(min_value=1, max_value=10)
 
 
-class DecisionOut(serializers.Serializer[Any]):
+class ApprovalDecisionOut(serializers.Serializer[Any]):
     step = serializers.IntegerField(source="step.position")
     round = serializers.IntegerField(source="step.round")
     agrees = serializers.BooleanField()
@@ -51,7 +51,7 @@ class DecisionOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-class StepOut(serializers.Serializer[Any]):
+class ApprovalStepOut(serializers.Serializer[Any]):
     position = serializers.IntegerField()
     roles = serializers.ListField(child=serializers.CharField())
     members = serializers.ListField(child=serializers.CharField())
@@ -81,35 +81,35 @@ class ApprovalDetailOut(ApprovalOut):
     terms_now = serializers.JSONField(
         source="current", help_text="What it would be now; null where that cannot be said."
     )
-    steps = StepOut(source="chain", many=True)
+    steps = ApprovalStepOut(source="chain", many=True)
     open_step = serializers.IntegerField(allow_null=True)
     waits_for = serializers.ListField(child=serializers.CharField())
-    decisions = DecisionOut(source="said", many=True)
+    decisions = ApprovalDecisionOut(source="said", many=True)
 
 
-class StepIn(Strict):
+class ApprovalStepIn(Strict):
     roles = serializers.ListField(child=serializers.CharField(max_length=24), default=list)
     members = serializers.ListField(child=serializers.CharField(max_length=24), default=list)
     needed = serializers.IntegerField(default=1)
 
 
-class RuleIn(Strict):
+class ApprovalRuleIn(Strict):
     kind = serializers.CharField(max_length=24)
     from_won = serializers.IntegerField(default=0)
     until_won = serializers.IntegerField(default=None, allow_null=True)
     data_classes = serializers.ListField(child=serializers.CharField(max_length=16), default=list)
-    steps = StepIn(many=True, default=list)
+    steps = ApprovalStepIn(many=True, default=list)
 
 
-class RulesIn(Strict):
+class ApprovalRulesIn(Strict):
     """``version`` is the one that was read: 0 before anybody wrote rules."""
 
-    rules = RuleIn(many=True)
+    rules = ApprovalRuleIn(many=True)
     version = serializers.IntegerField(min_value=0)
     because = serializers.CharField(max_length=300)
 
 
-class RulesOut(serializers.Serializer[Any]):
+class ApprovalRulesOut(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     rules = serializers.JSONField()
     because = serializers.CharField(allow_blank=True)
@@ -117,8 +117,8 @@ class RulesOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField(allow_null=True)
 
 
-class TrialOut(serializers.Serializer[Any]):
-    steps = StepOut(many=True)
+class ApprovalTrialOut(serializers.Serializer[Any]):
+    steps = ApprovalStepOut(many=True)
     sentence = serializers.CharField()
 
 
@@ -199,14 +199,14 @@ class ApprovalView(APIView):
 
 
 class ApprovalDecisionView(APIView):
-    @extend_schema(request=DecisionIn, responses=ApprovalDetailOut)
+    @extend_schema(request=ApprovalDecisionIn, responses=ApprovalDetailOut)
     def post(self, request: Request, public_id: str) -> Response:
         """Approve or refuse the open step; the last approval carries it out. People only."""
         actor = actor_of(request)
         actor.require("approvals.decide")
         with actors.scope_for(actor):
             found = _find(actor, public_id)
-        sent = body_of(DecisionIn, request)
+        sent = body_of(ApprovalDecisionIn, request)
         with _refusals():
             found = approving.decide(
                 request=found,
@@ -268,19 +268,19 @@ attempt_view = rls.own_transactions(ApprovalAttemptView.as_view())
 
 
 class ApprovalRulesView(APIView):
-    @extend_schema(responses=RulesOut)
+    @extend_schema(responses=ApprovalRulesOut)
     def get(self, request: Request) -> Response:
         """Who signs what, as it holds now. Version 0: what the organization's kind begins with."""
         actor = actor_of(request)
         actor.require("approvals.read")
         return _rules(matrices.holding(actor.organization))
 
-    @extend_schema(request=RulesIn, responses=RulesOut)
+    @extend_schema(request=ApprovalRulesIn, responses=ApprovalRulesOut)
     def put(self, request: Request) -> Response:
         """Write another version, whole. Requests that wait keep their steps."""
         actor = actor_of(request)
         actor.require("approvals.change")
-        sent = body_of(RulesIn, request)
+        sent = body_of(ApprovalRulesIn, request)
         try:
             matrices.write(
                 matrix=from_json([_plain(rule) for rule in sent["rules"]]),
@@ -305,7 +305,7 @@ def _plain(rule: dict[str, Any]) -> dict[str, Any]:
 def _rules(held: matrices.Holding) -> Response:
     row = held.row
     return Response(
-        RulesOut(
+        ApprovalRulesOut(
             {
                 "version": held.version,
                 "rules": to_json(held.matrix),
@@ -318,12 +318,12 @@ def _rules(held: matrices.Holding) -> Response:
 
 
 class ApprovalRulesVersionsView(APIView):
-    @extend_schema(responses=RulesOut(many=True))
+    @extend_schema(responses=ApprovalRulesOut(many=True))
     def get(self, request: Request) -> Response:
         """Every version, newest first."""
         actor = actor_of(request)
         actor.require("approvals.read")
-        return listed(request, ApprovalMatrix.objects.visible_to(actor), RulesOut)
+        return listed(request, ApprovalMatrix.objects.visible_to(actor), ApprovalRulesOut)
 
 
 class ApprovalTrialView(APIView):
@@ -333,7 +333,7 @@ class ApprovalTrialView(APIView):
             OpenApiParameter("amount_won", int, required=True),
             OpenApiParameter("data_class", str, enum=list(CLASSES)),
         ],
-        responses=TrialOut,
+        responses=ApprovalTrialOut,
     )
     def get(self, request: Request) -> Response:
         """Who would approve such a request."""
@@ -357,7 +357,9 @@ class ApprovalTrialView(APIView):
             }
             for number, step in enumerate(rule.steps, 1)
         ]
-        return Response(TrialOut({"steps": steps, "sentence": words.rule(rule, names)}).data)
+        return Response(
+            ApprovalTrialOut({"steps": steps, "sentence": words.rule(rule, names)}).data
+        )
 
 
 def _amount(text: str) -> int:

@@ -161,6 +161,28 @@ def test_who_signed_signs_the_next_step_only_if_nobody_else_can() -> None:
     assert (rung(one, people), may(one, people)) == (Rung.STEP, {"alice"})
 
 
+def test_a_deputy_of_two_signs_for_one_of_them() -> None:
+    dan = Person("dan", "mem_d", "auditor", signs=False, for_members=("mem_c", "mem_a"))
+    people = [ALICE, CAROL, dan]
+    one = after(chain(Step(("budget_officer", "owner"), needed=2)), people, "dan")
+
+    assert may(one, people) == {"alice", "carol"} - {one.verdicts[0].seat.of}
+
+
+def test_a_step_that_needs_more_than_are_there_falls_to_more_people() -> None:
+    one = chain(Step(("budget_officer",), needed=2))
+
+    assert may(one, [BOB, CAROL, ERIN]) == {"carol", "erin"}
+    assert may(after(one, [BOB, CAROL, ERIN], "carol"), [BOB, CAROL, ERIN]) == {"erin"}
+
+
+def test_only_an_owner_signs_what_they_asked_for() -> None:
+    found = pool_now(chain(OWNER, requester="erin"), [BOB, ERIN])
+
+    assert found is not None
+    assert (found.seats, found.missing) == ((), 1)
+
+
 # ─── any sequence ──────────────────────────────────────────────────────────────────────────────
 
 ROLES = ("owner", "administrator", "budget_officer", "developer")
