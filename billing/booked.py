@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Collection
+from datetime import UTC, date, datetime
 
 from django.db.models import Model, QuerySet, Sum
 
-from billing.models import Budget, BudgetScope, Commitment
+from billing.models import Budget, BudgetPeriod, BudgetScope, Commitment
 from portal.lib.periods import Month, Year
 from portal.usage.models import DaySpend
 
@@ -48,3 +49,16 @@ def of_subject[M: Model](rows: QuerySet[M], budget: Budget) -> QuerySet[M]:
     if budget.scope == BudgetScope.LINE and budget.covers:
         return rows.filter(project__in=budget.covers)
     return rows
+
+
+def counted_since(organizations: Collection[int]) -> dict[int, Month]:
+    """By organization: the first month whose commitments count in a budget of this or last year or
+    in one without an end. Organizations whose budgets all count by month are left out."""
+    found: dict[int, Month] = {}
+    rows = Budget.objects.current().exclude(period=BudgetPeriod.MONTH)
+    for row in rows.filter(organization__in=organizations):
+        year = row.year or Year.of(datetime.now(UTC)).year - 1
+        first = row.starts_on or Year(year).first_date
+        month = Month(first.year, first.month)
+        found[row.organization_id] = min(month, found.get(row.organization_id, month))
+    return found

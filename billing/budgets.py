@@ -298,19 +298,6 @@ def subjects_of(
     return list(chains.known(organization, project.public_id if project else ""))
 
 
-def counted_since(organizations: Collection[int]) -> dict[int, Month]:
-    """By organization: the first month whose commitments count in a budget of this or last year or
-    in one without an end. Organizations whose budgets all count by month are left out."""
-    found: dict[int, Month] = {}
-    rows = Budget.objects.current().exclude(period=BudgetPeriod.MONTH)
-    for row in rows.filter(organization__in=organizations):
-        year = row.year or Year.of(datetime.now(UTC)).year - 1
-        first = row.starts_on or Year(year).first_date
-        month = Month(first.year, first.month)
-        found[row.organization_id] = min(month, found.get(row.organization_id, month))
-    return found
-
-
 def reserve(
     *,
     organization: Organization,

@@ -17,6 +17,7 @@ local KEEP_S = 600           -- settled and released records answer repetitions 
 local KEEP_EXPIRED_S = 86400 -- a late settlement finds its expired hold for a day
 local KEEP_MARK_S = 86400    -- an Idempotency-Key is remembered for a day after its request ended
 local KEEP_ORDER_S = 131 * 86400 -- a committed order answers repetitions 100 days past its month
+local KEEP_RUNNING_S = 20 * 366 * 86400 -- where it counts in what has no end
 local MOST_TOKENS = 4294967296 -- 2^32: with more, worst_case() would not be exact
 local SCALE = 1000000        -- prices are in 10^-6 micro-won per token
 local KST_MS = 9 * 3600000
@@ -152,10 +153,11 @@ local limit_of = remembered(function(text)
     steps, last = steps or {}, at
     steps[#steps + 1], steps[#steps + 2] = at, amount
   end
-  return { limit = int(limit), hard = hard == '1', number = int(number), steps = steps }
+  limit, hard = int(limit), hard == '1'
+  return { limit = limit, hard = hard, most = hard and limit or MAX, number = int(number), steps = steps }
 end)
 
--- The amount of a limit at this moment.
+-- The amount of a limit at this moment; most have one for all times.
 local function amount_at(limit, ms)
   local amount, steps = limit.limit, limit.steps
   if not steps then return amount end
@@ -189,7 +191,7 @@ end
 -- A chain by the kinds of its periods, months first: names of each, and of all together.
 local KINDS = { 'month', 'year', 'running' }
 local chain_of = remembered(function(text)
-  local by_kind, chain = { month = {}, year = {}, running = {} }, { names = {}, years = {} }
+  local by_kind, chain = { month = {}, year = {}, running = {} }, { names = {}, years = {}, more = {} }
   for _, name in ipairs(split(text)) do
     local some = by_kind[kind_of(name)]
     some[#some + 1] = name
@@ -197,6 +199,7 @@ local chain_of = remembered(function(text)
   for _, kind in ipairs(KINDS) do
     local some = by_kind[kind]
     if some[1] then chain[#chain + 1] = { kind = kind, names = some } end
+    if some[1] and kind ~= 'month' then chain.more[#chain.more + 1] = chain[#chain] end
     for i = 1, #some do chain.names[#chain.names + 1] = some[i] end
   end
   chain.has_years, chain.months = by_kind.year[1] ~= nil, by_kind.month
@@ -292,9 +295,16 @@ local function limits_of(tag, chain, month)
   return server.call('HMGET', limits_key(tag), unpack(limit_fields(chain, month)))
 end
 
--- What is left of a budget. A soft one ends where integers do: above, sums would not be exact.
+-- The most that a budget may have used. A soft one ends where integers do: above, sums would not be
+-- exact.
+local function most_at(limit, ms)
+  if limit.hard and limit.steps then return amount_at(limit, ms) end
+  return limit.most
+end
+
+-- What is left of a budget.
 local function left(limit, ms, spent, committed, held)
-  return (limit.hard and amount_at(limit, ms) or MAX) - spent - committed - held
+  return most_at(limit, ms) - spent - committed - held
 end
 
 local function no(reason, name, room, limit, retry_ms, detail)
@@ -307,40 +317,47 @@ local function until_next(kind, ms)
   return kind == 'year' and until_next_year(ms) or until_next_month(ms)
 end
 
--- The refusal of the first budget without room for `amount`; or nil, the least that was left of
--- the hard ones, and what to write so that it is held in those that do not count by month: period,
--- row, …. Appends to `row` what to write for those that do. `used` is of those by month as it was
--- read, after `skip` other fields. An unknown budget is about to be published: come back soon.
-local function find_room(tag, chain, month, used, skip, row, amount, ms)
-  local limits, place, least, more = limits_of(tag, chain, month), 0, nil, nil
-  for g = 1, #chain do
-    local kind, names, before, after, into = chain[g].kind, chain[g].names, used, skip, row
-    if kind ~= 'month' then
-      local period = period_in(kind, month)
-      before, after, into = used_by(tag, names, period), 0, {}
-      more = more or {}
-      more[#more + 1], more[#more + 2] = period, into
+-- The refusal of the first budget without room for `amount`; or nil and the least that was left of
+-- the hard ones. Appends to `row` what to write so that it is held in all of them. `limits` and
+-- `used` are as they were read, those of the names after `first` and `skip` other fields. An unknown
+-- budget is about to be published: come back soon.
+local function find_room(names, limits, first, used, skip, row, amount, ms, kind)
+  local least = nil
+  for i = 1, #names do
+    local name, text = names[i], limits[i + first]
+    if not text then return no('budget_unknown', name, '0', '0', 1000) end
+    local limit, spent, committed, held = limit_of(text), used_of(used[i + skip])
+    local most = limit.most
+    if limit.steps then most = most_at(limit, ms) end
+    local room = most - spent - committed - held
+    if room < amount then
+      return no('budget_exceeded', name, str(room), str(amount_at(limit, ms)), ms and until_next(kind, ms))
     end
-    for i = 1, #names do
-      local text = limits[place + i]
-      if not text then return no('budget_unknown', names[i], '0', '0', 1000) end
-      local limit, spent, committed, held = limit_of(text), used_of(before[i + after])
-      local room = left(limit, ms, spent, committed, held)
-      if room < amount then
-        return no('budget_exceeded', names[i], str(room), str(amount_at(limit, ms)), ms and until_next(kind, ms))
-      end
-      if limit.hard and (not least or room < least) then least = room end
-      into[#into + 1] = names[i]
-      into[#into + 1] = counters(spent, committed, held + amount)
-    end
-    place = place + #names
+    if limit.hard and (not least or room < least) then least = room end
+    row[#row + 1] = name
+    row[#row + 1] = counters(spent, committed, held + amount)
   end
-  return nil, least, more
+  return nil, least
 end
 
--- `more`: as find_room tells it
+-- The same of a chain's budgets that do not count by month; also what to write: period, row, ….
+local function find_more(tag, chain, month, limits, amount, ms, least)
+  local first, rows = #chain.months, {}
+  for g = 1, #chain.more do
+    local kind, names, row = chain.more[g].kind, chain.more[g].names, {}
+    local period = period_in(kind, month)
+    local full, rest = find_room(names, limits, first, used_by(tag, names, period), 0, row, amount, ms, kind)
+    if full then return full end
+    if rest and (not least or rest < least) then least = rest end
+    rows[#rows + 1], rows[#rows + 2] = period, row
+    first = first + #names
+  end
+  return nil, least, rows
+end
+
+-- `more`: as find_more tells it
 local function write_more(tag, more)
-  for i = 1, more and #more or 0, 2 do write_used(tag, more[i], more[i + 1]) end
+  for i = 1, #more, 2 do write_used(tag, more[i], more[i + 1]) end
 end
 
 -- What still fits into every budget, at most `amount`, never below zero.
@@ -389,7 +406,8 @@ local facts_of = remembered(function(text)
   local chain = chain_of(names)
   return { number = number, callers = int(number), expires = int(expires), rpm = int(rpm),
     concurrency = int(concurrency), tpm = int(tpm), key = key, use = use_field(key), org = org,
-    names = table.concat(chain.names, ','), chain = chain,
+    names = table.concat(chain.names, ','), chain = chain, months = chain.months, more = chain.more[1] and chain.more,
+    limits = not chain.more[1] and limit_fields(chain, ''),
     fields = { use_field(key), unpack(chain.months) } }
 end)
 
@@ -435,17 +453,16 @@ local function count(tag, facts, month, spent, held, running, tokens, minute)
   local used = server.call('HMGET', used_key(tag, month), unpack(facts.fields))
   local of, requests, counted, before = use_of(used[1])
   if tokens > 0 and of == minute then counted = math.max(0, counted - tokens) end
-  local row, chain = { facts.use, struct.pack(USE, of, requests, counted, math.max(0, before + running)) },
-    facts.chain
-  local names = chain.months
+  local row, names = { facts.use, struct.pack(USE, of, requests, counted, math.max(0, before + running)) },
+    facts.months
   for i = 1, #names do
     local s, c, h = used_of(used[i + 1])
     row[2 * i + 1], row[2 * i + 2] = names[i], counters(s + spent, c, h + held)
   end
   write_used(tag, month, row)
-  for i = 1, #chain do
-    local kind = chain[i].kind
-    if kind ~= 'month' then add_to(tag, chain[i].names, period_in(kind, month), spent, 0, held) end
+  if not facts.more then return end
+  for _, some in ipairs(facts.more) do
+    add_to(tag, some.names, period_in(some.kind, month), spent, 0, held)
   end
 end
 
@@ -582,7 +599,16 @@ local function admit(keys, argv)
   if worst > MAX then return no('too_large') end
   if tpm == 0 then tokens = 0 end
   local row = { facts.use, struct.pack(USE, minute, requests + 1, counted + tokens, running + 1) }
-  local full, least, more = find_room(tag, facts.chain, month, used, 1, row, worst, ms)
+  local limits, more = nil, nil
+  if facts.more then
+    limits = limits_of(tag, facts.chain, month)
+  elseif facts.months[1] then
+    limits = server.call('HMGET', limits_key(tag), unpack(facts.limits))
+  end
+  local full, least = find_room(facts.months, limits, 0, used, 1, row, worst, ms, 'month')
+  if facts.more and not full then
+    full, least, more = find_more(tag, facts.chain, month, limits, worst, ms, least)
+  end
   if full then return full end
 
   write_used(tag, month, row)
@@ -717,7 +743,12 @@ local function reserve(keys, argv)
   if before[1] then return { 'ok', before[1], before[2] } end
   local chain, row = order_chain(argv[4], month), {}
   local used = used_by(tag, chain.months, month)
-  local full, _, more = find_room(tag, chain, month, used, 0, row, amount)
+  local limits, more = limits_of(tag, chain, month), nil
+  local full = find_room(chain.months, limits, 0, used, 0, row, amount)
+  if not full then
+    local _
+    full, _, more = find_more(tag, chain, month, limits, amount)
+  end
   if full then return full end
   if row[1] then write_used(tag, month, row) end
   write_more(tag, more)
@@ -730,9 +761,10 @@ end
 -- is told again.
 local function keep_order(name, chain, year, number)
   local kind = chain[1] and chain[#chain].kind
-  if kind == 'running' then return server.call('PERSIST', name) end
+  local now = math.floor(now_ms() / 1000)
   local keep_until = days_of(year, kind == 'year' and 12 or number) * 86400 + KEEP_ORDER_S
-  local tomorrow = math.floor(now_ms() / 1000) + KEEP_EXPIRED_S
+  if kind == 'running' then keep_until = now + KEEP_RUNNING_S end
+  local tomorrow = now + KEEP_EXPIRED_S
   server.call('EXPIREAT', name, str(math.max(keep_until, tomorrow)))
 end
 
@@ -840,7 +872,7 @@ end
 local function begin(keys, argv)
   local tag, _, name = keys[1], of_limit(argv[1])
   local period, spent = argv[2] == 'running' and argv[2] or period_from(argv[2]), amount_of(argv[3])
-  if server.call('HEXISTS', limits_key(tag), 'limit:' .. argv[1]) == 1 then return 'known' end
+  if server.call('HGET', limits_key(tag), 'limit:' .. argv[1]) then return 'known' end
   write_used(tag, period, { name, counters(spent, 0, 0) })
   return 'begun'
 end

@@ -31,9 +31,9 @@ def begin(admission: Admission, told: Sequence[tuple[str, Limit]], *, now: datet
     and the orders of their organizations are told again, for they count in them as well."""
     new = [(code, limit) for code, limit in told if _is_new(limit, now)]
     known = admission.many(
-        ("HEXISTS", keys.limits(cell_of(code)), f"limit:{limit.name}") for code, limit in new
+        ("HGET", keys.limits(cell_of(code)), f"limit:{limit.name}") for code, limit in new
     )
-    begun = [pair for pair, is_known in zip(new, known, strict=True) if not is_known]
+    begun = [pair for pair, text in zip(new, known, strict=True) if text is None]
     for code, limit in begun:
         _begin(admission, code, limit, now)
     if begun:

@@ -304,7 +304,6 @@ def test_imports_no_models_in_migrations() -> None:
 # Doors that ask a tenant's table without ``visible_to``, and why they may.
 WITHOUT_VISIBLE_TO = {
     ("portal/web/context.py", "Membership"): "a person's own memberships, in rls.user",
-    ("portal/web/budget.py", "BudgetChange"): "filtered by the actor's organization",
     ("portal/api/customers.py", "OperatorNote"): "the operator's staff, of a customer they found",
     ("portal/web/operator.py", "Placement"): "the operator sees all (operator.read)",
     ("portal/web/operator.py", "LedgerEntry"): "the operator sees all (operator.read)",

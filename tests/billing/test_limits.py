@@ -36,7 +36,7 @@ MONTH, YEAR = Month.of(NOW), Year.of(NOW)
 
 
 @pytest.fixture
-def budget(cast: Cast, counters: None) -> Budget:
+def budget(cast: Cast, counters: None, prices: None) -> Budget:
     """₩1,000 a month, published."""
     made = factories.budget(cast.firm, 1000)
     budgets.publish(made, cast.firm)

@@ -275,7 +275,7 @@ def test_counts_for_no_round_that_is_older_than_anothers(
     lose_epoch(valkey, rows)
     number = snapshot.take(now=NOON, demands=[]).number + 10
     monkeypatch.setattr(
-        fence.commitments, "retell", lambda **_: publisher.admission.close_cells(number)
+        fence.commitments, "retell_all", lambda **_: publisher.admission.close_cells(number)
     )
 
     with pytest.raises(AdmissionUnavailable, match="newer round"):

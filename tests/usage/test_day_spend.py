@@ -20,6 +20,11 @@ from tests.factories import NOON
 DAY = date(2026, 11, 16)
 
 
+@pytest.fixture(autouse=True)
+def _prices(db: None) -> None:
+    factories.catalogue()
+
+
 def days(cast: Cast) -> list[tuple[date, str, int, int]]:
     with rls.tenant(cast.firm.pk):
         rows = DaySpend.objects.order_by("day", "key")
@@ -44,7 +49,6 @@ def test_sums_by_business_day_and_key(cast: Cast) -> None:
 
 
 def test_is_the_ledgers_sum_whatever_is_written(cast: Cast) -> None:
-    factories.catalogue()
     chance = random.Random(7)
     for _ in range(60):
         factories.ledger_entry(

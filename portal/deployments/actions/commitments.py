@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from billing import budgets, tariffs
+from billing import booked, budgets, tariffs
 from billing.fiscal import orders as fiscal
 from billing.fiscal.refusals import Refusal
 from billing.models import CardTariff, Commitment
@@ -210,7 +210,7 @@ def retell_all(*, now: datetime, codes: Collection[str] | None = None) -> None:
         found = Organization.objects.all()
         if codes is not None:
             found = found.filter(code__in=codes)
-        since = budgets.counted_since(list(found.values_list("pk", flat=True)))
+        since = booked.counted_since(list(found.values_list("pk", flat=True)))
         wanted = Q(month=str(Month.of(now)))
         for organization, month in since.items():
             wanted |= Q(organization=organization, month__gte=str(month))
