@@ -7,10 +7,12 @@ journal is written in the same transaction. Running a deed again changes nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+import structlog
 from django.db import transaction
 from django.urls import reverse
 
@@ -28,6 +30,8 @@ from portal.lib import ids
 from tenants import audit, notices, rls
 from tenants.actors import Actor
 from tenants.models import Organization
+
+log = structlog.get_logger()
 
 ACCOUNTS = {Source.BANK: Account.BANK, Source.STRIPE: Account.CARDS}
 
@@ -269,13 +273,21 @@ def reverse_payment(
     return reversal
 
 
+def _alone(deed: Callable[[], int], organization: Organization) -> None:
+    """One organization's trouble stops no other's; the next sweep tries again."""
+    try:
+        deed()
+    except Exception:
+        log.exception("credit.failed", organization=organization.public_id)
+
+
 def sweep(*, now: datetime) -> int:
     """Credit that nobody has used, and invoices that were paid beyond their credit notes; how many
     organizations were changed."""
     with rls.everyone(because="sweep: credit of all organizations"):
         over = list(receivables.overpaid_invoices().select_related("organization"))
     for invoice in over:
-        release(invoice=invoice, now=now)
+        _alone(partial(release, invoice=invoice, now=now), invoice.organization)
     with rls.everyone(because="sweep: credit of all organizations"):
         free = receivables.with_free(Payment.objects.all()).filter(free__gt=0)
         owing = receivables.everybodys_open().values("organization")
@@ -284,5 +296,5 @@ def sweep(*, now: datetime) -> int:
         ).filter(pk__in=owing)
         organizations = list(rows.order_by("pk"))
     for organization in organizations:
-        use_credit(organization=organization, now=now)
+        _alone(partial(use_credit, organization=organization, now=now), organization)
     return len({one.organization_id for one in over} | {one.pk for one in organizations})

@@ -333,6 +333,8 @@ def sweep(*, provider: CardProvider, now: datetime) -> int:
             _pursue(charge, provider, now)
         except Mismatch as error:
             log.error("charge.mismatch", charge=charge.public_id, error=str(error))
+        except Exception:  # one organization's trouble stops no other's
+            log.exception("charge.failed", charge=charge.public_id)
         touched += 1
     return touched
 

@@ -233,10 +233,13 @@ def sweep(*, provider: CardProvider, now: datetime) -> int:
         )
         due = list(rows.select_related("organization", "payment").order_by("due_at")[:500])
     for refund in due:
-        if refund.state == RefundState.WANTED:
-            send(refund, provider=provider, now=now)
-        else:
-            _ask(refund, provider, now)
+        try:
+            if refund.state == RefundState.WANTED:
+                send(refund, provider=provider, now=now)
+            else:
+                _ask(refund, provider, now)
+        except Exception:  # one organization's trouble stops no other's
+            log.exception("refund.failed", refund=refund.public_id)
     return len(due)
 
 

@@ -194,6 +194,49 @@ def test_the_account_adds_up(cast: Cast) -> None:
     ]
 
 
+def test_the_sweep_uses_credit_and_one_customers_trouble_stops_no_other(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = cast.mallory.may.organization
+    for number, firm in enumerate((cast.firm, other)):
+        receive(firm, 500, f"dep_{number}:1")
+        bill(firm, 400)
+    allocate = bookings._allocate
+
+    def broken(payment: Payment, *words: object) -> list[PaymentAllocation]:
+        if payment.organization_id == cast.firm.pk:
+            raise ZeroDivisionError
+        return allocate(payment, *words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bookings, "_allocate", broken)
+    bookings.sweep(now=NOON)
+
+    assert (opens(cast.firm), opens(other)) == ([400], [])
+    monkeypatch.undo()
+    assert bookings.sweep(now=NOON) == 1
+    assert opens(cast.firm) == [] and bookings.sweep(now=NOON) == 0
+
+
+def test_a_credit_note_after_payment_becomes_credit(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db.models import Value
+
+    invoice = bill(cast.firm, 1000)
+    receive(cast.firm, 1000)
+    monkeypatch.setattr(receivables, "_credited", lambda: Value(300))
+
+    assert bookings.release(invoice=invoice, now=NOON) == 300
+    assert bookings.release(invoice=invoice, now=NOON) == 0
+
+    assert (opens(cast.firm), credit(cast.firm)) == ([], 300)
+    assert balances(cast.firm) == {
+        Account.BANK: 1000,
+        Account.RECEIVABLE: -700,
+        Account.CREDIT: -300,
+    }
+
+
 def test_aging_parts_by_days_after_the_due_date(cast: Cast) -> None:
     for days, total in ((0, 1), (1, 10), (30, 10), (31, 100), (61, 1000), (91, 10_000)):
         bill(cast.firm, total, due=TODAY - timedelta(days=days))
