@@ -160,6 +160,7 @@ def test_writes_by_sets_what_one_by_one_writes(
     use(cast.project, 900_000, settled_micro=1, written_off_micro=20_400_000)
     endpoint = factories.endpoint(cast.project)
     factories.card_time(endpoint, start=NOON, end=NOON + timedelta(seconds=3601), cards=2)
+    use(factories.project(cast.mallory.may.organization, "조금"), 1000)  # ₩0.06: nothing to bill
     settings.DURE_VAT_ROUNDING, settings.DURE_VAT_BASIS = "half_up", "line"
     close = runs.begin(NOVEMBER, now=AFTER)
     steps.advance(close, COUNTING, now=AFTER)
