@@ -16,7 +16,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing import agreements, price_words, tariffs, term_values
+from billing import agreed_versions, agreements, price_words, tariffs, term_values
 from billing.models import CardTariff, PriceTerm, StorageTariff, TokenTariff
 from billing.price_rules import (
     MonthlyFromFirst,
@@ -231,7 +231,7 @@ def carry_out(proposal: Proposal, by: Actor, now: datetime) -> None:
             starts_at=start,
         )
     else:
-        agreements.follow(_write(kind, subject, payload, start))
+        agreed_versions.follow(_write(kind, subject, payload, start))
 
 
 def _write(kind: str, subject: str, payload: Mapping[str, Any], start: datetime) -> Version:
