@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests drill-gateway crowd pins messages bench-billing drill-billing
+.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests simulate-ledger drill-gateway crowd pins messages bench-billing drill-billing
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,8 @@ bench-tenants: ## every page with 1,000 organizations behind it, verifying their
 	@$(SETUP) dev && $(PY) -m bench.tenants
 bench-requests: ## requests and limits pages of an organization with a million entries
 	@$(SETUP) dev && $(PY) -m bench.requests
+simulate-ledger: ## 2,000 seeded stories from the hold to the invoice, with programs killed in between
+	@$(SETUP) dev && $(PY) -m bench.simulate_ledger
 drill-gateway: ## kill, cut back and break a whole stack under load; compare every request (50 min)
 	@$(SETUP) dev && $(PY) -m bench.drill
 drill-billing: ## month ends with two schedulers, killed at 50 random points; count every won (25 min)
