@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from billing import accruals
+from billing import accruals, rating
 from billing.drafting_sql import items
 from portal.lib.periods import day_period, seoul_date
 from tenants import rls
@@ -59,7 +59,7 @@ _ACCRUED = f"""
     FROM billing_invoice i
     LEFT JOIN (
       SELECT invoice_id, sum(exact_micro) AS micro FROM billing_invoiceline p
-      WHERE unit <> 'interest' {{own}} GROUP BY 1
+      WHERE unit <> ALL(%(beside)s) {{own}} GROUP BY 1
     ) l ON l.invoice_id = i.id
     LEFT JOIN ({_OF_INVOICES.format(account="accrued", own="{own}")}) p
       ON p.organization_id = i.organization_id AND p.reference = i.public_id
@@ -136,7 +136,11 @@ def _look(
         own_invoice=of_one.format("i"),
         items=items("AND organization_id = %(organization)s" if organization else ""),
     )
-    words = {"organization": organization.pk if organization else None, "day": "infinity"}
+    words = {
+        "organization": organization.pk if organization else None,
+        "day": "infinity",
+        "beside": sorted(rating.TERM_KINDS | {rating.INTEREST}),
+    }
     with rls.everyone(because="books: do those of all organizations agree?"):
         with connection.cursor() as cursor:
             cursor.execute(sql, words)

@@ -137,6 +137,12 @@ def _lines(used: Sums, billed: dict[str, Used], prices: _Prices) -> list[DraftLi
     ]
 
 
+def used_in(organization: Organization, month: Month) -> dict[Item, int]:
+    """Quantities of a month that is over and accrued, billed or not."""
+    found = _accrued(organization, month.period.end)
+    return {item: one.quantity for item, one in found.items() if item.usage_month == str(month)}
+
+
 def _accrued(organization: Organization, end: date) -> Sums:
     """What was accrued of days before ``end``."""
     with connection.cursor() as cursor:

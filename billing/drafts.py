@@ -58,6 +58,7 @@ class DraftLine:
     quantity: int
     unit_price: Decimal
     accrued_micro: Decimal | None = None  # what it takes over; None: nothing was accrued of it
+    texts: tuple[str, str] | None = None  # Korean and English, where its kind has no usual ones
 
     @property
     def exact(self) -> Fraction:
@@ -92,13 +93,15 @@ TEXTS = {
 
 def line_fields(line: DraftLine) -> dict[str, Any]:
     """The columns of an invoice's line, the same as those of a draft's."""
-    korean, english = TEXTS[line.item.kind]
+    korean, english = line.texts or TEXTS[line.item.kind]
     names = {"subject": line.item.subject, "label": line.item.label}
+    if line.texts is None:
+        korean, english = korean.format(**names), english.format(**names)
     return {
         "item": line.item.key(),
         "usage_month": line.item.usage_month,
-        "text_ko": korean.format(**names)[:200],
-        "text_en": english.format(**names)[:200],
+        "text_ko": korean[:200],
+        "text_en": english[:200],
         "unit": "tokens" if line.item.kind.startswith("token") else line.item.kind,
         "quantity": line.quantity,
         "unit_price": line.unit_price,
@@ -109,13 +112,19 @@ def line_fields(line: DraftLine) -> dict[str, Any]:
 
 
 def transfers(found: Draft) -> list[journal.Transfer]:
-    """What an issued invoice moves: from used to owed, with tax and what rounding makes of it.
-    ``billing.closing.finalising`` writes the same for many."""
-    exact = [line.exact_micro for line in found.lines if line.item.kind != rating.INTEREST]
-    accrued = sum(exact, Decimal(0)) / MICRO
+    """What an issued invoice moves: from used to owed, the month's fees and rebates, tax, and what
+    rounding makes of it. ``billing.closing.finalising`` writes the same for many."""
+    accrued = terms = Decimal(0)
+    for line in found.lines:
+        if line.item.kind in rating.TERM_KINDS:
+            terms += line.exact_micro / MICRO
+        elif line.item.kind != rating.INTEREST:
+            accrued += line.exact_micro / MICRO
+    rounding = found.supply_won - accrued - terms
     return [
         *journal.transfer(Account.RECEIVABLE, Account.ACCRUED, accrued),
-        *journal.transfer(Account.RECEIVABLE, Account.ROUNDING, found.supply_won - accrued),
+        *journal.transfer(Account.RECEIVABLE, Account.REVENUE, terms),
+        *journal.transfer(Account.RECEIVABLE, Account.ROUNDING, rounding),
         *journal.transfer(Account.RECEIVABLE, Account.VAT, found.vat_won),
         *journal.transfer(Account.RECEIVABLE, Account.INTEREST, found.untaxed_won),
     ]

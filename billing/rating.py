@@ -21,6 +21,8 @@ MICRO_KINDS = frozenset(
 MB_SECONDS_PER_GB_DAY = 1000 * 86_400
 CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
 TEST_FREE = "test"  # price version of requests with test keys, which cost nothing
+# Of a whole month and not of any day's use: nothing is accrued of them.
+TERM_KINDS = MICRO_KINDS - {"correction", "interest"}
 INTEREST = "interest"  # for paying late: no part of the supply value, and untaxed
 CUT = "cut"  # whole won taken off, so that a total ends in 0
 

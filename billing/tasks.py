@@ -5,12 +5,14 @@ from django.utils import timezone
 
 from billing import accruals, alerts, reminding
 from billing.closing import delivery
-from billing.etax import certificates, chosen, preparing
+from billing.etax import certificates, chosen, credited, preparing
 from billing.etax import sweep as etax
 from billing.fiscal import enforcement, usage
 from billing.payments import bookings, charges, events, reconciliation, refunds
 from billing.providers.chosen import card_provider
 from portal.lib.periods import day_period, seoul_date
+from tenants import rls
+from tenants.models import Organization
 
 
 @shared_task
@@ -28,10 +30,11 @@ def tell_budgets() -> None:
 
 @shared_task
 def sweep_etax() -> None:
-    """Each minute: invoices become e-tax documents, and those that are due are issued or asked
-    about."""
+    """Each minute: invoices and credit notes become e-tax documents, and those that are due are
+    issued or asked about."""
     now = timezone.now()
     preparing.prepare_due(now=now)
+    credited.amend_due(now=now)
     preparing.rebuild_due(now=now)
     issuer = chosen.issuer()
     if issuer is not None:
@@ -86,6 +89,14 @@ def reconcile_cards() -> None:
 def deliver_invoices() -> None:
     """Each minute: PDFs of issued invoices, and telling those who read them."""
     delivery.deliver(now=timezone.now())
+
+
+@shared_task
+def settle_reminders(organization_id: int) -> None:
+    """Woken by a payment: what was restricted for being late is lifted at once."""
+    with rls.everyone(because="a payment has come in for an organization"):
+        organization = Organization.objects.get(pk=organization_id)
+    reminding.settle(organization, now=timezone.now())
 
 
 @shared_task

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from billing import dunning, receivables
+from billing import drafting, dunning, receivables, terms
 from billing.drafts import Draft, DraftLine
 from billing.models import Invoice
 from billing.rating import CUT, INTEREST, Item
@@ -30,9 +30,10 @@ def rule_for(organization: Organization) -> VatRule:
 
 def complete(found: Draft, organization: Organization, *, month: Month | None = None) -> Draft:
     """The draft with its tax rule, the cut to ten won where one is due, and, at the end of a
-    ``month``, the late interest of that month."""
+    ``month``, its rebates, fees and minimums and its late interest."""
     if month is not None:
-        found = replace(found, lines=(*found.lines, *interest(organization, month)))
+        more = (*month_terms(organization, month), *interest(organization, month))
+        found = replace(found, lines=(*found.lines, *more))
     found = replace(found, rule=rule_for(organization))
     off = found.rule.cut(found.taxed_won)
     if not off:
@@ -40,6 +41,15 @@ def complete(found: Draft, organization: Organization, *, month: Month | None = 
     last = max(line.item.usage_month for line in found.lines)
     cut = DraftLine(Item(last, CUT, "", ""), off, Decimal(0))
     return replace(found, lines=(*found.lines, cut))
+
+
+def month_terms(organization: Organization, month: Month) -> list[DraftLine]:
+    """What the price list and the organization's agreements say of the month as a whole."""
+    quantities = drafting.used_in(organization, month)
+    return [
+        DraftLine(line.item, line.micro, Decimal(0), texts=(line.text_ko, line.text_en))
+        for line in terms.lines_for(organization, month, quantities)
+    ]
 
 
 def interest(organization: Organization, month: Month) -> list[DraftLine]:

@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
-from billing import drafting, invoices, totals
+from billing import drafting, invoices, terms, totals
 from billing.closing import drafting_sql as sql
 from billing.drafts import Draft, line_fields
 from billing.models import DraftState, InvoiceDraft, InvoiceDraftLine, MonthClose
@@ -69,15 +69,16 @@ def to_count_again(close: MonthClose) -> list[Organization]:
 
 def many(close: MonthClose, *, now: datetime) -> int:
     """Draft all that wait at once, by sets; how many. Left for ``batch``, one by one: whose use
-    has no price, whose totals take more than sets can do (late interest, the cut to ten won), and
-    a handful, which is not worth it."""
+    has no price, whose totals take more than sets can do (fees, rebates, late interest, the cut to
+    ten won), and a handful, which is not worth it."""
     with rls.everyone(because="month end: every customer's use is drafted"):
         waiting = InvoiceDraft.objects.filter(close=close, state=DraftState.STALE)
-        if waiting[: FEW + 1].count() <= FEW:
+        concerned = terms.concerned(Month.parse(close.month))
+        if concerned is None or waiting[: FEW + 1].count() <= FEW:
             return 0
         try:
             with transaction.atomic():
-                return _by_sets(close, now)
+                return _by_sets(close, list(concerned.values_list("pk", flat=True)), now)
         except (OperationalError, InterfaceError):
             raise
         except DatabaseError:  # somebody's rows: found one by one, and set aside
@@ -85,13 +86,15 @@ def many(close: MonthClose, *, now: datetime) -> int:
             return 0
 
 
-def _by_sets(close: MonthClose, now: datetime) -> int:
+def _by_sets(close: MonthClose, concerned: list[int], now: datetime) -> int:
+    """``concerned``: organizations that are left out, by row."""
     month = Month.parse(close.month)
     until = month.period.end
     rule = totals.usual_rule()
     words: dict[str, Any] = {
         "close": close.pk,
         "by_hand": ["public"] if settings.DURE_TEN_WON_CUT else [],
+        "concerned": concerned,
         "interest": bool(settings.DURE_LATE_INTEREST_PERCENT),
         "until_day": month.next.first_date,
         "rule": rule.code,

@@ -20,7 +20,7 @@ LEFT JOIN (
     FROM billing_invoice GROUP BY 1
 ) i ON i.organization_id = o.id
 WHERE d.close_id = %(close)s AND d.state = 'stale' AND d.error = ''
-    AND o.kind <> ALL(%(by_hand)s)
+    AND o.kind <> ALL(%(by_hand)s) AND o.id <> ALL(%(concerned)s::bigint[])
     AND NOT (%(interest)s AND EXISTS (
         SELECT 1 FROM billing_invoice i
         WHERE i.organization_id = o.id AND i.due_date < %(until_day)s))

@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from psycopg.types.json import Jsonb
 
-from billing import invoices
+from billing import invoices, rating
 from billing.models import DraftState, InvoiceDraft, InvoiceKind, MonthClose
 from portal.lib import ids
 from portal.lib.periods import Month, seoul_date
@@ -91,14 +91,17 @@ SELECT i.organization_id, %(issue_date)s, 'invoice', i.public_id,
 FROM billing_invoicedraft d
 JOIN billing_invoice i ON i.id = d.invoice_id
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(l.exact_micro) FILTER (WHERE l.unit <> 'interest'), 0) AS exact
+    SELECT
+        coalesce(sum(l.exact_micro) FILTER (WHERE l.unit <> ALL(%(beside)s)), 0) AS exact,
+        coalesce(sum(l.exact_micro) FILTER (WHERE l.unit = ANY(%(terms)s)), 0) AS terms
     FROM billing_invoicedraftline l WHERE l.draft_id = d.id
 ) e
 CROSS JOIN LATERAL (VALUES
     (1, 'accrued', e.exact),
-    (2, 'rounding', i.supply_won * 1000000.0 - e.exact),
-    (3, 'vat', i.vat_won * 1000000.0),
-    (4, 'interest', i.untaxed_won * 1000000.0)
+    (2, 'revenue', e.terms),
+    (3, 'rounding', i.supply_won * 1000000.0 - e.exact - e.terms),
+    (4, 'vat', i.vat_won * 1000000.0),
+    (5, 'interest', i.untaxed_won * 1000000.0)
 ) t (place, account, micro)
 WHERE d.id = ANY(%(drafts)s) AND t.micro <> 0
 """
@@ -202,6 +205,8 @@ def _write(close: MonthClose, drafts: list[int], now: datetime) -> None:
         "due_date": issue_date + timedelta(days=invoices.DUE_DAYS),
         "seller": Jsonb(invoices.seller()),
         "series": str(Month.of(now)),
+        "terms": sorted(rating.TERM_KINDS),
+        "beside": sorted(rating.TERM_KINDS | {rating.INTEREST}),
     }
     with transaction.atomic(), connection.cursor() as cursor:
         words["first"] = _take_numbers(cursor, str(Month.of(now)), len(drafts))

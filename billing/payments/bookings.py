@@ -27,6 +27,7 @@ from billing.models import (
     Source,
 )
 from portal.lib import ids
+from portal.lib.wake import wake
 from tenants import audit, notices, rls
 from tenants.actors import Actor
 from tenants.models import Organization
@@ -87,6 +88,7 @@ def receive(*, organization: Organization, receipt: Receipt, by: Actor, now: dat
         used = sum(one.won for one in _allocate(payment, receipt.won, receipt.first, "paid", now))
         _post_received(payment, used, now)
         _tell(payment, by, now)
+    wake("billing.tasks.settle_reminders", organization_id=organization.pk)
     return payment
 
 

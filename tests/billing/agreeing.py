@@ -58,9 +58,9 @@ def approve(proposal: Proposal, by: Actor, now: datetime = NOON) -> None:
         deciding.approve(proposal=proposal, by=by, now=now)
 
 
-def agree(cast: Cast, second: Actor, *lines: Line, **wish: Any) -> Agreement:
+def agree(cast: Cast, second: Actor, *lines: Line, now: datetime = NOON, **wish: Any) -> Agreement:
     """Proposed, approved and written."""
-    approve(propose(cast, *lines, **wish), second)
+    approve(propose(cast, *lines, now=now, **wish), second, now)
     with rls.everyone(because="test"):
         return Agreement.objects.latest("pk")
 

@@ -1,0 +1,95 @@
+"""What was agreed of whole months comes with the month's invoice: fees, minimums, rebates."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+
+import pytest
+
+from billing import books, journal
+from billing.agreements import Line
+from billing.closing import drafting
+from billing.models import Account, Invoice, InvoiceLine
+from portal.lib.money import MICRO
+from tenants import rls
+from tenants.actors import Actor
+from tests.billing.agreeing import agree, second_person
+from tests.billing.months import REVIEWED, firms, run, use
+from tests.cast import Cast
+from tests.factories import NOON
+
+FEE = Line("fee", "전담 지원", {"won": 100_000})
+MINIMUM = Line("minimum", "", {"won": 300_000})
+OCTOBER = NOON.replace(month=10, day=20)
+
+
+@pytest.fixture
+def second(cast: Cast) -> Actor:
+    return second_person(cast)
+
+
+def agreed(cast: Cast, second: Actor, *lines: Line) -> None:
+    """From the first of November on."""
+    agree(cast, second, *lines, starts_on=date(2026, 11, 1), now=OCTOBER)
+
+
+def lines_of(cast: Cast) -> dict[str, int]:
+    with rls.tenant(cast.firm.pk):
+        return {one.unit: one.amount_won for one in InvoiceLine.objects.all()}
+
+
+def test_bills_a_fee_of_a_month_without_any_use(
+    cast: Cast, second: Actor, prices: None, everyone: None
+) -> None:
+    agreed(cast, second, FEE)
+
+    run(REVIEWED)
+
+    assert lines_of(cast) == {"fee": 100_000}
+    assert Invoice.objects.get(organization=cast.firm).supply_won == 100_000
+
+
+def test_bills_what_is_missing_to_the_minimum(
+    cast: Cast, second: Actor, prices: None, everyone: None
+) -> None:
+    agreed(cast, second, MINIMUM)
+    use(cast.project)
+
+    run(REVIEWED)
+
+    found = lines_of(cast)
+    assert found["tokens"] + found["minimum"] == 300_000
+
+
+def test_the_books_agree_with_fees_beside_use(
+    cast: Cast, second: Actor, prices: None, everyone: None
+) -> None:
+    agreed(cast, second, FEE)
+    use(cast.project)
+
+    run(REVIEWED)
+
+    with rls.tenant(cast.firm.pk):
+        found = journal.balances(cast.firm)
+        used = InvoiceLine.objects.get(unit="tokens").exact_micro
+    assert found.get(Account.ACCRUED, 0) == 0
+    assert Fraction(-found[Account.REVENUE]) == Fraction(used) / MICRO + 100_000
+    assert list(books.verify(now=REVIEWED, organization=cast.firm)) == []
+
+
+def test_drafts_those_with_terms_one_by_one_and_the_others_by_sets(
+    cast: Cast,
+    second: Actor,
+    prices: None,
+    everyone: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drafting, "FEW", 0)
+    agreed(cast, second, FEE)
+    others = firms(3)
+
+    run(REVIEWED)
+
+    assert lines_of(cast) == {"fee": 100_000}
+    assert Invoice.objects.filter(organization__in=others).count() == 3
