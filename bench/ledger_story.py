@@ -12,22 +12,18 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
-from django.db.models import Count, Max, Sum
-
+from bench import ledger_checks
 from bench.dying import Place
-from billing import accruals, books, invoices, journal
+from bench.ledger_checks import Broken
+from billing import accruals, books, invoices, receivables
 from billing.models import (
-    Account,
-    Accrual,
-    Invoice,
     InvoiceKind,
-    InvoiceLine,
-    InvoiceSeries,
+    Source,
     TokenTariff,
 )
+from billing.payments import bookings
 from portal.admission import calls
 from portal.admission.calls import Refused
 from portal.admission.grants import Grant, ModelGrant
@@ -37,17 +33,12 @@ from portal.lib import ids
 from portal.lib.money import MICRO, ceil_micro, token_price_to_micro
 from portal.lib.periods import Month
 from portal.usage import events
-from portal.usage.models import LedgerEntry
 from tenants import actors, rls
 from tests import factories
 
 EPOCH = 1
 BEGIN = datetime(2026, 1, 5, 3, tzinfo=UTC)
 MOST_TOKENS = 3_000
-
-
-class Broken(AssertionError):
-    """Something that must always hold does not."""
 
 
 @dataclass
@@ -132,11 +123,13 @@ class Story:
             self.change_limit,
             self.bill_interim,
             self.bill_months,
+            self.pay,
+            self.use_credit,
         ]
         deed = self.chance.choice(deeds)
         self.done.append(deed.__name__)
         deed()
-        self.look()
+        ledger_checks.look(self)
 
     def ask(self) -> None:
         """A request with its worst case; refused only where a budget has no room for it."""
@@ -159,7 +152,7 @@ class Story:
             )
         except Refused as refusal:
             worst = _cost(price, tokens[0], 0, tokens[1])
-            if refusal.reason != "budget" or all(self._room(one) >= worst for one in chain):
+            if refusal.reason != "budget_exceeded" or all(self.room(one) >= worst for one in chain):
                 raise Broken(f"refused without a reason: {refusal}") from None
             return
         event_id = ids.mint_request_id(int(self.now.timestamp() * 1000))
@@ -211,7 +204,7 @@ class Story:
         """More or less; less than what is used is refused."""
         subject = self.chance.choice(sorted(self.limits))
         wish = self.chance.randint(0, 60) * MICRO
-        used = self.spent[subject] + self._held(subject)
+        used = self.spent[subject] + self.held(subject)
         try:
             self._limit(subject, wish)
         except Refused as refusal:
@@ -242,6 +235,27 @@ class Story:
                 self._bill(InvoiceKind.MONTH, self.billed_to, self.billed_to.period.end)
             self.billed_to = self.billed_to.next
 
+    def pay(self) -> None:
+        """By bank transfer: what is open, less, or more. The same transfer again is no other."""
+        with rls.tenant(self.firm.pk):
+            left = sum(one.open for one in receivables.open_invoices(self.firm))
+        receipt = bookings.Receipt(
+            source=Source.BANK,
+            reference=f"{self.firm.public_id}-{len(self.done)}",
+            won=self.chance.choice([max(1, left), self.chance.randint(1, 2 * left + 10)]),
+            received_at=self.now,
+        )
+        by = actors.system(self.firm, "simulation")
+        for _ in range(2):
+            self.place.try_until_done(
+                lambda: bookings.receive(
+                    organization=self.firm, receipt=receipt, by=by, now=self.now
+                )
+            )
+
+    def use_credit(self) -> None:
+        self.place.try_until_done(lambda: bookings.use_credit(organization=self.firm, now=self.now))
+
     def end(self) -> None:
         """All comes to rest, and the last month is billed: what was used is what was billed."""
         while self.holds:
@@ -250,11 +264,11 @@ class Story:
         self.take()
         self.now = Month.of(self.now).period.end + timedelta(days=3)
         self.bill_months()
-        self.look()
+        ledger_checks.look(self)
         for subject in self.limits:
-            if self._held(subject):
+            if self.held(subject):
                 raise Broken(f"{subject} still holds something")
-        self._all_is_billed()
+        ledger_checks.all_is_billed(self)
         faults = list(books.verify(now=self.now, organization=self.firm, use=False))
         if faults:
             raise Broken("; ".join(str(one) for one in faults))
@@ -316,7 +330,7 @@ class Story:
             cost_micro=hold.cost,
         )
         hold.event = events.encode(event)
-        room = min(self._room(one) for one in self._chain(hold.key))
+        room = min(self.room(one) for one in self._chain(hold.key))
         reply = self._told(request_id, hold)
         charged = int(reply[1])
         expected = hold.cost if hold.state == "open" else min(hold.cost, max(0, room))
@@ -350,100 +364,22 @@ class Story:
             )
         )
 
-    # ─── what must hold ────────────────────────────────────────────────────────────────────────
-
-    def _held(self, subject: str) -> int:
+    def held(self, subject: str) -> int:
         return sum(
             one.worst
             for one in self.holds.values()
             if one.state == "open" and subject in self._chain(one.key)
         )
 
-    def _room(self, subject: str) -> int:
-        return self.limits[subject] - self.spent[subject] - self._held(subject)
-
-    def look(self) -> None:
-        """Counters, ledger, accruals, invoices, journal: after every step."""
-        self._counters_agree()
-        with rls.tenant(self.firm.pk):
-            self._ledger_agrees()
-            self._invoices_agree()
-        self._numbers_have_no_gap()
-
-    def _counters_agree(self) -> None:
-        month = str(Month.of(datetime.now(UTC)))
-        for subject, limit in self.limits.items():
-            now = self.admission.standing(self.firm.code, subject=subject, month=month)
-            wanted = (limit, self.spent[subject], self._held(subject))
-            if now is None or (now.limit, now.spent, now.held) != wanted or now.left < 0:
-                raise Broken(f"{subject}: {now} instead of {wanted}")
-
-    def _ledger_agrees(self) -> None:
-        """Each answer at most once, as it was told; what was not charged is written off."""
-        for row in LedgerEntry.objects.all():
-            entry = self.entries.get(str(row.request_id))
-            if entry is None:
-                raise Broken(f"nobody asked for {row.request_id}")
-            if row.cost_micro != entry.cost or row.settled_micro < 0:
-                raise Broken(f"{row.request_id} costs {row.cost_micro}, not {entry.cost}")
-            if entry.written_off < 0:
-                entry.written_off = row.written_off_micro
-            elif row.written_off_micro != entry.written_off:
-                raise Broken(f"{row.request_id} wrote off {row.written_off_micro}")
-
-    def _invoices_agree(self) -> None:
-        balances = journal.balances(self.firm)
-        if sum(balances.values()):
-            raise Broken(f"the journal does not balance: {balances}")
-        issued = Invoice.objects.aggregate(won=Sum("total_won"))["won"] or 0
-        if balances.get(Account.RECEIVABLE, 0) != issued:
-            raise Broken(f"receivable {balances.get(Account.RECEIVABLE)}, issued {issued}")
-        months = Invoice.objects.filter(kind=InvoiceKind.MONTH).values_list("month", flat=True)
-        if len(set(months)) != len(months):
-            raise Broken("a month was billed twice")
-        for line in InvoiceLine.objects.values("exact_micro", "amount_won"):
-            if abs(line["exact_micro"] - line["amount_won"] * MICRO) > MICRO:
-                raise Broken(f"a line was rounded by more than a won: {line}")
-
-    def _numbers_have_no_gap(self) -> None:
-        with rls.everyone(because="simulation: numbers of all invoices"):
-            given = dict(
-                Invoice.objects.order_by()
-                .values_list("number")
-                .annotate(n=Count("pk"))
-                .values_list("number", "n")
-            )
-            for series in InvoiceSeries.objects.all():
-                of_month = [one for one in given if one.startswith(f"{series.month}-")]
-                if len(of_month) != series.last:
-                    raise Broken(f"{series}: {len(of_month)} invoices")
-
-    def _all_is_billed(self) -> None:
-        """What the entries come to, exactly, is what was accrued; and what stands on the invoices,
-        with less than a won a line still to come where nothing above ₩0 was left to bill."""
-        exact = sum((_exact(one) for one in self.entries.values()), Fraction(0))
-        with rls.tenant(self.firm.pk):
-            count = LedgerEntry.objects.count()
-            found = Accrual.objects.aggregate(sum=Sum("amount_micro"), last=Max("number"))
-            billed = InvoiceLine.objects.aggregate(sum=Sum("exact_micro"))["sum"] or Decimal(0)
-            open_lines = invoices.draft(self.firm, until=self.now).supply_won
-        if count != len(self.entries):
-            raise Broken(f"{count} entries of {len(self.entries)} answers")
-        lost = sum(one.written_off for one in self.entries.values())
-        accrued = Fraction(found["sum"] or 0)
-        if accrued not in (exact, exact - lost):
-            raise Broken(f"accrued {accrued}, used {exact}, of it written off {lost}")
-        if open_lines > 0:
-            raise Broken(f"₩{open_lines} were not billed")
-        if open_lines == 0 and not -MICRO < exact - lost - Fraction(billed) < 10 * MICRO:
-            raise Broken(f"billed {billed}, used {exact - lost}")
+    def room(self, subject: str) -> int:
+        return self.limits[subject] - self.spent[subject] - self.held(subject)
 
 
 def _start(price: TokenTariff) -> datetime:
     return price.starts_at
 
 
-def _scaled(price: TokenTariff, fresh: int, cached: int, out: int) -> int:
+def scaled(price: TokenTariff, fresh: int, cached: int, out: int) -> int:
     return (
         fresh * token_price_to_micro(price.price_in)
         + cached * token_price_to_micro(price.price_cached)
@@ -453,9 +389,4 @@ def _scaled(price: TokenTariff, fresh: int, cached: int, out: int) -> int:
 
 def _cost(price: TokenTariff, fresh: int, cached: int, out: int) -> int:
     """As the gateway does: rounded up once, micro-won."""
-    return ceil_micro(_scaled(price, fresh, cached, out))
-
-
-def _exact(entry: Entry) -> Fraction:
-    """Micro-won."""
-    return Fraction(_scaled(entry.price, *entry.tokens), MICRO)
+    return ceil_micro(scaled(price, fresh, cached, out))

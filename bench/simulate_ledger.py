@@ -10,11 +10,14 @@ must be. ``--seed N`` plays one again; ``--seeds N`` plays so many.
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import time
 import traceback
 from collections import Counter
+
+import structlog
 
 from bench import servers
 
@@ -31,6 +34,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=STEPS)
     arguments = parser.parse_args()
     servers.start()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     if arguments.seed is not None:
         return int(not play(arguments.seed, arguments.steps, Counter(), tell=True))
     return run(range(arguments.first, arguments.first + arguments.seeds), arguments.steps)
