@@ -91,7 +91,7 @@ MONEY: dict[str, Kind] = {
     ),
     "approval.refused": Kind(
         _("%(what)s is refused"),
-        _("%(because)s"),
+        _("The reason given: %(because)s"),
         Severity.WARNING,
         group=Group.MONEY,
     ),

@@ -6,6 +6,7 @@ owner's wish to close); an action that makes a new obligation calls ``require_or
 
 from __future__ import annotations
 
+from django.db.models import Value
 from django.utils.translation import gettext as _
 
 from portal.lib.periods import SEOUL
@@ -26,12 +27,22 @@ class OrderingClosed(Exception):
 
 def reasons(organization: Organization) -> list[str]:
     """Sentences in the reader's language; none if the organization may order."""
+    holds = _holds(organization)
     return [
         *_of_closing(organization),
-        *_of_hold(organization),
-        *_of_payment(organization),
+        *_of_hold(organization, holds.get("operator")),
+        *_of_payment(holds.get("payment")),
         *registrations.reasons(organization),
     ]
+
+
+def _holds(organization: Organization) -> dict[str, str]:
+    """What stops it now, and with which words: asked on every page, so in one question."""
+    mine = {"organization": organization, "lifted_at": None}
+    by_operator = OperatorHold.objects.filter(**mine).annotate(what=Value("operator"))
+    for_payment = PaymentHold.objects.filter(**mine).annotate(what=Value("payment"))
+    rows = by_operator.values_list("what", "because").order_by()
+    return dict(rows.union(for_payment.values_list("what", "number").order_by(), all=True))
 
 
 def _of_closing(organization: Organization) -> list[str]:
@@ -50,26 +61,22 @@ def _of_closing(organization: Organization) -> list[str]:
     ]
 
 
-def _of_hold(organization: Organization) -> list[str]:
+def _of_hold(organization: Organization, because: str | None) -> list[str]:
     """The operator's hold, in the operator's own words. It holds nobody but customers."""
-    if organization.is_operator:
-        return []
-    hold = OperatorHold.objects.filter(organization=organization, lifted_at=None).first()
-    if hold is None:
+    if organization.is_operator or because is None:
         return []
     return [
         _(
             "The operator has suspended your organization: “%(because)s” Reading, paying and "
             "stopping go on. Write to the operator to have it lifted."
         )
-        % {"because": hold.because}
+        % {"because": because}
     ]
 
 
-def _of_payment(organization: Organization) -> list[str]:
+def _of_payment(number: str | None) -> list[str]:
     """An invoice that is long overdue."""
-    hold = PaymentHold.objects.filter(organization=organization, lifted_at=None).first()
-    if hold is None:
+    if number is None:
         return []
     return [
         _(
@@ -77,7 +84,7 @@ def _of_payment(organization: Organization) -> list[str]:
             "ordered. Reading, paying and stopping go on; it is lifted once all that is overdue "
             "is paid."
         )
-        % {"number": hold.number}
+        % {"number": number}
     ]
 
 

@@ -56,6 +56,11 @@ class Rehearsal:
     unpaid_won: int
 
     @property
+    def closes(self) -> list[LineClose]:
+        """What becomes of each line."""
+        return [one for _, one in self.lines]
+
+    @property
     def columns(self) -> Columns:
         """The sum of all lines."""
         found = [one for _, one in self.lines]

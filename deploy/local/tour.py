@@ -155,7 +155,7 @@ class Tour:
     def budget_from_the_start(self) -> None:
         """A hard cap holds from the first minute; raise it for the endpoint to come."""
         budget = self.api("GET", "budgets")["data"][0]
-        self.form("/budget/change/", limit_won="3000000", because="Tour")
+        self.form(f"/budget/{budget['id']}/change/", limit_won="3000000", because="Tour")
         self.before = self.api("GET", "budgets")["data"][0]
         limits = (budget["limit_won"], self.before["limit_won"])
         say(f"limit ₩{limits[0]:,} from the start, raised to ₩{limits[1]:,}")

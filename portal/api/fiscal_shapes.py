@@ -211,11 +211,11 @@ class CarryoverOut(serializers.Serializer[Any]):
 
 
 class RehearsalLineOut(serializers.Serializer[Any]):
-    line = serializers.CharField(source="1.line")
-    current_won = serializers.IntegerField(source="1.current")
-    spent_won = serializers.IntegerField(source="1.spent")
-    carried_won = serializers.IntegerField(source="1.carried_won")
-    lapsed_won = serializers.IntegerField(source="1.lapsed_won")
+    line = serializers.CharField()
+    current_won = serializers.IntegerField(source="current")
+    spent_won = serializers.IntegerField(source="spent")
+    carried_won = serializers.IntegerField()
+    lapsed_won = serializers.IntegerField()
 
 
 class OutstandingOut(serializers.Serializer[Any]):
@@ -227,7 +227,7 @@ class OutstandingOut(serializers.Serializer[Any]):
 class RehearsalOut(serializers.Serializer[Any]):
     """``blocking``: how many things have to be settled before the year can be closed."""
 
-    lines = RehearsalLineOut(many=True)
+    lines = RehearsalLineOut(many=True, source="closes")
     outstanding = OutstandingOut(many=True)
     blocking = serializers.IntegerField()
     unpaid_won = serializers.IntegerField()

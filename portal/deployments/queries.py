@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import FilteredRelation, Prefetch, Q, QuerySet
 
 from portal.deployments.models import Endpoint, EndpointKind, Order, Placement, PlacementMove
 from tenants.actors import Actor
@@ -111,10 +111,16 @@ def offering_classes() -> dict[int, str]:
 
 
 def classes_by_model() -> dict[str, str]:
-    """Model → class of its shared endpoint, where it has one."""
+    """Model → class of its shared endpoint, where it has one; of several, the oldest."""
     running = Endpoint.objects.running().filter(kind=EndpointKind.SHARED).order_by("-pk")
-    classes = offering_classes()
-    return {slug: classes.get(pk, "") for pk, slug in running.values_list("pk", "model__slug")}
+    chips: dict[tuple[str, int], set[str]] = {}
+    wanted = FilteredRelation("placements", condition=Q(placements__wanted=True))
+    rows = running.annotate(now=wanted).values_list(
+        "model__slug", "pk", "now__offering__chip__code"
+    )
+    for slug, pk, chip in rows:
+        chips.setdefault((slug, pk), set()).update({chip} - {None})
+    return {slug: next(iter(of)) if len(of) == 1 else "" for (slug, _pk), of in chips.items()}
 
 
 def class_of(model: str) -> str:

@@ -259,7 +259,7 @@ def test_any_sequence_of_calls_keeps_the_sums_right(valkey_url: str, seed: int) 
     model = Model(random.Random(seed), cell)
     names, weights = zip(*CALLS, strict=True)
 
-    for _ in range(250):
+    for _ in range(300):
         model.chance.choices(names, weights)[0](model)
         model.check()
 

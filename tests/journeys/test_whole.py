@@ -156,7 +156,7 @@ PAGES = [
     "/keys/new/",
     "/usage/",
     "/budget/",
-    "/budget/change/",
+    "/budget/new/",
     "/invoices/",
     "/members/",
     "/audit/",

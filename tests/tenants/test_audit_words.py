@@ -32,6 +32,16 @@ def _verbs(tree: ast.AST) -> Iterator[str]:
         if isinstance(call, ast.Call) and call.args and _name(call.func) in RECORDING:
             parts = [one for one in ast.walk(call.args[0]) if isinstance(one, ast.Constant)]
             yield from (str(one.value) for one in parts if VERB.fullmatch(str(one.value)))
+            if isinstance(call.args[0], ast.JoinedStr):  # "fiscal." and the kind of a movement
+                heads = [str(one.value) for one in parts if str(one.value).endswith(".")]
+                yield from (verb for verb in WORDS if verb.startswith(tuple(heads)))
+        elif isinstance(call, ast.Assign) and [_name_of(one) for one in call.targets] == ["verb"]:
+            parts = [one for one in ast.walk(call.value) if isinstance(one, ast.Constant)]
+            yield from (str(one.value) for one in parts if VERB.fullmatch(str(one.value)))
+
+
+def _name_of(target: ast.expr) -> str:
+    return target.id if isinstance(target, ast.Name) else ""
 
 
 def _name(function: ast.expr) -> str:

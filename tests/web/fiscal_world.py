@@ -45,10 +45,10 @@ def fiscal_of(world: World) -> Fiscal:
             year=year,
             line=year.lines.get(code="201-02"),
             other=year.lines.get(code="201-01"),
-            commitment=year.commitments.get(),
+            commitment=year.commitments.earliest("pk"),
             movement=year.movements.filter(kind="supplement").first(),  # type: ignore[arg-type]
             transfer=year.transfers.first(),  # type: ignore[arg-type]
-            carryover=year.carryovers.get(),
+            carryover=year.carryovers.earliest("pk"),
         )
 
 

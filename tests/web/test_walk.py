@@ -252,6 +252,8 @@ def test_shows_a_stranger_nothing_and_lets_them_change_nothing(
     walk = _walk(world, who)
     for row in PAGES:  # what the rows need for their words is made before the fingerprint
         row.arguments(world), row.body(world)
+    for operation in OPERATIONS:
+        operation.path(world), operation.body(world)
     before = state_of(world.cast.firm)
 
     _pages(walk)

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing import receivables
-from billing.models import Account, Payment, PaymentAllocation, Source
+from billing.models import Account, CreditNote, Payment, PaymentAllocation, Source
 from billing.payments import bookings
 from billing.payments.bookings import Receipt, ReferenceTaken
+from portal.lib import ids
 from tenants import actors, rls
 from tenants.models import AuditEvent, Notice, Organization
 from tests import factories
@@ -217,14 +218,26 @@ def test_the_sweep_uses_credit_and_one_customers_trouble_stops_no_other(
     assert opens(cast.firm) == [] and bookings.sweep(now=NOON) == 0
 
 
-def test_a_credit_note_after_payment_becomes_credit(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from django.db.models import Value
-
+def test_a_credit_note_after_payment_becomes_credit(cast: Cast) -> None:
     invoice = bill(cast.firm, 1000)
     receive(cast.firm, 1000)
-    monkeypatch.setattr(receivables, "_credited", lambda: Value(300))
+    with rls.everyone(because="test"):
+        CreditNote.objects.create(
+            public_id=ids.mint("crn"),
+            organization=cast.firm,
+            invoice=invoice,
+            number="C2026-11-00001",
+            issued_at=NOON,
+            issue_date=TODAY,
+            seller={},
+            buyer={},
+            supply_won=300,
+            vat_won=0,
+            total_won=300,
+            vat_rule="truncate",
+            because="test",
+            proposal="prp_1",
+        )
 
     assert bookings.release(invoice=invoice, now=NOON) == 300
     assert bookings.release(invoice=invoice, now=NOON) == 0
