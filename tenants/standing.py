@@ -42,7 +42,7 @@ def _holds(organization: Organization) -> dict[str, str]:
     by_operator = OperatorHold.objects.filter(**mine).annotate(what=Value("operator"))
     for_payment = PaymentHold.objects.filter(**mine).annotate(what=Value("payment"))
     rows = by_operator.values_list("what", "because").order_by()
-    return dict(rows.union(for_payment.values_list("what", "number").order_by(), all=True))
+    return dict(rows.union(for_payment.values_list("what", "number"), all=True).order_by())
 
 
 def _of_closing(organization: Organization) -> list[str]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -67,6 +68,14 @@ class Walk:
     markers: dict[str, str]
     counts: Counter[str] = field(default_factory=Counter)
     leaks: list[str] = field(default_factory=list)
+    words: dict[tuple[int, str], Any] = field(default_factory=dict)
+
+    def made(self, row: Any, what: str) -> Any:
+        """The row's arguments, path or body: made once, however often it is asked for."""
+        key = id(row), what
+        if key not in self.words:
+            self.words[key] = getattr(row, what)(self.world)
+        return self.words[key]
 
     def saw(self, where: str, answer: HttpResponse, sent: str) -> None:
         """Count an answer; note what it tells of the firm beyond what was sent."""
@@ -200,14 +209,14 @@ STRANGERS: dict[str, Callable[[World], Client]] = {
 
 def _pages(walk: Walk) -> None:
     for row in PAGES:
-        url, body = reverse(row.name, kwargs=row.arguments(walk.world)), row.body(walk.world)
+        url, body = reverse(row.name, kwargs=walk.made(row, "arguments")), walk.made(row, "body")
         answer = getattr(walk.client, row.method.lower())(url, body)
         walk.saw(f"{row.method} {row.name}", answer, f"{url} {body!r}")
 
 
 def _operations(walk: Walk) -> None:
     for row in OPERATIONS:
-        path, body = row.path(walk.world), row.body(walk.world)
+        path, body = walk.made(row, "path"), walk.made(row, "body")
         answer = send(walk.client, row.method, path, body, Idempotency_Key="walk-1")
         walk.saw(f"{row.method} {row.name}", answer, f"{path} {body!r}")
 
@@ -228,12 +237,12 @@ def _queries(walk: Walk) -> None:
     """Every list, asked with the firm's ids under every name that might choose rows."""
     ids = "|".join(value for what, value in walk.markers.items() if value)
     for row in PAGES:
-        if row.method in READS and not row.arguments(walk.world):
+        if row.method in READS and not walk.made(row, "arguments"):
             for value in ids.split("|"):  # a page reads what it knows and passes over the rest
                 answer = walk.client.get(reverse(row.name), dict.fromkeys(QUERY, value))
                 walk.saw(f"GET {row.name}?…={value}", answer, value)
     for operation in OPERATIONS:
-        path = operation.path(walk.world)
+        path = walk.made(operation, "path")
         if operation.method == "GET" and not re.search(r"_[0-9a-z]{16}", path):
             for name in QUERY:
                 for value in ids.split("|"):
@@ -251,9 +260,9 @@ def test_shows_a_stranger_nothing_and_lets_them_change_nothing(
 ) -> None:
     walk = _walk(world, who)
     for row in PAGES:  # what the rows need for their words is made before the fingerprint
-        row.arguments(world), row.body(world)
+        walk.made(row, "arguments"), walk.made(row, "body")
     for operation in OPERATIONS:
-        operation.path(world), operation.body(world)
+        walk.made(operation, "path"), walk.made(operation, "body")
     before = state_of(world.cast.firm)
 
     _pages(walk)

@@ -61,8 +61,10 @@ def credit_note(world: World) -> CreditNote:
             return found
         staff = world.cast.olivia.may.organization
         paul = factories.member(factories.user("paula@example.com", "박정정"), staff)
+        most = max(credit_notes.lines_left(world.invoice), key=lambda one: one.left_won)
+        amounts = {most.line.position: 1}
         proposal = credit_notes.propose(
-            invoice=world.invoice, amounts={1: 1}, because=REASON, by=paul, now=NOON
+            invoice=world.invoice, amounts=amounts, because=REASON, by=paul, now=NOON
         )
         proposals.approve(
             proposal=proposal, execute=credit_notes.carry_out, by=world.cast.olivia.may, now=NOON
