@@ -334,7 +334,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     # Two fields called "kind" have different choices.
     "ENUM_NAME_OVERRIDES": {
+        "AccountEntryKindEnum": "billing.receivables.KINDS",
+        "AgreementLineKindEnum": "billing.agreements.KINDS",
+        "CarryKindEnum": ["named", "accident"],
+        "DraftCommentKindEnum": ["comment", "objection"],
         "FoundingKindEnum": "tenants.founding.Choice.values",
+        "PriceTermKindEnum": "billing.price_changes.LIST_TERMS",
         "RequestKindEnum": "tenants.support.words.RequestKind.values",
     },
 }

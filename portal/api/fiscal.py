@@ -127,17 +127,19 @@ class FiscalDecisionView(APIView):
 
 
 class FiscalLinesView(APIView):
-    @extend_schema(request=shapes.LineIn, responses={201: shapes.LineOut})
+    @extend_schema(request=shapes.BudgetLineIn, responses={201: shapes.BudgetLineOut})
     def post(self, request: Request, year: int) -> Response:
         """A line of the budget, without money yet."""
         actor, now = actor_of(request), timezone.now()
         actor.require("budgets.change")
         found = year_or_404(actor, year)
         try:
-            made = lines.create(year=found, by=actor, now=now, **body_of(shapes.LineIn, request))
+            made = lines.create(
+                year=found, by=actor, now=now, **body_of(shapes.BudgetLineIn, request)
+            )
         except ALL as error:
             raise refused(error) from error
-        return Response(shapes.LineOut(made).data, status=201)
+        return Response(shapes.BudgetLineOut(made).data, status=201)
 
 
 LINE = OpenApiParameter("line", str, description="Id of a line.")
@@ -225,13 +227,13 @@ class FiscalApprovalView(_Decision):
 
 
 class FiscalRejectionView(_Decision):
-    @extend_schema(request=shapes.ReasonIn, responses=shapes.TransferOut)
+    @extend_schema(request=shapes.FiscalReasonIn, responses=shapes.TransferOut)
     def post(self, request: Request, public_id: str) -> Response:
         """Reject a transfer, or take one's own back."""
         actor = actor_of(request)
         actor.require("budgets.change")
         found = self.found(actor, public_id)
-        body = body_of(shapes.ReasonIn, request)
+        body = body_of(shapes.FiscalReasonIn, request)
         try:
             done = transfers.reject(transfer=found, by=actor, now=timezone.now(), **body)
         except ALL as error:
@@ -248,12 +250,12 @@ class FiscalCloseView(APIView):
         plan = closing.rehearse(year_or_404(actor, year), now=timezone.now())
         return Response(shapes.RehearsalOut(plan).data)
 
-    @extend_schema(request=shapes.ReasonIn, responses=shapes.RehearsalOut)
+    @extend_schema(request=shapes.FiscalReasonIn, responses=shapes.RehearsalOut)
     def post(self, request: Request, year: int) -> Response:
         """Close the year for good, once it is over."""
         actor = actor_of(request)
         actor.require("budgets.change")
-        found, body = year_or_404(actor, year), body_of(shapes.ReasonIn, request)
+        found, body = year_or_404(actor, year), body_of(shapes.FiscalReasonIn, request)
         try:
             plan = closing.close_year(year=found, by=actor, now=timezone.now(), **body)
         except ALL as error:

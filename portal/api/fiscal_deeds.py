@@ -172,12 +172,12 @@ class LineProjectsView(APIView):
 
 
 class ReversalView(APIView):
-    @extend_schema(request=shapes.ReasonIn, responses={201: shapes.MovementOut})
+    @extend_schema(request=shapes.FiscalReasonIn, responses={201: shapes.MovementOut})
     def post(self, request: Request, public_id: str) -> Response:
         """Take an entry back by its opposite."""
         actor, now = actor_of(request), timezone.now()
         actor.require("budgets.change")
-        body = body_of(shapes.ReasonIn, request)
+        body = body_of(shapes.FiscalReasonIn, request)
         with actors.scope_for(actor):
             found = get_object_or_404(queries.entries(actor), public_id=public_id)
         try:

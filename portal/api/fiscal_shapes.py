@@ -34,7 +34,7 @@ class ColumnsOut(serializers.Serializer[Any]):
     lapsed_won = serializers.IntegerField(source="lapsed")
 
 
-class LineOut(serializers.Serializer[Any]):
+class BudgetLineOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
     code = serializers.CharField()
     name = serializers.CharField()
@@ -42,7 +42,7 @@ class LineOut(serializers.Serializer[Any]):
 
 
 class BoardRowOut(serializers.Serializer[Any]):
-    line = LineOut()
+    line = BudgetLineOut()
     columns = ColumnsOut()
 
 
@@ -59,7 +59,7 @@ class BoardOut(YearOut):
     total = ColumnsOut(source="board.total")
 
 
-class LineIn(Strict):
+class BudgetLineIn(Strict):
     code = serializers.CharField(max_length=20)
     name = serializers.CharField(max_length=60)
 
@@ -122,7 +122,7 @@ class CancellationIn(Strict):
     because = serializers.CharField(max_length=300)
 
 
-class ReasonIn(Strict):
+class FiscalReasonIn(Strict):
     because = serializers.CharField(max_length=300)
 
 
