@@ -37,6 +37,8 @@ OUTSIDE = {
     "api_schema": "made once for those who write programs",
     "endpoint_new": "orders are another issue's, with its own bounds",
     "endpoint_estimate": "as endpoint_new",
+    "invoice_draft": "the crowd's months are billed: no draft of theirs can be looked at",
+    "api_invoice_draft": "as invoice_draft",
 }
 # Filters and deep pages; the words fit what ``bench.crowd`` makes.
 FURTHER = {
