@@ -243,7 +243,7 @@ def test_each_usual_question_has_an_index_that_fits(
         factories.ledger_entry(priced.project, model=CHAT, key="key_y")
     with rls.tenant(priced.firm.pk), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-        cursor.execute("SET LOCAL enable_sort = off")
+        cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off")
         plan = requests.rows(priced.alice.may, days(**filters))[:51].explain()
 
     assert index in plan
