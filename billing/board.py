@@ -22,7 +22,7 @@ from django.db.models import (
 )
 from django.db.models.functions import TruncDate
 
-from billing import budgets, queries
+from billing import budgets, queries, raises
 from billing.booked import dates_of, of_subject
 from billing.budgets import Standing
 from billing.forecast import Forecast, Known, forecast
@@ -34,7 +34,6 @@ from billing.models import (
     BudgetScope,
     CardTariff,
     Commitment,
-    RaiseDecision,
 )
 from billing.rating import card_amount
 from portal.admission.calls import BudgetStanding
@@ -144,14 +143,13 @@ def board(
     rows = _rows(found, asked, by, now)
     row = next((one for one in rows if one.budget.public_id == chosen), rows[0] if rows else None)
     pks = [one.budget.pk for one in rows]
-    waiting = BudgetRaise.objects.visible_to(by).filter(budget__in=pks, decision=RaiseDecision.OPEN)
     changes = BudgetChange.objects.filter(organization=by.organization, budget__in=pks)
     alerts = BudgetAlert.objects.visible_to(by).filter(budget__in=pks)
     return Board(
         rows=rows,
         chosen=row,
         burn=burn(row, by, now=now) if row else None,
-        asked=list(waiting.select_related("budget", "asked_by")),
+        asked=list(raises.open_raises(by).filter(budget__in=pks)),
         commitments=list(_commitments(row.budget, by, now)[:MOST_ROWS]) if row else [],
         changes=list(changes.select_related("budget")[:20]),
         alerts=list(alerts.select_related("budget").order_by("-at")[:20]),
@@ -161,7 +159,7 @@ def board(
 
 def _rows(found: Found, asked: Mapping[str, BudgetStanding], by: Actor, now: datetime) -> list[Row]:
     standings = budgets.standings(found.budgets, by.organization, now=now, asked=asked)
-    raises = budgets.raises_of(found.budgets, now=now)
+    lasting = budgets.raises_of(found.budgets, now=now)
     told: dict[int, list[int]] = defaultdict(list)
     periods = {one.pk: one.period_name(now) for one in found.budgets}
     alerts = BudgetAlert.objects.visible_to(by).filter(
@@ -178,7 +176,7 @@ def _rows(found: Found, asked: Mapping[str, BudgetStanding], by: Actor, now: dat
             depth=depths.get(BudgetScope(one.scope), 0),
             standing=standing,
             told=tuple(sorted(told[one.pk])),
-            raised=tuple(raises.get(one.pk, ())),
+            raised=tuple(lasting.get(one.pk, ())),
         )
         for one, standing in zip(found.budgets, standings, strict=True)
     ]

@@ -1,15 +1,15 @@
-"""A higher limit by request: a member asks, who may change budgets decides with a sentence.
+"""A higher limit by request: a member asks, those whom the rules name sign (``docs/approvals.md``).
 
-Nobody decides on their own request where somebody else could. A raise until a day is on top of the
-limit and ends by itself, because its end is told to admission together with it. The row comes
-first and Valkey is told after the commit: more room may wait a second, and the publisher tells it
-in any case.
+A raise until a day is on top of the limit and ends by itself, because its end is told to
+admission together with it. The row comes first and Valkey is told after the commit: more room
+may wait a second, and the publisher tells it in any case.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -17,15 +17,20 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing import alerts, budgets, published
-from billing.models import Budget, BudgetRaise, RaiseDecision
+from billing.approvals import asking, carrying, moving
+from billing.approvals.asking import Wish
+from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
+from billing.approvals.matrix import RAISE
+from billing.approvals.queries import with_request
+from billing.models import ApprovalRequest, Budget, BudgetRaise, BudgetScope, RaiseDecision
 from billing.refusals import BudgetEnded, LimitOutOfRange
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.lib import ids
 from portal.lib.money import MAX_BUDGET_WON
 from portal.lib.periods import day_period, seoul_date
-from tenants import actors, audit, notices, reasons
+from tenants import actors, audit, reasons
 from tenants.actors import Actor, NotAllowed
-from tenants.models import User
+from tenants.models import Project
 
 log = structlog.get_logger()
 
@@ -50,33 +55,23 @@ class BadUntil(Exception):
         return _("A raise lasts until a day from today on, within a year.")
 
 
+class FollowsAllotment(Exception):
+    """The limit of a line of a fiscal budget is what is allotted to it."""
+
+    def __str__(self) -> str:
+        return _("The limit of a budget line follows its allotment. Allot more to the line.")
+
+
 class AlreadyAsked(Exception):
     def __str__(self) -> str:
         return _("You have asked for this budget already. Withdraw that first.")
 
 
-class NeedsAnother(Exception):
-    def __str__(self) -> str:
-        return _("You asked for this yourself. Another person has to decide.")
-
-
-class AlreadyDecided(Exception):
-    def __str__(self) -> str:
-        return _("This request is decided already. Look at it again.")
-
-
-def _person(by: Actor) -> User:
-    """Programs neither ask nor decide."""
-    if by.user is None or by.key is not None:
-        raise NotAllowed("budgets.ask")
-    return by.user
-
-
 def open_raises(by: Actor) -> QuerySet[BudgetRaise]:
-    """Those that wait, of budgets that the actor sees; newest first."""
+    """Those that wait, of budgets that the actor sees, with their requests; newest first."""
     mine = Budget.objects.visible_to(by).current().order_by()
-    rows = BudgetRaise.objects.visible_to(by).filter(budget__in=mine)
-    return rows.filter(decision=RaiseDecision.OPEN).select_related("budget", "asked_by")
+    rows = BudgetRaise.objects.visible_to(by).filter(budget__in=mine, decision=RaiseDecision.OPEN)
+    return with_request(rows.select_related("budget", "asked_by"), RAISE)
 
 
 def limit_now(budget: Budget, *, now: datetime) -> int:
@@ -89,33 +84,30 @@ def ask(
     *, budget: Budget, to_won: int, until_on: date | None, because: str, by: Actor, now: datetime
 ) -> BudgetRaise:
     """Ask for a higher limit, for good or until the end of a day. ``NotMore``,
-    ``LimitOutOfRange``, ``BadUntil``, ``AlreadyAsked``, ``BudgetEnded``, ``BadReason``."""
+    ``LimitOutOfRange``, ``BadUntil``, ``AlreadyAsked``, ``BudgetEnded``, ``FollowsAllotment``,
+    ``BadReason``. Programs do not ask."""
     by.require("budgets.ask")
-    person, because = _person(by), reasons.normalized(because)
+    if by.user is None or by.key is not None:
+        raise NotAllowed("budgets.ask")
+    because = reasons.normalized(because)
     until_at = _until(until_on, now)
     if not 0 <= to_won <= MAX_BUDGET_WON:
         raise LimitOutOfRange
     with actors.scope_for(by), transaction.atomic():
-        if budget.closed_at is not None:
-            raise BudgetEnded
-        from_won = limit_now(budget, now=now)
-        if to_won <= from_won:
-            raise NotMore(from_won)
-        wish = _insert(
-            BudgetRaise(
-                public_id=ids.mint("rse"),
-                organization=by.organization,
-                budget=budget,
-                from_won=from_won,
-                to_won=to_won,
-                until_at=until_at,
-                because=because,
-                asked_by=person,
-                asked_at=now,
-            )
+        rows = Budget.objects.visible_to(by).select_related("organization")
+        wish = BudgetRaise(
+            public_id=ids.mint("rse"),
+            organization=by.organization,
+            budget=rows.select_for_update(of=("self",)).get(pk=budget.pk),
+            to_won=to_won,
+            until_at=until_at,
+            because=because,
+            asked_by=by.user,
+            asked_at=now,
         )
-        _record("budget.raise_ask", wish, by, now, because)
-        _tell_deciders(wish, by, now)
+        wish.from_won = _before(wish, now)
+        _insert(wish)
+        _ask_to_sign(wish, by, now)
     return wish
 
 
@@ -127,97 +119,140 @@ def _until(until_on: date | None, now: datetime) -> datetime | None:
     return day_period(until_on).end
 
 
-def _insert(wish: BudgetRaise) -> BudgetRaise:
+def _before(wish: BudgetRaise, now: datetime) -> int:
+    """What the limit is raised from: for good the limit itself, until a day the limit with the
+    raises that last. ``BudgetEnded``, ``FollowsAllotment``, ``BadUntil``, ``NotMore``."""
+    budget = wish.budget
+    if budget.closed_at is not None:
+        raise BudgetEnded
+    if budget.scope == BudgetScope.LINE:
+        raise FollowsAllotment
+    if wish.until_at is not None and wish.until_at <= now:
+        raise BadUntil
+    before = budget.limit_won if wish.until_at is None else limit_now(budget, now=now)
+    if wish.to_won <= before:
+        raise NotMore(before)
+    return before
+
+
+def _insert(wish: BudgetRaise) -> None:
     try:
         with transaction.atomic():
             wish.save(force_insert=True)
     except IntegrityError as error:
         raise AlreadyAsked from error
+
+
+def _ask_to_sign(wish: BudgetRaise, by: Actor, now: datetime) -> None:
+    project, name = alerts.subject_of(wish.budget)
+    asking.ask(  # a raise always takes another person (matrix.ALWAYS)
+        wish=Wish(
+            kind=RAISE,
+            subject=wish.public_id,
+            title=name,
+            terms=_terms(wish, wish.from_won),
+            amount_won=wish.extra_won,
+            project=Project.objects.get(public_id=project) if project else None,
+            because=wish.because,
+        ),
+        by=by,
+        now=now,
+    )
+
+
+def _terms(wish: BudgetRaise, from_won: int) -> dict[str, Any]:
+    """``until`` is the last day on which it holds."""
+    terms: dict[str, Any] = {"from_won": from_won, "to_won": wish.to_won}
+    if wish.until_at is not None:
+        terms["until"] = seoul_date(wish.until_at - timedelta(seconds=1)).isoformat()
+    return terms
+
+
+def _find(request: ApprovalRequest) -> BudgetRaise:
+    rows = BudgetRaise.objects.filter(organization=request.organization)
+    return rows.select_related("budget__organization").get(public_id=request.subject)
+
+
+def terms_now(request: ApprovalRequest, now: datetime) -> Now:
+    """The raise seen from the limit of now. ``CannotBeDone``."""
+    wish = _find(request)
+    try:
+        before = _before(wish, now)
+    except (BudgetEnded, FollowsAllotment, BadUntil, NotMore) as error:
+        raise CannotBeDone(str(error)) from error
+    return Now(_terms(wish, before), wish.to_won - before)
+
+
+def done(request: ApprovalRequest) -> str:
+    """The budget, once the raise holds."""
+    wish = _find(request)
+    return wish.budget.public_id if wish.decision == RaiseDecision.APPROVED else ""
+
+
+def ended(request: ApprovalRequest, now: datetime) -> None:
+    """Nobody wants it any more. Repeating it changes nothing."""
+    rows = BudgetRaise.objects.filter(organization=request.organization, public_id=request.subject)
+    rows.filter(decision=RaiseDecision.OPEN).update(decision=request.state, decided_at=now)
+
+
+def carry_out(request: ApprovalRequest, by: Actor, now: datetime) -> str:
+    """Raise the limit as it was approved, exactly once; the budget's public id.
+    ``CannotBeDone``. The approval does it, not the decider: their role may lack the verb."""
+    system = actors.system(request.organization, request.public_id)
+    with actors.scope_for(system), transaction.atomic():
+        approved = carrying.to_do(request, system).terms
+        wish = _locked(request)
+        if wish.decision == RaiseDecision.APPROVED:
+            return wish.budget.public_id
+        if terms_now(request, now).terms != approved:
+            raise TermsChanged
+        _raise(wish, approved["from_won"], now)
+        _note(wish, request, system, now)
+        transaction.on_commit(partial(_publish, wish.budget, system, now), robust=True)
+    return wish.budget.public_id
+
+
+def _locked(request: ApprovalRequest) -> BudgetRaise:
+    """The wish and its budget; whoever changes a budget waits for its row."""
+    wish = _find(request)
+    budget = Budget.objects.select_for_update().get(pk=wish.budget_id)
+    wish = BudgetRaise.objects.select_for_update().get(pk=wish.pk)
+    wish.budget = budget
     return wish
 
 
-def _record(verb: str, wish: BudgetRaise, by: Actor, now: datetime, because: str) -> None:
-    until = wish.until_at.isoformat() if wish.until_at else None
+def _raise(wish: BudgetRaise, from_won: int, now: datetime) -> None:
+    """A later round may start from another limit than the first one did."""
+    wish.from_won, wish.decision, wish.decided_at = from_won, RaiseDecision.APPROVED, now
+    wish.save(update_fields=["from_won", "decision", "decided_at"])
+    if wish.until_at is None:
+        wish.budget.limit_won = wish.to_won
+    wish.budget.number += 1
+    wish.budget.save(update_fields=["limit_won", "number"])
+
+
+def _note(wish: BudgetRaise, request: ApprovalRequest, by: Actor, now: datetime) -> None:
+    """In the list of changes and in the audit log: what the limit was, and is from now on."""
+    last = moving.last_word(request)
+    wish.budget.changes.create(
+        organization=request.organization,
+        from_won=wish.from_won,
+        to_won=wish.to_won,
+        because=wish.because[:200],
+        by=last.decided_label if last else by.label,
+        at=now,
+    )
     audit.record(
-        verb,
+        "budget.raise_approve",
         by=by,
         now=now,
         subject=wish.budget.public_id,
-        changes={"from": wish.from_won, "to": wish.to_won, "until": until},
-        because=because,
-    )
-
-
-def deciders(budget: Budget, *, besides: User | None = None) -> list[User]:
-    """Who may decide on raises of a budget: those who may change it, but for one."""
-    project, _name = alerts.subject_of(budget)
-    found = notices.holders(budget.organization, "budgets.change", project=project)
-    return [one for one in found if one != besides]
-
-
-def _tell_deciders(wish: BudgetRaise, by: Actor, now: datetime) -> None:
-    project, name = alerts.subject_of(wish.budget)
-    notices.tell(
-        "budget.raise_asked",
-        organization=wish.organization,
-        to=deciders(wish.budget, besides=wish.asked_by),
-        now=now,
-        place=f"/budget/?budget={wish.budget.public_id}",
-        project=project,
-        by=by.label,
-        name=name,
-        before=f"{wish.from_won:,}",
-        after=f"{wish.to_won:,}",
+        changes={
+            "from": wish.from_won,
+            "to": wish.to_won,
+            "until": wish.until_at.isoformat() if wish.until_at else None,
+        },
         because=wish.because,
-    )
-
-
-@transaction.atomic
-def approve(*, request: BudgetRaise, by: Actor, now: datetime, because: str = "") -> BudgetRaise:
-    """Raise the limit as it was asked, exactly once. ``NeedsAnother``, ``AlreadyDecided``,
-    ``NotMore`` if it is as high by now, ``LimitOutOfRange``, ``BudgetEnded``, ``BadUntil`` if its
-    end is over. May run inside the transaction of a decision that has more steps."""
-    by.require("budgets.change")
-    with actors.scope_for(by):
-        wish, budget = _locked(request, by)
-        before = _check(wish, budget, now)
-        if wish.until_at is None:
-            budget.limit_won = wish.to_won
-        budget.number += 1
-        budget.save(update_fields=["limit_won", "number"])
-        _decide(wish, RaiseDecision.APPROVED, by, now, because)
-        _note(budget, wish, before, by, now)
-        _record("budget.raise_approve", wish, by, now, because or wish.because)
-        _tell_asker("budget.raise_approved", wish, by, now, wish.because)
-        transaction.on_commit(partial(_publish, budget, by, now), robust=True)
-    return wish
-
-
-def _check(wish: BudgetRaise, budget: Budget, now: datetime) -> int:
-    """The limit before, or what speaks against the raise by now."""
-    if budget.closed_at is not None:
-        raise BudgetEnded
-    before = limit_now(budget, now=now)
-    if wish.until_at is None:
-        if wish.to_won <= budget.limit_won:
-            raise NotMore(budget.limit_won)
-        return before
-    if wish.until_at <= now:
-        raise BadUntil
-    if before + wish.extra_won > MAX_BUDGET_WON:
-        raise LimitOutOfRange
-    return before
-
-
-def _note(budget: Budget, wish: BudgetRaise, before: int, by: Actor, now: datetime) -> None:
-    """In the list of changes: what the limit was, and is from now on."""
-    budget.changes.create(
-        organization=by.organization,
-        from_won=before,
-        to_won=limit_now(budget, now=now),
-        because=wish.because[:200],
-        by=by.label,
-        at=now,
     )
 
 
@@ -231,72 +266,4 @@ def _publish(budget: Budget, by: Actor, now: datetime) -> None:
         log.warning("raise.not_told", budget=budget.public_id, because=str(error))
 
 
-@transaction.atomic
-def refuse(*, request: BudgetRaise, because: str, by: Actor, now: datetime) -> BudgetRaise:
-    """Decide against it, with a sentence. ``NeedsAnother``, ``AlreadyDecided``, ``BadReason``."""
-    by.require("budgets.change")
-    because = reasons.normalized(because)
-    with actors.scope_for(by):
-        wish, _budget = _locked(request, by)
-        _decide(wish, RaiseDecision.REFUSED, by, now, because)
-        _record("budget.raise_refuse", wish, by, now, because)
-        _tell_asker("budget.raise_refused", wish, by, now, because)
-    return wish
-
-
-@transaction.atomic
-def withdraw(*, request: BudgetRaise, by: Actor, now: datetime) -> BudgetRaise:
-    """Whoever asked takes it back. ``AlreadyDecided``."""
-    person = _person(by)
-    with actors.scope_for(by):
-        rows = BudgetRaise.objects.visible_to(by).select_for_update(of=("self",))
-        wish = rows.select_related("budget").get(pk=request.pk)
-        if wish.asked_by_id != person.pk:
-            raise NotAllowed("budgets.ask")
-        _decide(wish, RaiseDecision.WITHDRAWN, by, now, "")
-        _record("budget.raise_withdraw", wish, by, now, "")
-    return wish
-
-
-def _locked(request: BudgetRaise, by: Actor) -> tuple[BudgetRaise, Budget]:
-    """The request and its budget, for a decision of somebody else than who asked: unless nobody
-    else could decide."""
-    budget = Budget.objects.visible_to(by).select_for_update(of=("self",)).get(pk=request.budget_id)
-    rows = BudgetRaise.objects.visible_to(by).select_for_update(of=("self",))
-    wish = rows.select_related("asked_by").get(pk=request.pk)
-    wish.budget = budget
-    if wish.decision != RaiseDecision.OPEN:
-        raise AlreadyDecided
-    if wish.asked_by == by.user and deciders(budget, besides=by.user):
-        raise NeedsAnother
-    return wish, budget
-
-
-def _decide(
-    wish: BudgetRaise, decision: RaiseDecision, by: Actor, now: datetime, because: str
-) -> None:
-    """The old state stands in the WHERE clause: the second decision finds nothing."""
-    moved = BudgetRaise.objects.filter(pk=wish.pk, decision=RaiseDecision.OPEN).update(
-        decision=decision, decided_by=by.user, decided_at=now, decided_because=because
-    )
-    if not moved:
-        raise AlreadyDecided
-    wish.decision, wish.decided_by, wish.decided_at = decision, by.user, now
-    wish.decided_because = because
-
-
-def _tell_asker(kind: str, wish: BudgetRaise, by: Actor, now: datetime, because: str) -> None:
-    project, name = alerts.subject_of(wish.budget)
-    notices.tell(
-        kind,
-        organization=wish.organization,
-        to=[wish.asked_by],
-        now=now,
-        place=f"/budget/?budget={wish.budget.public_id}",
-        project=project,
-        by=by.label,
-        name=name,
-        before=f"{wish.from_won:,}",
-        after=f"{wish.to_won:,}",
-        because=because,
-    )
+DEED = Deed(terms_now=terms_now, carry_out=carry_out, done=done, ended=ended)

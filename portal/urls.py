@@ -166,11 +166,6 @@ urlpatterns = [
     path("budget/", budget.index, name="budget"),
     path("budget/csv/", budget.export, name="budget_csv"),
     path("budget/new/", budget_changes.new, name="budget_new"),
-    path("budget/raises/<slug:public_id>/approve/", budget_changes.approve, name="raise_approve"),
-    path("budget/raises/<slug:public_id>/refuse/", budget_changes.refuse, name="raise_refuse"),
-    path(
-        "budget/raises/<slug:public_id>/withdraw/", budget_changes.withdraw, name="raise_withdraw"
-    ),
     path("budget/<slug:public_id>/ask/", budget_changes.ask, name="budget_ask"),
     path("budget/<slug:public_id>/change/", budget_changes.change, name="budget_change"),
     path("budget/<slug:public_id>/end/", budget_changes.end, name="budget_end"),
@@ -203,16 +198,6 @@ urlpatterns = [
     path("fiscal/lines/<slug:public_id>/project/", fiscal_deeds.bind, name="fiscal_bind"),
     path("fiscal/lines/<slug:public_id>/<slug:deed>/", fiscal_deeds.line, name="fiscal_line_deed"),
     path("fiscal/transfers/", fiscal_years.transfer_list, name="fiscal_transfers"),
-    path(
-        "fiscal/transfers/<slug:public_id>/approve/",
-        fiscal_years.approve,
-        name="fiscal_transfer_approve",
-    ),
-    path(
-        "fiscal/transfers/<slug:public_id>/reject/",
-        fiscal_years.reject,
-        name="fiscal_transfer_reject",
-    ),
     path(
         "fiscal/carryovers/<slug:public_id>/withdraw/",
         fiscal_years.withdraw,

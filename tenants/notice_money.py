@@ -194,27 +194,4 @@ MONEY: dict[str, Kind] = {
         Severity.WARNING,
         group=Group.MONEY,
     ),
-    "budget.raise_asked": Kind(
-        _("%(by)s asks for a higher limit"),
-        _(
-            "%(by)s asks to raise the budget of “%(name)s” from ₩%(before)s to ₩%(after)s: "
-            "%(because)s"
-        ),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
-    "budget.raise_approved": Kind(
-        _("A higher limit is approved"),
-        _(
-            "%(by)s has raised the budget of “%(name)s” from ₩%(before)s to ₩%(after)s, as you had "
-            "asked. It holds at once."
-        ),
-        group=Group.MONEY,
-    ),
-    "budget.raise_refused": Kind(
-        _("A higher limit is refused"),
-        _("%(by)s does not raise the budget of “%(name)s”: %(because)s"),
-        Severity.WARNING,
-        group=Group.MONEY,
-    ),
 }

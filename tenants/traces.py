@@ -171,12 +171,6 @@ TRACES: dict[str, Trace] = {
         AtEnd.KEPT,
         "Records of what may be spent: who asked for it, under an opaque id.",
     ),
-    "billing.BudgetRaise.decided_by": Trace(
-        "budget_raise_decisions",
-        ("public_id", "to_won", "decided_because", "decided_at", "decision"),
-        AtEnd.KEPT,
-        "It proves who decided.",
-    ),
     "billing.ApprovalRequest.requested_by": Trace(
         "approval_requests",
         (

@@ -225,14 +225,15 @@ def ask_again(*, request: ApprovalRequest, deed: Deed, by: Actor, now: datetime)
 
 @transaction.atomic
 def withdraw(*, request: ApprovalRequest, deed: Deed, by: Actor, now: datetime) -> ApprovalRequest:
-    """Take it back. Repeating it changes nothing. ``NotYours``, ``NotOpen``."""
+    """Take it back. Repeating it changes nothing. ``NotYours``, ``NotOpen`` (also where it was
+    done before the process died that should have said so)."""
     found = moving.locked(request, by)
     mine = by.user is not None and found.requested_by_id == by.user.pk
     if not mine and not by.can("approvals.change"):
         raise NotYours
     if found.state == ApprovalState.WITHDRAWN:
         return found
-    if not found.is_open or found.state == ApprovalState.APPROVED:
+    if not found.is_open or found.state == ApprovalState.APPROVED or deed.done(found):
         raise NotOpen
     moving.move(found, ApprovalState.WITHDRAWN, because="Withdrawn.", by=by.label, now=now)
     deed.ended(found, now)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from billing.approvals import asking, moving, telling
 from billing.approvals.asking import NotOpen, NotYours
 from billing.approvals.kinds import CannotBeDone, Deed
-from billing.models import ApprovalRequest, ApprovalState
+from billing.models import ApprovalRequest, ApprovalState, ApprovalTerms
 from tenants import actors, audit
 from tenants.actors import Actor
 
@@ -29,7 +29,7 @@ def carry_out(*, request: ApprovalRequest, deed: Deed, by: Actor, now: datetime)
         if found.state not in TO_DO:
             return found
         if result := deed.done(found):
-            return _done(found, result, by, now)
+            return finished(found, result, by, now)
         if asking.has_changed(found, deed, now) is not None:
             changed(found, now)
             return found
@@ -39,7 +39,15 @@ def carry_out(*, request: ApprovalRequest, deed: Deed, by: Actor, now: datetime)
         with actors.scope_for(by):
             return _failed(moving.locked(request, by), str(error), now)
     with actors.scope_for(by):
-        return _done(moving.locked(request, by), result, by, now)
+        return finished(moving.locked(request, by), result, by, now)
+
+
+def to_do(request: ApprovalRequest, by: Actor) -> ApprovalTerms:
+    """What all have signed, for a deed that is done in one transaction: until its end nobody
+    withdraws the request. ``CannotBeDone`` if somebody has."""
+    if moving.locked(request, by).state not in TO_DO:
+        raise CannotBeDone(str(NotOpen()))
+    return moving.terms_of(request)
 
 
 def repeat(*, request: ApprovalRequest, deed: Deed, by: Actor, now: datetime) -> ApprovalRequest:
@@ -61,7 +69,8 @@ def changed(found: ApprovalRequest, now: datetime) -> None:
     telling.requester(found, "approval.changed", now)
 
 
-def _done(found: ApprovalRequest, result: str, by: Actor, now: datetime) -> ApprovalRequest:
+def finished(found: ApprovalRequest, result: str, by: Actor, now: datetime) -> ApprovalRequest:
+    """It is done, and who asked is told."""
     if found.state not in TO_DO:
         return found
     because = "Carried out on the approved terms."

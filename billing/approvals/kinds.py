@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from billing.approvals.matrix import ORDER, RAISE, SITES, TRANSFER
 from billing.models import ApprovalRequest
@@ -26,6 +26,13 @@ Terms = Mapping[str, Any]
 
 class CannotBeDone(Exception):
     """What was approved cannot be done now; the sentence says why, and it may be tried again."""
+
+
+class TermsChanged(CannotBeDone):
+    """Between the look at the terms and the deed: nothing was done."""
+
+    def __str__(self) -> str:
+        return gettext("Price or terms have changed just now. Try again to see the difference.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ KINDS: dict[str, Kind] = {
         pgettext_lazy("approval", "Raise of a budget"),
         pgettext_lazy("approval", "raises of budgets"),
         _("Raised by"),
-        {"from_won": _("Limit before"), "to_won": _("Limit after")},
+        {"from_won": _("Limit before"), "to_won": _("Limit after"), "until": _("Until")},
         frozenset({"from_won", "to_won"}),
     ),
     TRANSFER: Kind(
@@ -105,12 +112,13 @@ KINDS: dict[str, Kind] = {
         pgettext_lazy("approval", "transfers between budget lines"),
         pgettext_lazy("transfer", "Moved"),
         {
+            "year": _("Fiscal year"),
             "from_line": _("From the line"),
             "to_line": _("To the line"),
             "won": pgettext_lazy("transfer", "Moved"),
-            "from_left_won": _("Left of the first line before"),
+            "from_free_won": _("Not allotted in the first line before"),
         },
-        frozenset({"won", "from_left_won"}),
+        frozenset({"won", "from_free_won"}),
     ),
     SITES: Kind(
         pgettext_lazy("approval", "New sites for a project"),

@@ -73,6 +73,13 @@ def steps_of(request: ApprovalRequest) -> list[ApprovalStep]:
     return list(rows.order_by("position"))
 
 
+def last_word(request: ApprovalRequest) -> ApprovalDecision | None:
+    """The last decision of the running round: a no, or the yes that let it be carried out. None
+    where nobody had to sign."""
+    rows = ApprovalDecision.objects.filter(request=request, step__round=request.round)
+    return rows.order_by("at", "pk").last()
+
+
 def chain_of(request: ApprovalRequest) -> Chain:
     """The running round's steps and what was said."""
     rows = steps_of(request)

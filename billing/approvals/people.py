@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import QuerySet
 
 from billing.approvals.checking import Staff
 from billing.approvals.seats import Person
@@ -19,6 +22,53 @@ def signing_roles(organization: Organization) -> frozenset[str]:
     return frozenset(one.value for one in Role if VERB in organization.verbs_of(one))
 
 
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """What of a member matters here. ``pk`` is that of the membership."""
+
+    pk: int
+    user: str
+    member: str
+    role: str
+    all_projects: bool
+    projects: Sequence[str]
+
+
+Leaves = Sequence[tuple[int, int]]  # who is away, and their deputy: keys of memberships
+
+
+def people_of(
+    project: str, colleagues: Sequence[Colleague], leaves: Leaves, roles: Collection[str]
+) -> list[Person]:
+    """Those who see the project (empty: the organization, for whom sees all of it). A deputy
+    stands in only where they see no more projects than who is away, as everywhere."""
+    known = {one.pk: one for one in colleagues}
+    lent: dict[int, list[str]] = {}
+    for absent, deputy in leaves:
+        both = absent in known and deputy in known
+        if both and _within(known[deputy], known[absent]):
+            lent.setdefault(deputy, []).append(known[absent].member)
+    return [
+        Person(
+            user=one.user,
+            member=one.member,
+            role=one.role,
+            signs=one.role in roles,
+            for_members=tuple(lent.get(one.pk, ())),
+        )
+        for one in colleagues
+        if one.all_projects or project in one.projects
+    ]
+
+
+def leaves_now(organization: Organization, *, now: datetime) -> QuerySet[Deputyship]:
+    """Of this day in Korea."""
+    day = seoul_date(now)
+    return Deputyship.objects.filter(
+        organization=organization, revoked_at=None, starts_date__lte=day, ends_date__gt=day
+    )
+
+
 class Members:
     """One look at members and deputies; asked again for each decision, never kept."""
 
@@ -26,40 +76,19 @@ class Members:
         self.organization = organization
         rows = Membership.objects.filter(organization=organization, user__is_active=True)
         self.rows: Sequence[Membership] = list(rows.select_related("user").order_by("pk"))
-        self._by_key = {one.pk: one for one in self.rows}
         self._by_user = {one.user.public_id: one for one in self.rows}
-        day = seoul_date(now)
-        leaves = Deputyship.objects.filter(
-            organization=organization,
-            revoked_at=None,
-            starts_date__lte=day,
-            ends_date__gt=day,
-        )
-        self._leaves = [
-            (one.absent_id, one.deputy_id)
-            for one in leaves
-            if one.absent_id in self._by_key and one.deputy_id in self._by_key
-        ]
+        leaves = leaves_now(organization, now=now)
+        self._leaves = [(one.absent_id, one.deputy_id) for one in leaves]
 
     def people(self, project: str) -> list[Person]:
-        """Those who see the project (empty: the organization, for whom sees all of it). A deputy
-        stands in only where they see no more projects than who is away, as everywhere."""
-        roles = signing_roles(self.organization)
-        lent: dict[int, list[str]] = {}
-        for absent, deputy in self._leaves:
-            if _within(self._by_key[deputy], self._by_key[absent]):
-                lent.setdefault(deputy, []).append(self._by_key[absent].public_id)
-        return [
-            Person(
-                user=one.user.public_id,
-                member=one.public_id,
-                role=one.role,
-                signs=one.role in roles,
-                for_members=tuple(lent.get(one.pk, ())),
+        """As ``people_of``."""
+        found = [
+            Colleague(
+                one.pk, one.user.public_id, one.public_id, one.role, one.all_projects, one.projects
             )
             for one in self.rows
-            if one.all_projects or project in one.projects
         ]
+        return people_of(project, found, self._leaves, signing_roles(self.organization))
 
     def of_user(self, public_id: str) -> Membership | None:
         return self._by_user.get(public_id)
@@ -75,7 +104,7 @@ class Members:
         return Staff(members=members, roles=roles)
 
 
-def _within(deputy: Membership, absent: Membership) -> bool:
+def _within(deputy: Colleague, absent: Colleague) -> bool:
     if absent.all_projects:
         return True
     return not deputy.all_projects and set(deputy.projects) <= set(absent.projects)

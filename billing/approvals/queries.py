@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
-from django.db.models import QuerySet
+from django.db.models import Model, OuterRef, QuerySet, Subquery
 
 from billing import budgets
-from billing.approvals import moving
-from billing.approvals.chain import Chain, pool_now
+from billing.approvals import moving, turns
+from billing.approvals.chain import pool_now
 from billing.approvals.kinds import Deed
 from billing.approvals.matrix import RAISE
 from billing.approvals.people import VERB, Members
 from billing.approvals.seats import Pool
 from billing.models import (
     OPEN_STATES,
-    ApprovalDecision,
     ApprovalRequest,
     ApprovalState,
-    ApprovalStep,
     Budget,
 )
 from portal.lib.money import MICRO, micro_to_won
 from tenants.actors import Actor
 from tenants.models import Project
-
-LOOKED_AT = 500  # waiting requests that are asked whose turn it is; the pages say so beyond
 
 SHOWS = ("mine", "asked", "open", "closed")
 
@@ -45,7 +41,7 @@ def shown(actor: Actor, show: str, kind: str, *, now: datetime) -> QuerySet[Appr
     if kind:
         rows = rows.filter(kind=kind)
     if show == "mine":
-        return rows.filter(pk__in=[one.pk for one in waiting_for(actor, now=now)])
+        return rows.filter(pk__in=turns.of(actor, now=now))
     if show == "asked":
         return rows.filter(requested_by=actor.user)
     if show == "open":
@@ -53,37 +49,16 @@ def shown(actor: Actor, show: str, kind: str, *, now: datetime) -> QuerySet[Appr
     return rows.exclude(state__in=OPEN_STATES)
 
 
-def waiting_for(actor: Actor, *, now: datetime) -> list[ApprovalRequest]:
-    """Those whose open step the actor may take now. One query where nothing waits at all."""
-    if actor.user is None or not actor.can(VERB):
-        return []
-    rows = ApprovalRequest.objects.visible_to(actor).filter(
-        state=ApprovalState.WAITING, expires_at__gt=now
+def with_request[M: Model](rows: QuerySet[M], kind: str) -> QuerySet[M]:
+    """Rows that a request is about, by their public id: with ``approval``, its public id, and
+    ``approval_state``. Both None where none was ever made."""
+    of_row = ApprovalRequest.objects.filter(kind=kind, subject=OuterRef("public_id"))
+    newest = of_row.order_by("-pk")
+    found = rows.annotate(
+        approval=Subquery(newest.values("public_id")[:1]),
+        approval_state=Subquery(newest.values("state")[:1]),
     )
-    waiting = list(rows.select_related("requested_by").order_by("expires_at", "pk")[:LOOKED_AT])
-    if not waiting:
-        return []
-    members, chains = Members(actor.organization, now=now), _chains(waiting)
-    found = []
-    for one in waiting:
-        pool = pool_now(chains[one.pk], members.people(one.project))
-        if pool is not None and pool.seat_of(actor.user.public_id) is not None:
-            found.append(one)
-    return found
-
-
-def _chains(waiting: list[ApprovalRequest]) -> dict[int, Chain]:
-    """The running rounds of many requests, in two queries."""
-    rounds = {one.pk: one.round for one in waiting}
-    steps: dict[int, list[ApprovalStep]] = defaultdict(list)
-    for step in ApprovalStep.objects.filter(request__in=waiting).order_by("position"):
-        if step.round == rounds[step.request_id]:
-            steps[step.request_id].append(step)
-    said: dict[int, list[ApprovalDecision]] = defaultdict(list)
-    rows = ApprovalDecision.objects.filter(request__in=waiting)
-    for decision in rows.select_related("decided_by", "for_user"):
-        said[decision.request_id].append(decision)
-    return {one.pk: moving.assembled(one, steps[one.pk], said[one.pk]) for one in waiting}
+    return cast("QuerySet[M]", found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +121,7 @@ def forecast(
     """The budgets that it would draw on, or raise; none where it costs nothing."""
     amount = deed.sets_aside(request, now)
     if request.kind == RAISE:
-        rows = Budget.objects.visible_to(actor).filter(public_id=request.subject)
+        rows = Budget.objects.visible_to(actor).filter(raises__public_id=request.subject)
         amount = -request.amount_won * MICRO
     elif amount:
         project = Project.objects.filter(public_id=request.project).first()

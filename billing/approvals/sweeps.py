@@ -49,6 +49,9 @@ def _expire(request: ApprovalRequest, deed: Deed, now: datetime) -> bool:
         open_still = found.is_open and found.state != ApprovalState.APPROVED
         if not open_still or found.expires_at > now:
             return False
+        if result := deed.done(found):  # by a process that died before it could say so
+            carrying.finished(found, result, by, now)
+            return True
         moving.move(found, ApprovalState.EXPIRED, because="Nobody decided in time.", now=now)
         deed.ended(found, now)
         telling.requester(found, "approval.expired", now)

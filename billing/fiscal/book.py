@@ -218,6 +218,11 @@ class LineBook:
         """Of all quarters, also those to come."""
         return sum(self.quarters)
 
+    @property
+    def unallotted(self) -> int:
+        """Not allotted to any quarter: what can be allotted, or transferred."""
+        return self.current - self.allotted_in_all
+
     def allotted(self, year: int, on: date) -> int:
         """Of the quarters that have begun on a day."""
         return sum(
@@ -330,7 +335,7 @@ def _check_appropriation(movement: Movement, line: LineBook) -> None:
     if after > MOST_WON:
         raise Broken(Rule.AMOUNT, won=after, most=MOST_WON)
     if movement.won < 0 and after < allotted:
-        free = line.current - allotted
+        free = line.unallotted
         rule = Rule.ABOVE_UNALLOTTED if movement.kind == Kind.TRANSFER_OUT else Rule.BELOW_ALLOTTED
         raise Broken(rule, won=-movement.won, free=free, over=-movement.won - free)
 
@@ -342,8 +347,7 @@ def _check_allotment(movement: Movement, line: LineBook, year: int, today: date)
         raise Broken(Rule.QUARTER, source=source, target=target)
     if movement.kind == Kind.ALLOTMENT and source:
         raise Broken(Rule.QUARTER, source=source, target=target)
-    if not source and won > line.current - line.allotted_in_all:
-        free = line.current - line.allotted_in_all
+    if not source and won > (free := line.unallotted):
         raise Broken(Rule.ABOVE_CURRENT, won=won, free=free, over=won - free)
     if source and won > line.quarters[source - 1]:
         there = line.quarters[source - 1]

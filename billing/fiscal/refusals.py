@@ -149,18 +149,6 @@ class LineTaken(Refusal):
         return _("This year has a line with this code already.")
 
 
-class NotYours(Refusal):
-    """Somebody approves what they asked for themselves."""
-
-    def __str__(self) -> str:
-        return _("You asked for this yourself. Another person has to approve it.")
-
-
-class Decided(Refusal):
-    def __str__(self) -> str:
-        return _("This transfer is decided already. Look at it again.")
-
-
 class NotReversible(Refusal):
     def __str__(self) -> str:
         return _("This entry cannot be taken back, or was already. Enter the opposite instead.")

@@ -1,20 +1,44 @@
-"""전용: money from one line to another, asked for by one person and approved by another."""
+"""전용: money from one line to another, asked for by one person and signed by those whom the
+rules name (``docs/approvals.md``). The last signature writes both entries."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from billing.approvals import asking, carrying, moving
+from billing.approvals.asking import Wish
+from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
+from billing.approvals.matrix import TRANSFER
+from billing.approvals.queries import with_request
 from billing.fiscal import book, journal
+from billing.fiscal.book import Broken
 from billing.fiscal.journal import Note
-from billing.fiscal.refusals import Decided, NotYours
-from billing.models import BudgetLine, FiscalTransfer, TransferState
+from billing.fiscal.refusals import sentence
+from billing.models import (
+    ApprovalRequest,
+    BudgetLine,
+    CarryKind,
+    FiscalTransfer,
+    FiscalYear,
+    TransferState,
+)
 from portal.lib import ids
 from portal.lib.periods import seoul_date
-from tenants import audit, reasons
-from tenants.actors import Actor, NotAllowed
+from tenants import actors, audit, reasons
+from tenants.actors import Actor
+
+_CARRIED = {CarryKind.NAMED.value: "명시이월", CarryKind.ACCIDENT.value: "사고이월"}
+
+
+def shown(by: Actor, year: FiscalYear) -> QuerySet[FiscalTransfer]:
+    """The year's transfers with their lines and requests, newest first."""
+    rows = FiscalTransfer.objects.visible_to(by).filter(fiscal_year=year)
+    return with_request(rows.select_related("source__fiscal_year", "target__fiscal_year"), TRANSFER)
 
 
 @transaction.atomic
@@ -27,13 +51,12 @@ def ask(
     by: Actor,
     now: datetime,
 ) -> FiscalTransfer:
-    """Ask for it; it is checked now, and again when it is approved. ``Broken``, ``BadReason``."""
+    """Ask for it; it is checked now, and again when it is carried out. ``Broken``,
+    ``BadReason``."""
     by.require("budgets.change")
     because = reasons.normalized(because)
     year = journal.lock(source.fiscal_year)
-    entries = book.transfer(source.public_id, target.public_id, won, seoul_date(now))
-    journal.book_of(year).post(*entries, phase=journal.phase_of(year, now), today=seoul_date(now))
-    made = FiscalTransfer.objects.create(
+    made = FiscalTransfer(
         public_id=ids.mint("ftr"),
         organization_id=year.organization_id,
         fiscal_year=year,
@@ -45,78 +68,132 @@ def ask(
         asked_by=by.label[:120],
         asked_ref=audit.actor_ref(by),
     )
-    _record("fiscal.transfer_ask", made, by, now, because)
+    terms = _terms(made, now)
+    made.save(force_insert=True)
+    asking.ask(  # a transfer always takes another person (matrix.ALWAYS)
+        wish=Wish(
+            kind=TRANSFER,
+            subject=made.public_id,
+            title=f"{_named(source)} → {_named(target)}",
+            terms=terms,
+            amount_won=won,
+            because=because,
+        ),
+        by=by,
+        now=now,
+    )
     return made
 
 
-@transaction.atomic
-def approve(*, transfer: FiscalTransfer, by: Actor, now: datetime) -> FiscalTransfer:
-    """Another person's yes; both entries are written with it. ``NotYours``, ``Decided``,
-    ``Broken`` if it does not fit any more."""
-    by.require("budgets.change")
-    if by.user is None or by.key is not None:  # a program is nobody's second person
-        raise NotAllowed("budgets.change")
-    year = journal.lock(transfer.fiscal_year)
-    transfer = _open(transfer)
-    if transfer.asked_ref in {audit.actor_ref(by), *by.behalf_of}:
-        raise NotYours
-    entries = book.transfer(
-        transfer.source.public_id, transfer.target.public_id, transfer.won, seoul_date(now)
+def _terms(transfer: FiscalTransfer, now: datetime) -> dict[str, Any]:
+    """What is signed, seen from the book of now. ``Broken`` where the book refuses it."""
+    year, source, target = transfer.fiscal_year, transfer.source, transfer.target
+    found, today = journal.book_of(year), seoul_date(now)
+    free = found.line(source.public_id).unallotted
+    entries = book.transfer(source.public_id, target.public_id, transfer.won, today)
+    found.post(*entries, phase=journal.phase_of(year, now), today=today)
+    return {
+        "year": year.year,
+        "from_line": _named(source),
+        "to_line": _named(target),
+        "won": transfer.won,
+        "from_free_won": free,
+    }
+
+
+def _named(line: BudgetLine) -> str:
+    """In the words of the agency's books, whatever language its reader has: what is signed does
+    not differ by that."""
+    carried = f" ({_CARRIED[line.carried]})" if line.carried else ""
+    return f"{line.code} {line.name}{carried}"
+
+
+def _find(request: ApprovalRequest) -> FiscalTransfer:
+    rows = FiscalTransfer.objects.filter(organization=request.organization)
+    return rows.select_related("fiscal_year", "source__fiscal_year", "target__fiscal_year").get(
+        public_id=request.subject
     )
-    note = Note(because=transfer.because, document=transfer.public_id, approved_by=by.label)
-    journal.post(year=year, movements=entries, note=note, by=_asker(transfer, by), now=now)
-    _decide(transfer, TransferState.APPROVED, "", by, now)
-    _record("fiscal.transfer_approve", transfer, by, now, transfer.because)
-    return transfer
 
 
-@transaction.atomic
-def reject(*, transfer: FiscalTransfer, because: str, by: Actor, now: datetime) -> FiscalTransfer:
-    """No, with a reason; whoever asked may take it back so. ``Decided``, ``BadReason``."""
-    by.require("budgets.change")
-    because = reasons.normalized(because)
-    journal.lock(transfer.fiscal_year)
-    transfer = _open(transfer)
-    _decide(transfer, TransferState.REJECTED, because, by, now)
-    _record("fiscal.transfer_reject", transfer, by, now, because)
-    return transfer
+def terms_now(request: ApprovalRequest, now: datetime) -> Now:
+    """The same transfer seen from the book of now. ``CannotBeDone``."""
+    transfer = _find(request)
+    try:
+        return Now(_terms(transfer, now), transfer.won)
+    except Broken as error:
+        raise CannotBeDone(sentence(error)) from error
 
 
-def _open(transfer: FiscalTransfer) -> FiscalTransfer:
-    """As it is now. The year's lock keeps two deciders apart."""
-    rows = FiscalTransfer.objects.select_related("source", "target", "fiscal_year")
-    found = rows.get(pk=transfer.pk)
-    if found.state != TransferState.OPEN:
-        raise Decided
-    return found
+def done(request: ApprovalRequest) -> str:
+    """The transfer, once both entries are written."""
+    transfer = _find(request)
+    return transfer.public_id if transfer.state == TransferState.APPROVED else ""
 
 
-def _asker(transfer: FiscalTransfer, by: Actor) -> Actor:
-    """The entry names who asked as its author, and who approved beside it."""
-    return replace(by, label=transfer.asked_by)
+def ended(request: ApprovalRequest, now: datetime) -> None:
+    """Refused, withdrawn or expired: the transfer is not made. Repeating it changes nothing."""
+    last = moving.last_word(request)
+    refused = last is not None and not last.agrees
+    _decide(
+        _find(request),
+        TransferState.REJECTED,
+        by=last.decided_label if last and refused else "",
+        because=last.because if last and refused else "",
+        now=now,
+    )
+
+
+def carry_out(request: ApprovalRequest, by: Actor, now: datetime) -> str:
+    """Write both entries, exactly once; the transfer's public id. ``CannotBeDone``. The approval
+    does it, not the decider: their role may lack the verb."""
+    system = actors.system(request.organization, request.public_id)
+    with actors.scope_for(system), transaction.atomic():
+        approved = carrying.to_do(request, system).terms
+        year = journal.lock(_find(request).fiscal_year)
+        transfer = _find(request)  # as it is under the lock
+        if transfer.state == TransferState.APPROVED:
+            return transfer.public_id
+        if terms_now(request, now).terms != approved:
+            raise TermsChanged
+        _write(transfer, year, request, system, now)
+    return transfer.public_id
+
+
+def _write(
+    transfer: FiscalTransfer,
+    year: FiscalYear,
+    request: ApprovalRequest,
+    system: Actor,
+    now: datetime,
+) -> None:
+    """The entries name who asked as their author, and who signed last beside."""
+    last = moving.last_word(request)
+    signer = last.decided_label if last else system.label
+    source, target = transfer.source.public_id, transfer.target.public_id
+    journal.post(
+        year=year,
+        movements=book.transfer(source, target, transfer.won, seoul_date(now)),
+        note=Note(because=transfer.because, document=transfer.public_id, approved_by=signer),
+        by=replace(system, label=transfer.asked_by),
+        now=now,
+    )
+    _decide(transfer, TransferState.APPROVED, by=signer, because="", now=now)
+    audit.record(
+        "fiscal.transfer_approve",
+        by=system,
+        now=now,
+        subject=transfer.public_id,
+        changes={"from": source, "into": target, "won": transfer.won},
+        because=transfer.because,
+    )
 
 
 def _decide(
-    transfer: FiscalTransfer, state: TransferState, because: str, by: Actor, now: datetime
+    transfer: FiscalTransfer, state: TransferState, *, by: str, because: str, now: datetime
 ) -> None:
-    moved = FiscalTransfer.objects.filter(pk=transfer.pk, state=TransferState.OPEN).update(
-        state=state, decided_at=now, decided_by=by.label[:120], decided_because=because
+    FiscalTransfer.objects.filter(pk=transfer.pk, state=TransferState.OPEN).update(
+        state=state, decided_at=now, decided_by=by, decided_because=because
     )
-    if not moved:
-        raise Decided
-    transfer.refresh_from_db()
 
 
-def _record(verb: str, transfer: FiscalTransfer, by: Actor, now: datetime, because: str) -> None:
-    audit.record(
-        verb,
-        by=by,
-        now=now,
-        subject=transfer.public_id,
-        changes={
-            "from": transfer.source.public_id,
-            "into": transfer.target.public_id,
-            "won": transfer.won,
-        },
-        because=because,
-    )
+DEED = Deed(terms_now=terms_now, carry_out=carry_out, done=done, ended=ended)

@@ -217,29 +217,29 @@ class BudgetAlert(models.Model):
 
 
 class RaiseDecision(models.TextChoices):
-    OPEN = "open", _("Waiting")
-    APPROVED = "approved", _("Approved")
-    REFUSED = "refused", _("Refused")
-    WITHDRAWN = "withdrawn", _("Withdrawn")
+    OPEN = "open"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
 
 
 class BudgetRaise(models.Model):
-    """A member asks for a higher limit. Approved until a moment, it is ``extra_won`` on top of the
-    limit and ends by itself; approved without one, it becomes the limit."""
+    """A member asks for a higher limit; who signs it stands in its approval. Approved until a
+    moment, it is ``extra_won`` on top of the limit and ends by itself; approved without one, it
+    becomes the limit."""
 
     public_id = models.CharField(max_length=24, unique=True)
     organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     budget = models.ForeignKey(Budget, models.PROTECT, related_name="raises")
-    from_won = models.BigIntegerField(help_text="The limit when it was asked for.")
+    from_won = models.BigIntegerField(help_text="The limit before, as it was asked or approved.")
     to_won = models.BigIntegerField()
     until_at = models.DateTimeField(null=True)
     because = models.CharField(max_length=300)
     asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     asked_at = models.DateTimeField()
     decision = models.CharField(max_length=12, default=RaiseDecision.OPEN)
-    decided_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True)
     decided_at = models.DateTimeField(null=True)
-    decided_because = models.CharField(max_length=300, blank=True)
 
     objects = TenantQuerySet.as_manager()
 
@@ -252,7 +252,7 @@ class BudgetRaise(models.Model):
                 name="budget_raise_open_once",
             ),
             models.CheckConstraint(
-                condition=models.Q(decision__in=["open", "approved", "refused", "withdrawn"]),
+                condition=models.Q(decision__in=RaiseDecision.values),
                 name="budget_raise_decision",
             ),
             models.CheckConstraint(
@@ -272,10 +272,6 @@ class BudgetRaise(models.Model):
     @property
     def extra_won(self) -> int:
         return self.to_won - self.from_won
-
-    @property
-    def decision_label(self) -> str:
-        return str(RaiseDecision(self.decision).label)
 
 
 class Commitment(models.Model):

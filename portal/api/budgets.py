@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from billing import board, budgets, limits, queries, raises, refusals
 from billing.board import Burn, Row
 from billing.limits import BudgetWish
-from billing.models import Budget, BudgetPeriod, BudgetRaise
+from billing.models import Budget, BudgetPeriod
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
@@ -105,10 +105,6 @@ class RaiseIn(Strict):
     because = serializers.CharField(max_length=300)
 
 
-class RefusalIn(Strict):
-    because = serializers.CharField(max_length=300)
-
-
 class RaiseOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
     budget = serializers.CharField(source="budget.public_id")
@@ -120,7 +116,7 @@ class RaiseOut(serializers.Serializer[Any]):
     asked_at = serializers.DateTimeField()
     decision = serializers.CharField()
     decided_at = serializers.DateTimeField(allow_null=True)
-    decided_because = serializers.CharField()
+    approval = serializers.CharField(help_text="Id of the request that others sign.")
 
 
 # Refusal → (code, field, status)
@@ -138,8 +134,7 @@ _REFUSALS: dict[type[Exception], tuple[str, str, int]] = {
     raises.NotMore: ("not_more", "to_won", 422),
     raises.BadUntil: ("until", "until_on", 422),
     raises.AlreadyAsked: ("already_asked", "", 409),
-    raises.NeedsAnother: ("needs_another", "", 409),
-    raises.AlreadyDecided: ("already_decided", "", 409),
+    raises.FollowsAllotment: ("follows_allotment", "", 409),
     BadReason: ("because", "because", 422),
 }
 
@@ -280,7 +275,7 @@ def _method(weeks: int) -> str:
 class RaisesView(APIView):
     @extend_schema(responses=RaiseOut(many=True))
     def get(self, request: Request) -> Response:
-        """Wishes for a higher limit that wait for a decision, newest first."""
+        """Wishes for a higher limit that wait for approval, newest first."""
         actor = actor_of(request)
         actor.require("budgets.read")
         return listed(request, raises.open_raises(actor), RaiseOut)
@@ -289,63 +284,16 @@ class RaisesView(APIView):
 class BudgetRaisesView(APIView):
     @extend_schema(request=RaiseIn, responses={201: RaiseOut})
     def post(self, request: Request, public_id: str) -> Response:
-        """Ask for a higher limit, for good or until the end of a day."""
+        """Ask for a higher limit, for good or until the end of a day. People only; others sign
+        it by ``approval``."""
         actor, now = actor_of(request), timezone.now()
         actor.require("budgets.ask")
         words = body_of(RaiseIn, request)
         budget = _budget(actor, public_id)
         wish = _done(lambda: raises.ask(budget=budget, by=actor, now=now, **words))
-        return Response(RaiseOut(wish).data, status=201)
+        with actors.scope_for(actor):
+            asked = raises.open_raises(actor).get(pk=wish.pk)
+            return Response(RaiseOut(asked).data, status=201)
 
 
 budget_raises_view = rls.own_transactions(BudgetRaisesView.as_view())
-
-
-def _raise(actor: Actor, public_id: str) -> BudgetRaise:
-    with actors.scope_for(actor):
-        mine = Budget.objects.visible_to(actor).order_by()
-        rows = BudgetRaise.objects.visible_to(actor).filter(budget__in=mine)
-        return get_object_or_404(rows.select_related("budget", "asked_by"), public_id=public_id)
-
-
-class RaiseApprovalView(APIView):
-    @extend_schema(request=None, responses=RaiseOut)
-    def post(self, request: Request, public_id: str) -> Response:
-        """Raise the limit as it was asked. Not by who asked, where somebody else could."""
-        actor, now = actor_of(request), timezone.now()
-        actor.require("budgets.change")
-        wish = _raise(actor, public_id)
-        decided = _done(lambda: raises.approve(request=wish, by=actor, now=now))
-        return Response(RaiseOut(decided).data)
-
-
-raise_approval_view = rls.own_transactions(RaiseApprovalView.as_view())
-
-
-class RaiseRefusalView(APIView):
-    @extend_schema(request=RefusalIn, responses=RaiseOut)
-    def post(self, request: Request, public_id: str) -> Response:
-        """Refuse it, with a sentence."""
-        actor, now = actor_of(request), timezone.now()
-        actor.require("budgets.change")
-        because = body_of(RefusalIn, request)["because"]
-        wish = _raise(actor, public_id)
-        decided = _done(lambda: raises.refuse(request=wish, because=because, by=actor, now=now))
-        return Response(RaiseOut(decided).data)
-
-
-raise_refusal_view = rls.own_transactions(RaiseRefusalView.as_view())
-
-
-class RaiseWithdrawalView(APIView):
-    @extend_schema(request=None, responses=RaiseOut)
-    def post(self, request: Request, public_id: str) -> Response:
-        """Take one's own request back."""
-        actor, now = actor_of(request), timezone.now()
-        actor.require("budgets.ask")
-        wish = _raise(actor, public_id)
-        decided = _done(lambda: raises.withdraw(request=wish, by=actor, now=now))
-        return Response(RaiseOut(decided).data)
-
-
-raise_withdrawal_view = rls.own_transactions(RaiseWithdrawalView.as_view())

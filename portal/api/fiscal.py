@@ -21,7 +21,7 @@ from billing.budgets import ChangedMeanwhile, CountersUnavailable
 from billing.fiscal import closing, files, journal, lines, queries, transfers, years
 from billing.fiscal.book import Broken
 from billing.fiscal.refusals import Refusal, sentence
-from billing.models import BudgetLine, FiscalTransfer, FiscalYear
+from billing.models import BudgetLine, FiscalYear
 from portal.api import fiscal_shapes as shapes
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
@@ -175,12 +175,12 @@ class FiscalTransfersView(APIView):
         """Transfers between lines, newest first."""
         actor = actor_of(request)
         actor.require("budgets.read")
-        rows = FiscalTransfer.objects.visible_to(actor).filter(fiscal_year=year_or_404(actor, year))
-        return listed(request, rows.select_related("source", "target"), shapes.TransferOut)
+        rows = transfers.shown(actor, year_or_404(actor, year))
+        return listed(request, rows, shapes.TransferOut)
 
     @extend_schema(request=shapes.TransferIn, responses={201: shapes.TransferOut})
     def post(self, request: Request, year: int) -> Response:
-        """Ask for one; another person approves it."""
+        """Ask for one; others sign it by ``approval``."""
         actor, now = actor_of(request), timezone.now()
         actor.require("budgets.change")
         found = year_or_404(actor, year)
@@ -199,46 +199,8 @@ class FiscalTransfersView(APIView):
             )
         except ALL as error:
             raise refused(error) from error
-        return Response(shapes.TransferOut(made).data, status=201)
-
-
-class _Decision(APIView):
-    def found(self, actor: Actor, public_id: str) -> FiscalTransfer:
-        rows = FiscalTransfer.objects.visible_to(actor)
-        row = rows.filter(public_id=public_id).select_related("fiscal_year", "source", "target")
-        one = row.first()
-        if one is None:
-            raise Http404
-        return one
-
-
-class FiscalApprovalView(_Decision):
-    @extend_schema(request=None, responses=shapes.TransferOut)
-    def post(self, request: Request, public_id: str) -> Response:
-        """Approve a transfer that somebody else asked for."""
-        actor = actor_of(request)
-        actor.require("budgets.change")
-        found = self.found(actor, public_id)
-        try:
-            done = transfers.approve(transfer=found, by=actor, now=timezone.now())
-        except ALL as error:
-            raise refused(error) from error
-        return Response(shapes.TransferOut(done).data)
-
-
-class FiscalRejectionView(_Decision):
-    @extend_schema(request=shapes.FiscalReasonIn, responses=shapes.TransferOut)
-    def post(self, request: Request, public_id: str) -> Response:
-        """Reject a transfer, or take one's own back."""
-        actor = actor_of(request)
-        actor.require("budgets.change")
-        found = self.found(actor, public_id)
-        body = body_of(shapes.FiscalReasonIn, request)
-        try:
-            done = transfers.reject(transfer=found, by=actor, now=timezone.now(), **body)
-        except ALL as error:
-            raise refused(error) from error
-        return Response(shapes.TransferOut(done).data)
+        asked = transfers.shown(actor, found).get(pk=made.pk)
+        return Response(shapes.TransferOut(asked).data, status=201)
 
 
 class FiscalCloseView(APIView):

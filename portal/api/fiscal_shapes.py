@@ -198,6 +198,9 @@ class TransferOut(serializers.Serializer[Any]):
     asked_at = serializers.DateTimeField()
     decided_by = serializers.CharField()
     decided_because = serializers.CharField()
+    approval = serializers.CharField(
+        allow_null=True, help_text="Id of the request that others sign."
+    )
 
 
 class CarryoverOut(serializers.Serializer[Any]):

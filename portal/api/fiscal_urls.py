@@ -37,16 +37,6 @@ urlpatterns = [
         "fiscal/years/<int:year>/books", fiscal.FiscalBooksView.as_view(), name="api_fiscal_books"
     ),
     path(
-        "fiscal/transfers/<slug:public_id>/approval",
-        fiscal.FiscalApprovalView.as_view(),
-        name="api_fiscal_approval",
-    ),
-    path(
-        "fiscal/transfers/<slug:public_id>/rejection",
-        fiscal.FiscalRejectionView.as_view(),
-        name="api_fiscal_rejection",
-    ),
-    path(
         "fiscal/lines/<slug:public_id>/appropriations",
         fiscal_deeds.appropriations_view,
         name="api_fiscal_appropriations",

@@ -212,11 +212,6 @@ urlpatterns = [
     path("budgets/<slug:public_id>", budgets.budget_view, name="api_budget"),
     path("budgets/<slug:public_id>/raises", budgets.budget_raises_view, name="api_budget_raises"),
     path("raises", budgets.RaisesView.as_view(), name="api_raises"),
-    path("raises/<slug:public_id>/approve", budgets.raise_approval_view, name="api_raise_approve"),
-    path("raises/<slug:public_id>/refuse", budgets.raise_refusal_view, name="api_raise_refuse"),
-    path(
-        "raises/<slug:public_id>/withdraw", budgets.raise_withdrawal_view, name="api_raise_withdraw"
-    ),
     path("approvals", approvals.ApprovalsView.as_view(), name="api_approvals"),
     path("approvals/<slug:public_id>", approvals.ApprovalView.as_view(), name="api_approval"),
     path(

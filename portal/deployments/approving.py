@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.approvals import asking, carrying, deciding, raises, sweeps
+from billing import raises
+from billing.approvals import asking, carrying, deciding, sweeps
 from billing.approvals.deciding import Seen, Word
 from billing.approvals.kinds import CannotBeDone, Deed, Now
-from billing.approvals.matrix import ORDER, RAISE, SITES
+from billing.approvals.matrix import ORDER, RAISE, SITES, TRANSFER
+from billing.fiscal import transfers
 from billing.models import ApprovalRequest, ApprovalState
 from portal.deployments.actions import approved_orders, project_sites
 from tenants import actors
@@ -20,6 +22,7 @@ from tenants.actors import Actor
 DEEDS: dict[str, Deed] = {
     ORDER: approved_orders.DEED,
     RAISE: raises.DEED,
+    TRANSFER: transfers.DEED,
     SITES: project_sites.DEED,
 }
 

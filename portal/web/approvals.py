@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.approvals import asking, deciding, kinds, moving, queries, words
+from billing.approvals import asking, deciding, kinds, moving, queries, turns, words
 from billing.approvals.deciding import Seen, Word
 from billing.approvals.kinds import KINDS, CannotBeDone
 from billing.approvals.matrix import ORDER, RAISE, SITES, Step
@@ -54,7 +54,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """The inbox; without a choice in the address it opens what waits for the reader, if
     anything does."""
     actor, now = doors.actor(request), timezone.now()
-    mine = len(queries.waiting_for(actor, now=now))
+    mine = len(turns.of(actor, now=now))
     show = doors.word(request.GET, "show")
     if show not in queries.SHOWS:
         show = "mine" if mine else "open"

@@ -12,13 +12,11 @@ from django.views.decorators.http import require_GET
 from billing import board as boards
 from billing import limits
 from billing.board import Board, Found, Row
-from billing.models import BudgetRaise
 from portal.lib import spreadsheet
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from portal.web import burn, charts, doors
 from tenants import actors, rls
-from tenants.actors import Actor
 from tenants.roles import ROLES, Role
 
 MOST_IN_FILE = 10_000
@@ -51,7 +49,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "now": now,
         "changes": [(one, found.titles.get(one.budget.subject, "")) for one in board.changes],
         "alerts": [(one, found.titles.get(one.budget.subject, "")) for one in board.alerts],
-        "asked": [_asked(one, found, actor) for one in board.asked],
+        "asked": [(one, found.titles.get(one.budget.subject, "")) for one in board.asked],
         "raised_by": [Role(role).label for role in ROLES if "budgets.change" in ROLES[role]],
     }
     if board.chosen is not None:
@@ -62,17 +60,6 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _shown(row: Row) -> dict[str, Any]:
     return {"row": row, "gauge": charts.gauge(row.standing), "period": limits.words_of(row.budget)}
-
-
-def _asked(one: BudgetRaise, found: Found, actor: Actor) -> dict[str, Any]:
-    mine = one.asked_by == actor.user
-    return {
-        "raise": one,
-        "title": found.titles.get(one.budget.subject, one.budget.subject),
-        "by": one.asked_by.label,
-        "mine": mine,
-        "may_decide": actor.can("budgets.change"),
-    }
 
 
 def _drawn(board: Board, chosen: Row) -> dict[str, Any]:

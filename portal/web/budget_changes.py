@@ -12,11 +12,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from billing import board, budgets, limits, queries, raises, refusals
 from billing.limits import BudgetWish
-from billing.models import Budget, BudgetRaise, BudgetScope
+from billing.models import Budget, BudgetScope
 from portal.web import budget_forms as forms
 from portal.web import doors
 from tenants import actors, rls
@@ -40,11 +40,8 @@ _WHOLE = (
     refusals.BudgetEnded,
     refusals.LastBudget,
     raises.AlreadyAsked,
-    raises.NeedsAnother,
-    raises.AlreadyDecided,
+    raises.FollowsAllotment,
 )
-
-_ANY: tuple[type[Exception], ...] = (*_FIELDS, *_WHOLE)
 
 
 def _tried(form: django_forms.Form, deed: Callable[[], object]) -> bool:
@@ -173,75 +170,12 @@ def end(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @doors.page_for("budgets.ask")
 def ask(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Ask who may change budgets for a higher limit."""
+    """Ask for a higher limit; those whom the rules name sign it."""
     actor, budget = doors.actor(request), _find(request, public_id)
     form = forms.RaiseForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         words = form.cleaned_data
         if _tried(form, lambda: raises.ask(budget=budget, by=actor, now=timezone.now(), **words)):
-            messages.success(request, _("Your request is sent to who may change budgets."))
+            messages.success(request, _("Asked for. Those who have to approve it are told."))
             return _back(budget)
     return _page(request, "budget/ask.html", form, budget)
-
-
-def _raise(request: HttpRequest, public_id: str) -> BudgetRaise:
-    actor = doors.actor(request)
-    with actors.scope_for(actor):
-        mine = Budget.objects.visible_to(actor).order_by()
-        rows = BudgetRaise.objects.visible_to(actor).filter(budget__in=mine)
-        return get_object_or_404(rows.select_related("budget"), public_id=public_id)
-
-
-@rls.own_transactions
-@require_POST
-@doors.page_for("budgets.change")
-def approve(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Raise the limit as it was asked."""
-    wish = _raise(request, public_id)
-    _say(
-        request,
-        lambda: raises.approve(request=wish, by=doors.actor(request), now=timezone.now()),
-        _("The limit is raised. It holds from now on."),
-    )
-    return _back(wish.budget)
-
-
-@rls.own_transactions
-@require_POST
-@doors.page_for("budgets.change")
-def refuse(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Say why not."""
-    wish = _raise(request, public_id)
-    because = doors.word(request.POST, "because")
-    _say(
-        request,
-        lambda: raises.refuse(
-            request=wish, because=because, by=doors.actor(request), now=timezone.now()
-        ),
-        _("The request is refused. Who asked was told why."),
-    )
-    return _back(wish.budget)
-
-
-@rls.own_transactions
-@require_POST
-@doors.page_for("budgets.ask")
-def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Take one's own request back."""
-    wish = _raise(request, public_id)
-    _say(
-        request,
-        lambda: raises.withdraw(request=wish, by=doors.actor(request), now=timezone.now()),
-        _("Your request is withdrawn."),
-    )
-    return _back(wish.budget)
-
-
-def _say(request: HttpRequest, deed: Callable[[], object], done: str) -> None:
-    """Done, or why not, above the page that follows."""
-    try:
-        deed()
-    except _ANY as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, done)

@@ -116,9 +116,5 @@ class RaiseForm(forms.Form):
     because = forms.CharField(label=_("Why"), min_length=5, max_length=300)
 
 
-class RefusalForm(forms.Form):
-    because = forms.CharField(label=_("Why not"), min_length=5, max_length=300)
-
-
 class EndForm(forms.Form):
     because = _reason()

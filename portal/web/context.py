@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,9 +11,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
-from billing.approvals import queries as approvals
+from billing.approvals import turns
 from tenants import inbox, rls, standing
 from tenants.actors import Actor
 from tenants.models import Membership, OrganizationKind
@@ -50,8 +52,13 @@ def page(request: HttpRequest) -> dict[str, Any]:
         context["closed"] = standing.reasons(actor.organization)
         context["help"] = help_address(request)
         context["navigation"] = navigation(actor, (match.url_name or "") if match else "")
-        context["to_sign"] = len(approvals.waiting_for(actor, now=timezone.now()))
+        context["to_sign"] = SimpleLazyObject(partial(_to_sign, actor))
     return context
+
+
+def _to_sign(actor: Actor) -> int:
+    """How many requests wait for the reader; asked only where the navigation shows it."""
+    return len(turns.of(actor, now=timezone.now()))
 
 
 def help_address(request: HttpRequest) -> str:

@@ -14,12 +14,12 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from billing.fiscal import bindings, calendar, files, journal, queries, years
+from billing.fiscal import bindings, calendar, files, journal, queries, transfers, years
 from billing.fiscal import commitments as deeds
 from billing.fiscal.book import reversible_in
 from billing.fiscal.calendar import Phase
 from billing.fiscal.refusals import KINDS, PHASES
-from billing.models import FiscalTransfer, FiscalYear, TransferState
+from billing.models import FiscalYear, TransferState
 from portal.lib import sheets, spreadsheet
 from portal.lib.periods import seoul_date
 from portal.web import charts, doors, states
@@ -56,9 +56,6 @@ def index(request: HttpRequest) -> HttpResponse:
         return render(request, "fiscal/none.html", context)
     search = doors.word(request.GET, "q")[:60]
     board = queries.board(actor, year, now=now, search=search)
-    transfers = FiscalTransfer.objects.visible_to(actor).filter(
-        fiscal_year=year, state=TransferState.OPEN
-    )
     context = {
         **frame(year, now),
         "years": known,
@@ -67,7 +64,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "sum": gauge(board.total),
         "search": search,
         "bars": _bars(board),
-        "transfers": transfers.select_related("source__fiscal_year", "target__fiscal_year")[:20],
+        "transfers": transfers.shown(actor, year).filter(state=TransferState.OPEN)[:20],
         "unbound": bindings.unbound(actor.organization, year=year.year),
         "deadlines": _deadlines(year, now),
     }

@@ -13,10 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from billing.fiscal import carryovers, closing, lines, queries, transfers, years
 from billing.fiscal.book import Broken
 from billing.fiscal.refusals import Refusal, sentence
-from billing.models import Carryover, FiscalTransfer
+from billing.models import Carryover
 from portal.web import doors, fiscal, fiscal_forms, states
 from portal.web.fiscal_deeds import ALL, add_refusal
-from tenants.audit import actor_ref
 
 
 @require_http_methods(["GET", "POST"])
@@ -85,16 +84,14 @@ def transfer_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         actor.require("budgets.change")
         if form.is_valid() and _ask(request, form, {one.public_id: one for one in known}):
-            messages.success(request, _("Asked for. Another person approves it."))
+            messages.success(request, _("Asked for. Those who have to approve it are told."))
             return redirect(f"{request.path}?year={year.year}")
-    rows = FiscalTransfer.objects.visible_to(actor).filter(fiscal_year=year)
-    page = doors.page_of(request, rows.select_related("source__fiscal_year", "target__fiscal_year"))
-    me = actor_ref(actor)
+    page = doors.page_of(request, transfers.shown(actor, year))
     context = {
         **fiscal.frame(year, now),
         "form": form,
         "page": page,
-        "rows": [(one, states.TRANSFER[one.state], one.asked_ref == me) for one in page],
+        "rows": [(one, states.of_transfer(one.state, one.approval_state)) for one in page],
         "more": f"year={year.year}&",
     }
     return render(request, "fiscal/transfers.html", context, status=422 if form.errors else 200)
@@ -115,52 +112,6 @@ def _ask(request: HttpRequest, form: fiscal_forms.TransferForm, known: dict[str,
         add_refusal(form, error)
         return False
     return True
-
-
-def _transfer(request: HttpRequest, public_id: str) -> FiscalTransfer:
-    rows = FiscalTransfer.objects.visible_to(doors.actor(request))
-    return get_object_or_404(
-        rows.select_related("fiscal_year", "source", "target"), public_id=public_id
-    )
-
-
-@require_POST
-@doors.page_for("budgets.change")
-def approve(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Another person's yes."""
-    found = _transfer(request, public_id)
-    try:
-        transfers.approve(transfer=found, by=doors.actor(request), now=timezone.now())
-    except Broken as error:
-        messages.error(request, sentence(error))
-    except Refusal as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("Approved. Both lines are changed."))
-    return redirect(_transfers(found))
-
-
-@require_POST
-@doors.page_for("budgets.change")
-def reject(request: HttpRequest, public_id: str) -> HttpResponse:
-    """No, with a reason; or one's own taken back."""
-    found = _transfer(request, public_id)
-    try:
-        transfers.reject(
-            transfer=found,
-            because=doors.word(request.POST, "because"),
-            by=doors.actor(request),
-            now=timezone.now(),
-        )
-    except ALL as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("Rejected."))
-    return redirect(_transfers(found))
-
-
-def _transfers(found: FiscalTransfer) -> str:
-    return f"{reverse('fiscal_transfers')}?year={found.fiscal_year.year}"
 
 
 @require_POST

@@ -209,7 +209,6 @@ FISCAL_YEAR = {
     "closed": _state("", "off", pgettext_lazy("fiscal year", "Closed")),
 }
 TRANSFER = {
-    "open": _state("info", "wait", _("Waiting for a second person")),
     "approved": _state("ok", "ok", pgettext_lazy("transfer", "Approved")),
     "rejected": _state("", "off", pgettext_lazy("transfer", "Rejected")),
 }
@@ -253,3 +252,8 @@ _DISPUTE = {
 def dispute(word: str) -> State:
     """The processor's word; one that nobody knows is shown as it is."""
     return _DISPUTE.get(word) or _state("info", "half", word)
+
+
+def of_transfer(state: str, approval: str | None) -> State:
+    """Of a transfer between budget lines: while it waits, that of its request."""
+    return TRANSFER[state] if state in TRANSFER else APPROVAL[approval or "waiting"]

@@ -21,7 +21,7 @@ def test_tells_terms_chain_and_whose_turn_it_is(world: World) -> None:
 
     found = send(caller(world, "carol"), "GET", f"approvals/{request.public_id}").json()
 
-    terms = {"from_won": 100_000_000, "to_won": 150_000_000}
+    terms = {"from_won": 100_000_000, "to_won": 200_000_000}
     assert (found["terms"], found["terms_now"]) == (terms, terms)
     assert [one["roles"] for one in found["steps"]] == [["owner", "budget_officer"]]
     assert (found["open_step"], found["waits_for"]) == (1, ["김서연", "이정민"])

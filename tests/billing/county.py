@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from billing.fiscal import commitments, lines, queries, years
 from billing.fiscal.book import Columns
 from billing.fiscal.commitments import Paper
 from billing.fiscal.lines import Entry
 from billing.models import BudgetLine, FiscalCommitment, FiscalYear
-from tenants import rls
+from tenants import actors, rls
 from tenants.actors import Actor
-from tenants.models import Organization, Project
+from tenants.models import Deputyship, Membership, Organization, Project
 from tenants.roles import Role
 from tests import factories
 
@@ -47,6 +47,27 @@ class County:
             by=self.officer,
             now=now,
         )
+
+
+def deputy(county: County, absent: Actor, *, now: datetime = NOVEMBER) -> Actor:
+    """박소라 stands in for somebody who is on leave."""
+    with rls.tenant(county.office.pk):
+        people = {one.user_id: one for one in Membership.objects.select_related("user")}
+        assert absent.user is not None and county.clerk.user is not None
+        clerk = people[county.clerk.user.pk]
+        Deputyship.objects.create(
+            public_id="dep_1",
+            organization=county.office,
+            absent=people[absent.user.pk],
+            deputy=clerk,
+            starts_date=on(now),
+            ends_date=on(now) + timedelta(days=9),
+            created_at=now,
+            created_by=absent.label,
+        )
+    with rls.tenant(county.office.pk, user_id=clerk.user_id):
+        rows = Membership.objects.select_related("organization", "user")
+        return actors.of_membership(rows.annotate(lent=actors.lending(now)).get(pk=clerk.pk))
 
 
 def entry(won: int, now: datetime = NOVEMBER, because: str = "사유를 적습니다") -> Entry:

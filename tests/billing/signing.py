@@ -11,7 +11,7 @@ from billing.approvals.asking import Wish
 from billing.approvals.deciding import Seen, Word
 from billing.approvals.kinds import CannotBeDone, Deed, Now
 from billing.approvals.matrix import ORDER, RAISE, SITES, TRANSFER, Matrix, Rule, Step
-from billing.models import ApprovalDecision, ApprovalRequest
+from billing.models import ApprovalDecision, ApprovalRequest, BudgetRaise, FiscalTransfer
 from tenants import actors, rls
 from tenants.actors import Actor
 from tenants.models import Membership, Notice
@@ -111,6 +111,29 @@ def sign(
         deed=doing.deed,
         by=acting(cast, who, now),
         now=now,
+    )
+
+
+def request_of(row: BudgetRaise | FiscalTransfer) -> ApprovalRequest:
+    """The one request about a raise or a transfer."""
+    with rls.tenant(row.organization_id):
+        rows = ApprovalRequest.objects.select_related("requested_by", "organization")
+        return rows.get(subject=row.public_id)
+
+
+def decided(
+    row: BudgetRaise | FiscalTransfer,
+    deed: Deed,
+    by: Actor,
+    *,
+    word: Word = YES,
+    step: int = 1,
+    number: int = 1,
+    now: datetime = NOON,
+) -> ApprovalRequest:
+    """``by`` says a word on a raise or a transfer."""
+    return deciding.decide(
+        request=request_of(row), seen=Seen(number, step), word=word, deed=deed, by=by, now=now
     )
 
 

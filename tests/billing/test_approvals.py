@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from billing.approvals import asking, deciding, queries
+from billing.approvals import asking, deciding, queries, turns
 from billing.approvals.deciding import Seen
 from billing.approvals.matrix import Step
 from billing.models import (
@@ -79,10 +81,40 @@ def test_who_waits_for_whom_is_counted(cast: Cast) -> None:
 
     with rls.tenant(cast.firm.pk):
         waits = {
-            who: len(queries.waiting_for(acting(cast, who), now=NOON))
+            who: len(turns.of(acting(cast, who), now=NOON))
             for who in ("alice", "bob", "carol", "dan")
         }
     assert waits == {"alice": 0, "bob": 0, "carol": 1, "dan": 0}
+
+
+def test_the_frame_asks_once_and_says_what_the_requests_say(cast: Cast) -> None:
+    """A step behind another, one of two people, a deputy, something of the whole organization."""
+    rules(cast, Step(("budget_officer", "owner"), needed=2), Step(("owner",)))
+    begun, doing = ask(cast, subject="ord_1"), Doing()
+    sign(cast, begun, "carol", doing)
+    ask(cast, subject="ord_2", project=None)
+    rules(cast, Step(("budget_officer",)))
+    ask(cast, subject="ord_3")
+    _leave(cast, absent="carol", deputy="dan")
+
+    found = {}
+    for who, asked in (("alice", 1), ("bob", 0), ("carol", 1), ("dan", 1)):
+        by = acting(cast, who)
+        with rls.tenant(cast.firm.pk):
+            with CaptureQueriesContext(connection) as queried:
+                found[who] = turns.of(by, now=NOON)
+            said = [
+                one.pk
+                for one in queries.requests(by).order_by("expires_at", "pk")
+                if (turn := queries.turn_of(one, by, now=NOON)) is not None and turn.mine
+            ]
+        assert (found[who], len(queried)) == (said, asked), who
+    assert {who: len(keys) for who, keys in found.items()} == {
+        "alice": 2,
+        "bob": 0,
+        "carol": 2,
+        "dan": 2,
+    }
 
 
 # ─── signing ───────────────────────────────────────────────────────────────────────────────────

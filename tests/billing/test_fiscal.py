@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -14,13 +13,11 @@ from billing.fiscal.lines import Entry
 from billing.fiscal.refusals import (
     AlreadyNamed,
     BadYear,
-    Decided,
     LineTaken,
     NextYearNotDecided,
     NothingToCarry,
     NotPublic,
     NotReversible,
-    NotYours,
     TooLateToName,
     Unsettled,
     YearNotOver,
@@ -30,14 +27,12 @@ from billing.fiscal.refusals import (
 from billing.models import (
     FiscalCommitment,
     FiscalMovement,
-    FiscalTransfer,
     FiscalYear,
     FiscalYearMove,
     FiscalYearState,
 )
 from tenants import rls
-from tenants.actors import Lent, NotAllowed
-from tenants.models import AuditEvent
+from tenants.actors import NotAllowed
 from tenants.reasons import BadReason
 from tests.billing import county as world
 from tests.billing.county import NEW_YEAR, NEXT_YEAR, NOVEMBER, County, entry
@@ -231,114 +226,6 @@ def test_takes_back_no_allotment_that_is_committed(county: County) -> None:
         lines.reverse(movement=row, because="되돌립니다요", by=county.officer, now=NOVEMBER)
 
 
-# ─── transfers ─────────────────────────────────────────────────────────────────────────────────
-
-
-def asked(county: County, won: int = 2_000_000) -> FiscalTransfer:
-    with rls.tenant(county.office.pk):
-        return transfers.ask(
-            source=county.office_costs,
-            target=county.running,
-            won=won,
-            because="전산 사용료 부족",
-            by=county.officer,
-            now=NOVEMBER,
-        )
-
-
-def test_transfers_once_another_person_approves(county: County) -> None:
-    found = asked(county)
-    assert county.columns().current == 48_000_000
-
-    with rls.tenant(county.office.pk):
-        transfers.approve(transfer=found, by=county.head, now=NOVEMBER)
-
-        rows = FiscalMovement.objects.filter(document=found.public_id)
-        kept = set(rows.values_list("kind", "won", "by", "approved_by"))
-        with pytest.raises(Decided):
-            transfers.approve(transfer=found, by=county.head, now=NOVEMBER)
-    assert kept == {
-        ("transfer_out", -2_000_000, "오지훈", "정하늘"),
-        ("transfer_in", 2_000_000, "오지훈", "정하늘"),
-    }
-    assert county.columns().current == 50_000_000
-    assert county.columns(county.office_costs).current == 10_000_000
-
-
-def test_lets_nobody_approve_their_own(county: County) -> None:
-    found = asked(county)
-
-    with rls.tenant(county.office.pk), pytest.raises(NotYours):
-        transfers.approve(transfer=found, by=county.officer, now=NOVEMBER)
-
-    assert county.columns().current == 48_000_000
-
-
-def test_lets_no_deputy_approve_for_who_asked(county: County) -> None:
-    found = asked(county)
-    assert county.officer.user is not None
-    lent = Lent(frozenset({"budgets.change"}), county.officer.user.public_id)
-    deputy = replace(county.clerk, verbs=county.clerk.verbs | lent.verbs, lent=(lent,), asked=[])
-
-    with rls.tenant(county.office.pk), pytest.raises(NotYours):
-        transfers.approve(transfer=found, by=deputy, now=NOVEMBER)
-
-
-def test_lets_a_deputy_of_the_head_approve(county: County) -> None:
-    found = asked(county)
-    assert county.head.user is not None
-    lent = Lent(frozenset({"budgets.change"}), county.head.user.public_id)
-    deputy = replace(county.clerk, verbs=county.clerk.verbs | lent.verbs, lent=(lent,), asked=[])
-
-    with rls.tenant(county.office.pk):
-        transfers.approve(transfer=found, by=deputy, now=NOVEMBER)
-        event = AuditEvent.objects.get(verb="fiscal.transfer_approve")
-
-    assert event.on_behalf == county.head.user.public_id
-    assert county.columns().current == 50_000_000
-
-
-def test_rejects_with_a_reason(county: County) -> None:
-    found = asked(county)
-
-    with rls.tenant(county.office.pk):
-        with pytest.raises(BadReason):
-            transfers.reject(transfer=found, because="no", by=county.head, now=NOVEMBER)
-        transfers.reject(transfer=found, because="다음 추경에", by=county.head, now=NOVEMBER)
-        with pytest.raises(Decided):
-            transfers.approve(transfer=found, by=county.head, now=NOVEMBER)
-    assert county.columns().current == 48_000_000
-
-
-def test_transfers_nothing_that_has_been_allotted_meanwhile(county: County) -> None:
-    found = asked(county, 12_000_000)
-    lines.allot(
-        line=county.office_costs, entry=entry(1), quarter=4, by=county.officer, now=NOVEMBER
-    )
-
-    with (
-        rls.tenant(county.office.pk),
-        broken(Rule.ABOVE_UNALLOTTED, won=12_000_000, free=11_999_999, over=1),
-    ):
-        transfers.approve(transfer=found, by=county.head, now=NOVEMBER)
-
-    with rls.tenant(county.office.pk):
-        assert FiscalTransfer.objects.get().state == "open"
-    assert county.columns().current == 48_000_000
-
-
-def test_transfers_to_no_line_itself(county: County) -> None:
-    with rls.tenant(county.office.pk), broken(Rule.SAME_LINE, won=1):
-        transfers.ask(
-            source=county.running,
-            target=county.running,
-            won=1,
-            because="자기 자신에게",
-            by=county.officer,
-            now=NOVEMBER,
-        )
-
-
 # ─── the end of the year ───────────────────────────────────────────────────────────────────────
 
 
@@ -413,7 +300,15 @@ def decided_next_year(county: County) -> FiscalYear:
 
 
 def test_closes_nothing_while_a_transfer_waits(county: County) -> None:
-    asked(county)
+    with rls.tenant(county.office.pk):
+        transfers.ask(
+            source=county.office_costs,
+            target=county.running,
+            won=1,
+            because="전산 사용료 부족",
+            by=county.officer,
+            now=NOVEMBER,
+        )
 
     with pytest.raises(Unsettled) as refused:
         close(county)

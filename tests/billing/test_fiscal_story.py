@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from billing import budgets
+from billing.approvals.deciding import NotYourStep
 from billing.fiscal import (
     bindings,
     carryovers,
@@ -28,17 +28,17 @@ from billing.fiscal import (
 from billing.fiscal.book import Broken
 from billing.fiscal.commitments import Paper
 from billing.fiscal.lines import Entry
-from billing.fiscal.refusals import NotYours, sentence
+from billing.fiscal.refusals import sentence
 from billing.models import Budget, BudgetLine, FiscalYear
 from portal.lib import spreadsheet
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import actors, rls
-from tenants.actors import Actor, Lent
 from tenants.roles import Role
 from tests import factories
 from tests.billing import county as world
 from tests.billing.county import County
+from tests.billing.signing import decided
 
 
 def moment(month: int, day: int, hour: int = 10, *, year: int = 2026) -> datetime:
@@ -103,7 +103,8 @@ def test_a_year_of_a_county_office(county: County) -> None:
         hold(county, budget, 10_000_000 * MICRO + 1, "ord_2")
     assert full.value.left_won == 10_000_000
 
-    # July: more is needed. The officer asks for a transfer; the deputy of the head approves.
+    # July: more is needed. The officer asks for a transfer, and signs nothing themselves: the
+    # deputy of the head takes the officer's step, the head the owner's.
     now = moment(7, 6)
     with rls.tenant(office):
         asked = transfers.ask(
@@ -114,9 +115,11 @@ def test_a_year_of_a_county_office(county: County) -> None:
             by=county.officer,
             now=now,
         )
-        with pytest.raises(NotYours):
-            transfers.approve(transfer=asked, by=county.officer, now=now)
-        transfers.approve(transfer=asked, by=deputy_of_head(county), now=now)
+    with pytest.raises(NotYourStep):
+        decided(asked, transfers.DEED, county.officer, now=now)
+    deputy = world.deputy(county, county.head, now=now)
+    assert decided(asked, transfers.DEED, deputy, now=now).state == "waiting"
+    assert decided(asked, transfers.DEED, county.head, step=2, now=now).state == "done"
     lines.allot(
         line=county.running, entry=entry(10_000_000, now), quarter=3, by=county.officer, now=now
     )
@@ -196,13 +199,6 @@ def hold(county: County, budget: Budget, micro: int, reference: str) -> None:
         month=Month(2026, 4),
         amount_micro=micro,
     )
-
-
-def deputy_of_head(county: County) -> Actor:
-    """박소라 stands in for 정하늘, who is on leave."""
-    assert county.head.user is not None
-    lent = Lent(frozenset({"budgets.change"}), county.head.user.public_id)
-    return replace(county.clerk, verbs=county.clerk.verbs | lent.verbs, lent=(lent,), asked=[])
 
 
 def next_year(county: County, now: datetime) -> FiscalYear:

@@ -1,23 +1,27 @@
-"""A higher limit by request: who asks, who decides, what holds from when until when."""
+"""A higher limit by request: who asks, who signs, what holds from when until when."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import transaction
 
 from billing import budgets, raises
-from billing.models import Budget, BudgetChange, BudgetRaise
+from billing.approvals import asking, sweeps
+from billing.approvals.deciding import NotYourStep
+from billing.approvals.kinds import CannotBeDone, TermsChanged
+from billing.approvals.matrix import RAISE
+from billing.models import ApprovalRequest, Budget, BudgetChange, BudgetRaise
 from billing.refusals import BudgetEnded, LimitOutOfRange
 from portal.admission.sync import Admission, connect
 from portal.lib.money import MAX_BUDGET_WON, MICRO
 from portal.lib.periods import seoul_date
-from tenants import rls
+from tenants import actors, rls
 from tenants.actors import NotAllowed
-from tenants.models import AuditEvent, Membership, Notice
+from tenants.models import AuditEvent
 from tenants.reasons import BadReason
 from tests import factories
+from tests.billing.signing import NO, decided, fresh, request_of
 from tests.cast import Cast
 
 # The counters have a clock of their own.
@@ -53,14 +57,10 @@ def ask(
     )
 
 
-def approve(cast: Cast, wish: BudgetRaise, *, who: str = "carol") -> BudgetRaise:
-    return raises.approve(request=wish, by=cast[who].may, now=NOW)
-
-
-def told(kind: str) -> list[str]:
-    with rls.everyone(because="notices are a person's own"):
-        found = Notice.objects.filter(kind=kind).select_related("user")
-        return sorted(one.user.email.partition("@")[0] for one in found)
+def approve(
+    cast: Cast, wish: BudgetRaise, *, who: str = "carol", number: int = 1
+) -> ApprovalRequest:
+    return decided(wish, raises.DEED, cast[who].may, number=number, now=NOW)
 
 
 def reloaded(cast: Cast, budget: Budget) -> Budget:
@@ -79,29 +79,33 @@ def enforced(cast: Cast, budget: Budget) -> int:
 
 @pytest.mark.django_db(transaction=True)
 def test_approved_for_good_it_is_the_limit(cast: Cast, budget: Budget) -> None:
-    wish = approve(cast, ask(cast, budget))
+    wish = ask(cast, budget)
+    request = request_of(wish)
+    assert (request.amount_won, request.title, request.because) == (500, cast.firm.name, WHY)
 
-    assert (wish.decision, wish.decided_by) == ("approved", cast.carol.user)
+    assert approve(cast, wish).state == "done"
+
     kept = reloaded(cast, budget)
     assert (kept.limit_won, kept.number) == (1500, budget.number + 1)
     assert enforced(cast, budget) == 1500
     with rls.tenant(cast.firm.pk):
         change = BudgetChange.objects.get()
         assert (change.from_won, change.to_won, change.because) == (1000, 1500, WHY)
-        verbs = set(AuditEvent.objects.values_list("verb", flat=True))
-    assert {"budget.raise_ask", "budget.raise_approve"} <= verbs
+        assert change.by == "이정민"
+        assert AuditEvent.objects.filter(verb="budget.raise_approve").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_approved_until_a_day_it_ends_by_itself(cast: Cast, budget: Budget) -> None:
-    wish = approve(cast, ask(cast, budget, until_on=TODAY + timedelta(days=3)))
+    wish = ask(cast, budget, until_on=TODAY + timedelta(days=3))
+    approve(cast, wish)
 
     kept = reloaded(cast, budget)
     assert kept.limit_won == 1000
     assert enforced(cast, budget) == 1500
+    assert wish.until_at is not None
     with rls.tenant(cast.firm.pk):
-        assert raises.limit_now(kept, now=NOW) == 1500
-        assert wish.until_at is not None
+        assert request_of(wish).terms.get().terms["until"] == str(TODAY + timedelta(days=3))
         last = wish.until_at - timedelta(microseconds=1)
         assert raises.limit_now(kept, now=last) == 1500
         assert raises.limit_now(kept, now=wish.until_at) == 1000
@@ -131,76 +135,33 @@ def test_a_changed_limit_keeps_the_raise_that_lasts(cast: Cast, budget: Budget) 
     assert enforced(cast, budget) == 1300
 
 
-def test_tells_who_may_decide_and_who_asked(cast: Cast, budget: Budget) -> None:
-    wish = ask(cast, budget, who="alice")
-    assert told("budget.raise_asked") == ["carol"]  # and not who asked
-
-    approve(cast, wish)
-
-    assert told("budget.raise_approved") == ["alice"]
-
-
-def test_refuses_with_a_sentence(cast: Cast, budget: Budget) -> None:
+@pytest.mark.parametrize("how", ["refused", "withdrawn", "expired"])
+def test_what_is_not_approved_raises_nothing(cast: Cast, budget: Budget, how: str) -> None:
     wish = ask(cast, budget)
-    with pytest.raises(BadReason):
-        raises.refuse(request=wish, because=" ", by=cast.carol.may, now=NOW)
+    request, bob = request_of(wish), cast.bob.may
 
-    raises.refuse(request=wish, because="예산이 없습니다", by=cast.carol.may, now=NOW)
+    if how == "refused":
+        decided(wish, raises.DEED, cast.carol.may, word=NO, now=NOW)
+    elif how == "withdrawn":
+        with actors.scope_for(bob):
+            asking.withdraw(request=request, deed=raises.DEED, by=bob, now=NOW)
+    else:
+        sweeps.expire({RAISE: raises.DEED}, now=NOW + timedelta(days=14))
 
     with rls.tenant(cast.firm.pk):
-        kept = BudgetRaise.objects.get()
-    assert (kept.decision, kept.decided_because) == ("refused", "예산이 없습니다")
+        wish.refresh_from_db()
+    assert (fresh(request).state, wish.decision) == (how, how)
     assert reloaded(cast, budget).limit_won == 1000
-    assert told("budget.raise_refused") == ["bob"]
+    assert ask(cast, budget).decision == "open"
 
 
-def test_nobody_decides_on_their_own_where_another_could(cast: Cast, budget: Budget) -> None:
+def test_who_asked_does_not_sign(cast: Cast, budget: Budget) -> None:
     wish = ask(cast, budget, who="carol")
 
-    for deed in (
-        lambda: approve(cast, wish),
-        lambda: raises.refuse(request=wish, because="이유 있음", by=cast.carol.may, now=NOW),
-    ):
-        with pytest.raises(raises.NeedsAnother):
-            deed()
+    with pytest.raises(NotYourStep):
+        approve(cast, wish)
 
-    assert approve(cast, wish, who="alice").decision == "approved"
-
-
-def test_who_is_alone_may_decide(cast: Cast, budget: Budget) -> None:
-    with rls.everyone(because="test"):
-        Membership.objects.filter(user=cast.carol.user).update(role="developer")
-
-    assert approve(cast, ask(cast, budget, who="alice"), who="alice").decision == "approved"
-
-
-@pytest.mark.parametrize("second", ["approve", "refuse", "withdraw"])
-@pytest.mark.parametrize("first", ["approve", "refuse", "withdraw"])
-def test_is_decided_once(cast: Cast, budget: Budget, first: str, second: str) -> None:
-    wish = ask(cast, budget)
-
-    def decide(how: str) -> None:
-        if how == "approve":
-            approve(cast, wish)
-        elif how == "refuse":
-            raises.refuse(request=wish, because="이유 있음", by=cast.carol.may, now=NOW)
-        else:
-            raises.withdraw(request=wish, by=cast.bob.may, now=NOW)
-
-    decide(first)
-    with pytest.raises(raises.AlreadyDecided):
-        decide(second)
-
-    assert reloaded(cast, budget).limit_won == (1500 if first == "approve" else 1000)
-
-
-def test_only_who_asked_withdraws(cast: Cast, budget: Budget) -> None:
-    wish = ask(cast, budget)
-
-    with pytest.raises(NotAllowed):
-        raises.withdraw(request=wish, by=cast.carol.may, now=NOW)
-
-    assert raises.withdraw(request=wish, by=cast.bob.may, now=NOW).decision == "withdrawn"
+    assert approve(cast, wish, who="alice").state == "done"
 
 
 @pytest.mark.parametrize(("who", "may"), [("bob", True), ("alice", True), ("dan", False)])
@@ -210,14 +171,6 @@ def test_members_who_work_may_ask(cast: Cast, budget: Budget, who: str, may: boo
         return
     with pytest.raises(NotAllowed):
         ask(cast, budget, who=who)
-
-
-@pytest.mark.parametrize("who", ["bob", "dan"])
-def test_only_who_may_change_budgets_decides(cast: Cast, budget: Budget, who: str) -> None:
-    wish = ask(cast, budget, who="alice")
-
-    with pytest.raises(NotAllowed):
-        approve(cast, wish, who=who)
 
 
 @pytest.mark.parametrize("to_won", [1000, 999, 0])
@@ -262,15 +215,31 @@ def test_is_no_raise_once_the_limit_is_as_high(cast: Cast, budget: Budget) -> No
     wish = ask(cast, budget, 1500)
     budgets.change(budget=budget, limit_won=1500, because="", by=cast.carol.may, now=NOW)
 
-    with pytest.raises(raises.NotMore):
-        approve(cast, wish)
+    found = approve(cast, wish)
+
+    assert (found.state, "1,500" in found.fault) == ("failed", True)
 
 
-def test_an_end_that_is_over_is_not_approved(cast: Cast, budget: Budget) -> None:
+def test_from_another_limit_it_is_signed_anew(cast: Cast, budget: Budget) -> None:
+    wish, bob = ask(cast, budget, 1500, until_on=TODAY), cast.bob.may
+    budgets.change(budget=budget, limit_won=1200, because="", by=cast.carol.may, now=NOW)
+
+    assert approve(cast, wish).state == "changed"
+    with actors.scope_for(bob):
+        again = asking.ask_again(request=request_of(wish), deed=raises.DEED, by=bob, now=NOW)
+    assert (again.round, again.amount_won) == (2, 300)
+    assert approve(cast, wish, number=2).state == "done"
+
+    with rls.tenant(cast.firm.pk):
+        assert raises.limit_now(reloaded(cast, budget), now=NOW) == 1500
+
+
+def test_an_end_that_is_over_is_not_carried_out(cast: Cast, budget: Budget) -> None:
     wish = ask(cast, budget, until_on=TODAY)
 
-    with pytest.raises(raises.BadUntil):
-        raises.approve(request=wish, by=cast.carol.may, now=NOW + timedelta(days=1))
+    found = decided(wish, raises.DEED, cast.carol.may, now=NOW + timedelta(days=1))
+
+    assert (found.state, found.fault) == ("failed", str(raises.BadUntil()))
 
 
 def test_an_ended_budget_is_not_raised(cast: Cast, budget: Budget) -> None:
@@ -278,22 +247,55 @@ def test_an_ended_budget_is_not_raised(cast: Cast, budget: Budget) -> None:
     with rls.tenant(cast.firm.pk):
         Budget.objects.update(closed_at=NOW)
 
-    with pytest.raises(BudgetEnded):
-        approve(cast, wish)
+    assert approve(cast, wish).state == "failed"
     with pytest.raises(BudgetEnded):
         ask(cast, reloaded(cast, budget), who="alice")
 
 
+def test_a_budget_line_is_raised_by_its_allotment_only(cast: Cast, budget: Budget) -> None:
+    with rls.tenant(cast.firm.pk):
+        Budget.objects.update(scope="line", period="year")
+
+    with pytest.raises(raises.FollowsAllotment):
+        ask(cast, reloaded(cast, budget))
+
+
+def left_approved(request: ApprovalRequest) -> None:
+    """As a process leaves it that dies after the last signature."""
+    with rls.tenant(request.organization_id):
+        ApprovalRequest.objects.filter(pk=request.pk).update(state="approved", state_since=NOW)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_decision_that_is_rolled_back_raises_nothing(cast: Cast, budget: Budget) -> None:
-    wish = ask(cast, budget)
+def test_a_dead_process_is_carried_on_once(cast: Cast, budget: Budget) -> None:
+    request, later = request_of(ask(cast, budget)), NOW + timedelta(minutes=5)
+    left_approved(request)
 
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        approve(cast, wish)
-        raise ZeroDivisionError
+    assert sweeps.carry_on({RAISE: raises.DEED}, now=later) == 1
+    left_approved(request)  # it died again, before it could say that it was done
+    assert sweeps.carry_on({RAISE: raises.DEED}, now=later) == 1
 
-    assert enforced(cast, budget) == 1000
-    assert reloaded(cast, budget).limit_won == 1000
+    assert (fresh(request).state, fresh(request).result) == ("done", budget.public_id)
+    assert (reloaded(cast, budget).number, enforced(cast, budget)) == (budget.number + 1, 1500)
+
+
+def test_is_raised_on_the_signed_terms_only(cast: Cast, budget: Budget) -> None:
+    """Between the look at the terms and the raise somebody changes the limit, or withdraws."""
+    request, bob = request_of(ask(cast, budget)), cast.bob.may
+    left_approved(request)
+    budgets.change(budget=budget, limit_won=1200, because="", by=cast.carol.may, now=NOW)
+
+    with pytest.raises(TermsChanged):
+        raises.carry_out(request, cast.carol.may, NOW)
+
+    with rls.tenant(cast.firm.pk):
+        ApprovalRequest.objects.filter(pk=request.pk).update(state="waiting")
+    with actors.scope_for(bob):
+        asking.withdraw(request=request, deed=raises.DEED, by=bob, now=NOW)
+    with pytest.raises(CannotBeDone):
+        raises.carry_out(request, cast.carol.may, NOW)
+
+    assert reloaded(cast, budget).limit_won == 1200
 
 
 @pytest.mark.django_db(transaction=True)
@@ -305,14 +307,7 @@ def test_is_approved_also_while_the_counters_are_away(
     away = Admission(connect("redis://127.0.0.1:9/0", timeout_seconds=0.2))
     with monkeypatch.context() as patch:
         patch.setattr(budgets, "admission", lambda: away)
-        approve(cast, wish)
+        assert approve(cast, wish).state == "done"
 
     assert reloaded(cast, budget).limit_won == 1500
     assert enforced(cast, budget) == 1000
-
-
-def test_strangers_find_no_wish(cast: Cast, budget: Budget) -> None:
-    wish = ask(cast, budget)
-
-    with pytest.raises(Budget.DoesNotExist):
-        raises.approve(request=wish, by=cast.mallory.may, now=NOW)

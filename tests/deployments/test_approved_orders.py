@@ -203,7 +203,7 @@ def test_a_hold_that_a_dead_process_left_is_freed_and_the_order_placed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("billing.approvals.carrying._done", die)
+        patch.setattr("billing.approvals.carrying.finished", die)
         with pytest.raises(KeyboardInterrupt):
             sign(shop, order, carol)
     assert request_of(shop, order).state == "approved"

@@ -1,23 +1,22 @@
-"""New sites for a project, and raises of budgets: asked for, signed, carried out."""
+"""New sites for a project: asked for, signed, carried out."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from billing import budgets
-from billing.approvals import asking, raises
 from billing.approvals.deciding import Seen, Word
-from billing.models import ApprovalRequest, Budget, BudgetChange
+from billing.approvals.kinds import TermsChanged
+from billing.models import ApprovalRequest
 from portal.deployments import approving
 from portal.deployments.actions import project_sites
 from portal.deployments.actions.project_sites import Changed
 from tenants import rls
 from tenants.actions import projects
-from tenants.actors import Actor, NotAllowed
+from tenants.actors import Actor
 from tenants.models import Project
-from tenants.reasons import BadReason
 from tests import factories
 from tests.deployments.conftest import Shop
 from tests.factories import NOON
@@ -86,6 +85,34 @@ def test_sites_for_open_data_need_nobody(shop: Shop, erin: Actor) -> None:
     assert sorted(regions_of(project)) == ["busan", "daegu"]
 
 
+def test_sites_are_opened_on_the_signed_terms_only(shop: Shop, erin: Actor) -> None:
+    """Between the look at the terms and the deed the project gets another data class."""
+    project = factories.project(shop.firm, "민감", data_class="sensitive", regions=["daegu"])
+    waiting = widen(shop, project, shop.alice, "daegu", "busan").waiting
+    assert waiting is not None
+    with rls.tenant(shop.firm.pk):
+        ApprovalRequest.objects.filter(pk=waiting.pk).update(state="approved")
+        Project.objects.filter(pk=project.pk).update(data_class="medical")
+
+    with pytest.raises(TermsChanged):
+        project_sites.carry_out(waiting, erin, NOON)
+
+    assert regions_of(project) == ["daegu"]
+
+
+def test_a_dead_process_leaves_sites_to_the_sweep(shop: Shop, erin: Actor) -> None:
+    project = medical(shop, "daegu")
+    waiting = widen(shop, project, shop.alice, "daegu", "busan").waiting
+    assert waiting is not None
+    with rls.tenant(shop.firm.pk):
+        ApprovalRequest.objects.filter(pk=waiting.pk).update(state="approved", state_since=NOON)
+
+    assert approving.sweep(now=NOON + timedelta(minutes=5)) == 1
+    assert approving.sweep(now=NOON + timedelta(minutes=10)) == 0
+
+    assert sorted(regions_of(project)) == ["busan", "daegu"]
+
+
 def test_sites_are_not_approved_for_another_data_class(shop: Shop, erin: Actor) -> None:
     project = factories.project(shop.firm, "민감", data_class="sensitive", regions=["daegu"])
     waiting = widen(shop, project, shop.alice, "daegu", "busan").waiting
@@ -95,59 +122,3 @@ def test_sites_are_not_approved_for_another_data_class(shop: Shop, erin: Actor) 
 
     assert sign(waiting, erin).state == "changed"
     assert regions_of(project) == ["daegu"]
-
-
-def ask_raise(
-    shop: Shop, by: Actor, to_won: int, because: str = "시험을 더 합니다"
-) -> ApprovalRequest:
-    with rls.tenant(shop.firm.pk):
-        budget = Budget.objects.select_related("organization").get(pk=shop.budget.pk)
-        return raises.ask(budget=budget, to_won=to_won, because=because, by=by, now=NOON)
-
-
-def test_a_raise_is_carried_out_by_the_signature(shop: Shop, bob: Actor) -> None:
-    request = ask_raise(shop, bob, 3_000_000)
-
-    assert (request.amount_won, request.project) == (1_000_000, "")
-    assert sign(request, shop.alice).state == "done"
-    assert int(budgets.standing(shop.budget, shop.firm, now=NOON).limit) == 3_000_000
-    with rls.tenant(shop.firm.pk):
-        change = BudgetChange.objects.get()
-        assert (change.to_won, change.because) == (3_000_000, "시험을 더 합니다")
-        assert change.by == request.public_id
-
-
-@pytest.mark.parametrize(
-    ("to_won", "because", "refusal"),
-    [
-        (2_000_000, "이유가 있습니다", raises.NoRaise),
-        (-1, "이유가 있습니다", budgets.LimitOutOfRange),
-        (9_000_000_001, "이유가 있습니다", budgets.LimitOutOfRange),
-        (3_000_000, " ", BadReason),
-    ],
-)
-def test_refuses_a_raise_that_is_none(
-    shop: Shop, bob: Actor, to_won: int, because: str, refusal: type[Exception]
-) -> None:
-    with pytest.raises(refusal):
-        ask_raise(shop, bob, to_won, because)
-
-
-def test_asks_for_one_raise_of_a_budget_at_a_time(shop: Shop, bob: Actor) -> None:
-    ask_raise(shop, bob, 3_000_000)
-
-    with pytest.raises(asking.AlreadyAsked):
-        ask_raise(shop, bob, 4_000_000)
-
-
-def test_a_raise_is_not_approved_on_another_limit(shop: Shop, bob: Actor) -> None:
-    request = ask_raise(shop, bob, 3_000_000)
-    budgets.change(budget=shop.budget, limit_won=2_500_000, because="", by=shop.alice, now=NOON)
-
-    assert sign(request, shop.alice).state == "changed"
-    assert int(budgets.standing(shop.budget, shop.firm, now=NOON).limit) == 2_500_000
-
-
-def test_who_asked_for_a_raise_does_not_sign_it(shop: Shop, bob: Actor) -> None:
-    with pytest.raises(NotAllowed):
-        sign(ask_raise(shop, bob, 3_000_000), bob)

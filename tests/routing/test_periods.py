@@ -18,6 +18,7 @@ from portal.routing import recount
 from portal.routing.publish import Publisher
 from tenants import rls
 from tests import factories
+from tests.billing.signing import decided
 from tests.factories import NOON
 from tests.routing.conftest import Rows
 from tests.routing.test_fence import publisher, settled
@@ -112,7 +113,7 @@ def test_a_raise_is_told_with_its_end(publisher: Publisher, rows: Rows) -> None:
         by=rows.cast.bob.may,
         now=NOON,
     )
-    raises.approve(request=wish, by=rows.cast.carol.may, now=NOON)
+    decided(wish, raises.DEED, rows.cast.carol.may)
 
     taken = publisher.turn(now=NOON)
 

@@ -83,7 +83,7 @@ def test_shows_terms_chain_forecast_and_a_button_to_those_whose_turn_it_is(world
 
     shown = page(browser(world.cast.carol), "approval", request.public_id)
 
-    for text in ("₩100,000,000", "₩150,000,000", "박도현", "김서연", "이정민", "시험을 더 합니다"):
+    for text in ("₩100,000,000", "₩200,000,000", "박도현", "김서연", "이정민", "12월 견적 집중"):
         assert text in shown
     button = reverse("approval_decide", args=[request.public_id])
     assert button in shown
@@ -134,7 +134,7 @@ def test_approving_carries_it_out(world: World) -> None:
     assert "승인하고 실행했습니다." in shown
     assert fresh(request).state == "done"
     with rls.tenant(world.cast.firm.pk):
-        assert Budget.objects.get(pk=world.budget.pk).limit_won == 150_000_000
+        assert Budget.objects.get(pk=world.budget.pk).limit_won == 200_000_000
     assert reverse("approval_decide", args=[request.public_id]) not in shown
 
 
@@ -196,7 +196,7 @@ def test_shows_a_difference_and_does_not_approve_it(world: World) -> None:
     )
     bob.post(reverse("approval_again", args=[request.public_id]))
     after = fresh(request)
-    assert (after.state, after.round, after.amount_won) == ("waiting", 2, 30_000_000)
+    assert (after.state, after.round, after.amount_won) == ("waiting", 2, 80_000_000)
 
 
 def test_names_the_deputy_and_who_is_away(world: World) -> None:

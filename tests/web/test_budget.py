@@ -15,12 +15,13 @@ from django.urls import reverse
 
 from billing import board, budgets, limits, raises
 from billing.limits import BudgetWish
-from billing.models import Budget, BudgetRaise
+from billing.models import ApprovalRequest, Budget, BudgetRaise
 from portal.admission.sync import Admission, connect
 from portal.lib.money import MAX_BUDGET_WON, MICRO
 from tenants import rls
 from tests import factories
 from tests.api.callers import caller, send
+from tests.billing.signing import decided
 from tests.cast import browser
 from tests.factories import NOON
 from tests.web.conftest import World
@@ -93,28 +94,18 @@ def test_asks_approves_and_the_limit_holds(world: World) -> None:
     bob, carol = browser(world.cast.bob), browser(world.cast.carol)
     body = {"to_won": "300000000", "because": "12월 견적 집중"}
     bob.post(reverse("budget_ask", args=[world.budget.public_id]), body)
-    assert "박도현 asks to raise the limit" in text(carol)
     with rls.tenant(world.cast.firm.pk):
-        wish = BudgetRaise.objects.get()
+        request = ApprovalRequest.objects.get(kind="budget.raise")
+    board = text(carol)
+    assert "박도현 asks to raise the limit" in board
+    assert reverse("approval", args=[request.public_id]) in board
 
-    carol.post(reverse("raise_approve", args=[wish.public_id]))
+    word = {"word": "agree", "round": "1", "step": "1"}
+    carol.post(reverse("approval_decide", args=[request.public_id]), word)
 
     page = text(bob)
     assert "₩300,000,000" in page
     assert "Nobody has asked for a higher limit." in page
-
-
-def test_who_asked_does_not_approve(world: World) -> None:
-    carol = browser(world.cast.carol)
-    wish = factories.budget_raise(world.budget, world.cast.carol.may)
-
-    answer = carol.post(reverse("raise_approve", args=[wish.public_id]), follow=True)
-
-    assert "Another person has to decide" in answer.content.decode() or "다른 사람" in (
-        answer.content.decode()
-    )
-    with rls.tenant(world.cast.firm.pk):
-        assert BudgetRaise.objects.get().decision == "open"
 
 
 WRONG = ["-1", "1.5", "1e9", "", "viel", "0x10", str(10**19), " ", "1_000", "∞", "NaN"]
@@ -252,7 +243,7 @@ def test_asks_as_often_for_many_budgets_as_for_one(world: World) -> None:
             by=world.cast.bob.may,
             now=NOON,
         )
-        raises.approve(request=wish, by=world.cast.carol.may, now=NOON)
+        decided(wish, raises.DEED, world.cast.carol.may)
         budgets.publish(made, world.cast.firm)
 
     after = queries_of(alice, path)

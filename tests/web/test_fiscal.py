@@ -14,6 +14,7 @@ from django.urls import reverse
 from billing.models import FiscalMovement
 from portal.web.fiscal_forms import WonField
 from tenants import rls
+from tests.billing.signing import request_of
 from tests.cast import Person, browser
 from tests.web.conftest import World
 from tests.web.fiscal_world import Fiscal, fiscal_of
@@ -186,15 +187,12 @@ def test_takes_an_entry_back_once(world: World, carol: Client, fiscal: Fiscal) -
     assert entries(world) == before + 1
 
 
-def test_lets_nobody_approve_their_own_transfer(
-    world: World, carol: Client, fiscal: Fiscal
-) -> None:
-    place = reverse("fiscal_transfer_approve", args=[fiscal.transfer.public_id])
+def test_leads_from_a_transfer_to_its_approval(carol: Client, fiscal: Fiscal) -> None:
+    place = reverse("approval", args=[request_of(fiscal.transfer).public_id])
 
-    answer = carol.post(place, follow=True)
-
-    assert "Another person has to approve it" in answer.content.decode()
-    assert "₩5,000" in shown(carol, "fiscal")  # it still waits
+    for page in ("fiscal", "fiscal_transfers"):
+        assert f'href="{place}"' in shown(carol, page)
+    assert "사무관리비" in carol.get(place).content.decode()
 
 
 @pytest.mark.parametrize("deed", ["unknown", "project"])

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError
-from django.utils.translation import gettext as _
 
 from billing import budgets
-from billing.approvals.kinds import CannotBeDone, Deed, Now
+from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
 from billing.fiscal.refusals import Refusal
 from billing.models import ApprovalRequest, Commitment
 from portal.deployments.actions import fulfilling, orders, waiting_orders
@@ -30,11 +29,6 @@ REFUSALS = (
     budgets.CountersUnavailable,
     Refusal,  # of a public institution's budget line
 )
-
-
-class PriceChanged(Exception):
-    def __str__(self) -> str:
-        return _("Price or terms have changed just now. Try again to see the difference.")
 
 
 def _find(request: ApprovalRequest) -> Order:
@@ -106,7 +100,7 @@ def carry_out(request: ApprovalRequest, by: Actor, now: datetime) -> str:
             system,
             lambda: _write(request, approved, system, now),
         )
-    except (*REFUSALS, PriceChanged) as error:
+    except REFUSALS as error:
         raise CannotBeDone(str(error)) from error
     except IntegrityError as error:
         raise CannotBeDone(str(orders.NameTaken())) from error
@@ -129,12 +123,12 @@ def _write(
     )
     order = _find(request)
     if order.state != OrderState.AWAITING:
-        raise PriceChanged  # somebody else has just placed or cancelled it
+        raise TermsChanged  # somebody else has just placed or cancelled it
     wish = _wish(order)
     orders.check(by, wish)
     priced, sites = orders.quote_locked(wish, order.project, now)
     if _terms(order, priced) != approved:
-        raise PriceChanged
+        raise TermsChanged
     order.price_version = priced.price_version
     order.committed_micro = priced.rest_of_month_micro
     order.month = str(priced.month)

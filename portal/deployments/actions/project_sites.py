@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from billing.approvals import asking
-from billing.approvals.kinds import CannotBeDone, Deed, Now
+from billing.approvals import asking, carrying
+from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
 from billing.approvals.matrix import SITES
 from billing.models import ApprovalRequest
 from tenants import actors
@@ -69,8 +70,9 @@ def _terms(project: Project, regions: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _find(request: ApprovalRequest) -> Project:
-    return Project.objects.get(organization=request.organization, public_id=request.subject)
+def _find(request: ApprovalRequest, rows: QuerySet[Project] | None = None) -> Project:
+    found = Project.objects.all() if rows is None else rows
+    return found.get(organization=request.organization, public_id=request.subject)
 
 
 def _asked(request: ApprovalRequest) -> list[str]:
@@ -90,10 +92,16 @@ def done(request: ApprovalRequest) -> str:
 
 
 def carry_out(request: ApprovalRequest, by: Actor, now: datetime) -> str:
-    """Let the data go there. ``CannotBeDone`` if the project has ended."""
+    """Let the data go there. ``CannotBeDone`` if the project has ended, or is another than the
+    one that was signed for."""
     system = actors.system(request.organization, request.public_id)
-    with actors.scope_for(system):
-        project = _find(request)
+    with actors.scope_for(system), transaction.atomic():
+        approved = carrying.to_do(request, system).terms
+        project = _find(request, Project.objects.select_for_update())
+        if done(request):
+            return project.public_id
+        if _terms(project, _asked(request)) != approved:
+            raise TermsChanged
         wish = replace(projects.wish_of(project), regions=_asked(request))
         try:
             projects.change(project=project, wish=wish, by=system, now=now)

@@ -82,19 +82,6 @@ ROWS = [
     Row("api_fiscal_close", "GET", at("years/2026/close"), READ),
     Row("api_fiscal_close", "POST", at("years/2026/close"), WRITE.format("422"), REASON),
     Row("api_fiscal_books", "GET", at("years/2026/books"), READ),
-    Row(  # alice approves what carol asked for, who then finds it decided
-        "api_fiscal_approval",
-        "POST",
-        at("transfers/{transfer}/approval"),
-        "200 403 422 403 404 404 403 403",
-    ),
-    Row(
-        "api_fiscal_rejection",
-        "POST",
-        at("transfers/{transfer}/rejection"),
-        "200 403 422 403 404 404 403 403",
-        REASON,
-    ),
     Row(
         "api_fiscal_appropriations",
         "POST",

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from billing.models import BudgetRaise
-from tenants import rls
-from tests import factories
 from tests.api.rows.row import ALL, Row, at
 from tests.web.conftest import World
-
-
-def a_raise(path: str) -> Callable[[World], str]:
-    """The path of bob's wish, made once."""
-
-    def found(world: World) -> str:
-        with rls.tenant(world.cast.firm.pk):
-            wish = BudgetRaise.objects.first()
-        wish = wish or factories.budget_raise(world.budget, world.cast.bob.may)
-        return f"raises/{wish.public_id}/{path}"
-
-    return found
 
 
 def of_the_year(world: World) -> dict[str, Any]:
@@ -37,10 +21,6 @@ def more(world: World) -> dict[str, Any]:
     return {"to_won": 300_000_000, "because": "12월 견적 집중"}
 
 
-def a_reason(world: World) -> dict[str, Any]:
-    return {"because": "이유가 있습니다"}
-
-
 ROWS = [
     Row("api_budgets", "POST", at("budgets"), "201 403 409 403 422 422 403 403", of_the_year),
     Row("api_budget", "GET", at("budgets/{budget}"), "200 200 200 200 404 404 404 404"),
@@ -53,13 +33,4 @@ ROWS = [
         more,
     ),
     Row("api_raises", "GET", at("raises"), ALL),
-    Row("api_raise_approve", "POST", a_raise("approve"), "200 403 409 403 404 404 403 403"),
-    Row(
-        "api_raise_refuse",
-        "POST",
-        a_raise("refuse"),
-        "200 403 409 403 404 404 403 403",
-        a_reason,
-    ),
-    Row("api_raise_withdraw", "POST", a_raise("withdraw"), "403 200 403 403 404 404 403 403"),
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.approvals import raises
-from billing.models import ApprovalRequest, Budget
+from billing.models import ApprovalRequest
 from tenants import rls
-from tests.factories import NOON
+from tests import factories
+from tests.billing.signing import request_of
 from tests.web.conftest import World
 from tests.web.rows.row import MEMBERS, Row
 
@@ -15,17 +15,9 @@ from tests.web.rows.row import MEMBERS, Row
 def an_approval(world: World) -> ApprovalRequest:
     """Bob asks for a higher limit of the firm; alice or carol signs."""
     with rls.tenant(world.cast.firm.pk):
-        found = ApprovalRequest.objects.filter(title=world.cast.firm.name).first()
-        if found is not None:
-            return found
-        budget = Budget.objects.select_related("organization").get(pk=world.budget.pk)
-        return raises.ask(
-            budget=budget,
-            to_won=budget.limit_won + 50_000_000,
-            because="시험을 더 합니다",
-            by=world.cast.bob.may,
-            now=NOON,
-        )
+        rows = ApprovalRequest.objects.filter(title=world.cast.firm.name)
+        found = rows.filter(requested_by=world.cast.bob.user).first()
+    return found or request_of(factories.budget_raise(world.budget, world.cast.bob.may))
 
 
 def approval_id(world: World) -> dict[str, Any]:

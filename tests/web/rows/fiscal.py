@@ -32,10 +32,6 @@ def movement_id(world: World) -> dict[str, Any]:
     return {"public_id": fiscal_of(world).movement.public_id}
 
 
-def transfer_id(world: World) -> dict[str, Any]:
-    return {"public_id": fiscal_of(world).transfer.public_id}
-
-
 def carryover_id(world: World) -> dict[str, Any]:
     return {"public_id": fiscal_of(world).carryover.public_id}
 
@@ -120,8 +116,6 @@ ROWS = [
     Row("fiscal_bind", "POST", OFFICERS.format("away"), line_id, a_project),
     Row("fiscal_transfers", "GET", "sign-in found-one 200 200 200 200 404 404", in_a_year),
     Row("fiscal_transfers", "POST", OFFICERS.format("away"), in_a_year, a_transfer),
-    Row("fiscal_transfer_approve", "POST", OFFICERS.format("away"), transfer_id),
-    Row("fiscal_transfer_reject", "POST", OFFICERS.format("away"), transfer_id, a_reason),
     Row("fiscal_withdraw", "POST", OFFICERS.format("away"), carryover_id),
     Row("fiscal_closing", "GET", "sign-in found-one 200 200 200 200 404 404", in_a_year),
     # the year is not over

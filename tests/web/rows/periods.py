@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.models import BudgetRaise
-from tenants import rls
-from tests import factories
 from tests.web.conftest import World
 from tests.web.rows.row import MEMBERS, Row, a_limit
 
@@ -17,14 +14,6 @@ REFUSED = "sign-in found-one 422 403 422 403 404 404"
 
 def budget_id(world: World) -> dict[str, Any]:
     return {"public_id": world.budget.public_id}
-
-
-def raise_id(world: World) -> dict[str, Any]:
-    """Bob's wish, made once."""
-    with rls.tenant(world.cast.firm.pk):
-        found = BudgetRaise.objects.first()
-    found = found or factories.budget_raise(world.budget, world.cast.bob.may)
-    return {"public_id": found.public_id}
 
 
 def below_nothing(world: World) -> dict[str, Any]:
@@ -55,7 +44,4 @@ ROWS = [
     Row("budget_end", "POST", REFUSED, budget_id, a_reason),  # the organization's last one
     Row("budget_settings", "GET", CHANGE, budget_id),
     Row("budget_settings", "POST", CHANGED, budget_id, settings),
-    Row("raise_approve", "POST", CHANGED, raise_id),
-    Row("raise_refuse", "POST", CHANGED, raise_id, a_reason),
-    Row("raise_withdraw", "POST", "sign-in found-one 403 away 403 403 404 404", raise_id),
 ]

@@ -1,0 +1,120 @@
+"""Which requests wait for one reader: one query, because the frame of every page asks it.
+
+The database hands out rows as JSON and decides nothing; whose turn it is stands in ``seats``
+alone. Members are read only where something waits, and only those who sign or stand in.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Coalesce, JSONObject
+
+from billing.approvals.chain import Chain, Verdict, pool_now
+from billing.approvals.matrix import Step
+from billing.approvals.people import VERB, Colleague, leaves_now, people_of, signing_roles
+from billing.approvals.seats import Person, Rung, Seat
+from billing.models import ApprovalDecision, ApprovalRequest, ApprovalState, ApprovalStep
+from tenants.actors import Actor
+from tenants.models import Membership, Organization
+
+LOOKED_AT = 500  # the most urgent ones; who has more to sign begins with these
+
+
+def of(actor: Actor, *, now: datetime) -> list[int]:
+    """Keys of the requests whose open step the actor may take now, the most urgent first. No
+    query for whom may sign nothing."""
+    if actor.user is None or not actor.can(VERB):
+        return []
+    requests, members, leaves = _read(actor, now)
+    colleagues = [Colleague(**one) for one in members or ()]
+    away = [(one["absent"], one["deputy"]) for one in leaves or ()]
+    roles = signing_roles(actor.organization)
+
+    @cache
+    def people(project: str) -> list[Person]:
+        return people_of(project, colleagues, away, roles)
+
+    found = []
+    for one in requests:
+        pool = pool_now(_chain(one), people(one["project"]))
+        if pool is not None and pool.seat_of(actor.user.public_id) is not None:
+            found.append(one["pk"])
+    return found
+
+
+def _read(actor: Actor, now: datetime) -> tuple[Any, Any, Any]:
+    """Requests with their chains, members, leaves; the latter two None where nothing waits."""
+    waiting = ApprovalRequest.objects.visible_to(actor).filter(
+        state=ApprovalState.WAITING, expires_at__gt=now
+    )
+    leaves = leaves_now(actor.organization, now=now)
+    signing = Q(role__in=signing_roles(actor.organization))
+    members = Membership.objects.filter(
+        signing | Q(pk__in=leaves.values("deputy")),
+        organization=actor.organization,
+        user__is_active=True,
+    )
+    rows = Organization.objects.filter(pk=actor.organization.pk).values_list(
+        ArraySubquery(_requests(waiting)),
+        _where(waiting, members.order_by("pk").values(json=_colleague())),
+        _where(waiting, leaves.values(json=JSONObject(absent="absent_id", deputy="deputy_id"))),
+    )
+    return rows.get()
+
+
+def _where(waiting: QuerySet[ApprovalRequest], rows: QuerySet[Any, Any]) -> Case:
+    return Case(When(Exists(waiting), then=ArraySubquery(rows)))
+
+
+def _colleague() -> JSONObject:
+    same = ("pk", "role", "all_projects", "projects")
+    return JSONObject(user="user__public_id", member="public_id", **{one: one for one in same})
+
+
+def _requests(waiting: QuerySet[ApprovalRequest]) -> QuerySet[Any, Any]:
+    steps = ApprovalStep.objects.filter(request=OuterRef("pk"), round=OuterRef("round"))
+    said = ApprovalDecision.objects.filter(request=OuterRef("pk"), step__round=OuterRef("round"))
+    chained = JSONObject(
+        pk="pk",
+        project="project",
+        requester="requested_by__public_id",
+        steps=ArraySubquery(
+            steps.order_by("position").values(
+                json=JSONObject(roles="roles", members="members", needed="needed")
+            )
+        ),
+        said=ArraySubquery(
+            said.order_by("pk").values(
+                json=JSONObject(
+                    step="step__position",
+                    user="decided_by__public_id",
+                    of=Coalesce("for_user__public_id", "decided_by__public_id"),
+                    agrees="agrees",
+                    rung="rung",
+                )
+            )
+        ),
+    )
+    return waiting.order_by("expires_at", "pk").values(json=chained)[:LOOKED_AT]
+
+
+def _chain(one: dict[str, Any]) -> Chain:
+    """As ``moving.assembled``, out of JSON."""
+    return Chain(
+        steps=tuple(
+            Step(tuple(step["roles"]), tuple(step["members"]), step["needed"])
+            for step in one["steps"]
+        ),
+        requester=one["requester"],
+        verdicts=tuple(
+            Verdict(
+                word["step"] - 1, Seat(word["user"], word["of"]), word["agrees"], Rung(word["rung"])
+            )
+            for word in one["said"]
+        ),
+    )
