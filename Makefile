@@ -47,8 +47,6 @@ overspend: ## 500 clients on four gateways against ten small budgets
 	@$(SETUP) dev && $(PY) -m bench.overspend
 clients: ## official clients against a gateway: calls and results as a table
 	@$(SETUP) dev && $(PY) -m bench.clients
-bench-intake: ## events per second into the ledger, exactly once
-	@$(SETUP) dev && $(PY) -m bench.intake
 bench-billing: ## month end of 100,000 organizations with 10,000,000 events (ORGANIZATIONS, EVENTS, YEAR)
 	@$(SETUP) dev && $(PY) -m bench.billing --organizations $(or $(ORGANIZATIONS),100000) --events $(or $(EVENTS),10000000) --year $(or $(YEAR),5000000)
 bench-audit: ## seal and verify a million audit events

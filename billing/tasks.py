@@ -7,7 +7,7 @@ from billing import accruals, alerts, reminding
 from billing.closing import delivery
 from billing.etax import certificates, chosen, credited, preparing
 from billing.etax import sweep as etax
-from billing.fiscal import enforcement, usage
+from billing.fiscal import enforcement, late, usage
 from billing.payments import bookings, charges, events, reconciliation, refunds
 from billing.providers.chosen import card_provider
 from portal.lib.periods import day_period, seoul_date
@@ -57,8 +57,11 @@ def raise_lines() -> None:
 
 @shared_task
 def book_usage() -> None:
-    """Hourly: what public institutions used becomes expenditure of their lines."""
-    usage.book_all(now=timezone.now())
+    """Hourly: what public institutions used becomes expenditure of their lines; what was found
+    after a year's close, of the present one's."""
+    now = timezone.now()
+    usage.book_all(now=now)
+    late.pay_all(now=now)
 
 
 @shared_task

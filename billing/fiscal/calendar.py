@@ -56,11 +56,6 @@ def period(year: int) -> Period:
     )
 
 
-def months(year: int) -> list[str]:
-    """``2026-01`` to ``2026-12``."""
-    return [f"{year:04d}-{month:02d}" for month in range(1, 13)]
-
-
 def phase(year: int, *, decided: bool, closed: bool, today: date) -> Phase:
     """What the state that is kept and the day make together."""
     if closed:

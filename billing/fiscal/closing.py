@@ -11,8 +11,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from billing import journal as accounts
 from billing.fiscal import calendar, carryovers, close, commitments, journal, usage, years
+from billing.fiscal import unpaid as accounts
 from billing.fiscal.book import Broken, Columns, Kind, Movement, Rule
 from billing.fiscal.calendar import Phase
 from billing.fiscal.close import Carried, Decision, LineClose
@@ -20,9 +20,9 @@ from billing.fiscal.commitments import Paper, Source
 from billing.fiscal.journal import Note
 from billing.fiscal.lines import Entry, line_id
 from billing.fiscal.refusals import NextYearNotDecided, Unsettled, YearNotOver
+from billing.fiscal.unpaid import Unpaid
 from billing.fiscal.usage import Unbooked
 from billing.models import (
-    Account,
     BudgetLine,
     Carryover,
     FiscalCommitment,
@@ -47,13 +47,15 @@ class Outstanding:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What closing the year now would do, and what stands in its way."""
+    """What closing the year now would do, and what stands in its way. ``late``: use that can not be
+    booked any more, because the year is over for payments: a line of the next year pays it."""
 
     lines: tuple[tuple[BudgetLine, LineClose], ...]
     outstanding: tuple[Outstanding, ...]
     unbooked: tuple[Unbooked, ...]
+    late: tuple[Unbooked, ...]
     transfers: tuple[FiscalTransfer, ...]
-    unpaid_won: int
+    unpaid: Unpaid
 
     @property
     def closes(self) -> list[LineClose]:
@@ -73,7 +75,8 @@ class Rehearsal:
 
     @property
     def blocking(self) -> int:
-        """How many things have to be settled first. Unpaid invoices do not hinder a close."""
+        """How many things have to be settled first. Neither unpaid invoices hinder a close nor use
+        that came too late for it."""
         return len(self.unbooked) + len(self.transfers)
 
     @property
@@ -86,15 +89,17 @@ def rehearse(year: FiscalYear, *, now: datetime) -> Rehearsal:
     lines = list(year.lines.select_related("fiscal_year").order_by("code", "carried", "pk"))
     book = journal.book_of(year)
     plan = close.plan(book, [one.public_id for one in lines], carryovers.decisions(year))
-    receivable = accounts.balances(year.organization).get(Account.RECEIVABLE, 0)
+    waiting = tuple(usage.unbooked(year, now=now))
+    over = journal.phase_of(year, now) == Phase.OVER
     return Rehearsal(
         lines=tuple(zip(lines, plan, strict=True)),
         outstanding=tuple(_outstanding(year)),
-        unbooked=tuple(usage.unbooked(year, now=now)),
+        unbooked=() if over else waiting,
+        late=waiting if over else (),
         transfers=tuple(
             year.transfers.filter(state=TransferState.OPEN).select_related("source", "target")
         ),
-        unpaid_won=int(receivable),
+        unpaid=accounts.of(year, now=now),
     )
 
 
@@ -124,6 +129,7 @@ def close_year(*, year: FiscalYear, because: str, by: Actor, now: datetime) -> R
     if phase == Phase.CLOSED:
         raise Broken(Rule.PHASE, year=year.year, phase=str(phase), kind=str(Kind.LAPSE))
     usage.book(year, by=by, now=now)
+    year = journal.lock(year)  # its numbers have moved
     plan = rehearse(year, now=now)
     if plan.blocking:
         raise Unsettled(plan.blocking)

@@ -39,6 +39,8 @@ from tenants.actors import Actor
 from tenants.models import Project
 
 NEW = "new"  # a commitment that has no id yet
+# Of these the counters know nothing by themselves.
+APART = (CommitmentOrigin.DOCUMENT, CommitmentOrigin.LATE)
 BECAUSE = "Follows the budget line."
 
 
@@ -61,7 +63,7 @@ def limit_of(line: LineBook, year: int, on: date, papers: Collection[str]) -> in
 
 
 def _papers(year: FiscalYear) -> set[str]:
-    rows = FiscalCommitment.objects.filter(fiscal_year=year, origin=CommitmentOrigin.DOCUMENT)
+    rows = FiscalCommitment.objects.filter(fiscal_year=year, origin__in=APART)
     return {NEW, *rows.values_list("public_id", flat=True)}
 
 
@@ -82,7 +84,7 @@ def tell_before(
     """Set a lower limit, if the entry makes it lower, before it is written and outside of any
     transaction. If it is not written after all, ``refresh`` raises the limit again. ``Broken``,
     ``UsedAlready``, ``ChangedMeanwhile``, ``CountersUnavailable``."""
-    paper = movement.kind in COMMITTING and origin == CommitmentOrigin.DOCUMENT
+    paper = movement.kind in COMMITTING and origin in APART
     if not paper and movement.kind not in ALLOTTING:
         return
     with actors.scope_for(by):

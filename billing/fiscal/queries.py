@@ -11,7 +11,13 @@ from django.db.models.functions import Coalesce
 
 from billing.fiscal import book, calendar, journal
 from billing.fiscal.book import ALLOTTING, COMMITTING, SPENDING, Columns
-from billing.models import BudgetLine, FiscalCommitment, FiscalMovement, FiscalYear
+from billing.models import (
+    BudgetLine,
+    CommitmentOrigin,
+    FiscalCommitment,
+    FiscalMovement,
+    FiscalYear,
+)
 from portal.lib.periods import seoul_date
 from tenants.actors import Actor
 
@@ -152,6 +158,17 @@ def commitments(
     if open_only:
         rows = rows.filter(won__gt=F("spent"))
     return rows
+
+
+def paid_late(actor: Actor, year: FiscalYear) -> QuerySet[FiscalCommitment]:
+    """Commitments of later years by which use of this one was paid after its close."""
+    return (
+        FiscalCommitment.objects.visible_to(actor)
+        .filter(origin=CommitmentOrigin.LATE, month__startswith=f"{year.year}-")
+        .select_related("line__fiscal_year", "fiscal_year")
+        .annotate(won=_sum(COMMITTING), spent=_sum(SPENDING))
+        .order_by("fiscal_year__year", "number")
+    )
 
 
 def _sum(kinds: Iterable[str]) -> Coalesce:

@@ -3,6 +3,7 @@
 What is booked is always the difference between what the ledgers say up to now and what was booked
 before, by project and month, so that repeating it, or late usage, books the rest and nothing
 twice. The month of the usage decides the year: 23:59:59 on 31 December in Seoul is the old year's.
+What is found after the year's close is ``late``'s.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from django.db import transaction
@@ -34,8 +35,8 @@ from billing.models import (
     ProjectLine,
 )
 from portal.lib.money import MICRO
-from portal.lib.periods import Month, seoul_date
-from portal.usage.models import CardTime, LedgerEntry
+from portal.lib.periods import Month, day_period, seoul_date
+from portal.usage.models import CardTime, DaySpend, LedgerEntry
 from tenants import actors, rls
 from tenants.actors import Actor
 
@@ -84,22 +85,24 @@ def book(year: FiscalYear, *, by: Actor, now: datetime) -> list[FiscalMovement]:
     if journal.phase_of(year, now) not in (Phase.OPEN, Phase.SETTLING):
         return []
     rows = []
-    for line, use, missing in _missing(year, now):
-        rows += _book_one(year, line, use, missing, by, now)
+    for line, use, won in missing(year, now):
+        rows += _book_one(year, line, use, won, by, now)
     return rows
 
 
 def unbooked(year: FiscalYear, *, now: datetime) -> list[Unbooked]:
     """What ``book`` could not book, or has not yet."""
-    return [Unbooked(line, use, missing) for line, use, missing in _missing(year, now)]
+    return [Unbooked(line, use, won) for line, use, won in missing(year, now)]
 
 
-def _missing(year: FiscalYear, now: datetime) -> list[tuple[BudgetLine, Use, int]]:
-    """Differences between use and what is booked, in a stable order."""
+def missing(year: FiscalYear, now: datetime) -> list[tuple[BudgetLine, Use, int]]:
+    """Differences between use and what is booked, in this year or as its late use in a later one,
+    in a stable order."""
     booked = {
         (project, month, reference): won
-        for project, month, reference, won in FiscalMovement.objects.filter(fiscal_year=year)
-        .exclude(usage_month="")
+        for project, month, reference, won in FiscalMovement.objects.filter(
+            organization_id=year.organization_id, usage_month__startswith=f"{year.year}-"
+        )
         .order_by()
         .values_list("project", "usage_month", "document")
         .annotate(Sum("won"))
@@ -126,21 +129,22 @@ def used(binding: ProjectLine, year: int, *, now: datetime) -> list[Use]:
 
 
 def _tokens(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, str], Fraction]:
-    whole = calendar.period(year)
-    start = max(whole.start, binding.bound_at)
-    found = {}
-    for text in calendar.months(year):
-        month = Month.parse(text).period
-        since, until = max(start, month.start), min(month.end, now)
-        if since >= until:
-            continue
-        rows = LedgerEntry.objects.filter(
-            organization_id=binding.organization_id, project=binding.project.public_id
-        ).admitted(since, until)
-        micro = rows.aggregate(total=Sum("settled_micro"))["total"]
-        if micro:
-            found[text, ""] = Fraction(micro, MICRO)
-    return found
+    """By month, from the ledger's days; of the day on which the line began to pay, from its
+    entries."""
+    since = max(calendar.period(year).start, binding.bound_at)
+    first, last = seoul_date(since), min(seoul_date(now), calendar.last_day(year))
+    mine = {"organization_id": binding.organization_id, "project": binding.project.public_id}
+    found: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+    if since > day_period(first).start:
+        until = min(day_period(first).end, now)
+        rows = LedgerEntry.objects.filter(**mine).admitted(since, until)
+        micro = rows.aggregate(total=Sum("settled_micro"))["total"] or 0
+        found[str(Month.of(since)), ""] += Fraction(micro, MICRO)
+        first += timedelta(days=1)
+    days = DaySpend.objects.filter(**mine, day__gte=first, day__lte=last).order_by()
+    for number, micro in days.values_list("day__month").annotate(Sum("settled_micro")):
+        found[str(Month(year, number)), ""] += Fraction(micro, MICRO)
+    return {key: won for key, won in found.items() if won}
 
 
 def _cards(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, str], Fraction]:

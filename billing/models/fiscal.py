@@ -155,6 +155,7 @@ class CommitmentOrigin(models.TextChoices):
     DOCUMENT = "document", _("Contract or document")
     ORDER = "order", _("Endpoint of one's own")
     USAGE = "usage", _("Usage, estimated")
+    LATE = "late", _("Usage of a closed year")
 
 
 class FiscalCommitment(models.Model):
@@ -204,6 +205,11 @@ class FiscalCommitment(models.Model):
     def label(self) -> str:
         """원인행위번호 as it stands on papers: ``2026-00012``."""
         return f"{self.fiscal_year.year}-{self.number:05d}"
+
+    @property
+    def origin_label(self) -> str:
+        """Where it comes from, in the reader's words."""
+        return str(CommitmentOrigin(self.origin).label)
 
 
 class FiscalMovement(models.Model):

@@ -170,7 +170,7 @@ class CommitmentOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
     number = serializers.CharField(source="label")
     line = serializers.CharField(source="line.public_id")
-    origin = serializers.ChoiceField(choices=["document", "order", "usage"])
+    origin = serializers.ChoiceField(choices=["document", "order", "usage", "late"])
     subject = serializers.CharField()
     counterparty = serializers.CharField()
     document = serializers.CharField()
@@ -228,9 +228,12 @@ class OutstandingOut(serializers.Serializer[Any]):
 
 
 class RehearsalOut(serializers.Serializer[Any]):
-    """``blocking``: how many things have to be settled before the year can be closed."""
+    """``blocking``: how many things have to be settled before the year can be closed.
+    ``unpaid_won``: open invoices of the year's months; ``unbilled_won``: used and on no invoice
+    yet."""
 
     lines = RehearsalLineOut(many=True, source="closes")
     outstanding = OutstandingOut(many=True)
     blocking = serializers.IntegerField()
-    unpaid_won = serializers.IntegerField()
+    unpaid_won = serializers.IntegerField(source="unpaid.billed_won")
+    unbilled_won = serializers.IntegerField(source="unpaid.unbilled_won", allow_null=True)

@@ -14,7 +14,17 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from billing.fiscal import bindings, calendar, files, journal, queries, transfers, years
+from billing.fiscal import (
+    bindings,
+    calendar,
+    files,
+    journal,
+    late,
+    queries,
+    transfers,
+    unpaid,
+    years,
+)
 from billing.fiscal import commitments as deeds
 from billing.fiscal.book import reversible_in
 from billing.fiscal.calendar import Phase
@@ -67,8 +77,25 @@ def index(request: HttpRequest) -> HttpResponse:
         "transfers": transfers.shown(actor, year).filter(state=TransferState.OPEN)[:20],
         "unbound": bindings.unbound(actor.organization, year=year.year),
         "deadlines": _deadlines(year, now),
+        **_owed(actor, year, now),
     }
     return render(request, "fiscal/index.html", context)
+
+
+def _owed(actor: Actor, year: FiscalYear, now: datetime) -> dict[str, Any]:
+    """What is spent and not paid, and late use of the year before: of the whole organization, so
+    not for who sees some of its projects only."""
+    if actor.projects is not None:
+        return {}
+    context: dict[str, Any] = {}
+    if actor.can("invoices.read"):
+        context["unpaid"] = unpaid.of(year, now=now)
+    before = queries.years(actor).filter(year=year.year - 1).first()
+    if before is not None and year.year == calendar.year_of(now):
+        waiting = late.found(before, now=now)
+        paid = sum(one.spent for one in queries.paid_late(actor, before))  # type: ignore[attr-defined]
+        context |= {"before": before, "late_paid": paid, "late": sum(one.won for one in waiting)}
+    return context
 
 
 def frame(year: FiscalYear, now: datetime) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from billing.fiscal import carryovers, closing, lines, queries, transfers, years
+from billing.fiscal import carryovers, closing, late, lines, queries, transfers, years
 from billing.fiscal.book import Broken
 from billing.fiscal.refusals import Refusal, sentence
 from billing.models import Carryover
@@ -33,6 +34,16 @@ def new(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Planned. Add the lines of the budget next."))
             return redirect(_board(made.year))
     return render(request, "fiscal/new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+LATE = {
+    late.Wait.NO_LINE: gettext_lazy("No line of this year pays for the project. Choose one."),
+    late.Wait.NOT_LAPSED: gettext_lazy(
+        "More than what lapsed of the old line. The council has to decide about the rest."
+    ),
+    late.Wait.NO_ROOM: gettext_lazy("This year's line has no room. Allot more to it."),
+    None: gettext_lazy("Paid within the hour, as far as running use has not taken the room."),
+}
 
 
 def _board(year: int) -> str:
@@ -133,7 +144,7 @@ def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @doors.page_for("budgets.read")
 def close(request: HttpRequest) -> HttpResponse:
-    """The rehearsal; and, once the year is over, the close."""
+    """The rehearsal; once the year is over, the close; and what came after it."""
     actor, now = doors.actor(request), timezone.now()
     year = fiscal.year_or_404(request, now)
     form = fiscal_forms.ReasonForm(request.POST or None)
@@ -151,5 +162,7 @@ def close(request: HttpRequest) -> HttpResponse:
         **fiscal.frame(year, now),
         "form": form,
         "plan": closing.rehearse(year, now=now),
+        "late": [(one, LATE.get(one.wait)) for one in late.found(year, now=now)],
+        "paid_late": queries.paid_late(actor, year),
     }
     return render(request, "fiscal/closing.html", context, status=422 if form.errors else 200)

@@ -25,11 +25,11 @@ from billing.fiscal import (
     usage,
     years,
 )
-from billing.fiscal.book import Broken
+from billing.fiscal.book import Broken, Kind
 from billing.fiscal.commitments import Paper
 from billing.fiscal.lines import Entry
 from billing.fiscal.refusals import sentence
-from billing.models import Budget, BudgetLine, FiscalYear
+from billing.models import Budget, BudgetLine, FiscalMovement, FiscalTransfer, FiscalYear
 from portal.lib import spreadsheet
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
@@ -226,19 +226,43 @@ def exported_books_add_up(county: County) -> None:
     assert "'=두레" in read[2]  # no formula
 
 
-def test_shows_an_example_year_once(prices: None, counters: None) -> None:
+def test_plays_an_example_of_two_years_once(prices: None, counters: None) -> None:
     office = factories.organization("보성군 (예시)", kind="public")
     officer = factories.member(factories.user(), office, Role.BUDGET_OFFICER)
+    head = factories.member(factories.user("head@county.example", "정하늘"), office)
     project = factories.project(office)
-    now = world.NOVEMBER
+    now = moment(11, 26)
     factories.ledger_entry(project, at=moment(10, 1), settled_micro=1_000 * MICRO)
 
     with rls.tenant(office.pk):
-        made = example.fill(project=project, officer=officer, now=now)
+        made = example.fill(project=project, officer=officer, head=head, now=now)
         assert made is not None
-        assert example.fill(project=project, officer=officer, now=now) is None
+        assert example.fill(project=project, officer=officer, head=head, now=now) is None
         total = queries.board(officer, made, now=now).total
+        before = FiscalYear.objects.get(year=2025)
+        closed = queries.board(officer, before, now=now).total
+        kinds = set(FiscalMovement.objects.values_list("kind", flat=True))
+        states = set(FiscalTransfer.objects.values_list("state", flat=True))
 
-    assert (total.current, total.allotted) == (80_000_000, 73_000_000)
-    assert total.committed == 1_250_000 + 9_400_000 + 1_100
-    assert total.spent == 1_104_300 + 4_700_000 + 1_100
+    assert (closed.current, closed.spent, closed.carried) == (69_000_000, 17_000_000, 8_200_000)
+    assert closed.current == closed.spent + closed.carried + closed.lapsed
+    assert (total.current, total.carried) == (80_000_000 + 8_200_000 + 6_000_000, 0)
+    assert total.spent == 1_104_300 + 4_800_000 + 4_700_000 + 6_200_000 + 1_100
+    assert kinds == set(Kind) - {Kind.REFUND}
+    assert states == {"open", "approved", "rejected"}
+
+
+@pytest.mark.parametrize("day", [(1, 1), (1, 7), (12, 31)])
+def test_plays_no_deed_that_is_still_to_come(
+    prices: None, counters: None, day: tuple[int, int]
+) -> None:
+    office = factories.organization("보성군 (예시)", kind="public")
+    officer = factories.member(factories.user(), office, Role.BUDGET_OFFICER)
+    head = factories.member(factories.user("head@county.example", "정하늘"), office)
+    now = moment(*day)
+
+    with rls.tenant(office.pk):
+        example.fill(project=factories.project(office), officer=officer, head=head, now=now)
+
+        assert FiscalYear.objects.count() == 2
+        assert not FiscalMovement.objects.filter(recorded_at__gt=now).exists()

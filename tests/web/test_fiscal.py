@@ -5,21 +5,29 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from billing.fiscal import bindings, closing, lines, years
+from billing.fiscal.lines import Entry
 from billing.models import FiscalMovement
+from portal.lib.money import MICRO
 from portal.web.fiscal_forms import WonField
 from tenants import rls
+from tests import factories
 from tests.billing.signing import request_of
 from tests.cast import Person, browser
+from tests.factories import NOON
 from tests.web.conftest import World
 from tests.web.fiscal_world import Fiscal, fiscal_of
 from tests.web.rows.fiscal import ROWS
 from tests.web.rows.row import PEOPLE
+
+OLD_YEARS_LAST_SECOND = datetime(2025, 12, 31, 14, 59, 59, tzinfo=UTC)  # 23:59:59 in Korea
 
 
 @pytest.fixture
@@ -209,6 +217,38 @@ def test_rehearses_the_close(carol: Client) -> None:
 
     assert "Nothing is changed" in page
     assert "₩60,000,900" in page  # lapses: all but what was named
+
+
+def test_says_who_pays_for_use_that_came_after_the_close(
+    world: World, carol: Client, fiscal: Fiscal
+) -> None:
+    """A second before the new year, found in November: this year's line, as far as money lapsed."""
+    closed_year_before(world)
+    factories.ledger_entry(
+        world.cast.project, at=OLD_YEARS_LAST_SECOND, settled_micro=1_000 * MICRO
+    )
+
+    board = shown(carol, "fiscal")
+    closed = shown(carol, "fiscal_closing", query="?year=2025")
+
+    assert "₩1,100 are not." in board and "at most what lapsed of the old one" in board
+    assert "Use of 2025-12" in closed and "No line of this year pays for the project" in closed
+
+
+def closed_year_before(world: World) -> None:
+    """2025, with a line of another code that paid for the project; all of it lapsed."""
+    who = {"by": world.cast.carol.may, "now": datetime(2025, 1, 2, tzinfo=UTC)}
+    first = Entry(1_000_000, date(2025, 1, 1))
+    with rls.tenant(world.cast.firm.pk):
+        year = years.plan(year=2025, **who)
+        line = lines.create(year=year, code="301-01", name="행사운영비", **who)
+        lines.appropriate(line=line, entry=first, **who)
+        lines.allot(line=line, entry=first, quarter=1, **who)
+        line.fiscal_year = years.decide(year=year, because="군의회 의결", **who)
+        bindings.bind(project=world.cast.project, line=line, **who)
+        closing.close_year(
+            year=line.fiscal_year, because="2025 회계연도 마감", by=world.cast.carol.may, now=NOON
+        )
 
 
 # ─── files ─────────────────────────────────────────────────────────────────────────────────────

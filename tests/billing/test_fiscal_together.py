@@ -1,0 +1,177 @@
+"""Officers who work at the same moment: whoever comes second meets what the first one has done."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from django.db import connection
+
+from billing import budgets
+from billing.budgets import ChangedMeanwhile, CountersUnavailable
+from billing.fiscal import bindings, closing, commitments, enforcement, orders, transfers
+from billing.fiscal.book import Broken
+from billing.fiscal.refusals import Refusal
+from billing.models import Budget, Commitment, FiscalCommitment, FiscalTransfer, FiscalYear
+from portal.lib.money import MICRO
+from portal.lib.periods import Month
+from tenants import rls
+from tenants.actors import Actor
+from tests.billing import county as world
+from tests.billing.county import NOVEMBER, County, entry
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def together(deeds: Iterable[Callable[[], object]]) -> Counter[str]:
+    """All at once, each with a connection of its own: how often each ended how."""
+    waiting = list(deeds)
+    gate, outcomes = threading.Barrier(len(waiting)), Counter[str]()
+
+    def run(deed: Callable[[], object]) -> None:
+        gate.wait(30)
+        try:
+            deed()
+            outcomes["done"] += 1
+        except (Broken, Refusal, ChangedMeanwhile, CountersUnavailable) as error:
+            outcomes[type(error).__name__] += 1
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(one,)) for one in waiting]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+    assert sum(outcomes.values()) == len(waiting)
+    return outcomes
+
+
+@pytest.fixture
+def county(prices: None, counters: None) -> County:
+    return world.make()
+
+
+def test_papers_at_once_never_exceed_the_allotment(county: County) -> None:
+    """Of eight contracts over ₩12 million three fit into ₩42 million; numbers have no gap, and the
+    counters know what is left."""
+    with rls.tenant(county.office.pk):
+        bindings.bind(project=county.project, line=county.running, by=county.officer, now=NOVEMBER)
+        budgets.publish(Budget.objects.get(), county.office, now=NOVEMBER)
+
+    outcomes = together([lambda: county.record(12_000_000)] * 8)
+    while county.columns().left >= 12_000_000:  # whoever had to look again does so
+        county.record(12_000_000)
+    enforcement.refresh(now=NOVEMBER)
+
+    assert outcomes["done"] >= 1 and county.columns().committed == 36_000_000
+    with rls.tenant(county.office.pk):
+        numbers = FiscalCommitment.objects.order_by("number").values_list("number", flat=True)
+        assert list(numbers) == [1, 2, 3]
+        assert Budget.objects.get().limit_won == 6_000_000 * 10 // 11
+
+
+def test_transfers_that_cross_keep_the_sum(county: County) -> None:
+    """Six million each way at once, and each approved by two people: both happen, each once."""
+    asked = [
+        ask(county, county.office_costs, county.running),
+        ask(county, county.running, county.office_costs),
+    ]
+
+    people = (county.head, other(county))
+    outcomes = together([partial(approve, one, by) for one in asked for by in people])
+
+    assert outcomes == {"done": 2, "Decided": 2}
+    assert county.columns(county.running).current == 48_000_000
+    assert county.columns(county.office_costs).current == 12_000_000
+
+
+def ask(county: County, source: object, target: object) -> FiscalTransfer:
+    with rls.tenant(county.office.pk):
+        return transfers.ask(
+            source=source,  # type: ignore[arg-type]
+            target=target,  # type: ignore[arg-type]
+            won=6_000_000,
+            because="사용료가 부족합니다",
+            by=county.officer,
+            now=NOVEMBER,
+        )
+
+
+def approve(transfer: FiscalTransfer, by: Actor) -> None:
+    with rls.tenant(transfer.organization_id):
+        transfers.approve(transfer=transfer, by=by, now=NOVEMBER)
+
+
+def other(county: County) -> Actor:
+    return replace(county.clerk, verbs=county.head.verbs)
+
+
+def test_an_order_of_the_last_second_is_in_the_year_or_refused_by_its_close(
+    county: County,
+) -> None:
+    """It was placed on 31 December at 23:59:59 and arrives while the year is being closed."""
+    with rls.tenant(county.office.pk):
+        bindings.bind(
+            project=county.project, line=county.running, by=county.officer, now=world.NEW_YEAR
+        )
+
+    outcomes = together([lambda: order(county), lambda: close(county)])
+
+    with rls.tenant(county.office.pk):
+        year = FiscalYear.objects.get()
+        kept = (Commitment.objects.count(), FiscalCommitment.objects.count())
+    found = county.columns(now=world.NEXT_YEAR)
+    assert year.state == "closed" and outcomes["done"] + outcomes["LineRefuses"] == 2
+    assert kept == ((1, 1) if outcomes["done"] == 2 else (0, 0))
+    assert found.current == found.spent + found.carried + found.lapsed
+
+
+def order(county: County) -> None:
+    with rls.tenant(county.office.pk):
+        row = budgets.record_commitment(
+            organization=county.office,
+            project=county.project,
+            reference="ord_1",
+            endpoint="ep_1",
+            month=Month(2026, 12),
+            amount_micro=1_000_000 * MICRO,
+        )
+        orders.commit(
+            row,
+            project=county.project,
+            subject="민원-안내",
+            seller="두레 (예시)",
+            by=county.clerk,
+            now=world.OLD_YEARS_DAY,
+        )
+
+
+def close(county: County) -> None:
+    with rls.tenant(county.office.pk):
+        closing.close_year(
+            year=county.year,
+            because="2026 회계연도 마감",
+            by=county.officer,
+            now=world.NEXT_YEAR,
+        )
+
+
+def test_payments_at_once_never_exceed_the_commitment(county: County) -> None:
+    made = county.record(10_000_000)
+
+    outcomes = together(
+        [
+            lambda: commitments.spend(
+                commitment=made, entry=entry(6_000_000), by=county.officer, now=NOVEMBER
+            )
+        ]
+        * 3
+    )
+
+    assert outcomes == {"done": 1, "Broken": 2}
+    assert county.columns().spent == 6_000_000
