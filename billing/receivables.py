@@ -1,7 +1,8 @@
 """What customers owe and are owed: computed from documents, never stored.
 
 Owed on an invoice: its total, less its credit notes, less what payments were allocated to it.
-Owed to a customer (credit): the parts of payments that are allocated to nothing and not refunded.
+Owed to a customer (credit): the parts of payments that are allocated to nothing, not refunded and
+not paid in advance (``billing.funding.prepaid``).
 All functions run inside a block that lets the rows through; amounts are whole won.
 """
 
@@ -30,6 +31,8 @@ from billing.models import (
     Payment,
     PaymentAllocation,
     PaymentReversal,
+    PrepaidBecause,
+    PrepaidEntry,
     Refund,
     RefundState,
 )
@@ -95,13 +98,16 @@ def everybodys_open() -> Owed:
 
 
 def with_free(rows: QuerySet[Payment]) -> Free:
-    """Annotated with ``used``, ``reversed``, ``refunded`` and ``free``, the credit in it."""
+    """Annotated with ``used``, ``reversed``, ``refunded``, ``ahead`` (paid in advance and not on
+    an invoice: what has expired as well) and ``free``, the credit in it."""
     refunds = Refund.objects.exclude(state=RefundState.FAILED)
+    ahead = PrepaidEntry.objects.exclude(because=PrepaidBecause.EXPIRED)
     return rows.annotate(
         used=_sum(PaymentAllocation.objects.all(), "won", "payment"),
         reversed=_sum(PaymentReversal.objects.all(), "won", "payment"),
         refunded=_sum(refunds, "won", "payment"),
-    ).annotate(free=F("won") - F("used") - F("reversed") - F("refunded"))
+        ahead=_sum(ahead, "won", "payment"),
+    ).annotate(free=F("won") - F("used") - F("reversed") - F("refunded") - F("ahead"))
 
 
 def free_won(payment: Payment) -> int:
