@@ -47,7 +47,7 @@ Free = QuerySet[Any]
 BUCKETS = (0, 30, 60, 90)  # days after the due date; aging parts at these
 
 
-def _sum(rows: QuerySet[Any], column: str, key: str) -> Coalesce:
+def sum_by(rows: QuerySet[Any], column: str, key: str) -> Coalesce:
     """The sum of a column over rows that point at the outer row by ``key``; 0 for none."""
     sums = (
         rows.filter(**{key: OuterRef("pk")})
@@ -63,8 +63,8 @@ def with_open(rows: QuerySet[Invoice]) -> Owed:
     """Annotated with ``paid`` and ``open``; ``open`` is below zero where too much was paid, which
     is so after a credit note until the rest has become credit."""
     return rows.annotate(
-        paid=_sum(PaymentAllocation.objects.all(), "won", "invoice"),
-        credited=_sum(CreditNote.objects.all(), "total_won", "invoice"),
+        paid=sum_by(PaymentAllocation.objects.all(), "won", "invoice"),
+        credited=sum_by(CreditNote.objects.all(), "total_won", "invoice"),
     ).annotate(open=F("total_won") - F("credited") - F("paid"))
 
 
@@ -103,10 +103,10 @@ def with_free(rows: QuerySet[Payment]) -> Free:
     refunds = Refund.objects.exclude(state=RefundState.FAILED)
     ahead = PrepaidEntry.objects.exclude(because=PrepaidBecause.EXPIRED)
     return rows.annotate(
-        used=_sum(PaymentAllocation.objects.all(), "won", "payment"),
-        reversed=_sum(PaymentReversal.objects.all(), "won", "payment"),
-        refunded=_sum(refunds, "won", "payment"),
-        ahead=_sum(ahead, "won", "payment"),
+        used=sum_by(PaymentAllocation.objects.all(), "won", "payment"),
+        reversed=sum_by(PaymentReversal.objects.all(), "won", "payment"),
+        refunded=sum_by(refunds, "won", "payment"),
+        ahead=sum_by(ahead, "won", "payment"),
     ).annotate(free=F("won") - F("used") - F("reversed") - F("refunded") - F("ahead"))
 
 

@@ -134,13 +134,13 @@ MONEY: dict[str, Kind] = {
     ),
     "card.refused": Kind(
         _("Your card was refused"),
-        _("₩%(total)s of invoice %(number)s could not be charged. Pay otherwise."),
+        _("₩%(total)s for %(number)s could not be charged. Pay otherwise."),
         Severity.WARNING,
         group=Group.MONEY,
     ),
     "card.confirm": Kind(
         _("Your card company asks for confirmation"),
-        _("₩%(total)s of invoice %(number)s wait for your confirmation within seven days."),
+        _("₩%(total)s for %(number)s wait for your confirmation within seven days."),
         Severity.WARNING,
         group=Group.MONEY,
     ),

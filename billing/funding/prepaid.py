@@ -364,8 +364,8 @@ def sweep(*, now: datetime) -> int:
     soon = seoul_date(now) + timedelta(days=max(REMIND_BEFORE))
     with rls.everyone(because="sweep: prepaid credit of all organizations"):
         rows = FundingSource.objects.filter(kind=FundingKind.PREPAID, usable_until__lte=soon)
-        rows = rows.annotate(left=Sum("entries__won")).filter(left__gt=0)
-        due = list(rows.select_related("organization").order_by("pk"))
+        full = rows.annotate(left=Sum("entries__won")).filter(left__gt=0)
+        due = list(full.select_related("organization").order_by("pk"))
     return sum(_swept(one, now) for one in due)
 
 

@@ -10,18 +10,30 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from billing import waterfall
 from billing.funding import prepaid
 from billing.models import FundingKind, FundingReturn, FundingSource
-from billing.waterfall import Kind
+from billing.waterfall import VAT, Kind
 from portal.lib import ids
 from tenants import audit
 from tenants.actors import Actor
 
 MOST_WON = 10**12
+# What a source may be limited to: kinds of lines, and the tax. Rebates follow what they are of.
+COST_KINDS = (
+    "tokens",
+    "card_seconds",
+    "storage",
+    "fee",
+    "minimum",
+    "replica_minimum",
+    "interest",
+    VAT,
+)
+LAST_PLACE = prepaid.LAST_PLACE
 MOST_SOURCES = 100  # in use at a time; each invoice looks at all of them
 
 
@@ -96,6 +108,8 @@ def _check(terms: Terms) -> None:
         raise BadSource(_("An amount is ₩0 to ₩1,000,000,000,000."))
     if not 0 <= terms.own_share <= waterfall.WHOLE:
         raise BadSource(_("The own share is 0 % to 100 %."))
+    if not set(terms.covers) <= set(COST_KINDS):
+        raise BadSource(_("It covers a kind of cost that there is not."))
     if terms.own_share and Kind(terms.kind) in waterfall.OWN_MONEY:
         raise BadSource(_("Own money has no own share."))
     if terms.kind != FundingKind.OWN and terms.cap_won is None:
@@ -131,6 +145,12 @@ def move(*, source: FundingSource, up: bool, by: Actor, now: datetime) -> None:
         one.place = place
     FundingSource.objects.bulk_update(rows, ["place"])
     audit.record("funding.order", by=by, now=now, subject=source.public_id)
+
+
+def next_place(by: Actor) -> int:
+    """After all that are in use."""
+    last = in_use(by).aggregate(place=Max("place"))["place"] or 0
+    return min(last + 1, LAST_PLACE)
 
 
 def drawn_won(source: FundingSource) -> int:

@@ -35,7 +35,6 @@ from tests.billing.test_funding import TERMS, invoice
 from tests.cast import Cast, Person
 from tests.factories import NOON
 
-
 OURS = {"funding draws", "funding source", "prepaid"}
 
 
