@@ -13,7 +13,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from billing.funding import drawing, evidence, sources
-from billing.funding.sources import BadSource, Terms
+from billing.funding.sources import BadSource, SourceEnded, Terms
 from billing.models import FundingDraw, FundingSource, Invoice, InvoiceLine
 from tenants import rls
 from tenants.actors import NotAllowed
@@ -129,6 +129,22 @@ def test_an_ended_source_is_drawn_no_more(cast: Cast) -> None:
     assert sources.drawn_won(source) == 0
 
 
+def test_is_put_earlier_and_later_in_the_order(cast: Cast) -> None:
+    first, _second, third = (add(cast, name=name) for name in "가나다")
+    gone = add(cast, name="라")
+    sources.end(source=gone, by=cast.carol.may, now=NOON)
+
+    sources.move(source=third, up=True, by=cast.carol.may, now=NOON)
+    sources.move(source=third, up=True, by=cast.carol.may, now=NOON)
+    sources.move(source=third, up=True, by=cast.carol.may, now=NOON)  # the first already
+    sources.move(source=first, up=False, by=cast.carol.may, now=NOON)
+
+    found = [(one.place, one.name) for one in sources.in_use(cast.carol.may)]
+    assert found == [(1, "다"), (2, "나"), (3, "가")]
+    with pytest.raises(SourceEnded):
+        sources.move(source=gone, up=True, by=cast.carol.may, now=NOON)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -142,6 +158,7 @@ def test_an_ended_source_is_drawn_no_more(cast: Cast) -> None:
         {"kind": "prepaid", "own_share": 0},
         {"own_share": 10_001},
         {"kind": "own"},
+        {"covers": ("tokens", "lunch")},
     ],
     ids=str,
 )

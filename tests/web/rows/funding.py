@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
-from billing.funding import prepaid, sources
-from billing.funding.sources import Terms
+from billing.funding import prepaid
 from tenants import rls
+from tests import factories
 from tests.factories import NOON
 from tests.web.conftest import World
 from tests.web.rows.row import Row
-
-TERMS = Terms(
-    kind="voucher",
-    place=1,
-    name="AI 바우처",
-    cap_won=1_000_000,
-    starts=date(2026, 11, 1),
-    last_day=date(2026, 11, 30),
-    usable_until=date(2026, 12, 31),
-)
 
 
 def source_id(world: World) -> dict[str, Any]:
     """A voucher of alice's firm."""
     with rls.tenant(world.cast.firm.pk):
-        source = sources.add(terms=TERMS, by=world.cast.carol.may, now=NOON)
+        source = factories.funding_source(world.cast.carol.may)
     return {"public_id": source.public_id}
 
 
