@@ -55,7 +55,7 @@ class SourceOut(serializers.Serializer[Any]):
         return queries.state_of(source, seoul_date(timezone.now()))
 
 
-class MovementOut(serializers.Serializer[Any]):
+class SourceMovementOut(serializers.Serializer[Any]):
     day = serializers.DateField()
     document = serializers.CharField(help_text="invoice or credit_note")
     number = serializers.CharField()
@@ -67,9 +67,9 @@ class MovementOut(serializers.Serializer[Any]):
 class SourceDetailOut(SourceOut):
     statement = serializers.SerializerMethodField()
 
-    @extend_schema(responses=MovementOut(many=True))
+    @extend_schema(responses=SourceMovementOut(many=True))
     def get_statement(self, source: Any) -> list[dict[str, Any]]:
-        return [dict(one) for one in MovementOut(queries.statement(source), many=True).data]
+        return [dict(one) for one in SourceMovementOut(queries.statement(source), many=True).data]
 
 
 class SourceIn(Strict):
@@ -90,7 +90,7 @@ class SourceIn(Strict):
     usable_until = serializers.DateField()
 
 
-class MoveIn(Strict):
+class SourceMoveIn(Strict):
     to = serializers.ChoiceField(choices=["up", "down"])
 
 
@@ -164,12 +164,12 @@ class SourceEndView(APIView):
 
 
 class SourceMoveView(APIView):
-    @extend_schema(request=MoveIn, responses=SourceOut)
+    @extend_schema(request=SourceMoveIn, responses=SourceOut)
     def post(self, request: Request, public_id: str) -> Response:
         """One place earlier or later in the order."""
         actor = actor_of(request)
         actor.require("budgets.change")
-        up = body_of(MoveIn, request)["to"] == "up"
+        up = body_of(SourceMoveIn, request)["to"] == "up"
         source = _source(actor, public_id)
         _done(lambda: sources.move(source=source, up=up, by=actor, now=timezone.now()))
         return Response(SourceOut(_source(actor, public_id)).data)
