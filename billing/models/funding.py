@@ -68,6 +68,11 @@ class FundingSource(models.Model):
     def kind_label(self) -> str:
         return str(FundingKind(self.kind).label)
 
+    @property
+    def title(self) -> str:
+        """Its name; prepaid credit is named by the day on which it was paid for."""
+        return f"{self.kind_label} {self.name}" if self.kind == FundingKind.PREPAID else self.name
+
 
 class FundingDraw(models.Model):
     """A part of an invoice's line that a source pays; without a source: own money not named."""
