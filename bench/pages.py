@@ -34,6 +34,8 @@ OUTSIDE = {
     "endpoint_logs": "waits for the site",
     "invoice_pdf": "a document of the money's issues, rendered by typst",
     "api_invoice_pdf": "as invoice_pdf",
+    "funding_evidence": "documents of a whole programme in one file",
+    "api_source_evidence": "as funding_evidence",
     "api_schema": "made once for those who write programs",
     "endpoint_new": "orders are another issue's, with its own bounds",
     "endpoint_estimate": "as endpoint_new",

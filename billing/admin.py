@@ -26,6 +26,7 @@ from billing.models import (
     EtaxMove,
     EtaxProfile,
     FundingDraw,
+    FundingReturn,
     FundingSource,
     Invoice,
     InvoiceDraft,
@@ -38,6 +39,9 @@ from billing.models import (
     PaymentAllocation,
     PaymentReversal,
     Posting,
+    PrepaidEntry,
+    PrepaidReminder,
+    PrepaidTopUp,
     PriceLine,
     PriceTerm,
     ProviderEvent,
@@ -136,7 +140,7 @@ shows(
     "public_id organization source reference won received_at payer method booked_at",
     find="public_id reference",
 )
-shows(PaymentAllocation, "public_id organization payment invoice won because at")
+shows(PaymentAllocation, "public_id organization payment invoice prepaid won because at")
 shows(PaymentReversal, "public_id organization payment reference won because at by_ref")
 shows(
     Refund,
@@ -151,7 +155,7 @@ shows(
 )
 shows(
     CardCharge,
-    "public_id organization invoice card won state reference refusal made_at tries due_at",
+    "public_id organization invoice topup card won state reference refusal made_at tries due_at",
     find="public_id reference",
 )
 shows(CardChargeMove, "organization charge from_state to_state because at")
@@ -194,3 +198,7 @@ shows(
     find="public_id provider_number",
 )
 shows(FundingDraw, "organization invoice position cost source share_of won at")
+shows(FundingReturn, "organization draw credit_note won at")
+shows(PrepaidTopUp, "public_id organization won asked_at withdrawn_at source", find="public_id")
+shows(PrepaidEntry, "organization source payment invoice won because at")
+shows(PrepaidReminder, "organization source days at")

@@ -101,6 +101,50 @@ _BILLED = """
     ) a USING (organization_id, item)
     WHERE abs(b.quantity) > abs(coalesce(a.quantity, 0))
 """
+# What funding sources paid of an invoice, and got back, is all of what is left of it.
+_DRAWS = """
+    SELECT d.organization_id, i.number || ' drawn from sources',
+      (i.total_won - coalesce(n.won, 0)) * 1000000, (d.won - coalesce(r.won, 0)) * 1000000
+    FROM (
+      SELECT organization_id, invoice_id, sum(won) AS won FROM billing_fundingdraw p
+      WHERE true {own} GROUP BY 1, 2
+    ) d JOIN billing_invoice i ON i.id = d.invoice_id
+    LEFT JOIN (
+      SELECT invoice_id, sum(total_won) AS won FROM billing_creditnote p
+      WHERE true {own} GROUP BY 1
+    ) n ON n.invoice_id = d.invoice_id
+    LEFT JOIN (
+      SELECT w.invoice_id, sum(p.won) AS won FROM billing_fundingreturn p
+      JOIN billing_fundingdraw w ON w.id = p.draw_id WHERE true {own} GROUP BY 1
+    ) r ON r.invoice_id = d.invoice_id
+    WHERE d.won - coalesce(r.won, 0) <> i.total_won - coalesce(n.won, 0)
+"""
+# No source gives more than it has, and prepaid credit never goes below nothing.
+_CAPS = """
+    SELECT organization_id, 'source ' || public_id, cap_won * 1000000, drawn * 1000000
+    FROM (
+      SELECT p.organization_id, p.public_id, p.cap_won,
+        coalesce((SELECT sum(d.won) FROM billing_fundingdraw d WHERE d.source_id = p.id), 0)
+        - coalesce((SELECT sum(r.won) FROM billing_fundingreturn r
+            JOIN billing_fundingdraw d ON d.id = r.draw_id WHERE d.source_id = p.id), 0) AS drawn,
+        coalesce((SELECT sum(e.won) FROM billing_prepaidentry e WHERE e.source_id = p.id), 0)
+          AS held
+      FROM billing_fundingsource p WHERE p.cap_won IS NOT NULL {own}
+    ) s WHERE drawn NOT BETWEEN 0 AND cap_won OR held NOT BETWEEN 0 AND cap_won
+"""
+_PREPAID = """
+    SELECT coalesce(e.organization_id, j.organization_id), 'prepaid credit',
+      coalesce(e.won, 0) * 1000000, coalesce(j.micro, 0)
+    FROM (
+      SELECT organization_id, sum(won) AS won FROM billing_prepaidentry p
+      WHERE true {own} GROUP BY 1
+    ) e FULL JOIN (
+      SELECT organization_id,
+        sum(CASE p.credit WHEN 'prepaid' THEN p.amount_micro ELSE -p.amount_micro END) AS micro
+      FROM billing_posting p WHERE 'prepaid' IN (p.debit, p.credit) {own} GROUP BY 1
+    ) j USING (organization_id)
+    WHERE coalesce(j.micro, 0) <> coalesce(e.won, 0) * 1000000
+"""
 
 CHECKS = {
     "trial balance": _TRIAL_BALANCE,
@@ -109,6 +153,9 @@ CHECKS = {
     "invoice line": _LINES,
     "invoice total": _TOTALS,
     "billed quantity": _BILLED,
+    "funding draws": _DRAWS,
+    "funding source": _CAPS,
+    "prepaid": _PREPAID,
 }
 
 

@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing import invoices, journal, rating
+from billing.funding import drawing
 from billing.models import (
     Account,
     CreditNote,
@@ -29,7 +30,7 @@ from billing.models import (
 from billing.vat import VatRule
 from portal.lib import ids
 from portal.lib.periods import Month, seoul_date
-from tenants import notices, reasons
+from tenants import notices, reasons, rls
 from tenants.actions import deeds, proposals
 from tenants.actors import Actor
 from tenants.models import Organization, Proposal
@@ -181,7 +182,8 @@ def issue(
     by: Actor,
     now: datetime,
 ) -> CreditNote:
-    """Number, freeze and post it; one for each proposal. As ``worked_out``."""
+    """Number, freeze and post it, and give back to the funding sources of the invoice; one for
+    each proposal. As ``worked_out``."""
     # What one organization is billed and given back happens one after the other.
     organization = Organization.objects.select_for_update().get(pk=invoice.organization_id)
     correction = worked_out(invoice, amounts)
@@ -194,6 +196,8 @@ def issue(
         at=now,
         now=now,
     )
+    with rls.tenant(organization.pk):
+        drawing.give_back(note, now=now)
     deeds.record(
         "operator.credit_note",
         of=organization,

@@ -21,6 +21,8 @@ import typst
 from django.conf import settings
 
 from billing.document_words import vat_sentence, word
+from billing.funding import drawing
+from billing.funding.drawing import Part
 from billing.models import (
     CreditNote,
     CreditNoteLine,
@@ -75,9 +77,13 @@ def _compiler() -> typst.Compiler:
 
 
 def content(
-    invoice: Invoice, lines: Sequence[InvoiceLine], language: str = KOREAN
+    invoice: Invoice,
+    lines: Sequence[InvoiceLine],
+    language: str = KOREAN,
+    parts: Sequence[Part] = (),
 ) -> dict[str, Any]:
-    """Everything that an invoice's pages show, as text."""
+    """Everything that an invoice's pages show, as text. ``parts`` are what its funding sources
+    pay."""
     interim = invoice.kind == "interim"
     totals = [("supply", invoice.supply_won), ("vat", invoice.vat_won)]
     if invoice.untaxed_won:
@@ -106,8 +112,20 @@ def content(
         ),
         "totals": [(word(name, language), _won(amount)) for name, amount in totals],
         "total": (word("total", language), _won(invoice.total_won)),
+        "paid_from": word("paid_from", language) if parts else "",
+        "parts": [(_part(one, language), _won(one.won)) for one in parts],
         "notes": [*notes, word("no_tax_invoice", language)],
     }
+
+
+def _part(part: Part, language: str) -> str:
+    """Such as ``바우처 · AI 바우처 · 2026 AI 바우처 지원사업``."""
+    words = [word(f"from_{part.kind}", language)]
+    if part.source is not None:
+        words += [one for one in (part.source.name, part.source.programme) if one]
+    if part.share_of is not None:
+        words.append(f"{word('share_of', language)} {part.share_of.name}")
+    return " · ".join(words)
 
 
 def credit_content(
@@ -153,6 +171,8 @@ def _page(document: Invoice | CreditNote, title: str, language: str) -> dict[str
             _party(word("buyer", language), document.buyer, language),
         ],
         "reason": "",
+        "paid_from": "",
+        "parts": [],
         "carried": word("carried", language),
         "brought": word("brought", language),
         "clock": word("clock", language),
@@ -234,10 +254,12 @@ def render(
 def pdf_of(invoice: Invoice, *, now: datetime, language: str = KOREAN) -> bytes:
     """The kept PDF; rendered and kept at the first time that somebody asks."""
     if language != KOREAN:
-        return _kept(invoice, content(invoice, list(invoice.lines.all()), language), language, now)
+        page = content(invoice, list(invoice.lines.all()), language, drawing.parts_of(invoice))
+        return _kept(invoice, page, language, now)
     kept = InvoiceDocument.objects.filter(invoice=invoice).first()
     if kept is None:
-        pdf = render(invoice, list(invoice.lines.all()))
+        page = content(invoice, list(invoice.lines.all()), KOREAN, drawing.parts_of(invoice))
+        (pdf,) = rendered(page)
         kept, _made = InvoiceDocument.objects.get_or_create(
             invoice=invoice,
             defaults={

@@ -19,6 +19,7 @@ from django.urls import reverse
 
 from billing import accruals, drafting, journal, rating, totals
 from billing.drafts import Draft, line_fields, transfers
+from billing.funding import drawing
 from billing.models import (
     DraftState,
     Invoice,
@@ -27,6 +28,7 @@ from billing.models import (
     InvoiceLine,
     InvoiceSeries,
 )
+from billing.payments import bookings
 from portal.lib import ids
 from portal.lib.periods import Month, seoul_date
 from tenants import audit, notices, rls
@@ -50,7 +52,8 @@ def issue(
     by: Actor,
     now: datetime,
 ) -> Invoice | None:
-    """Bill the rest up to ``until``. ``None`` if there is nothing to bill, or nothing above ₩0."""
+    """Bill the rest up to ``until``; it is drawn from the organization's sources, and its credit is
+    used. ``None`` if there is nothing to bill, or nothing above ₩0."""
     with rls.tenant(organization.pk):
         # Invoices of one organization are made one after the other.
         Organization.objects.select_for_update().get(pk=organization.pk)
@@ -68,6 +71,8 @@ def issue(
         if not found.is_due:
             return None
         invoice = _write(organization, kind, month, until, found, now)
+        drawing.apply(invoice, now=now)
+        bookings.use_credit(organization=organization, now=now)
         audit.record(
             "invoice.issue",
             by=by,

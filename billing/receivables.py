@@ -1,7 +1,8 @@
 """What customers owe and are owed: computed from documents, never stored.
 
 Owed on an invoice: its total, less its credit notes, less what payments were allocated to it.
-Owed to a customer (credit): the parts of payments that are allocated to nothing and not refunded.
+Owed to a customer (credit): the parts of payments that are allocated to nothing, not refunded and
+not paid in advance (``billing.funding.prepaid``).
 All functions run inside a block that lets the rows through; amounts are whole won.
 """
 
@@ -30,6 +31,8 @@ from billing.models import (
     Payment,
     PaymentAllocation,
     PaymentReversal,
+    PrepaidBecause,
+    PrepaidEntry,
     Refund,
     RefundState,
 )
@@ -44,7 +47,7 @@ Free = QuerySet[Any]
 BUCKETS = (0, 30, 60, 90)  # days after the due date; aging parts at these
 
 
-def _sum(rows: QuerySet[Any], column: str, key: str) -> Coalesce:
+def sum_by(rows: QuerySet[Any], column: str, key: str) -> Coalesce:
     """The sum of a column over rows that point at the outer row by ``key``; 0 for none."""
     sums = (
         rows.filter(**{key: OuterRef("pk")})
@@ -60,8 +63,8 @@ def with_open(rows: QuerySet[Invoice]) -> Owed:
     """Annotated with ``paid`` and ``open``; ``open`` is below zero where too much was paid, which
     is so after a credit note until the rest has become credit."""
     return rows.annotate(
-        paid=_sum(PaymentAllocation.objects.all(), "won", "invoice"),
-        credited=_sum(CreditNote.objects.all(), "total_won", "invoice"),
+        paid=sum_by(PaymentAllocation.objects.all(), "won", "invoice"),
+        credited=sum_by(CreditNote.objects.all(), "total_won", "invoice"),
     ).annotate(open=F("total_won") - F("credited") - F("paid"))
 
 
@@ -95,13 +98,16 @@ def everybodys_open() -> Owed:
 
 
 def with_free(rows: QuerySet[Payment]) -> Free:
-    """Annotated with ``used``, ``reversed``, ``refunded`` and ``free``, the credit in it."""
+    """Annotated with ``used``, ``reversed``, ``refunded``, ``ahead`` (paid in advance and not on
+    an invoice: what has expired as well) and ``free``, the credit in it."""
     refunds = Refund.objects.exclude(state=RefundState.FAILED)
+    ahead = PrepaidEntry.objects.exclude(because=PrepaidBecause.EXPIRED)
     return rows.annotate(
-        used=_sum(PaymentAllocation.objects.all(), "won", "payment"),
-        reversed=_sum(PaymentReversal.objects.all(), "won", "payment"),
-        refunded=_sum(refunds, "won", "payment"),
-    ).annotate(free=F("won") - F("used") - F("reversed") - F("refunded"))
+        used=sum_by(PaymentAllocation.objects.all(), "won", "payment"),
+        reversed=sum_by(PaymentReversal.objects.all(), "won", "payment"),
+        refunded=sum_by(refunds, "won", "payment"),
+        ahead=sum_by(ahead, "won", "payment"),
+    ).annotate(free=F("won") - F("used") - F("reversed") - F("refunded") - F("ahead"))
 
 
 def free_won(payment: Payment) -> int:

@@ -8,6 +8,7 @@ from billing.closing import delivery
 from billing.etax import certificates, chosen, credited, preparing
 from billing.etax import sweep as etax
 from billing.fiscal import enforcement, late, usage
+from billing.funding import prepaid
 from billing.payments import bookings, charges, events, reconciliation, refunds
 from billing.providers.chosen import card_provider
 from portal.lib.periods import day_period, seoul_date
@@ -86,6 +87,12 @@ def reconcile_cards() -> None:
     """Hourly: the card processor's balance against our books."""
     if (provider := card_provider()) is not None:
         reconciliation.sweep(provider=provider, now=timezone.now())
+
+
+@shared_task
+def sweep_prepaid() -> None:
+    """Hourly: prepaid credit that ends, and telling those who may still use it."""
+    prepaid.sweep(now=timezone.now())
 
 
 @shared_task

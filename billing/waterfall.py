@@ -166,3 +166,59 @@ def net(costs: Sequence[Cost]) -> list[Cost]:
             found[place] = replace(found[place], won=found[place].won - part)
             over -= part
     return [one for one in found if one.won]
+
+
+# ─── what a credit note gives back ─────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A draw as it stands: ``won`` is what earlier credit notes have left of it. ``own_share`` is
+    its source's."""
+
+    id: int
+    cost: str
+    won: int
+    is_share: bool = False
+    own_share: int = 0
+
+
+def give_back(costs: Sequence[Cost], drawn: Sequence[Drawn]) -> dict[int, int]:
+    """Won to give back of each draw, by its id: what was drawn last is given back first, of the
+    same cost before the others. A subsidy and its own share shrink together, so that it never pays
+    more than its part of what is left. ``drawn`` is in the order of drawing."""
+    groups = _groups(drawn)
+    left = {one.id: one.won for one in drawn}
+    over = 0
+    for cost in net(costs):
+        of_cost = [group for group in groups if group[0].cost == cost.id]
+        over += _give(of_cost, cost.won, left)
+    _give(groups, over, left)
+    return {one.id: one.won - left[one.id] for one in drawn if left[one.id] != one.won}
+
+
+def _groups(drawn: Sequence[Drawn]) -> list[list[Drawn]]:
+    """Each draw with the own shares that follow it."""
+    found: list[list[Drawn]] = []
+    for one in drawn:
+        if one.is_share and found:
+            found[-1].append(one)
+        else:
+            found.append([one])
+    return found
+
+
+def _give(groups: Sequence[Sequence[Drawn]], won: int, left: dict[int, int]) -> int:
+    """Take ``won`` off groups from the last; what they do not have."""
+    for head, *shares in reversed(groups):
+        stands = sum(left[one.id] for one in (head, *shares))
+        back = min(won, stands)
+        won -= back
+        keeps = min(left[head.id], (stands - back) * (WHOLE - head.own_share) // WHOLE)
+        back -= left[head.id] - keeps
+        left[head.id] = keeps
+        for one in reversed(shares):
+            part = min(back, left[one.id])
+            left[one.id] -= part
+            back -= part
+    return won

@@ -41,6 +41,7 @@ SCHEDULE = {
     "reconcile-cards": _every(HOUR, "billing.tasks.reconcile_cards"),
     "close-month": _every(MINUTE, "portal.deployments.tasks.close_last_month"),
     "deliver-invoices": _every(MINUTE, "billing.tasks.deliver_invoices"),
+    "sweep-prepaid": _every(HOUR, "billing.tasks.sweep_prepaid"),
     "remind-of-invoices": _every(HOUR, "billing.tasks.remind_of_invoices"),
     "send-mails": _every(5, "tenants.tasks.send_mails"),
     "send-digests": _every(300, "tenants.tasks.send_digests"),

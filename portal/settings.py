@@ -99,6 +99,7 @@ DURE_TEN_WON_CUT = env.bool("DURE_TEN_WON_CUT", default=False)  # public bodies'
 DURE_REMINDER_DAYS = [int(day) for day in env.list("DURE_REMINDER_DAYS", default=[-3, 1, 7, 14])]
 DURE_RESTRICT_AFTER_DAYS = env.str("DURE_RESTRICT_AFTER_DAYS", default="30")
 DURE_LATE_INTEREST_PERCENT = Decimal(env.str("DURE_LATE_INTEREST_PERCENT", default="0"))
+DURE_PREPAID_DAYS = env.int("DURE_PREPAID_DAYS", default=365)  # how long prepaid credit lasts
 if DURE_VAT_ROUNDING not in {"truncate", "half_up", "up"} or DURE_VAT_BASIS not in {
     "document",
     "line",

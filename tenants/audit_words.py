@@ -85,6 +85,7 @@ WORDS: dict[str, Promise | str] = {
     "fiscal.transfer_approve": _("Approved a transfer between budget lines"),
     "funding.add": _("Added a funding source"),
     "funding.end": _("Ended a funding source"),
+    "funding.order": _("Changed the order of funding sources"),
     "incident.begin": _("Announced an incident"),
     "incident.end": _("Ended an incident"),
     "incident.update": _("Told more of an incident"),
@@ -172,6 +173,10 @@ WORDS: dict[str, Promise | str] = {
     "support.export": _("Exported support requests"),
     "support.open": _("Asked the operator for support"),
     "support.withdraw": _("Took back the leave to look at the pages"),
+    "topup.ask": _("Asked to pay in advance"),
+    "topup.expire": _("Prepaid credit expired"),
+    "topup.fill": _("Credit became prepaid credit"),
+    "topup.withdraw": _("Withdrew a top-up"),
 }
 
 

@@ -106,6 +106,21 @@ MONEY: dict[str, Kind] = {
         _("₩%(total)s have arrived and were put on open invoices. What is over is credit."),
         group=Group.MONEY,
     ),
+    "prepaid.expires": Kind(
+        _("Prepaid credit ends soon"),
+        _(
+            "₩%(left)s of prepaid credit can be used until %(day)s; what is left then is lost. Who "
+            "may change budgets can end it before, and it is ordinary credit again."
+        ),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
+    "prepaid.expired": Kind(
+        _("Prepaid credit has ended"),
+        _("₩%(left)s of prepaid credit could be used until %(day)s and are lost."),
+        Severity.WARNING,
+        group=Group.MONEY,
+    ),
     "payment.refunded": Kind(
         _("Credit was paid back"),
         _("₩%(total)s were paid back: %(because)s"),
@@ -119,13 +134,13 @@ MONEY: dict[str, Kind] = {
     ),
     "card.refused": Kind(
         _("Your card was refused"),
-        _("₩%(total)s of invoice %(number)s could not be charged. Pay otherwise."),
+        _("₩%(total)s for %(number)s could not be charged. Pay otherwise."),
         Severity.WARNING,
         group=Group.MONEY,
     ),
     "card.confirm": Kind(
         _("Your card company asks for confirmation"),
-        _("₩%(total)s of invoice %(number)s wait for your confirmation within seven days."),
+        _("₩%(total)s for %(number)s wait for your confirmation within seven days."),
         Severity.WARNING,
         group=Group.MONEY,
     ),

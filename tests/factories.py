@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -12,7 +12,8 @@ from uuid import UUID
 from PIL import Image
 
 from billing import budgets, raises, tariffs
-from billing.models import Budget, BudgetRaise, CardTariff, TokenTariff
+from billing.funding import sources
+from billing.models import Budget, BudgetRaise, CardTariff, FundingSource, TokenTariff
 from portal.catalog import reference
 from portal.catalog.models import CatalogModel, Chip, Offering
 from portal.deployments.models import Endpoint, Placement, PlacementMove
@@ -280,6 +281,20 @@ def budget_raise(of: Budget, by: Actor, to_won: int = 200_000_000) -> BudgetRais
     return raises.ask(
         budget=of, to_won=to_won, until_on=None, because="12월 견적 집중", by=by, now=NOON
     )
+
+
+def funding_source(by: Actor, **words: Any) -> FundingSource:
+    """A voucher over a million won for November."""
+    terms: dict[str, Any] = {
+        "kind": "voucher",
+        "place": 1,
+        "name": "AI 바우처",
+        "cap_won": 1_000_000,
+        "starts": date(2026, 11, 1),
+        "last_day": date(2026, 11, 30),
+        "usable_until": date(2026, 12, 31),
+    }
+    return sources.add(terms=sources.Terms(**(terms | words)), by=by, now=NOON)
 
 
 def ledger_entry(of: Project, *, at: datetime = NOON, model: str = CHAT, **fields: Any) -> None:

@@ -3,7 +3,8 @@
 The batch takes drafts and organizations that nobody else has locked, then the counter row of the
 series; the numbers follow from how far the counter was moved. All or nothing: a batch that breaks
 gives its numbers back with everything else, and is done again one by one, so that the one that
-cannot be issued is set aside with its error and stops none of the others.
+cannot be issued is set aside with its error and stops none of the others. Invoices of those who
+have funding sources are drawn in the same transaction; credit is used right after it, by a sweep.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from django.db.models import QuerySet
 from psycopg.types.json import Jsonb
 
 from billing import invoices, rating
+from billing.funding import drawing
 from billing.models import DraftState, InvoiceDraft, InvoiceKind, MonthClose
 from portal.lib import ids
 from portal.lib.periods import Month, seoul_date
+from portal.lib.wake import wake
 from tenants import audit, rls
 from tenants.models import Organization
 
@@ -214,7 +217,9 @@ def _write(close: MonthClose, drafts: list[int], now: datetime) -> None:
             cursor.execute(statement, words)
         if cursor.fetchone() != (0,):
             raise DoesNotAgree(f"drafts {drafts[0]} to {drafts[-1]}")
+        drawing.apply_to(drafts, now=now)
     _record(drafts, now)
+    wake("billing.tasks.sweep_payments")  # credit is used once the batch stands
 
 
 def _take_numbers(cursor: CursorWrapper, series: str, count: int) -> int:

@@ -84,7 +84,12 @@ from billing.models.fiscal import (
 from billing.models.funding import (
     FundingDraw,
     FundingKind,
+    FundingReturn,
     FundingSource,
+    PrepaidBecause,
+    PrepaidEntry,
+    PrepaidReminder,
+    PrepaidTopUp,
 )
 from billing.models.invoices import (
     Invoice,
@@ -183,6 +188,7 @@ __all__ = [
     "FiscalYearState",
     "FundingDraw",
     "FundingKind",
+    "FundingReturn",
     "FundingSource",
     "Invoice",
     "InvoiceDocument",
@@ -200,6 +206,10 @@ __all__ = [
     "PaymentAllocation",
     "PaymentReversal",
     "Posting",
+    "PrepaidBecause",
+    "PrepaidEntry",
+    "PrepaidReminder",
+    "PrepaidTopUp",
     "PriceLine",
     "PriceTerm",
     "ProjectLine",

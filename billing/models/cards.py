@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.funding import PrepaidTopUp
 from billing.models.invoices import Invoice
 from billing.models.payments import Payment
 from tenants.models import TenantQuerySet
@@ -58,11 +59,13 @@ LIVE_CHARGE = (ChargeState.WANTED, ChargeState.PROCESSING, ChargeState.ACTION)
 
 
 class CardCharge(models.Model):
-    """One attempt to have an invoice paid by card. Its public id is the idempotency key."""
+    """One attempt to have an invoice, or a top-up, paid by card. Its public id is the idempotency
+    key."""
 
     public_id = models.CharField(max_length=24, unique=True)
     organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
-    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, models.PROTECT, null=True, related_name="+")
+    topup = models.ForeignKey(PrepaidTopUp, models.PROTECT, null=True, related_name="charges")
     card = models.ForeignKey(CardOnFile, models.PROTECT, related_name="charges")
     won = models.BigIntegerField()
     state = models.CharField(max_length=16, default=ChargeState.WANTED)
@@ -86,6 +89,15 @@ class CardCharge(models.Model):
                 condition=models.Q(state__in=LIVE_CHARGE),
                 name="charge_one_at_a_time",
             ),
+            models.UniqueConstraint(
+                fields=["topup"],
+                condition=models.Q(state__in=LIVE_CHARGE),
+                name="charge_of_topup_one_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(invoice__isnull=True) ^ models.Q(topup__isnull=True),
+                name="charge_for_one_thing",
+            ),
             models.CheckConstraint(condition=models.Q(won__gt=0), name="charge_of_something"),
             models.CheckConstraint(
                 condition=models.Q(state__in=ChargeState.values), name="charge_state"
@@ -94,6 +106,16 @@ class CardCharge(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def for_id(self) -> str:
+        """Public id of what it pays."""
+        return self.invoice.public_id if self.invoice else self.topup.public_id  # type: ignore[union-attr]
+
+    @property
+    def for_number(self) -> str:
+        """What people call it: the invoice's number, or the top-up's id."""
+        return self.invoice.number if self.invoice else self.for_id
 
 
 class CardChargeMove(models.Model):

@@ -58,12 +58,16 @@ class Payment(models.Model):
 
 
 class PaymentAllocation(models.Model):
-    """A part of a payment for an invoice; negative where it was taken back."""
+    """A part of a payment for an invoice; negative where it was taken back. ``prepaid`` names the
+    source that it was drawn from, if it was paid in advance."""
 
     public_id = models.CharField(max_length=24, unique=True)
     organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="allocations")
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="+")
+    prepaid = models.ForeignKey(
+        "billing.FundingSource", models.PROTECT, null=True, related_name="allocations"
+    )
     won = models.BigIntegerField()
     because = models.CharField(max_length=24)
     at = models.DateTimeField()

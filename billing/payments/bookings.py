@@ -17,6 +17,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from billing import journal, receivables
+from billing.funding import prepaid
 from billing.journal import Transfer, transfer
 from billing.models import (
     Account,
@@ -43,7 +44,8 @@ class ReferenceTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What came in. ``reference`` is its name at the source; ``first`` the invoice it is for."""
+    """What came in. ``reference`` is its name at the source; ``first`` the invoice, or the top-up,
+    that it is for."""
 
     source: Source
     reference: str
@@ -66,7 +68,8 @@ def _lock(organization: Organization) -> None:
 @transaction.atomic
 def receive(*, organization: Organization, receipt: Receipt, by: Actor, now: datetime) -> Payment:
     """Book a payment and put it on what is open: the invoice that it names, then the first due.
-    What is over becomes credit. The same again finds the payment of before."""
+    What is over becomes credit. What is meant for a top-up is credit as a whole, which becomes
+    that. The same again finds the payment of before."""
     with rls.tenant(organization.pk):
         _lock(organization)
         known = Payment.objects.filter(source=receipt.source, reference=receipt.reference).first()
@@ -85,8 +88,11 @@ def receive(*, organization: Organization, receipt: Receipt, by: Actor, now: dat
             method=receipt.method,
             booked_at=now,
         )
-        used = sum(one.won for one in _allocate(payment, receipt.won, receipt.first, "paid", now))
+        wish = prepaid.meant(organization, won=receipt.won, first=receipt.first)
+        rest = 0 if wish else receipt.won
+        used = sum(one.won for one in _allocate(payment, rest, receipt.first, "paid", now))
         _post_received(payment, used, now)
+        prepaid.fill(organization, now=now, first=wish)
         _tell(payment, by, now)
     wake("billing.tasks.settle_reminders", organization_id=organization.pk)
     return payment
@@ -133,13 +139,19 @@ def _allocate(
 
 
 def _allocation(
-    payment: Payment, invoice: Invoice, won: int, because: str, now: datetime
+    payment: Payment,
+    invoice: Invoice,
+    won: int,
+    because: str,
+    now: datetime,
+    source: int | None = None,
 ) -> PaymentAllocation:
     return PaymentAllocation.objects.create(
         public_id=ids.mint("alloc"),
         organization=payment.organization,
         payment=payment,
         invoice=invoice,
+        prepaid_id=source,
         won=won,
         because=because,
         at=now,
@@ -195,7 +207,8 @@ def release(*, invoice: Invoice, now: datetime) -> int:
         _lock(organization)
         row = receivables.with_open(Invoice.objects.filter(pk=invoice.pk)).get()
         over = -row.open
-        taken = _take_back(_allocated(invoice=invoice), over, "credit_note", now)
+        # what was drawn from prepaid credit went back there with the credit note
+        taken = _take_back(_allocated(invoice=invoice, prepaid=None), over, "credit_note", now)
         for one in taken:
             _post(
                 organization,
@@ -207,29 +220,32 @@ def release(*, invoice: Invoice, now: datetime) -> int:
     return -sum(one.won for one in taken)
 
 
-def _allocated(**of: Invoice | Payment) -> list[tuple[Payment, Invoice, int]]:
+_Part = tuple[Payment, Invoice, int | None, int]  # with the prepaid source, and the won
+
+
+def _allocated(**of: Invoice | Payment | None) -> list[_Part]:
     """What is allocated at this moment, the latest first."""
-    sums: dict[tuple[int, int], int] = {}
-    pairs: dict[tuple[int, int], tuple[Payment, Invoice]] = {}
+    sums: dict[tuple[int, int, int | None], int] = {}
+    pairs: dict[tuple[int, int, int | None], tuple[Payment, Invoice, int | None]] = {}
     rows = PaymentAllocation.objects.filter(**of).select_related("payment__organization", "invoice")
     for one in rows.order_by("-at", "-pk"):
-        key = (one.payment_id, one.invoice_id)
+        key = (one.payment_id, one.invoice_id, one.prepaid_id)
         sums[key] = sums.get(key, 0) + one.won
-        pairs.setdefault(key, (one.payment, one.invoice))
+        pairs.setdefault(key, (one.payment, one.invoice, one.prepaid_id))
     return [(*pairs[key], won) for key, won in sums.items() if won > 0]
 
 
 def _take_back(
-    allocated: Iterable[tuple[Payment, Invoice, int]], won: int, because: str, now: datetime
+    allocated: Iterable[_Part], won: int, because: str, now: datetime
 ) -> list[PaymentAllocation]:
     """Negative allocations of ``won`` altogether, as far as there is so much."""
     found = []
-    for payment, invoice, part in allocated:
+    for payment, invoice, source, part in allocated:
         back = min(part, won)
         if back <= 0:
             break
         won -= back
-        found.append(_allocation(payment, invoice, -back, because, now))
+        found.append(_allocation(payment, invoice, -back, because, now, source))
     return found
 
 
@@ -237,8 +253,8 @@ def _take_back(
 def reverse_payment(
     *, payment: Payment, reference: str, won: int, because: str, by: Actor, now: datetime
 ) -> PaymentReversal:
-    """Money that was booked is not there. Credit goes first, then what was put on invoices, which
-    are open again. Once for each ``reference``."""
+    """Money that was booked is not there. Credit goes first, then what is prepaid, then what was
+    put on invoices, which are open again. Once for each ``reference``."""
     organization = payment.organization
     with rls.tenant(organization.pk):
         _lock(organization)
@@ -246,7 +262,8 @@ def reverse_payment(
         if known is not None:
             return known
         free = min(max(receivables.free_won(payment), 0), won)
-        taken = _take_back(_allocated(payment=payment), won - free, "reversal", now)
+        ahead = prepaid.take_away(payment, won - free, now=now)
+        taken = _take_back(_allocated(payment=payment), won - free - ahead, "reversal", now)
         reopened = -sum(one.won for one in taken)
         reversal = PaymentReversal.objects.create(
             public_id=ids.mint("rev"),
@@ -260,8 +277,9 @@ def reverse_payment(
         )
         account = account_of(payment)
         transfers = transfer(Account.CREDIT, account, free)
+        transfers += transfer(Account.PREPAID, account, ahead)
         transfers += transfer(Account.RECEIVABLE, account, reopened)
-        transfers += transfer(Account.LOSS, account, won - free - reopened)
+        transfers += transfer(Account.LOSS, account, won - free - ahead - reopened)
         _post(organization, "reversal", reversal.public_id, transfers, now)
         audit.record(
             "payment.reverse",

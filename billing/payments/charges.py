@@ -1,5 +1,5 @@
-"""Invoices paid by the card on file: wished in a row, sent outside of any transaction, settled by
-what the processor says is so.
+"""Invoices and top-ups paid by the card on file: wished in a row, sent outside of any transaction,
+settled by what the processor says is so.
 
 A charge's public id is its idempotency key: whoever is killed between the call and its commit, the
 next sweep repeats the call and gets the same charge. ``settle`` is the only way in for facts,
@@ -14,14 +14,23 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 from billing import receivables
-from billing.models import CardCharge, CardChargeMove, CardOnFile, ChargeState, Invoice, Source
+from billing.funding import prepaid
+from billing.models import (
+    CardCharge,
+    CardChargeMove,
+    CardOnFile,
+    ChargeState,
+    Invoice,
+    PrepaidTopUp,
+    Source,
+)
 from billing.models.cards import LIVE_CHARGE
 from billing.models.payments import later
 from billing.payments import bookings
 from billing.payments.bookings import Receipt
+from billing.payments.refusals import AlreadyUnderWay, NoCard, NothingOpen, TooLargeForCard
 from billing.providers.contract import (
     CardProvider,
     Charge,
@@ -63,32 +72,6 @@ ARROWS: dict[str, frozenset[str]] = {
 }
 
 
-class NoCard(Exception):
-    def __str__(self) -> str:
-        return _("There is no card on file. Add one first.")
-
-
-class NothingOpen(Exception):
-    def __str__(self) -> str:
-        return _("Nothing is left to pay on this invoice.")
-
-
-class AlreadyUnderWay(Exception):
-    def __str__(self) -> str:
-        return _("This invoice is being paid by card at this moment.")
-
-
-class TooLargeForCard(Exception):
-    def __init__(self, most_won: int) -> None:
-        super().__init__(most_won)
-        self.most_won = most_won
-
-    def __str__(self) -> str:
-        return _("A card pays at most ₩%(most)s at once. Pay this invoice by bank transfer.") % {
-            "most": f"{self.most_won:,}"
-        }
-
-
 class Mismatch(Exception):
     """The processor answers about another charge. Nothing is booked; somebody has to look."""
 
@@ -97,29 +80,44 @@ class Mismatch(Exception):
 def wish(*, invoice: Invoice, most_won: int, now: datetime) -> CardCharge:
     """Decide to charge what is open. ``NoCard``, ``NothingOpen``, ``AlreadyUnderWay``,
     ``TooLargeForCard``."""
-    organization = invoice.organization
-    with rls.tenant(organization.pk):
-        Organization.objects.select_for_update().get(pk=organization.pk)
-        card = in_use(organization)
-        if card is None:
-            raise NoCard
+    with rls.tenant(invoice.organization_id):
+        card = _card_of(invoice.organization)
         if CardCharge.objects.filter(invoice=invoice, state__in=LIVE_CHARGE).exists():
             raise AlreadyUnderWay
-        won = receivables.open_won(invoice)
-        if won <= 0:
-            raise NothingOpen
-        if won > most_won:
-            raise TooLargeForCard(most_won)
-        charge = CardCharge.objects.create(
-            public_id=ids.mint("chg"),
-            organization=organization,
-            invoice=invoice,
-            card=card,
-            won=won,
-            made_at=now,
-            due_at=now,
-        )
-        _note(charge, "", charge.state, "", now)
+        wanted = CardCharge(invoice=invoice, card=card, won=receivables.open_won(invoice))
+        return _made(wanted, most_won, now)
+
+
+@transaction.atomic
+def wish_ahead(*, topup: PrepaidTopUp, most_won: int, now: datetime) -> CardCharge:
+    """The same for a top-up that waits for its payment. Errors of ``wish``."""
+    with rls.tenant(topup.organization_id):
+        card = _card_of(topup.organization)
+        if CardCharge.objects.filter(topup=topup, state__in=LIVE_CHARGE).exists():
+            raise AlreadyUnderWay
+        waits = prepaid.waiting(topup.organization).filter(pk=topup.pk).exists()
+        return _made(CardCharge(topup=topup, card=card, won=topup.won * waits), most_won, now)
+
+
+def _card_of(organization: Organization) -> CardOnFile:
+    """The card to charge; its organization is locked from then on."""
+    Organization.objects.select_for_update().get(pk=organization.pk)
+    card = in_use(organization)
+    if card is None:
+        raise NoCard
+    return card
+
+
+def _made(charge: CardCharge, most_won: int, now: datetime) -> CardCharge:
+    if charge.won <= 0:
+        raise NothingOpen
+    if charge.won > most_won:
+        raise TooLargeForCard(most_won)
+    charge.public_id = ids.mint("chg")
+    charge.organization = charge.card.organization
+    charge.made_at = charge.due_at = now
+    charge.save(force_insert=True)
+    _note(charge, "", charge.state, "", now)
     return charge
 
 
@@ -145,8 +143,22 @@ def pay(*, invoice: Invoice, provider: CardProvider, by: Actor, now: datetime) -
     """A member wants an invoice paid by card now; ``send`` it afterwards. Errors of ``wish``."""
     by.require("payments.change")
     charge = wish(invoice=invoice, most_won=provider.most_won, now=now)
+    return _recorded(charge, by, now)
+
+
+@transaction.atomic
+def pay_ahead(
+    *, topup: PrepaidTopUp, provider: CardProvider, by: Actor, now: datetime
+) -> CardCharge:
+    """The same of a top-up."""
+    by.require("payments.change")
+    charge = wish_ahead(topup=topup, most_won=provider.most_won, now=now)
+    return _recorded(charge, by, now)
+
+
+def _recorded(charge: CardCharge, by: Actor, now: datetime) -> CardCharge:
     with rls.tenant(charge.organization_id):
-        changes = {"invoice": invoice.number, "won": charge.won}
+        changes = {"invoice": charge.for_number, "won": charge.won}
         audit.record("payment.charge", by=by, now=now, subject=charge.public_id, changes=changes)
     return charge
 
@@ -168,7 +180,7 @@ def send(charge: CardCharge, *, provider: CardProvider, now: datetime) -> CardCh
 
 def _fresh(charge: CardCharge) -> CardCharge:
     with rls.tenant(charge.organization_id):
-        rows = CardCharge.objects.select_related("organization", "invoice", "card")
+        rows = CardCharge.objects.select_related("organization", "invoice", "topup", "card")
         return rows.get(pk=charge.pk)
 
 
@@ -178,7 +190,7 @@ def _claimed(charge: CardCharge, now: datetime) -> Wish | None:
         row = CardCharge.objects.select_for_update().get(pk=charge.pk)
         if row.state != ChargeState.WANTED:
             return None
-        paid = receivables.open_won(row.invoice) == 0
+        paid = _is_paid(row)
         # only before the first try: later nobody knows what the processor has done
         if row.tries == 0 and (paid or row.card.removed_at is not None):
             _step(row, ChargeState.CANCELED, "paid otherwise" if paid else "card removed", now)
@@ -190,9 +202,16 @@ def _claimed(charge: CardCharge, now: datetime) -> Wish | None:
             customer=row.card.customer,
             method=row.card.method,
             won=row.won,
-            text=row.invoice.number,
+            text=row.for_number,
             made_at=row.made_at,
         )
+
+
+def _is_paid(row: CardCharge) -> bool:
+    """Whether there is nothing left to charge for; a top-up that was withdrawn as well."""
+    if row.invoice is not None:
+        return receivables.open_won(row.invoice) == 0
+    return row.topup not in prepaid.waiting(row.organization)
 
 
 def _move(charge: CardCharge, to: ChargeState, because: str, now: datetime) -> CardCharge:
@@ -262,7 +281,7 @@ def _book(row: CardCharge, found: Charge, now: datetime) -> None:
         won=found.won,
         received_at=found.at or now,
         method=found.method,
-        first=row.invoice.public_id,
+        first=row.for_id,
     )
     by = actors.system(row.organization, LABEL)
     bookings.receive(organization=row.organization, receipt=receipt, by=by, now=now)
@@ -276,7 +295,7 @@ def _tell(row: CardCharge, state: ChargeState, now: datetime) -> None:
         to=notices.holders(row.organization, "payments.change"),
         now=now,
         place=reverse("charge", args=[row.public_id]),
-        number=row.invoice.number,
+        number=row.for_number,
         total=f"{row.won:,}",
     )
 
@@ -327,7 +346,8 @@ def sweep(*, provider: CardProvider, now: datetime) -> int:
             continue
     with rls.everyone(because="sweep: card charges of all organizations"):
         rows = CardCharge.objects.filter(state__in=LIVE_CHARGE, due_at__lte=now)
-        due = list(rows.select_related("organization", "invoice", "card").order_by("due_at")[:500])
+        rows = rows.select_related("organization", "invoice", "topup", "card")
+        due = list(rows.order_by("due_at")[:500])
     for charge in due:
         try:
             _pursue(charge, provider, now)

@@ -98,7 +98,7 @@ def charge_told(about: str, provider: CardProvider, now: datetime) -> str:
     """Ask about a charge and take it over."""
     found = provider.charge_found(about)
     with rls.everyone(because="a message of the processor: whose charge is it?"):
-        rows = CardCharge.objects.select_related("organization", "invoice", "card")
+        rows = CardCharge.objects.select_related("organization", "invoice", "topup", "card")
         charge = rows.filter(public_id=found.key).first() if found.key else None
     if charge is None:
         return UNKNOWN

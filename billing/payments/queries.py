@@ -41,7 +41,9 @@ def allocations(payment: Payment) -> QuerySet[PaymentAllocation]:
 
 def charges(actor: Actor) -> QuerySet[CardCharge]:
     rows = CardCharge.objects.visible_to(actor)
-    return rows.select_related("organization", "invoice", "card").order_by("-made_at", "-pk")
+    return rows.select_related("organization", "invoice", "topup", "card").order_by(
+        "-made_at", "-pk"
+    )
 
 
 def cards(actor: Actor) -> QuerySet[CardOnFile]:

@@ -30,6 +30,9 @@ class PaymentOut(serializers.Serializer[Any]):
     way = serializers.CharField(source="source", help_text="bank or stripe")
     won = serializers.IntegerField()
     credit_won = serializers.IntegerField(source="free", help_text="Of it not used yet.")
+    prepaid_won = serializers.IntegerField(
+        source="ahead", help_text="Paid in advance and on no invoice; expired credit as well."
+    )
     reversed_won = serializers.IntegerField(source="reversed")
     refunded_won = serializers.IntegerField(source="refunded")
     payer = serializers.CharField()

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from billing import board as boards
 from billing import limits
 from billing.board import Board, Found, Row
+from billing.funding.queries import prepaid_left
 from portal.lib import spreadsheet
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
@@ -55,6 +56,8 @@ def index(request: HttpRequest) -> HttpResponse:
     if board.chosen is not None:
         context |= _drawn(board, board.chosen)
     with actors.scope_for(actor):
+        if actor.can("payments.read"):
+            context["prepaid_won"] = prepaid_left(actor)
         return render(request, "budget/index.html", context)
 
 

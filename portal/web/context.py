@@ -126,6 +126,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("invoices", _("Invoices"), "invoice", "invoices.read"),
                 ("agreements", _("Agreements"), "check", "invoices.read"),
                 ("payments", _("Payments"), "invoice", "payments.read"),
+                ("funding", _("Funding sources"), "budget", "payments.read"),
             ],
         ),
         (_("Infrastructure"), [("sites", _("Sites"), "site", "endpoints.read")]),

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing import documents, drilldown, invoices, queries, receivables, reminding, totals
 from billing.document_words import vat_sentence
+from billing.funding import drawing
 from billing.models import Invoice
 from billing.vat import VatRule
 from portal.deployments.actions import closing
@@ -70,6 +71,7 @@ def document_of(invoice: Invoice, language: str) -> dict[str, object]:
         "open_won": open_won,
         "state": _state(invoice, open_won),
         "notes": invoice.credit_notes.all(),
+        "parts": drawing.parts_of(invoice),
         "dates": [
             (step, day, taken.get(step.name), day <= today)
             for step, day in reminding.dates(invoice)

@@ -15,10 +15,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from billing import receivables
+from billing.funding.queries import prepaid_left
 from billing.models import CardCharge, ChargeState
 from billing.models.cards import LIVE_CHARGE
 from billing.payments import cards, charges, queries
 from billing.payments.charges import Mismatch
+from billing.payments.refusals import AlreadyUnderWay, NoCard, NothingOpen, TooLargeForCard
 from billing.providers import chosen
 from billing.providers.contract import (
     CardProvider,
@@ -32,12 +34,7 @@ from tenants import actors, rls
 from tenants.actors import Actor
 
 FAILED = (ProviderUnavailable, ProviderRefused, UnknownObject, Mismatch)
-REFUSED = (
-    charges.NoCard,
-    charges.NothingOpen,
-    charges.AlreadyUnderWay,
-    charges.TooLargeForCard,
-)
+REFUSED = (NoCard, NothingOpen, AlreadyUnderWay, TooLargeForCard)
 
 
 @require_GET
@@ -55,6 +52,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "open": [(one, live.get(one.pk)) for one in rows],
         "open_won": sum(one.open for one in rows),
         "credit_won": receivables.credit_won(actor.organization),
+        "prepaid_won": prepaid_left(actor),
         "card": queries.card_of(actor),
         "takes_cards": chosen.card_provider() is not None,
         "simulated": chosen.is_simulated(),

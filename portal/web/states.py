@@ -221,6 +221,13 @@ CHARGE = {
     "failed": _state("bad", "bad", _("Refused")),
     "canceled": _state("", "off", _("Canceled")),
 }
+FUNDING = {
+    "active": _state("ok", "ok", _("In use")),
+    "coming": _state("info", "wait", _("Begins later")),
+    "empty": _state("", "off", _("Used up")),
+    "expired": _state("warn", "warn", _("Expired")),
+    "ended": _state("", "off", _("Ended")),
+}
 REFUND = {
     "wanted": _state("info", "wait", _("Decided, not yet paid out")),
     "sent": _state("info", "half", _("On its way")),

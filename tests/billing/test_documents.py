@@ -10,7 +10,15 @@ import pytest
 from pypdf import PdfReader
 
 from billing import documents, invoices
-from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceDocument, KeptDocument
+from billing.funding.drawing import Part
+from billing.models import (
+    CreditNote,
+    CreditNoteLine,
+    FundingSource,
+    Invoice,
+    InvoiceDocument,
+    KeptDocument,
+)
 from billing.models import InvoiceLine as Line
 from tenants import rls
 from tests import factories
@@ -137,3 +145,16 @@ def test_keeps_each_language_as_it_was_first_made(cast: Cast, prices: None) -> N
         assert documents.pdf_of(made, now=AT, language="en") == english
         assert korean != english
         assert (InvoiceDocument.objects.count(), KeptDocument.objects.count()) == (1, 1)
+
+
+def test_an_invoice_says_which_source_pays_which_part() -> None:
+    subsidy = FundingSource(kind="subsidy", name="GPU 지원", programme="2026 지원사업")
+    credit = FundingSource(kind="prepaid", name="2026-11-16")
+    parts = [Part(subsidy, None, 750, 0), Part(credit, subsidy, 250, 0), Part(None, None, 100, 0)]
+
+    (korean,) = pages(documents.content(invoice(1000), lines(1), "ko", parts))
+    (english,) = pages(documents.content(invoice(1000), lines(1), "en", parts))
+
+    assert "보조금 · GPU 지원 · 2026 지원사업" in korean and "₩750" in korean
+    assert "선불 크레딧 · 2026-11-16 · 자부담: GPU 지원" in korean
+    assert "Own money" in english and "own share of GPU 지원" in english

@@ -12,8 +12,8 @@ from datetime import date, timedelta
 import pytest
 from django.db import DatabaseError, transaction
 
-from billing import funding
-from billing.funding import BadSource, Terms
+from billing.funding import drawing, evidence, sources
+from billing.funding.sources import BadSource, SourceEnded, Terms
 from billing.models import FundingDraw, FundingSource, Invoice, InvoiceLine
 from tenants import rls
 from tenants.actors import NotAllowed
@@ -69,7 +69,7 @@ def invoice(cast: Cast, *lines: tuple[str, int]) -> Invoice:
 
 
 def add(cast: Cast, **words: object) -> FundingSource:
-    return funding.add(terms=replace(TERMS, **words), by=cast.carol.may, now=NOON)  # type: ignore[arg-type]
+    return sources.add(terms=replace(TERMS, **words), by=cast.carol.may, now=NOON)  # type: ignore[arg-type]
 
 
 def drawn(draws: list[FundingDraw]) -> list[tuple[str, str, int]]:
@@ -80,7 +80,7 @@ def test_draws_an_invoice_once(cast: Cast) -> None:
     source = add(cast)
     made = invoice(cast, ("tokens", 40_000), ("card_seconds", 1000))
 
-    first = funding.apply(made, now=NOON)
+    first = drawing.apply(made, now=NOON)
 
     assert drawn(first) == [
         ("1", "AI 바우처", 30_000),
@@ -89,16 +89,16 @@ def test_draws_an_invoice_once(cast: Cast) -> None:
         ("vat", "", 4100),
     ]
     assert sum(one.won for one in first) == made.total_won
-    assert drawn(funding.apply(made, now=NOON)) == drawn(first)
-    assert funding.left_won(source) == 70_000
+    assert drawn(drawing.apply(made, now=NOON)) == drawn(first)
+    assert sources.left_won(source) == 70_000
 
 
 def test_a_source_gives_no_more_than_it_has_over_all_invoices(cast: Cast) -> None:
     source = add(cast, own_share=0)
     for won in (60_000, 60_000, 60_000):
-        funding.apply(invoice(cast, ("tokens", won)), now=NOON)
+        drawing.apply(invoice(cast, ("tokens", won)), now=NOON)
 
-    assert (funding.drawn_won(source), funding.left_won(source)) == (100_000, 0)
+    assert (sources.drawn_won(source), sources.left_won(source)) == (100_000, 0)
 
 
 @pytest.mark.parametrize(
@@ -114,19 +114,35 @@ def test_a_source_gives_no_more_than_it_has_over_all_invoices(cast: Cast) -> Non
 def test_what_may_not_pay_is_not_drawn(cast: Cast, words: dict[str, object]) -> None:
     source = add(cast, **words)
 
-    funding.apply(invoice(cast, ("tokens", 40_000)), now=NOON)
+    drawing.apply(invoice(cast, ("tokens", 40_000)), now=NOON)
 
-    assert funding.drawn_won(source) == 0
+    assert sources.drawn_won(source) == 0
 
 
 def test_an_ended_source_is_drawn_no_more(cast: Cast) -> None:
     source = add(cast)
     for _again in range(2):
-        funding.end(source=source, by=cast.carol.may, now=NOON)
+        sources.end(source=source, by=cast.carol.may, now=NOON)
 
-    funding.apply(invoice(cast, ("tokens", 40_000)), now=NOON)
+    drawing.apply(invoice(cast, ("tokens", 40_000)), now=NOON)
 
-    assert funding.drawn_won(source) == 0
+    assert sources.drawn_won(source) == 0
+
+
+def test_is_put_earlier_and_later_in_the_order(cast: Cast) -> None:
+    first, _second, third = (add(cast, name=name) for name in "가나다")
+    gone = add(cast, name="라")
+    sources.end(source=gone, by=cast.carol.may, now=NOON)
+
+    sources.move(source=third, up=True, by=cast.carol.may, now=NOON)
+    sources.move(source=third, up=True, by=cast.carol.may, now=NOON)
+    sources.move(source=third, up=True, by=cast.carol.may, now=NOON)  # the first already
+    sources.move(source=first, up=False, by=cast.carol.may, now=NOON)
+
+    found = [(one.place, one.name) for one in sources.in_use(cast.carol.may)]
+    assert found == [(1, "다"), (2, "나"), (3, "가")]
+    with pytest.raises(SourceEnded):
+        sources.move(source=gone, up=True, by=cast.carol.may, now=NOON)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +155,10 @@ def test_an_ended_source_is_drawn_no_more(cast: Cast) -> None:
         {"cap_won": -1},
         {"cap_won": 10**13},
         {"cap_won": None},
+        {"kind": "prepaid", "own_share": 0},
         {"own_share": 10_001},
         {"kind": "own"},
+        {"covers": ("tokens", "lunch")},
     ],
     ids=str,
 )
@@ -151,10 +169,10 @@ def test_refuses_terms_that_make_no_sense(cast: Cast, wrong: dict[str, object]) 
 
 def test_needs_the_verb_and_keeps_draws(cast: Cast) -> None:
     with pytest.raises(NotAllowed):
-        funding.add(terms=TERMS, by=cast.dan.may, now=NOON)
+        sources.add(terms=TERMS, by=cast.dan.may, now=NOON)
 
     add(cast)
-    funding.apply(invoice(cast, ("tokens", 40_000)), now=NOON)
+    drawing.apply(invoice(cast, ("tokens", 40_000)), now=NOON)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         FundingDraw.objects.update(won=1)
 
@@ -162,10 +180,10 @@ def test_needs_the_verb_and_keeps_draws(cast: Cast) -> None:
 def test_packs_the_evidence_with_an_index(cast: Cast) -> None:
     source = add(cast)
     made = invoice(cast, ("tokens", 40_000))
-    funding.apply(made, now=NOON)
+    drawing.apply(made, now=NOON)
     receive(cast.firm, made.total_won)
 
-    raw = funding.evidence(source, now=NOON + timedelta(days=20))
+    raw = evidence.pack(source, now=NOON + timedelta(days=20))
 
     with zipfile.ZipFile(io.BytesIO(raw)) as pack:
         names = pack.namelist()

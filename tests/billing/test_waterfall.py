@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.waterfall import OWN, OWN_MONEY, VAT, Cost, Draw, Kind, Source, draw, net
+from billing.waterfall import (
+    OWN,
+    OWN_MONEY,
+    VAT,
+    Cost,
+    Draw,
+    Drawn,
+    Kind,
+    Source,
+    draw,
+    give_back,
+    net,
+)
 
 DAY = date(2026, 11, 16)
 AT = date(2026, 12, 3)
@@ -216,3 +228,67 @@ def test_the_order_of_the_list_changes_nothing(
     order.shuffle(mixed)  # type: ignore[attr-defined]
 
     assert draw(costs, mixed, at) == draw(costs, sources, at)
+
+
+# ─── given back ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_gives_back_what_was_drawn_last_of_the_same_cost_first() -> None:
+    drawn = [Drawn(1, "a", 300), Drawn(2, "a", 200), Drawn(3, "b", 100)]
+
+    assert give_back([cost(250, name="a")], drawn) == {1: 50, 2: 200}
+    assert give_back([cost(150, name="b")], drawn) == {2: 50, 3: 100}
+
+
+def test_a_subsidy_and_its_own_share_shrink_together() -> None:
+    drawn = [Drawn(1, "a", 750, own_share=2500), Drawn(2, "a", 250, is_share=True)]
+
+    assert give_back([cost(500, name="a")], drawn) == {1: 375, 2: 125}
+
+
+notes = st.lists(st.tuples(st.integers(0, 7), st.integers(1, 1_500)), max_size=6)
+
+
+@settings(max_examples=500, deadline=None)
+@given(costs=costs, sources=sources, at=days, notes=notes)
+def test_credit_notes_give_back_what_was_drawn_and_no_more(
+    costs: list[Cost], sources: tuple[Source, ...], at: date, notes: list[tuple[int, int]]
+) -> None:
+    if sum(one.won for one in costs) < 0:
+        return
+    by_id = {one.id: one for one in sources} | {OWN.id: OWN}
+    draws = draw(costs, sources, at)
+    stands = {place: one.won for place, one in enumerate(draws)}
+    left = {one.id: one.won for one in net(costs)}
+
+    for place, won in [*notes, *((place, 2_000) for place in range(8))]:  # all of it in the end
+        name = f"line{place}"
+        part = min(won, left.get(name, 0))
+        back = give_back([Cost(name, "tokens", part, DAY)], _drawn(draws, stands, by_id))
+        assert sum(back.values()) == part
+        left[name] = left.get(name, 0) - part
+        for key, one in back.items():
+            stands[key] -= one
+        assert all(one >= 0 for one in stands.values())
+        _shares_hold(draws, stands, by_id)
+
+    assert sum(stands.values()) == 0
+
+
+def _drawn(draws: list[Draw], stands: dict[int, int], by_id: dict[str, Source]) -> list[Drawn]:
+    return [
+        Drawn(place, one.cost, stands[place], bool(one.share_of), by_id[one.source].own_share)
+        for place, one in enumerate(draws)
+    ]
+
+
+def _shares_hold(draws: list[Draw], stands: dict[int, int], by_id: dict[str, Source]) -> None:
+    """A subsidy pays at most its part of what it and its own share stand for."""
+    for place, one in enumerate(draws):
+        if not one.share_of and by_id[one.source].own_share:
+            own = 0
+            for after in range(place + 1, len(draws)):
+                if not draws[after].share_of:
+                    break
+                own += stands[after]
+            assert stands[place] <= by_id[one.source].part_of(stands[place] + own)

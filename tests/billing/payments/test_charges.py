@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from billing import receivables
+from billing.funding import prepaid
 from billing.models import Account, CardCharge, CardOnFile, ChargeState, Invoice, Payment
 from billing.payments import cards, charges
 from billing.payments.charges import ARROWS, Mismatch
@@ -52,6 +53,27 @@ def test_pays_an_invoice(cast: Cast, stripe: Stripe, provider: StripeCards) -> N
         assert receivables.open_won(invoice) == 0
         assert [one.to_state for one in charge.moves.all()] == ["wanted", "paid"]
     assert balances(cast.firm) == {Account.CARDS: 110_000, Account.RECEIVABLE: -110_000}
+
+
+def test_a_top_up_is_charged_once_and_pays_no_invoice(
+    cast: Cast, stripe: Stripe, provider: StripeCards
+) -> None:
+    put_card(cast, stripe, provider)
+    with rls.tenant(cast.firm.pk):
+        wish = prepaid.ask(won=50_000, by=cast.alice.may, now=NOON)
+    invoice = bill(cast.firm, 110_000)
+
+    charge = charges.pay_ahead(topup=wish, provider=provider, by=cast.alice.may, now=NOON)
+    with pytest.raises(charges.AlreadyUnderWay):
+        charges.pay_ahead(topup=wish, provider=provider, by=cast.alice.may, now=NOON)
+    for _again in range(2):
+        charges.send(charge, provider=provider, now=NOON)
+
+    assert balances(cast.firm) == {Account.CARDS: 50_000, Account.PREPAID: -50_000}
+    with rls.tenant(cast.firm.pk):
+        assert receivables.open_won(invoice) == 110_000
+    with pytest.raises(charges.NothingOpen):
+        charges.pay_ahead(topup=wish, provider=provider, by=cast.alice.may, now=NOON)
 
 
 def test_only_what_is_still_open_is_charged(
