@@ -139,8 +139,13 @@ def _lines(used: Sums, billed: dict[str, Used], prices: _Prices) -> list[DraftLi
 
 def used_in(organization: Organization, month: Month) -> dict[Item, int]:
     """Quantities of a month that is over and accrued, billed or not."""
-    found = _accrued(organization, month.period.end)
-    return {item: one.quantity for item, one in found.items() if item.usage_month == str(month)}
+    found = used_before(organization, month.next.first_date)
+    return {item: quantity for item, quantity in found.items() if item.usage_month == str(month)}
+
+
+def used_before(organization: Organization, end: date) -> dict[Item, int]:
+    """Quantities that are accrued of days before ``end``, billed or not."""
+    return {item: one.quantity for item, one in _accrued(organization, end).items()}
 
 
 def _accrued(organization: Organization, end: date) -> Sums:

@@ -135,7 +135,11 @@ def _named(request_id: UUID) -> Q:
 
 def page(actor: Actor, filters: Filters, cursor: str = "", size: int = PAGE) -> Page:
     """One page below a cursor. ``BadCursor``."""
-    found = rows(actor, filters)
+    return page_of(actor, rows(actor, filters), cursor, size)
+
+
+def page_of(actor: Actor, found: QuerySet[LedgerEntry], cursor: str = "", size: int = PAGE) -> Page:
+    """The same of any requests that the actor may see, newest first."""
     if cursor:
         found = found.filter(_below(actor, cursor))
     entries = list(found[: size + 1])
