@@ -91,11 +91,15 @@ TEXTS = {
 }
 
 
+IN_BATCH = (" (배치)", " (batch)")  # after the text
+
+
 def texts_of(item: Item) -> tuple[str, str]:
     """What a line about it says, Korean and English, where its kind has usual texts."""
     names = {"subject": item.subject, "label": item.label}
     korean, english = TEXTS[item.kind]
-    return korean.format(**names), english.format(**names)
+    more = IN_BATCH if item.label == rating.BATCH else ("", "")
+    return korean.format(**names) + more[0], english.format(**names) + more[1]
 
 
 def line_fields(line: DraftLine) -> dict[str, Any]:

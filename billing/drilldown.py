@@ -132,7 +132,7 @@ def _shares(kind: str) -> str:
     whose = (
         "a.subject = %(subject)s AND a.label = %(label)s"
         if kind == "card_seconds"
-        else "l.subject = %(subject)s"
+        else "l.subject = %(subject)s AND a.label = %(label)s"
     )
     return f"""
         SELECT day, project,
@@ -194,7 +194,11 @@ def entries(actor: Actor, item: Item, day: date) -> QuerySet[LedgerEntry]:
     return (
         LedgerEntry.objects.visible_to(actor)
         .admitted(period.start, period.end)
-        .filter(model=item.subject, price_version=item.price_version)
+        .filter(
+            model=item.subject,
+            price_version=item.price_version,
+            batch=item.label == rating.BATCH,
+        )
         .order_by("-admitted_at", "-request_id")
     )
 

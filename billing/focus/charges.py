@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from billing import rating
 from billing.focus.columns import HEAD, SUBCATEGORIES
-from billing.rating import Item
+from billing.rating import BATCH, Item
 from billing.resolution import Version
 from portal.lib.money import MICRO, TOKENS_PER_PRICE, VAT_RATE
 from portal.lib.periods import Month, Period, day_period
@@ -22,7 +22,6 @@ from portal.lib.periods import Month, Period, day_period
 Row = dict[str, object]
 CURRENCY = "KRW"
 DECIMALS = 12
-BATCH = "batch"
 
 
 @dataclass(frozen=True, slots=True)
