@@ -24,7 +24,7 @@ from billing import rating, tariffs
 from billing.drafting_sql import BILLABLE, USED
 from billing.drafts import Draft, DraftLine
 from billing.models import InvoiceLine, RatingMark, Unrated
-from billing.rating import CARD_PAID, TEST_FREE, Item
+from billing.rating import BATCH, CARD_PAID, TEST_FREE, Item
 from portal.lib.periods import Month, Period, day_period, seoul_date
 from portal.usage.models import CardTime, LedgerEntry, StoredVolume
 from tenants.models import Organization
@@ -139,8 +139,13 @@ def _lines(used: Sums, billed: dict[str, Used], prices: _Prices) -> list[DraftLi
 
 def used_in(organization: Organization, month: Month) -> dict[Item, int]:
     """Quantities of a month that is over and accrued, billed or not."""
-    found = _accrued(organization, month.period.end)
-    return {item: one.quantity for item, one in found.items() if item.usage_month == str(month)}
+    found = used_before(organization, month.next.first_date)
+    return {item: quantity for item, quantity in found.items() if item.usage_month == str(month)}
+
+
+def used_before(organization: Organization, end: date) -> dict[Item, int]:
+    """Quantities that are accrued of days before ``end``, billed or not."""
+    return {item: one.quantity for item, one in _accrued(organization, end).items()}
 
 
 def _accrued(organization: Organization, end: date) -> Sums:
@@ -177,7 +182,7 @@ def _tokens(organization: Organization, period: Period, month: str) -> list[tupl
         LedgerEntry.objects.filter(organization=organization)
         .admitted(period.start, period.end)
         .exclude(price_version__in=[CARD_PAID, TEST_FREE])
-        .values("project", "model", "price_version")
+        .values("project", "model", "price_version", "batch")
         .annotate(
             token_in=Sum(F("tokens_in") - F("tokens_cached")),
             token_cached=Sum("tokens_cached"),
@@ -194,8 +199,9 @@ def _tokens(organization: Organization, period: Period, month: str) -> list[tupl
             "token_out": row["token_out"],
             "correction": -row["lost"],
         }
+        label = BATCH if row["batch"] else ""
         found += [
-            (Item(month, kind, row["model"], row["price_version"]), int(quantity))
+            (Item(month, kind, row["model"], row["price_version"], label), int(quantity))
             for kind, quantity in quantities.items()
             if quantity
         ]

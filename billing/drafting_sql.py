@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
-from billing.drafts import TEXTS
+from billing.drafts import IN_BATCH, TEXTS
+from billing.rating import BATCH
 from billing.rating_sql import MODEL_PRICES, UNIT_PRICES
 from portal.lib.money import TOKENS_PER_PRICE
 
 _PIECES = f"""
     CROSS JOIN LATERAL (
-      SELECT 'token_in' AS kind, l.subject, '' AS label, a.quantity, t.price_in AS unit_price,
+      SELECT 'token_in' AS kind, l.subject, a.label, a.quantity, t.price_in AS unit_price,
         {TOKENS_PER_PRICE}::numeric AS unit, a.quantity * t.price_in AS micro
       WHERE l.kind = 'tokens'
       UNION ALL
-      SELECT 'token_cached', l.subject, '', a.cached, t.price_cached, {TOKENS_PER_PRICE},
+      SELECT 'token_cached', l.subject, a.label, a.cached, t.price_cached, {TOKENS_PER_PRICE},
         a.cached * t.price_cached WHERE l.kind = 'tokens'
       UNION ALL
-      SELECT 'token_out', l.subject, '', a.output, t.price_out, {TOKENS_PER_PRICE},
+      SELECT 'token_out', l.subject, a.label, a.output, t.price_out, {TOKENS_PER_PRICE},
         a.output * t.price_out WHERE l.kind = 'tokens'
       UNION ALL
       SELECT 'card_seconds', a.subject, a.label, a.quantity, c.won, c.unit, a.amount_micro
@@ -25,7 +26,7 @@ _PIECES = f"""
       SELECT 'storage', l.subject, '', a.quantity, c.won, c.unit, a.amount_micro
       WHERE l.kind = 'storage'
       UNION ALL
-      SELECT 'correction', l.subject, '', a.quantity, 0, 0, a.amount_micro
+      SELECT 'correction', l.subject, a.label, a.quantity, 0, 0, a.amount_micro
       WHERE l.kind = 'correction'
     ) k
 """
@@ -71,7 +72,8 @@ def _text(place: int) -> str:
     whens = " ".join(f"WHEN '{kind}' THEN '{texts[place]}'" for kind, texts in TEXTS.items())
     return (
         f"left(replace(replace(CASE kind {whens} END, '{{subject}}', subject), "
-        "'{label}', label), 200)"
+        f"'{{label}}', label) || CASE label WHEN '{BATCH}' THEN '{IN_BATCH[place]}' "
+        "ELSE '' END, 200)"
     )
 
 

@@ -91,12 +91,20 @@ TEXTS = {
 }
 
 
+IN_BATCH = (" (배치)", " (batch)")  # after the text
+
+
+def texts_of(item: Item) -> tuple[str, str]:
+    """What a line about it says, Korean and English, where its kind has usual texts."""
+    names = {"subject": item.subject, "label": item.label}
+    korean, english = TEXTS[item.kind]
+    more = IN_BATCH if item.label == rating.BATCH else ("", "")
+    return korean.format(**names) + more[0], english.format(**names) + more[1]
+
+
 def line_fields(line: DraftLine) -> dict[str, Any]:
     """The columns of an invoice's line, the same as those of a draft's."""
-    korean, english = line.texts or TEXTS[line.item.kind]
-    names = {"subject": line.item.subject, "label": line.item.label}
-    if line.texts is None:
-        korean, english = korean.format(**names), english.format(**names)
+    korean, english = line.texts or texts_of(line.item)
     return {
         "item": line.item.key(),
         "usage_month": line.item.usage_month,

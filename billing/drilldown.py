@@ -24,6 +24,7 @@ from portal.usage.models import CardTime, LedgerEntry, StoredVolume
 from tenants.actors import Actor
 
 EXPLAINED = (*rating.UNITS, "correction")
+OF_REQUESTS = ("token_in", "token_cached", "token_out", "correction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,16 @@ class Day:
         return self.quantity != self.of_day
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One day's and project's share of a quantity of an item."""
+
+    day: date
+    project: str
+    quantity: int
+    of_day: int  # all that was accrued of it
+
+
 def lines(actor: Actor, invoice: Invoice) -> QuerySet[InvoiceLine]:
     """The lines of an invoice that the actor may see."""
     return InvoiceLine.objects.visible_to(actor).filter(invoice=invoice)
@@ -72,49 +83,69 @@ _QUANTITY = {"token_cached": "cached", "token_out": "output"}
 
 def days(line: InvoiceLine) -> list[Day]:
     """The days that the line bills, in order; their quantities add up to the line's."""
-    item, month = item_of(line), Month.parse(line.usage_month)
+    sums: dict[date, tuple[int, int]] = {}
+    for one in shares(line.organization_id, *span(line)):
+        share, of_day = sums.get(one.day, (0, 0))
+        sums[one.day] = share + one.quantity, of_day + one.of_day
+    item = item_of(line)
+    return [
+        Day(day, share, _won(line, item, share), of_day)
+        for day, (share, of_day) in sorted(sums.items())
+        if share
+    ]
+
+
+def span(line: InvoiceLine) -> tuple[Item, int, int]:
+    """The item of a line, and from where to where it bills the item's quantity."""
     start = _billed_before(line)
+    sign = -1 if line.quantity < 0 else 1
+    return item_of(line), sign * start, sign * start + line.quantity
+
+
+def shares(organization: int, item: Item, start: int, end: int) -> list[Share]:
+    """What was accrued of an item by day and project, and what of it lies between two quantities
+    in the order in which it was accrued. Both are below zero where the item is."""
+    month, sign = Month.parse(item.usage_month), -1 if end < 0 else 1
     words: dict[str, Any] = {
-        "organization": line.organization_id,
+        "organization": organization,
         "first": month.first_date,
         "end": month.next.first_date,
         "kind": "tokens" if item.kind.startswith("token") else item.kind,
         "version": item.price_version,
         "subject": item.subject,
         "label": item.label,
-        "from": start,
-        "upto": start + abs(line.quantity),
+        "from": abs(start),
+        "upto": abs(end),
     }
-    sign = -1 if line.quantity < 0 else 1
     with connection.cursor() as cursor:
-        cursor.execute(_days(item.kind), words)
+        cursor.execute(_shares(item.kind), words)
         return [
-            Day(day, sign * int(share), _won(line, item, sign * int(share)), sign * int(all_of_it))
-            for day, share, all_of_it in cursor.fetchall()
-            if share
+            Share(day, project, sign * int(share), sign * int(all_of_it))
+            for day, project, share, all_of_it in cursor.fetchall()
         ]
 
 
-def _days(kind: str) -> str:
+def _shares(kind: str) -> str:
     """Accruals of an item in the order in which they were rated, and what of each lies between
-    what was billed before and the line's own end."""
+    two quantities."""
     quantity = f"abs(a.{_QUANTITY.get(kind, 'quantity')})"
     whose = (
         "a.subject = %(subject)s AND a.label = %(label)s"
         if kind == "card_seconds"
-        else "l.subject = %(subject)s"
+        else "l.subject = %(subject)s AND a.label = %(label)s"
     )
     return f"""
-        SELECT day, sum(greatest(0, least(upto, %(upto)s) - greatest(upto - quantity, %(from)s))),
+        SELECT day, project,
+          sum(greatest(0, least(upto, %(upto)s) - greatest(upto - quantity, %(from)s))),
           sum(quantity)
         FROM (
-          SELECT a.day, {quantity} AS quantity, sum({quantity}) OVER (
+          SELECT a.day, a.project, {quantity} AS quantity, sum({quantity}) OVER (
             ORDER BY a.rated_at, a.day, a.project, a.number ROWS UNBOUNDED PRECEDING) AS upto
           FROM billing_accrual a JOIN billing_priceline l ON l.id = a.line_id
           WHERE a.organization_id = %(organization)s AND a.day >= %(first)s AND a.day < %(end)s
             AND l.kind = %(kind)s AND l.price_version = %(version)s AND {whose}
         ) running
-        GROUP BY day ORDER BY day
+        GROUP BY day, project ORDER BY day, project
     """  # noqa: S608 - the parts are ours
 
 
@@ -157,12 +188,36 @@ _SUMS = {
 }
 
 
-def _keys(actor: Actor, item: Item, day: date) -> Iterable[tuple[str, int, int | None]]:
+def entries(actor: Actor, item: Item, day: date) -> QuerySet[LedgerEntry]:
+    """The requests of a day that an item of tokens is made of, newest first."""
     period = day_period(day)
-    rows = (
+    return (
         LedgerEntry.objects.visible_to(actor)
         .admitted(period.start, period.end)
-        .filter(model=item.subject, price_version=item.price_version)
+        .filter(
+            model=item.subject,
+            price_version=item.price_version,
+            batch=item.label == rating.BATCH,
+        )
+        .order_by("-admitted_at", "-request_id")
+    )
+
+
+def of_entry(line: InvoiceLine, entry: LedgerEntry) -> Part:
+    """One request's share of a line."""
+    item = item_of(line)
+    quantity = {
+        "token_in": entry.tokens_in - entry.tokens_cached,
+        "token_cached": entry.tokens_cached,
+        "token_out": entry.tokens_out,
+        "correction": -entry.written_off_micro,
+    }[item.kind]
+    return Part(str(entry.request_id), quantity, _won(line, item, quantity), 1)
+
+
+def _keys(actor: Actor, item: Item, day: date) -> Iterable[tuple[str, int, int | None]]:
+    rows = (
+        entries(actor, item, day)
         .values("key")
         .annotate(quantity=_SUMS[item.kind], asked=Count("request_id"))
         .order_by()

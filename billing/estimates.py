@@ -13,10 +13,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing import rating
-from billing.rating import Item, card_amount, decimal_of
+from billing.rating import BATCH, Item, card_amount, decimal_of
 from billing.resolution import Version
 from billing.term_lines import (
-    BATCH,
     EVERY,
     ExtraLine,
     Percent,

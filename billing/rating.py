@@ -23,6 +23,7 @@ CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
 TEST_FREE = "test"  # price version of requests with test keys, which cost nothing
 # Of a whole month and not of any day's use: nothing is accrued of them.
 TERM_KINDS = MICRO_KINDS - {"correction", "interest"}
+BATCH = "batch"  # label of items that were used in batch
 INTEREST = "interest"  # for paying late: no part of the supply value, and untaxed
 CUT = "cut"  # whole won taken off, so that a total ends in 0
 
@@ -45,7 +46,7 @@ class Item:
     kind: str
     subject: str  # model slug, endpoint public id, or the number of the invoice paid late
     price_version: str
-    label: str = ""  # name of the endpoint, chip and site for card time
+    label: str = ""  # name of the endpoint, chip and site for card time; BATCH, or empty
 
     def key(self) -> str:
         """As kept on invoice lines."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.rating import CARD_PAID, MB_SECONDS_PER_GB_DAY, SECONDS_PER_HOUR, TEST_FREE
+from billing.rating import BATCH, CARD_PAID, MB_SECONDS_PER_GB_DAY, SECONDS_PER_HOUR, TEST_FREE
 
 # Every price that a ledger may name, by its version. Prices of tokens: won per million, which is
 # micro-won per token. Other prices: won of ``unit`` of the quantity.
@@ -100,7 +100,7 @@ def used(scope: Scope, *, of_one: bool) -> str:
     return f"""
         CREATE TEMP TABLE rating_used AS
         {part("usage_ledgerentry", "u.admitted_at", _TOKENS, f"{ledger} {_PAID_BY_TOKENS}")}
-        GROUP BY 1, 2, 3, 5, 6
+        GROUP BY 1, 2, 3, 5, 6, 8
         UNION ALL {part("usage_cardtime", "u.started_at", _CARDS, other)}
         GROUP BY 1, 2, 3, 5, 6, 7, 8
         UNION ALL {part("usage_storedvolume", "u.started_at", _STORED, other)}
@@ -121,7 +121,7 @@ _SOUND = f"""
 """
 _PAID_BY_TOKENS = f"AND u.price_version NOT IN ('{CARD_PAID}', '{TEST_FREE}')"
 _TOKENS = f"""'tokens' AS kind, u.model AS line_subject, u.price_version,
-    '' AS subject, '' AS label,
+    '' AS subject, CASE WHEN u.batch THEN '{BATCH}' ELSE '' END AS label,
     {_sum("u.tokens_in - u.tokens_cached")} AS quantity, {_sum("u.tokens_cached")} AS cached,
     {_sum("u.tokens_out")} AS output, {_sum("u.written_off_micro")} AS lost
 """

@@ -46,6 +46,12 @@ def listed(what: str, moment: datetime) -> list[Version]:
     return [row.version for row in rows.distinct(*names)]
 
 
+def ever_listed() -> list[Version]:
+    """Every version of the list, of all kinds, whenever it held."""
+    tables = (table for _column, table in _TABLES.values())
+    return [row.version for table in tables for row in table.objects.all()]  # type: ignore[attr-defined]
+
+
 def agreed(
     what: str, moment: datetime, organization: int | None = None
 ) -> dict[int, list[Version]]:

@@ -5,7 +5,8 @@ hold at that price. What depends on a whole month comes after it, as lines of it
 
 * tiers: a rebate. *Graduated*: each part of the quantity at its step. *Volume*: all of it at the
   step that was reached. Steps are percent off what was charged.
-* batch: percent off what batch requests were charged. They do not count for tiers.
+* batch: percent off what batch requests were charged, which is less what was written off of
+  them. They do not count for tiers.
 * replica minimum: a replica that ran shorter than the minimum is billed the rest of it, once.
 * fee: won a month; in the first and the last month by days.
 * minimum: won a month, by days likewise, for what was used after rebates; fees do not count. What
@@ -24,11 +25,10 @@ from fractions import Fraction
 from typing import Literal
 
 from billing import rating
-from billing.rating import Item, rounded
+from billing.rating import BATCH, Item, rounded
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 
-BATCH = "batch"  # label of items that were used in batch
 EVERY = "*"  # item of a batch discount for all models
 LONGEST_TEXT = 200  # of a line on an invoice
 # Quantities in one unit of a step.
@@ -205,7 +205,7 @@ def _batch_lines(month: Month, terms: list[Term], used: Sequence[Used]) -> list[
     discounts = {one.item: one for one in _of_kind(terms, "batch")}
     charged: dict[str, Fraction] = {}
     for one in used:
-        if one.item.label == BATCH and one.priced:
+        if one.item.label == BATCH:
             charged[one.item.subject] = charged.get(one.item.subject, Fraction(0)) + one.exact
     sums: dict[str, Fraction] = {}
     for model, exact in charged.items():

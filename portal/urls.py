@@ -158,6 +158,7 @@ urlpatterns = [
     path("projects/<slug:public_id>/restore/", projects.restore, name="project_restore"),
     path("usage/", usage.index, name="usage"),
     path("usage/export.csv", usage.export, name="usage_csv"),
+    path("usage/focus.csv", usage.focus, name="usage_focus"),
     path(".well-known/dure-receipts.json", receipts.keys, name="receipt_keys"),
     path("receipts/verify/", receipts.verify, name="receipt_verify"),
     path("receipts/<slug:request_id>/", receipts.detail, name="receipt"),

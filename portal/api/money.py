@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -18,9 +18,11 @@ from portal.api.authentication import actor_of
 from portal.api.invoice_drafts import LANGUAGE, wanted_language
 from portal.api.pages import listed
 from portal.api.problems import Refused
+from portal.deployments import focus
 from portal.deployments.actions import closing
 from portal.lib.periods import Month
 from portal.usage import queries
+from tenants import rls
 
 MONTH = OpenApiParameter("month", str, description="such as 2026-11; this month if left out")
 GROUP = OpenApiParameter("group", str, enum=queries.GROUPS)
@@ -32,12 +34,9 @@ class UsageView(APIView):
         """A month's use by model, endpoint, key, site or project."""
         actor = actor_of(request)
         actor.require("usage.read")
+        month = wanted_month(request)
         try:
-            text = request.query_params.get("month")
-            month = Month.parse(text) if text else Month.of(timezone.now())
             rows = queries.by(actor, month.period, request.query_params.get("group", "model"))
-        except ValueError as error:
-            raise Refused(str(error), code="month", field="month", status=400) from error
         except queries.UnknownGroup as error:
             raise Refused(
                 f"Group by one of {', '.join(queries.GROUPS)}.",
@@ -52,6 +51,36 @@ class UsageView(APIView):
                 "total": shapes.UsageOut(queries.totals(actor, month.period)).data,
             }
         )
+
+
+def wanted_month(request: Request) -> Month:
+    """``?month=``; this one if left out, 400 for what is none."""
+    text = request.query_params.get("month")
+    try:
+        return Month.parse(text) if text else Month.of(timezone.now())
+    except ValueError as error:
+        raise Refused(str(error), code="month", field="month", status=400) from error
+
+
+class FocusView(APIView):
+    @extend_schema(
+        operation_id="usage_focus",
+        parameters=[MONTH, LANGUAGE],
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """What a month costs, in the form of FOCUS 1.2 (CSV): invoices, credit notes, and what is
+        not billed yet. The rows of an invoice add up to its total."""
+        actor, now = actor_of(request), timezone.now()
+        actor.require("invoices.read")
+        month, english = wanted_month(request), wanted_language(request) == documents.ENGLISH
+        pieces = focus.pieces(actor, month, english=english, now=now)
+        response = StreamingHttpResponse(pieces, content_type=focus.CONTENT_TYPE)
+        response["Content-Disposition"] = f'attachment; filename="{focus.name(actor, month)}"'
+        return response
+
+
+focus_view = rls.own_transactions(FocusView.as_view())
 
 
 class InvoicesView(APIView):

@@ -65,6 +65,7 @@ class EntryOut(serializers.Serializer[Any]):
         allow_null=True, help_text="In the endpoint's queue, before the first attempt."
     )
     replayable = serializers.BooleanField(allow_null=True)
+    batch = serializers.BooleanField(help_text="A request of a job.")
     attempts = serializers.IntegerField()
     stream = serializers.BooleanField()
     tokens_in = serializers.IntegerField()

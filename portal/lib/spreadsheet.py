@@ -6,13 +6,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
 CONTENT_TYPE = "text/csv; charset=utf-8"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def cell(value: object) -> object:
-    """Texts that begin like a formula get an apostrophe before them; numbers stay numbers."""
+    """Texts that begin like a formula get an apostrophe before them; numbers stay numbers, written
+    without an exponent."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value

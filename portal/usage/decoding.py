@@ -56,6 +56,7 @@ STAGED = {
     "simulated": "boolean",
     "waited_ms": "bigint",
     "replayable": "boolean",
+    "batch": "boolean",
 }
 _decode = msgspec.msgpack.Decoder(UsageEvent).decode
 _TEXTS = 12  # tabs between the texts of a line: one more would be inside one of them
@@ -141,7 +142,8 @@ def row_of(record: Record) -> Row:
         f"{event.tokens_in}\t{event.tokens_cached}\t{event.tokens_out}\t"
         f"{event.admitted_at_ms}\t{first}\t{event.ended_at_ms}\t{event.attempts}\t"
         f"{event.hold_micro}\t{settled + off}\t{settled}\t{off}\t"
-        f"{late}\t{'t' if event.stream else 'f'}\t{_of_newer(event)}\n"
+        f"{late}\t{'t' if event.stream else 'f'}\t{_of_newer(event)}\t"
+        f"{'t' if event.batch else 'f'}\n"
     )
     return Row(record, event.organization, day, request_id, line)
 

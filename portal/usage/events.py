@@ -46,6 +46,7 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False  # the chip was pretended
     waited_ms: int = 0  # in the queue of its endpoint, before the first attempt
     replayable: bool = False  # the answer is kept, sealed, for a few minutes (idempotency)
+    batch: bool = False  # a request of a job, which ran when there was room
 
 
 def encode(event: UsageEvent) -> bytes:

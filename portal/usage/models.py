@@ -87,6 +87,7 @@ class LedgerEntry(models.Model):
     simulated = models.BooleanField(null=True)
     waited_ms = models.PositiveIntegerField(null=True)
     replayable = models.BooleanField(null=True)
+    batch = models.BooleanField(db_default=False, help_text="A request of a job.")
     recorded_at = models.DateTimeField(db_default=Now())
 
     objects = LedgerQuerySet.as_manager()

@@ -29,7 +29,7 @@ DAYS = 7  # shown where nobody chose
 MOST_DAYS = 92
 
 OUTCOMES = ("answered", "cut_short", "client_left", "site_failed")
-ONLY = ("written_off", "late")
+ONLY = ("written_off", "late", "batch")
 _EXACT = ("project", "key", "model", "site", "outcome")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -121,8 +121,8 @@ def rows(actor: Actor, filters: Filters) -> QuerySet[LedgerEntry]:
         period = filters.period
         found = found.admitted(period.start, period.end)
     narrow = {name: value for name in _EXACT if (value := getattr(filters, name))}
-    if filters.only == "late":
-        narrow["late"] = True
+    if filters.only in {"late", "batch"}:
+        narrow[filters.only] = True
     if filters.only == "written_off":
         narrow["written_off_micro__gt"] = 0
     return found.filter(**narrow)
@@ -135,7 +135,11 @@ def _named(request_id: UUID) -> Q:
 
 def page(actor: Actor, filters: Filters, cursor: str = "", size: int = PAGE) -> Page:
     """One page below a cursor. ``BadCursor``."""
-    found = rows(actor, filters)
+    return page_of(actor, rows(actor, filters), cursor, size)
+
+
+def page_of(actor: Actor, found: QuerySet[LedgerEntry], cursor: str = "", size: int = PAGE) -> Page:
+    """The same of any requests that the actor may see, newest first."""
     if cursor:
         found = found.filter(_below(actor, cursor))
     entries = list(found[: size + 1])

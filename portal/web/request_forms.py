@@ -20,6 +20,7 @@ ONLY = [
     ("", gettext_lazy("All requests")),
     ("written_off", gettext_lazy("With an amount written off")),
     ("late", gettext_lazy("Settled late")),
+    ("batch", gettext_lazy("In batch")),
 ]
 
 

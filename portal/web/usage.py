@@ -1,16 +1,18 @@
-"""Usage: filters in the address, totals that the invoice repeats, CSV."""
+"""Usage: filters in the address, totals that the invoice repeats, CSV, the FOCUS file."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from portal.deployments import focus as focus_files
 from portal.lib import spreadsheet
 from portal.lib.periods import Month
 from portal.usage import queries
 from portal.web import charts, doors
+from tenants import rls
 
 
 @require_GET
@@ -62,4 +64,18 @@ def export(request: HttpRequest) -> HttpResponse:
     content = "".join(spreadsheet.lines(head, rows))
     response = HttpResponse(content, content_type=spreadsheet.CONTENT_TYPE)
     response["Content-Disposition"] = f'attachment; filename="usage-{month}-{group}.csv"'
+    return response
+
+
+@rls.own_transactions
+@require_GET
+@doors.page_for("invoices.read")
+def focus(request: HttpRequest) -> HttpResponseBase:
+    """What the month costs, in the form of FOCUS, written while it is read."""
+    actor, now = doors.actor(request), timezone.now()
+    month = doors.month_of(request, Month.of(now))
+    pieces = focus_files.pieces(actor, month, english=request.LANGUAGE_CODE != "ko", now=now)
+    response = StreamingHttpResponse(pieces, content_type=focus_files.CONTENT_TYPE)
+    name = focus_files.name(actor, month)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -71,6 +71,7 @@ def test_says_the_same_for_one_and_for_all(cast: Cast, prices: None) -> None:
     use(cast, tokens_in=1_500_001, tokens_cached=500_000, tokens_out=100_007)
     use(cast, settled_micro=1, written_off_micro=1_333_333, model=factories.EMBEDDING)
     use(cast, at=NOON - timedelta(days=40), tokens_in=17)
+    use(cast, batch=True, tokens_in=2_000_003, settled_micro=1, written_off_micro=7)
     endpoint = factories.endpoint(cast.project)
     factories.card_time(endpoint, start=NOON, end=NOON + timedelta(seconds=1777), cards=3)
     store(cast, 12_345_678_901, NOON, NOON + timedelta(days=2))
@@ -80,7 +81,7 @@ def test_says_the_same_for_one_and_for_all(cast: Cast, prices: None) -> None:
     found = in_sql()
 
     mine, other = in_python(cast.firm), in_python(cast.mallory.may.organization)
-    assert len(mine) == 8 and other
+    assert len(mine) == 10 and other
     assert found == sorted(mine + other, key=lambda row: (row["organization_id"], row["position"]))
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from billing import books, journal
+from billing import books, drilldown, journal
 from billing.agreements import Line
 from billing.closing import drafting
 from billing.models import Account, Invoice, InvoiceLine
@@ -17,9 +17,10 @@ from tenants.actors import Actor
 from tests.billing.agreeing import agree, second_person
 from tests.billing.months import REVIEWED, firms, run, use
 from tests.cast import Cast
-from tests.factories import NOON
+from tests.factories import CHAT, NOON, token_tariff
 
 FEE = Line("fee", "전담 지원", {"won": 100_000})
+BATCH = Line("batch", "*", {"off": "50"})
 MINIMUM = Line("minimum", "", {"won": 300_000})
 OCTOBER = NOON.replace(month=10, day=20)
 
@@ -93,3 +94,30 @@ def test_drafts_those_with_terms_one_by_one_and_the_others_by_sets(
 
     assert lines_of(cast) == {"fee": 100_000}
     assert Invoice.objects.filter(organization__in=others).count() == 3
+
+
+def test_takes_the_discount_off_what_batch_requests_were_charged(
+    cast: Cast, second: Actor, prices: None, everyone: None
+) -> None:
+    agreed(cast, second, BATCH)
+    use(cast.project, 3_000_000)
+    use(cast.project, 2_000_000, batch=True, settled_micro=1, written_off_micro=20_000_000)
+
+    run(REVIEWED)
+
+    invoice = Invoice.objects.get(organization=cast.firm)
+    rows = {one.item.split("|", 1)[1]: one for one in invoice.lines.all()}
+    price = token_tariff().public_id
+    at_once, batch = rows[f"token_in|{CHAT}|{price}|"], rows[f"token_in|{CHAT}|{price}|batch"]
+    assert (at_once.amount_won, batch.amount_won) == (180, 120)
+    assert batch.text_ko == f"{CHAT} 입력 토큰 (배치)"
+    (discount,) = (one for one in rows.values() if one.unit == "batch")
+    assert discount.amount_won == -50  # of 120 won less the 20 that were written off
+    assert [(part.quantity, part.requests) for part in parts(cast, batch)] == [(2_000_000, 1)]
+    assert list(books.verify(now=REVIEWED, organization=cast.firm)) == []
+
+
+def parts(cast: Cast, line: InvoiceLine) -> list[drilldown.Part]:
+    (day,) = drilldown.days(line)
+    assert day.quantity == line.quantity
+    return drilldown.parts(cast.alice.may, line, day.day)

@@ -88,7 +88,8 @@ def test_books_what_was_settled(cast: Cast, cell: int) -> None:
 
 
 def test_books_what_was_told_of_class_chip_and_waiting(cast: Cast, cell: int) -> None:
-    told = {"data_class": "medical", "simulated": True, "waited_ms": 12, "replayable": True}
+    told: dict[str, Any] = {"data_class": "medical", "simulated": True, "waited_ms": 12}
+    told |= {"replayable": True, "batch": True}
     book(cell, record(cell, 1, event(cast, **told)))
 
     (row,) = ledger(cast)

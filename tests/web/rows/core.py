@@ -72,6 +72,7 @@ ROWS = [
     Row("project_restore", "POST", "sign-in found-one away 403 403 403 404 404", project_id),
     Row("usage", "GET", MEMBERS),
     Row("usage_csv", "GET", MEMBERS),
+    Row("usage_focus", "GET", "sign-in found-one 200 403 200 200 200 200"),
     Row("budget", "GET", MEMBERS),
     Row("invoices", "GET", "sign-in found-one 200 403 200 200 200 200"),
     Row("invoice", "GET", "sign-in found-one 200 403 200 200 404 404", invoice_id),
