@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import agreements, credit_notes, price_changes, price_words
+from billing import agreements, credit_notes, price_changes, price_words, renewals
 from billing.payments import refunds
 from billing.term_values import BadTerm
 from portal.routing import deciding
@@ -34,6 +34,8 @@ REFUSALS = (
     BadTerm,
     refunds.MoreThanCredit,
     credit_notes.MoreThanLeft,
+    credit_notes.NotAllOfIt,
+    *renewals.REFUSALS,
     reasons.BadReason,
 )
 
