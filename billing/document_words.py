@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "amount": ("공급가액", "Supply value"),
     "supply": ("공급가액 합계", "Supply value"),
     "vat": ("부가가치세 10%", "VAT 10%"),
+    "vat_none": ("부가가치세 (영세율·면세)", "VAT (zero-rated or exempt)"),
     "interest": ("연체이자 (과세 대상 아님)", "Late interest (not taxed)"),
     "total": ("합계 (VAT 포함)", "Total with VAT"),
     "carried": ("여기까지 소계", "Carried forward"),
@@ -58,11 +59,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "An issued invoice never changes. This document takes back the amounts above.",
     ),
     "tokens": ("토큰", "tokens"),
-    "per_million": ("100만 토큰당", "per 1 M tokens"),
+    "per_million": ("100만\u00a0토큰당", "per\u00a01M\u00a0tokens"),
     "card_hours": ("카드·시간", "card-hours"),
-    "per_hour": ("1시간당", "per hour"),
+    "per_hour": ("1시간당", "per\u00a0hour"),
     "gb_days": ("GB·일", "GB-days"),
-    "per_gb_day": ("GB·일당", "per GB-day"),
+    "per_gb_day": ("GB·일당", "per\u00a0GB-day"),
 }
 
 _ROUNDING = {

@@ -282,4 +282,10 @@ class InvoiceOut(serializers.Serializer[Any]):
 
 
 class InvoiceDetailOut(InvoiceOut):
+    in_place_of = serializers.CharField(
+        source="renews.invoice.public_id",
+        default=None,
+        allow_null=True,
+        help_text="The wrong invoice in whose place this one stands.",
+    )
     lines = LineOut(many=True)

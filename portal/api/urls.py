@@ -299,6 +299,11 @@ urlpatterns = [
         month_end.CustomerCreditView.as_view(),
         name="api_customer_credit",
     ),
+    path(
+        "operator/invoices/<slug:public_id>/renewals",
+        month_end.CustomerRenewalView.as_view(),
+        name="api_customer_renewal",
+    ),
     path("invoices/<slug:public_id>", money.InvoiceView.as_view(), name="api_invoice"),
     path("invoices/<slug:public_id>/pdf", money.InvoicePdfView.as_view(), name="api_invoice_pdf"),
     path("payments", payments.PaymentsView.as_view(), name="api_payments"),
