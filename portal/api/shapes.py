@@ -36,7 +36,7 @@ class Strict(serializers.Serializer[Any]):
 
     def _mistyped(self, data: dict[str, Any]) -> dict[str, list[str]]:
         return {
-            name: [field.error_messages["invalid"]]
+            name: [str(field.error_messages["invalid"])]
             for name, field in self.fields.items()
             if isinstance(field, _Number)
             and data.get(name) is not None
