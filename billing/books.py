@@ -78,6 +78,7 @@ _LINES = """
       p.amount_won * 1000000
     FROM billing_invoiceline p JOIN billing_invoice i ON i.id = p.invoice_id
     WHERE p.unit IN ('tokens', 'card_seconds', 'storage', 'correction')
+      AND i.renews_id IS NULL
       AND abs(p.amount_won * 1000000 - p.exact_micro) > 1000000 {own}
 """
 _TOTALS = """
@@ -94,7 +95,8 @@ _BILLED = """
     SELECT b.organization_id, b.item, coalesce(a.quantity, 0), b.quantity
     FROM (
       SELECT organization_id, item, sum(quantity) AS quantity FROM billing_invoiceline p
-      WHERE unit IN ('tokens', 'card_seconds', 'storage', 'correction') {own} GROUP BY 1, 2
+      WHERE unit IN ('tokens', 'card_seconds', 'storage', 'correction')
+        AND item NOT LIKE 'renewed|%%' {own} GROUP BY 1, 2
     ) b LEFT JOIN (
       SELECT organization_id, concat_ws('|', usage_month, kind, subject, price_version, label)
         AS item, quantity FROM ({items}) u

@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing import invoices, journal, rating
+from billing.etax.amendments import RULES, Reason, code_for
 from billing.funding import drawing
 from billing.models import (
     Account,
@@ -56,6 +57,20 @@ class MoreThanLeft(Exception):
 
     def __str__(self) -> str:
         return _("Only ₩%(left)s are left to take back.") % {"left": f"{self.left_won:,}"}
+
+
+class NotAllOfIt(Exception):
+    """The reason takes back the whole invoice, and this is a part, or a part went before."""
+
+    def __str__(self) -> str:
+        return _(
+            "For this reason the whole invoice is taken back at once, and nothing of it before. "
+            "Take back a part as a change of the price or the quantity."
+        )
+
+
+# Wrong particulars and letters of credit take a new invoice as well: ``billing.renewals``.
+REASONS = (Reason.PRICE, Reason.RETURN, Reason.CANCELLATION, Reason.DUPLICATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +149,25 @@ def whole(invoice: Invoice) -> dict[int, int]:
 
 
 def propose(
-    *, invoice: Invoice, amounts: Mapping[int, int], because: str, by: Actor, now: datetime
+    *,
+    invoice: Invoice,
+    amounts: Mapping[int, int],
+    because: str,
+    by: Actor,
+    now: datetime,
+    reason: Reason = Reason.PRICE,
 ) -> Proposal:
-    """Ask a second person. The customer will read the reason. As ``worked_out``, and
-    ``AlreadyProposed``, ``BadReason``."""
+    """Ask a second person. The customer will read ``because``; ``reason`` decides what the tax
+    service is told. As ``worked_out``, and ``NotAllOfIt``, ``AlreadyProposed``, ``BadReason``."""
     by.require("operator.billing")
     because = reasons.normalized(because)
     correction = worked_out(invoice, amounts)
+    _require_whole(invoice, amounts, reason)
     payload = {
         "invoice": invoice.number,
         "total_won": correction.total_won,
         "lines": {str(line.position): won for line, won in correction.lines},
+        "reason": reason,
     }
     return proposals.propose(
         kind=CREDIT_NOTE,
@@ -156,14 +179,24 @@ def propose(
     )
 
 
+def _require_whole(invoice: Invoice, amounts: Mapping[int, int], reason: Reason) -> None:
+    whole_of_it = amounts == whole(invoice) and not invoice.credit_notes.exists()
+    if RULES[code_for(reason)].whole and not whole_of_it:
+        raise NotAllOfIt
+
+
 def carry_out(proposal: Proposal, by: Actor, now: datetime) -> None:
     """Issue the credit note of an approved proposal, if there is still so much left."""
     by.require("operator.billing")
     stored: dict[str, Any] = proposal.payload
     invoice = Invoice.objects.get(public_id=proposal.subject)
+    amounts = {int(position): won for position, won in stored["lines"].items()}
+    reason = Reason(stored.get("reason", Reason.PRICE))
+    _require_whole(invoice, amounts, reason)
     issue(
         invoice=invoice,
-        amounts={int(position): won for position, won in stored["lines"].items()},
+        amounts=amounts,
+        reason=reason,
         proposal=proposal,
         by=by,
         now=now,
@@ -181,13 +214,14 @@ def issue(
     proposal: Proposal,
     by: Actor,
     now: datetime,
+    reason: Reason = Reason.PRICE,
 ) -> CreditNote:
     """Number, freeze and post it, and give back to the funding sources of the invoice; one for
     each proposal. As ``worked_out``."""
     # What one organization is billed and given back happens one after the other.
     organization = Organization.objects.select_for_update().get(pk=invoice.organization_id)
     correction = worked_out(invoice, amounts)
-    note = _write(invoice, correction, proposal, now)
+    note = _write(invoice, correction, proposal, reason, now)
     journal.post(
         organization=organization,
         kind="credit_note",
@@ -224,7 +258,7 @@ def transfers(correction: Correction) -> list[journal.Transfer]:
 
 
 def _write(
-    invoice: Invoice, correction: Correction, proposal: Proposal, now: datetime
+    invoice: Invoice, correction: Correction, proposal: Proposal, reason: Reason, now: datetime
 ) -> CreditNote:
     note = CreditNote.objects.create(
         public_id=ids.mint("crn"),
@@ -241,6 +275,7 @@ def _write(
         total_won=correction.total_won,
         vat_rule=invoice.vat_rule,
         because=proposal.because,
+        reason=reason,
         proposal=proposal.public_id,
     )
     CreditNoteLine.objects.bulk_create(_lines(note, correction.lines))

@@ -3,12 +3,19 @@ a document is in its own language, whoever looks at it. Pure."""
 
 from __future__ import annotations
 
-from billing.vat import VatRule
+from billing.vat import ZERO, VatRule
 
 WORDS: dict[str, tuple[str, str]] = {
     "invoice": ("청구서", "Invoice"),
     "credit_note": ("청구 취소서", "Credit note"),
     "interim": ("중간 청구", "Interim"),
+    "corrected": ("정정", "Corrected"),
+    "in_place_of": ("정정 전 청구서", "In place of invoice"),
+    "in_place": (
+        "이 청구서는 위의 정정 전 청구서를 갈음합니다. 그 청구서는 {note}로 취소했습니다.",
+        "This invoice stands in place of the one named above, which {note} took back.",
+    ),
+    "no_vat": ("영세율 또는 면세 공급으로 부가가치세가 없습니다.", "Zero-rated or exempt: no VAT."),
     "copy": ("", "English copy. The Korean original counts."),
     "number": ("번호", "Number"),
     "seller": ("공급자", "Supplier"),
@@ -29,6 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "amount": ("공급가액", "Supply value"),
     "supply": ("공급가액 합계", "Supply value"),
     "vat": ("부가가치세 10%", "VAT 10%"),
+    "vat_none": ("부가가치세 (영세율·면세)", "VAT (zero-rated or exempt)"),
     "interest": ("연체이자 (과세 대상 아님)", "Late interest (not taxed)"),
     "total": ("합계 (VAT 포함)", "Total with VAT"),
     "carried": ("여기까지 소계", "Carried forward"),
@@ -57,11 +65,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "from_subsidy": ("보조금", "Subsidy"),
     "share_of": ("자부담:", "own share of"),
     "tokens": ("토큰", "tokens"),
-    "per_million": ("100만 토큰당", "per 1 M tokens"),
+    "per_million": ("100만\u00a0토큰당", "per\u00a01M\u00a0tokens"),
     "card_hours": ("카드·시간", "card-hours"),
-    "per_hour": ("1시간당", "per hour"),
+    "per_hour": ("1시간당", "per\u00a0hour"),
     "gb_days": ("GB·일", "GB-days"),
-    "per_gb_day": ("GB·일당", "per GB-day"),
+    "per_gb_day": ("GB·일당", "per\u00a0GB-day"),
 }
 
 _ROUNDING = {
@@ -79,6 +87,8 @@ def word(name: str, language: str) -> str:
 
 def vat_sentence(rule: VatRule, language: str) -> str:
     """How the tax was computed."""
+    if rule.rounding == ZERO:
+        return word("no_vat", language)
     korean, english = _ROUNDING[rule.rounding]
     if language == "ko":
         base = "줄마다 공급가액" if rule.per_line else "공급가액 합계"

@@ -28,11 +28,12 @@ from billing.models import (
     CreditNoteLine,
     Invoice,
     InvoiceDocument,
+    InvoiceKind,
     InvoiceLine,
     KeptDocument,
 )
 from billing.rating import MB_SECONDS_PER_GB_DAY
-from billing.vat import VatRule
+from billing.vat import ZERO, VatRule
 from portal.lib.periods import SEOUL
 from tenants.numbers import shown
 
@@ -84,14 +85,16 @@ def content(
 ) -> dict[str, Any]:
     """Everything that an invoice's pages show, as text. ``parts`` are what its funding sources
     pay."""
-    interim = invoice.kind == "interim"
-    totals = [("supply", invoice.supply_won), ("vat", invoice.vat_won)]
+    interim = invoice.kind == InvoiceKind.INTERIM
+    rule = VatRule.parse(invoice.vat_rule)
+    totals = [("supply", invoice.supply_won), (_vat_word(rule), invoice.vat_won)]
     if invoice.untaxed_won:
         totals.append(("interest", invoice.untaxed_won))
-    notes = [word("rounding", language), vat_sentence(VatRule.parse(invoice.vat_rule), language)]
+    notes = [word("rounding", language), vat_sentence(rule, language)]
     notes += [word("rest", language)] if interim else []
+    notes += _in_place(invoice, language)
     return _page(invoice, "invoice", language) | {
-        "badge": word("interim", language) if interim else "",
+        "badge": "" if invoice.kind == InvoiceKind.MONTH else word(invoice.kind, language),
         "facts": [
             (
                 word("period", language),
@@ -105,7 +108,9 @@ def content(
                 word("due", language),
                 invoice.due_date.isoformat(),
             ),
+            *_older(invoice, language),
         ],
+        "reason": invoice.renews.because if invoice.renews else "",
         "heads": _words(language, "month", "what", "quantity", "price", "amount"),
         "rows": _running(
             [_invoice_row(line, language) for line in lines], [line.amount_won for line in lines]
@@ -128,11 +133,29 @@ def _part(part: Part, language: str) -> str:
     return " · ".join(words)
 
 
+def _vat_word(rule: VatRule) -> str:
+    return "vat_none" if rule.rounding == ZERO else "vat"
+
+
+def _older(invoice: Invoice, language: str) -> list[tuple[str, str, str, str]]:
+    """The invoice in whose place this one stands, and why."""
+    if invoice.renews is None:
+        return []
+    return [(word("in_place_of", language), invoice.renews.invoice.number, "", "")]
+
+
+def _in_place(invoice: Invoice, language: str) -> list[str]:
+    if invoice.renews is None:
+        return []
+    return [word("in_place", language).format(note=invoice.renews.number)]
+
+
 def credit_content(
     note: CreditNote, lines: Sequence[CreditNoteLine], language: str = KOREAN
 ) -> dict[str, Any]:
     """The same of a credit note. Amounts are what is taken back."""
-    totals = [("supply", note.supply_won), ("vat", note.vat_won)]
+    rule = VatRule.parse(note.vat_rule)
+    totals = [("supply", note.supply_won), (_vat_word(rule), note.vat_won)]
     if note.untaxed_won:
         totals.append(("interest", note.untaxed_won))
     rows = [
@@ -148,7 +171,7 @@ def credit_content(
                 word("issued", language),
                 note.issue_date.isoformat(),
             ),
-            (word("credited", language), _won(note.total_won), word("because", language), ""),
+            (word("credited", language), _won(note.total_won), "", ""),
         ],
         "reason": note.because,
         "heads": [*_words(language, "month", "what"), "", "", word("amount", language)],
@@ -170,6 +193,7 @@ def _page(document: Invoice | CreditNote, title: str, language: str) -> dict[str
             _party(word("seller", language), document.seller, language),
             _party(word("buyer", language), document.buyer, language),
         ],
+        "reason_label": word("because", language),
         "reason": "",
         "paid_from": "",
         "parts": [],
@@ -208,20 +232,26 @@ def _invoice_row(line: InvoiceLine, language: str) -> list[str]:
     quantity, unit_price = {
         "tokens": (
             f"{line.quantity:,} {word('tokens', language)}",
-            f"{word('per_million', language)} {price}",
+            _per(word("per_million", language), price, language),
         ),
         "card_seconds": (
             f"{line.quantity / 3600:,.4f} {word('card_hours', language)}",
-            f"{word('per_hour', language)} {price}",
+            _per(word("per_hour", language), price, language),
         ),
         "storage": (
             f"{line.quantity / MB_SECONDS_PER_GB_DAY:,.4f} {word('gb_days', language)}",
-            f"{word('per_gb_day', language)} {price}",
+            _per(word("per_gb_day", language), price, language),
         ),
         "interest": ("–", f"{line.unit_price.normalize():f}%"),
     }.get(line.unit, ("–", "–"))
+    if not line.unit_price and not line.price_version:  # the amount follows from no price
+        unit_price = "–"
     text = line.text_ko if language == KOREAN else line.text_en
     return [line.usage_month, text, quantity, unit_price]
+
+
+def _per(unit: str, price: str, language: str) -> str:
+    return f"{unit} {price}" if language == KOREAN else f"{price} {unit}"
 
 
 def _kst(moment: datetime) -> str:

@@ -73,6 +73,17 @@ def item_of(line: InvoiceLine) -> Item:
     return Item(month, kind, subject, version, label)
 
 
+def used_by(line: InvoiceLine) -> InvoiceLine:
+    """The line that bills the use: of an invoice in a wrong one's place, the wrong one's, which
+    has the same position. Its amounts are what was charged then."""
+    while line.invoice.renews is not None:
+        older = InvoiceLine.objects.filter(invoice=line.invoice.renews.invoice)
+        if (found := older.filter(position=line.position).first()) is None:
+            break
+        line = found
+    return line
+
+
 def is_explained(line: InvoiceLine) -> bool:
     """Whether the line is about use: fees and interest have no days."""
     return line.item.count("|") >= 4 and item_of(line).kind in EXPLAINED

@@ -114,20 +114,12 @@ def _write(
     now: datetime,
 ) -> Invoice:
     first = min(Month.parse(line.item.usage_month) for line in found.lines)
-    issue_date = seoul_date(now)
     invoice = Invoice.objects.create(
-        public_id=ids.mint("inv"),
-        organization=organization,
-        number=_next_number(Month.of(now)),
+        **head(organization, now),
         kind=kind,
         month=str(month),
         period_start=period_start(organization, first),
         period_end=until,
-        issued_at=now,
-        issue_date=issue_date,
-        due_date=issue_date + timedelta(days=DUE_DAYS),
-        seller=seller(),
-        buyer=_buyer(organization),
         supply_won=found.supply_won,
         vat_won=found.vat_won,
         untaxed_won=found.untaxed_won,
@@ -152,6 +144,22 @@ def _write(
         now=now,
     )
     return invoice
+
+
+def head(organization: Organization, now: datetime) -> dict[str, Any]:
+    """What every new invoice has: the next number of its series, whose counter stays locked until
+    the invoice stands, its days, and both parties as they are now."""
+    issue_date = seoul_date(now)
+    return {
+        "public_id": ids.mint("inv"),
+        "organization": organization,
+        "number": _next_number(Month.of(now)),
+        "issued_at": now,
+        "issue_date": issue_date,
+        "due_date": issue_date + timedelta(days=DUE_DAYS),
+        "seller": seller(),
+        "buyer": _buyer(organization),
+    }
 
 
 def period_start(organization: Organization, first: Month) -> datetime:

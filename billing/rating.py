@@ -25,6 +25,7 @@ TEST_FREE = "test"  # price version of requests with test keys, which cost nothi
 TERM_KINDS = MICRO_KINDS - {"correction", "interest"}
 BATCH = "batch"  # label of items that were used in batch
 INTEREST = "interest"  # for paying late: no part of the supply value, and untaxed
+RENEWED = "renewed"  # beginning of the items of an invoice that stands in another one's place
 CUT = "cut"  # whole won taken off, so that a total ends in 0
 
 # How many of the quantity one unit of the price is for.

@@ -74,6 +74,13 @@ def open_won(invoice: Invoice) -> int:
     return max(found, 0)
 
 
+def is_paid(invoice: Invoice) -> bool:
+    """Whether money has come for it and nothing is left to pay. One that was only taken back is
+    not paid."""
+    row = with_open(Invoice.objects.filter(pk=invoice.pk)).get()
+    return bool(row.paid > 0 and row.open <= 0)
+
+
 def open_of_many(invoices: Collection[Invoice]) -> dict[int, int]:
     """The same of many invoices, by their rows, asked at once."""
     rows = with_open(Invoice.objects.filter(pk__in=[one.pk for one in invoices]))

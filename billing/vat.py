@@ -2,6 +2,7 @@
 
 A rule is written in one word on the document (``code``), so that anybody can compute it again:
 ``truncate`` (below one won cut off, on the supply value: the default), ``half_up`` or ``up``;
+``zero`` if the supply bears none (영세율, 면세);
 ``/line`` if each line is taxed by itself; ``/ten`` if the total is cut to ten won, as the treasury
 of the state pays no smaller amounts (국고금 관리법 제47조).
 """
@@ -16,6 +17,7 @@ from typing import Self
 from portal.lib.money import VAT_RATE
 
 ROUNDINGS = {"truncate": ROUND_DOWN, "half_up": ROUND_HALF_UP, "up": ROUND_UP}
+ZERO = "zero"
 _LINE, _TEN = "line", "ten"
 MOST_CUT = 40  # won; a total that ends in 0 is nearer than that, whatever the rounding
 
@@ -33,7 +35,7 @@ class VatRule:
     ten_won: bool = False
 
     def __post_init__(self) -> None:
-        if self.rounding not in ROUNDINGS:
+        if self.rounding not in {*ROUNDINGS, ZERO}:
             raise UnknownRule(self.rounding)
 
     @property
@@ -52,7 +54,9 @@ class VatRule:
         return rule
 
     def of_amount(self, won: int) -> int:
-        """10 % of one amount, rounded once."""
+        """10 % of one amount, rounded once; nothing where the supply bears no tax."""
+        if self.rounding == ZERO:
+            return 0
         exact = Decimal(won) * VAT_RATE
         return int(exact.quantize(Decimal(1), rounding=ROUNDINGS[self.rounding]))
 

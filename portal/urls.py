@@ -305,6 +305,11 @@ urlpatterns = [
     path("operator/month-end/<slug:month>/decide/", month_end.decide, name="month_end_decide"),
     path("operator/invoices/", corrections.index, name="customer_invoices"),
     path("operator/invoices/<slug:public_id>/", corrections.detail, name="customer_invoice"),
+    path(
+        "operator/invoices/<slug:public_id>/renew/",
+        corrections.renew,
+        name="customer_invoice_renew",
+    ),
     path("operator/proposals/", proposals.index, name="proposals"),
     path(
         "operator/proposals/<slug:public_id>/approve/", proposals.approve, name="proposal_approve"

@@ -120,6 +120,7 @@ WORDS: dict[str, Promise | str] = {
     "operator.approve": _("Operator: approved a proposal"),
     "operator.credit_note": _("Operator: issued a credit note"),
     "operator.draft_answer": _("Operator: answered an objection to a draft invoice"),
+    "operator.renewal": _("Operator: issued a new invoice in the place of a wrong one"),
     "operator.lift": _("Operator: lifted a suspension"),
     "operator.note": _("Operator: wrote a note"),
     "operator.propose": _("Operator: proposed a deed that takes two"),

@@ -23,6 +23,7 @@ AGREEMENT = "agreement.make"
 AGREEMENT_END = "agreement.end"
 REFUND = "payment.refund"
 CREDIT_NOTE = "credit.note"
+RENEWAL = "invoice.renewal"
 
 KINDS: dict[str, Kind] = {
     SUSPEND: Kind(_("Suspend an organization"), "operator.suspend"),
@@ -34,4 +35,5 @@ KINDS: dict[str, Kind] = {
     AGREEMENT_END: Kind(_("Earlier end of an agreement"), "operator.prices"),
     REFUND: Kind(_("Pay credit back"), "operator.payments"),
     CREDIT_NOTE: Kind(_("Credit note"), "operator.billing"),
+    RENEWAL: Kind(_("New invoice in the place of a wrong one"), "operator.billing"),
 }

@@ -60,7 +60,7 @@ def amend(*, correction: Correction, by: Actor, now: datetime) -> list[EtaxDocum
     ``NothingToAmend``, ``BadCorrection``.
     """
     with rls.tenant(correction.invoice.organization_id):
-        original = _original(correction.invoice)
+        original = original_of(correction.invoice)
         code = code_for(correction.reason)
         if EtaxDocument.objects.filter(source=correction.public_id).exists():
             return []
@@ -74,10 +74,11 @@ def amend(*, correction: Correction, by: Actor, now: datetime) -> list[EtaxDocum
         for letter, sheet in zip(_LETTERS, rule.sheets, strict=False):
             key = preparing.key_of(correction.number, 1, letter)
             document = _sheet(correction, code, sheet, key, documents.of_json(original.body))
+            invoice = correction.renewed if sheet is Sheet.RENEWED else correction.invoice
             made.append(
                 preparing.write(
                     document,
-                    invoice=correction.invoice,
+                    invoice=invoice or correction.invoice,
                     source=correction.public_id,
                     sheet=sheet,
                     original=original,
@@ -96,12 +97,29 @@ def _event(code: Code, correction: Correction, now: datetime) -> date:
     return correction.happened_on if RULES[code].dated is Dated.EVENT else seoul_date(now)
 
 
-def _original(invoice: Invoice) -> EtaxDocument:
-    """The invoice's own document, locked: corrections of it come one after the other."""
+def require_possible(correction: Correction) -> None:
+    """Whether ``amend`` would write documents of it, or nothing because there are none to amend.
+    ``BadCorrection``."""
+    with rls.tenant(correction.invoice.organization_id):
+        try:
+            original = original_of(correction.invoice)
+        except NothingToAmend:
+            return
+        if original.state != EtaxState.BLOCKED:
+            _check(correction, RULES[code_for(correction.reason)], original)
+
+
+def original_of(invoice: Invoice) -> EtaxDocument:
+    """The document that says what the invoice says, locked: corrections come one after the other.
+    Its own; the right contents that were issued in place of another's (01, 05); or, where only the
+    difference was told (02), the document of the invoice in whose place it stands.
+    ``NothingToAmend``."""
     rows = EtaxDocument.objects.select_for_update().filter(
-        source=invoice.public_id, sheet=preparing.SHEET
+        Q(source=invoice.public_id, sheet=preparing.SHEET) | Q(invoice=invoice, sheet=Sheet.RENEWED)
     )
     found = rows.exclude(state=EtaxState.REJECTED).first() or rows.order_by("-serial").first()
+    if found is None and invoice.renews is not None:
+        return original_of(invoice.renews.invoice)
     if found is None or found.state == EtaxState.WAIVED:
         raise NothingToAmend(invoice.number)
     return found

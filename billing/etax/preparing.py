@@ -11,9 +11,10 @@ from datetime import date, datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_noop
 
+from billing import receivables
 from billing.etax import deadlines, documents, lifecycle, profiles
 from billing.etax.documents import Document, Party, Purpose, TaxKind
 from billing.models import EtaxDocument, EtaxProfile, EtaxState, Invoice
@@ -40,7 +41,12 @@ def prepare_due(*, now: datetime) -> int:
     if since is None:
         return 0
     with rls.everyone(because="e-tax invoices are made of all customers' invoices"):
-        rows = Invoice.objects.filter(issue_date__gte=since, etax=None)
+        # an invoice in a wrong one's place is told by the correction, if the wrong one was told
+        never_told = EtaxDocument.objects.filter(
+            source=OuterRef("renews__invoice__public_id"), state=EtaxState.WAIVED
+        )
+        rows = Invoice.objects.filter(Q(renews=None) | Exists(never_told), issue_date__gte=since)
+        rows = rows.filter(etax=None)
         due = list(rows.select_related("organization").order_by("pk")[:MOST])
     return sum(_tried(invoice, now) for invoice in due)
 
@@ -151,7 +157,7 @@ def of_invoice(invoice: Invoice, profile: EtaxProfile | None, *, key: str) -> Do
         key=key,
         write_date=day,
         tax=TaxKind(profile.tax) if profile else TaxKind.TAXABLE,
-        purpose=Purpose.CLAIM,
+        purpose=Purpose.RECEIPT if receivables.is_paid(invoice) else Purpose.CLAIM,
         supplier=supplier(invoice),
         buyer=buyer(invoice, profile),
         lines=documents.item_lines(rows, invoice.vat_won, day),

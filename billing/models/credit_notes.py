@@ -37,6 +37,9 @@ class CreditNote(models.Model):
     total_won = models.BigIntegerField()
     vat_rule = models.CharField(max_length=24)
     because = models.CharField(max_length=300, help_text="The customer reads it.")
+    reason = models.CharField(
+        max_length=20, db_default="price", help_text="A word of billing.etax.amendments.Reason."
+    )
     proposal = models.CharField(
         max_length=24, unique=True, help_text="Public id of what two people agreed on."
     )

@@ -22,6 +22,7 @@ class InvoiceSeries(models.Model):
 class InvoiceKind(models.TextChoices):
     INTERIM = "interim"
     MONTH = "month"
+    CORRECTED = "corrected"  # in the place of one that was wrong
 
 
 class Invoice(models.Model):
@@ -46,6 +47,13 @@ class Invoice(models.Model):
     )
     total_won = models.BigIntegerField()
     vat_rule = models.CharField(max_length=24, help_text="A code of billing.vat.")
+    renews = models.OneToOneField(
+        "billing.CreditNote",
+        models.PROTECT,
+        null=True,
+        related_name="renewed_by",
+        help_text="What took back the invoice in whose place this one stands.",
+    )
 
     objects = TenantQuerySet.as_manager()
 
@@ -60,6 +68,11 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=InvoiceKind.values), name="invoice_kind"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=InvoiceKind.CORRECTED, renews__isnull=False)
+                | models.Q(~models.Q(kind=InvoiceKind.CORRECTED), renews__isnull=True),
+                name="invoice_renews",
             ),
             models.CheckConstraint(
                 condition=models.Q(

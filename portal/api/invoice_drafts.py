@@ -72,6 +72,7 @@ class CreditNoteOut(serializers.Serializer[Any]):
     invoice = serializers.CharField(source="invoice.public_id")
     issue_date = serializers.DateField()
     because = serializers.CharField()
+    reason = serializers.CharField(help_text="price, return, cancellation, particulars, …")
     supply_won = serializers.IntegerField()
     vat_won = serializers.IntegerField()
     untaxed_won = serializers.IntegerField()

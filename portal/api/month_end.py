@@ -15,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import credit_notes, queries
+from billing import credit_notes, queries, renewals
 from billing.closing import reviewing, runs, standing
+from billing.etax.amendments import Reason
 from billing.models import MonthClose
 from portal.api.authentication import actor_of
 from portal.api.customers import ProposalOut
@@ -49,6 +50,22 @@ class CreditNoteIn(Strict):
 
     lines = CreditLineIn(many=True, required=False)
     because = serializers.CharField(max_length=300)
+    reason = serializers.ChoiceField(
+        choices=[one.value for one in credit_notes.REASONS],
+        default=Reason.PRICE.value,
+        help_text="Decides what the tax service is told.",
+    )
+
+
+class RenewalIn(Strict):
+    """What the lines should have been; those that are left out stay as they are."""
+
+    lines = CreditLineIn(many=True, required=False)
+    because = serializers.CharField(max_length=300)
+    reason = serializers.ChoiceField(
+        choices=[one.value for one in renewals.REASONS],
+        help_text="Decides what the tax service is told.",
+    )
 
 
 class MonthEndOut(serializers.Serializer[Any]):
@@ -121,6 +138,12 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(error), code="lines", field="lines") from error
     except credit_notes.MoreThanLeft as error:
         raise Refused(str(error), code="more_than_left", field="lines") from error
+    except renewals.AlreadyRenewed as error:
+        raise Refused(str(error), code="renewed", status=409) from error
+    except renewals.WrongAmount as error:
+        raise Refused(str(error), code="amount", field="lines") from error
+    except (credit_notes.NotAllOfIt, *renewals.REFUSALS) as error:
+        raise Refused(str(error), code="reason", field="reason") from error
 
 
 class MonthEndsView(APIView):
@@ -228,6 +251,27 @@ class CustomerCreditView(APIView):
             made = credit_notes.propose(
                 invoice=invoice,
                 amounts=amounts,
+                because=sent["because"],
+                reason=Reason(sent["reason"]),
+                by=actor,
+                now=timezone.now(),
+            )
+        return Response(ProposalOut(made).data, status=202)
+
+
+class CustomerRenewalView(APIView):
+    @extend_schema(request=RenewalIn, responses={202: ProposalOut})
+    def post(self, request: Request, public_id: str) -> Response:
+        """Propose a right invoice in the place of a wrong one; another person approves."""
+        actor = actor_of(request)
+        actor.require("operator.billing")
+        invoice = get_object_or_404(queries.any_invoice(actor), public_id=public_id)
+        sent = body_of(RenewalIn, request)
+        with _refusals():
+            made = renewals.propose(
+                invoice=invoice,
+                amounts={line["position"]: line["amount_won"] for line in sent.get("lines", [])},
+                reason=Reason(sent["reason"]),
                 because=sent["because"],
                 by=actor,
                 now=timezone.now(),

@@ -7,18 +7,41 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from portal.lib.digits import is_exact, is_whole
 from tenants.actions.keys import MOST_TOKENS
 from tenants.models import DataClass, KeyMode
 from tenants.scopes import Scope
 
+_Number = serializers.IntegerField | serializers.DecimalField
+
+
+def _is_plain(field: _Number, value: Any) -> bool:
+    """A number in JSON or in plain digits, and a whole one where it has to be."""
+    whole = isinstance(field, serializers.IntegerField)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    return is_whole(str(value)) if whole else is_exact(str(value))
+
 
 class Strict(serializers.Serializer[Any]):
-    """Refuses what it does not know: a mistyped field must not be dropped in silence."""
+    """Refuses what it does not know: a mistyped field must not be dropped in silence, nor a
+    mistyped number be guessed."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
             raise serializers.ValidationError(dict.fromkeys(unknown, "Unknown field."))
+        if isinstance(data, dict) and (mistyped := self._mistyped(data)):
+            raise serializers.ValidationError(mistyped)
         return super().to_internal_value(data)
+
+    def _mistyped(self, data: dict[str, Any]) -> dict[str, list[str]]:
+        return {
+            name: [str(field.error_messages["invalid"])]
+            for name, field in self.fields.items()
+            if isinstance(field, _Number)
+            and data.get(name) is not None
+            and not _is_plain(field, data[name])
+        }
 
 
 def body_of(shape: type[Strict], request: Request) -> dict[str, Any]:
@@ -282,4 +305,10 @@ class InvoiceOut(serializers.Serializer[Any]):
 
 
 class InvoiceDetailOut(InvoiceOut):
+    in_place_of = serializers.CharField(
+        source="renews.invoice.public_id",
+        default=None,
+        allow_null=True,
+        help_text="The wrong invoice in whose place this one stands.",
+    )
     lines = LineOut(many=True)

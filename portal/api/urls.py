@@ -312,6 +312,11 @@ urlpatterns = [
         invoice_lines.LineRequestsView.as_view(),
         name="api_invoice_line_requests",
     ),
+    path(
+        "operator/invoices/<slug:public_id>/renewals",
+        month_end.CustomerRenewalView.as_view(),
+        name="api_customer_renewal",
+    ),
     path("invoices/<slug:public_id>", money.InvoiceView.as_view(), name="api_invoice"),
     path("invoices/<slug:public_id>/pdf", money.InvoicePdfView.as_view(), name="api_invoice_pdf"),
     path("funding/sources", funding.SourcesView.as_view(), name="api_sources"),

@@ -1,7 +1,9 @@
 """Do the books agree? Rows of every table, sums of what is money or use, and what does not add up.
 
 For whoever restores a backup, and for a look at any time: it only reads. Sums are exact, so two
-servers with the same books say the same.
+servers with the same books say the same. Whether money agrees is ``billing.books``' word, as in
+``verify_books``; that compares the accruals with what was used as well, and rates what waits for
+it.
 """
 
 from __future__ import annotations
@@ -13,9 +15,18 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection
-from django.db.models import F, Model, Q, Sum
+from django.db.models import Model, Sum
 
-from billing.models import EtaxDocument, Invoice, InvoiceLine, InvoiceSeries, Posting
+from billing import books
+from billing.models import (
+    CreditNote,
+    EtaxDocument,
+    Invoice,
+    InvoiceLine,
+    InvoiceSeries,
+    NumberSeries,
+    Posting,
+)
 from portal.usage.models import CardTime, LedgerEntry
 from tenants import rls, verifying
 from tenants.models import Organization
@@ -29,6 +40,7 @@ SUMS: dict[type[Model], tuple[str, ...]] = {
     CardTime: ("cards",),
     Invoice: ("supply_won", "vat_won", "total_won"),
     InvoiceLine: ("quantity", "exact_micro", "amount_won"),
+    CreditNote: ("supply_won", "vat_won", "total_won"),
     Posting: ("amount_micro",),
     EtaxDocument: ("supply_won", "vat_won", "total_won"),
 }
@@ -51,7 +63,7 @@ def read(*, now: datetime) -> Books:
     with rls.everyone(because="the books of all organizations are added up"):
         tables = dict(sorted(_rows()))
         sums = dict(sorted(_sums()))
-        faults = [*_invoice_faults(), *_series_faults()]
+        faults = [*map(str, books.verify(now=now, use=False)), *_series_faults()]
         organizations = list(Organization.objects.order_by("pk"))
     faults += [one for organization in organizations for one in _chain(organization, now)]
     return Books(tables, sums, faults)
@@ -77,26 +89,24 @@ def _sums() -> Iterator[tuple[str, str]]:
         yield f"journal {debit} ← {credit}", str(micro)
 
 
-def _invoice_faults() -> Iterator[str]:
-    wrong = Invoice.objects.annotate(lines_won=Sum("lines__amount_won")).filter(
-        ~Q(supply_won=F("lines_won")) | Q(lines_won=None)
-    )
-    for one in wrong.order_by("number"):
-        yield f"invoice {one.number}: its lines do not add up to it"
-
-
 def _series_faults() -> Iterator[str]:
-    """Numbers are gapless: as many invoices as the last number of the month says."""
-    made = _numbers()
+    """Numbers are gapless: as many documents as the last number of their series says."""
+    invoices, notes = _numbers(Invoice), _numbers(CreditNote)
     for series in InvoiceSeries.objects.order_by("month"):
-        count = made.get(series.month, 0)
+        count = invoices.get(series.month, 0)
         if count != series.last:
             yield f"invoices of {series.month}: {count} of {series.last} numbers"
+    for other in NumberSeries.objects.filter(name__startswith="credit:").order_by("name"):
+        month = other.name.removeprefix("credit:")
+        count = notes.get(f"C{month}", 0)
+        if count != other.last:
+            yield f"credit notes of {month}: {count} of {other.last} numbers"
 
 
-def _numbers() -> dict[str, int]:
+def _numbers(model: type[Invoice | CreditNote]) -> dict[str, int]:
+    """How many documents each series has."""
     found: dict[str, int] = {}
-    for number in Invoice.objects.order_by().values_list("number", flat=True).iterator():
+    for number in model._default_manager.order_by().values_list("number", flat=True).iterator():
         month = number.rpartition("-")[0]
         found[month] = found.get(month, 0) + 1
     return found

@@ -52,7 +52,7 @@ class Month:
     def parse(cls, text: str) -> Month:
         """``2026-11``; ``ValueError`` for anything else."""
         year, _, month = text.partition("-")
-        if len(year) != 4 or len(month) != 2 or not (year + month).isdecimal():
+        if len(year) != 4 or len(month) != 2 or not _is_number(year + month):
             raise ValueError(f"{text!r} is not a month such as 2026-11")
         if not FIRST_YEAR <= int(year) <= LAST_YEAR or not 1 <= int(month) <= 12:
             raise ValueError(f"{text!r} lies outside of {FIRST_YEAR} to {LAST_YEAR}")
@@ -95,7 +95,7 @@ class Year:
     @classmethod
     def parse(cls, text: str) -> Year:
         """``2026``; ``ValueError`` for anything else."""
-        if len(text) != 4 or not text.isdecimal():
+        if len(text) != 4 or not _is_number(text):
             raise ValueError(f"{text!r} is not a year such as 2026")
         if not FIRST_YEAR <= int(text) <= LAST_YEAR:
             raise ValueError(f"{text!r} lies outside of {FIRST_YEAR} to {LAST_YEAR}")
@@ -123,6 +123,10 @@ class Year:
     @property
     def months(self) -> list[Month]:
         return [Month(self.year, number) for number in range(1, 13)]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def _midnight(day: date) -> datetime:

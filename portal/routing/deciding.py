@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing import agreements, credit_notes, price_changes
+from billing import agreements, credit_notes, price_changes, renewals
 from billing.payments import refunds
 from portal.routing import revoking
 from tenants import reasons
@@ -25,6 +25,7 @@ from tenants.proposal_kinds import (
     PRICE_OF_TOKENS,
     PRICE_TERM,
     REFUND,
+    RENEWAL,
     SUSPEND,
 )
 
@@ -69,4 +70,5 @@ _EXECUTE: dict[str, proposals.Execute] = {
     AGREEMENT_END: agreements.carry_out_end,
     REFUND: refunds.carry_out,
     CREDIT_NOTE: credit_notes.carry_out,
+    RENEWAL: renewals.carry_out,
 }

@@ -11,6 +11,7 @@ from billing.approvals import words
 from billing.approvals.kinds import KINDS
 from billing.approvals.matrix import MOST_RULES, MOST_STEPS, MOST_WON, Matrix, Rule, Step
 from billing.approvals.people import Members
+from portal.web.digits import WholeField
 from tenants.models import DataClass
 from tenants.roles import Role
 
@@ -62,10 +63,8 @@ class RuleForm(forms.Form):
         choices=DataClass.choices,
         help_text=_("None chosen: all."),
     )
-    from_won = forms.IntegerField(
-        label=_("From, in won"), required=False, min_value=0, max_value=MOST_WON
-    )
-    until_won = forms.IntegerField(
+    from_won = WholeField(label=_("From, in won"), required=False, min_value=0, max_value=MOST_WON)
+    until_won = WholeField(
         label=_("Below, in won (empty: without end)"),
         required=False,
         min_value=1,
@@ -86,7 +85,7 @@ class RuleForm(forms.Form):
                 required=False,
                 choices=[("", "–"), *people],
             )
-            self.fields[f"needed{number}"] = forms.IntegerField(
+            self.fields[f"needed{number}"] = WholeField(
                 label=_("How many of them"), required=False, min_value=1, max_value=5, initial=1
             )
 
@@ -128,8 +127,8 @@ class HeadForm(forms.Form):
     because = forms.CharField(
         label=_("Reason"), max_length=300, required=False, help_text=_("It stays in the history.")
     )
-    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
-    count = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=MOST_RULES)
+    version = WholeField(widget=forms.HiddenInput, min_value=0)
+    count = WholeField(widget=forms.HiddenInput, min_value=1, max_value=MOST_RULES)
 
 
 def initial_of(rule: Rule) -> dict[str, Any]:
@@ -155,7 +154,7 @@ class TryForm(forms.Form):
     """Who would approve …?"""
 
     kind = forms.ChoiceField(label=_("What it is about"))
-    won = forms.IntegerField(label=_("Amount in won"), min_value=0, max_value=MOST_WON, initial=0)
+    won = WholeField(label=_("Amount in won"), min_value=0, max_value=MOST_WON, initial=0)
     data_class = forms.ChoiceField(label=_("Data class"), choices=DataClass.choices)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

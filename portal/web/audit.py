@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from portal.web import doors
+from portal.web.digits import WholeField
 from tenants import actors, audit, audit_groups, audit_log, audit_words, rls
 from tenants.audit_files import attachment, text_of
 from tenants.audit_log import Filters
@@ -58,15 +59,15 @@ class FilterForm(forms.Form):
 
 
 class RetentionForm(forms.Form):
-    access_months = forms.IntegerField(
+    access_months = WholeField(
         label=gettext_lazy("Access, months"),
         help_text=gettext_lazy("Who signed in and looked at what. By law 24 at least."),
     )
-    rights_months = forms.IntegerField(
+    rights_months = WholeField(
         label=gettext_lazy("Rights, months"),
         help_text=gettext_lazy("Who could do what: members, roles, keys. By law 36 at least."),
     )
-    other_months = forms.IntegerField(
+    other_months = WholeField(
         label=gettext_lazy("Other deeds, months"), help_text=gettext_lazy("12 at least.")
     )
 

@@ -8,25 +8,15 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import BudgetPeriod
+from portal.web.digits import WholeField
 from tenants.actors import Actor
 from tenants.models import ApiKey, Project
 
 _MOST = 10**18  # larger numbers are typing errors; what fits is said by the budget's own rule
 
 
-class WonField(forms.IntegerField):
-    """Whole won in digits; what Python would take for a number besides is a typing error."""
-
-    def to_python(self, value: Any) -> int | None:
-        text = str(value if value is not None else "").strip()
-        if text.lstrip("-") and not (text.lstrip("-").isascii() and text.lstrip("-").isdigit()):
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
-        found: int | None = super().to_python(value)
-        return found
-
-
-def _won(label: Any, **more: Any) -> forms.IntegerField:
-    return WonField(label=label, min_value=0, max_value=_MOST, **more)
+def _won(label: Any, **more: Any) -> WholeField:
+    return WholeField(label=label, min_value=0, max_value=_MOST, **more)
 
 
 def _reason(*, required: bool = False) -> forms.CharField:
@@ -75,7 +65,7 @@ class NewBudgetForm(forms.Form):
 
     subject = forms.ChoiceField(label=_("For"))
     period = forms.ChoiceField(label=_("Period"), choices=BudgetPeriod.choices)
-    year = forms.IntegerField(
+    year = WholeField(
         label=_("Only in the year"),
         required=False,
         min_value=2000,

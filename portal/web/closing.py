@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from billing import queries as money
 from portal.deployments.models import Endpoint, EndpointKind
 from portal.web import doors
+from portal.web.digits import WholeField
 from tenants.actions import closings
 from tenants.models import ApiKey
 
@@ -26,7 +27,7 @@ class ClosingForm(forms.Form):
         max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    days = forms.IntegerField(
+    days = WholeField(
         label=gettext_lazy("Closes in how many days"),
         help_text=gettext_lazy("1 to 90. An owner can undo it until then."),
         min_value=closings.FEWEST_DAYS,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from portal.web import charts, states
+from portal.web.digits import WholeField
 
 
 class DureFormRenderer(TemplatesSetting):
@@ -25,7 +26,7 @@ class SampleForm(forms.Form):
     """Fields of every kind, for the gallery."""
 
     name = forms.CharField(label=_("Name"), help_text=_("As others see it."))
-    amount = forms.IntegerField(label=_("Monthly limit in won"), min_value=0)
+    amount = WholeField(label=_("Monthly limit in won"), min_value=0)
     kind = forms.ChoiceField(
         label=_("Kind"),
         choices=[("a", _("Chat")), ("b", _("Embeddings"))],

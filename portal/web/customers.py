@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from portal.routing import deciding
 from portal.web import doors, states
+from portal.web.digits import WholeField
 from tenants import audit, customers, reasons, viewing
 from tenants.actions import holds, notes, proposals, quotas
 from tenants.models import Organization, StaffView
@@ -32,7 +33,7 @@ class NoteForm(forms.Form):
 
 class QuotaForm(forms.Form):
     name = forms.CharField(max_length=32)
-    most = forms.IntegerField(min_value=0, max_value=1_000_000)
+    most = WholeField(min_value=0, max_value=1_000_000)
     because = forms.CharField(max_length=300)
 
 

@@ -30,6 +30,7 @@ from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.sealing import unseal
 from portal.web import doors, states
+from portal.web.digits import WholeField
 from tenants import actors, quotas, rls, standing
 from tenants.forms import clean_name
 from tenants.models import Project
@@ -85,7 +86,7 @@ class OrderForm(forms.Form):
         to_field_name="code",
         empty_label=None,
     )
-    replicas = forms.IntegerField(
+    replicas = WholeField(
         label=gettext_lazy("Replicas"), min_value=1, max_value=MOST_REPLICAS, initial=1
     )
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)

@@ -16,6 +16,7 @@ from billing.fiscal.book import MOST_WON
 from billing.fiscal.lines import Entry
 from billing.fiscal.refusals import KINDS
 from billing.models import BudgetLine
+from portal.web.digits import WholeField
 
 DATE = forms.DateInput(attrs={"type": "date"})
 _AMOUNT = re.compile(r"\A(-?)(?:₩\s?)?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,18})\s?원?\Z")
@@ -166,7 +167,7 @@ class LineForm(forms.Form):
 
 
 class YearForm(forms.Form):
-    year = forms.IntegerField(label=gettext_lazy("Fiscal year"))
+    year = WholeField(label=gettext_lazy("Fiscal year"))
 
 
 class BindForm(forms.Form):

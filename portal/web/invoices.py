@@ -11,7 +11,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import documents, drilldown, invoices, queries, receivables, reminding, totals
+from billing import (
+    documents,
+    drilldown,
+    invoices,
+    queries,
+    receivables,
+    reminding,
+    renewals,
+    totals,
+)
 from billing.document_words import vat_sentence
 from billing.funding import drawing
 from billing.models import Invoice
@@ -72,6 +81,8 @@ def document_of(invoice: Invoice, language: str) -> dict[str, object]:
         "state": _state(invoice, open_won),
         "notes": invoice.credit_notes.all(),
         "parts": drawing.parts_of(invoice),
+        "newer": renewals.newer_than(invoice),
+        "older": invoice.renews.invoice if invoice.renews else None,
         "dates": [
             (step, day, taken.get(step.name), day <= today)
             for step, day in reminding.dates(invoice)
@@ -97,9 +108,10 @@ def line(request: HttpRequest, public_id: str, position: int) -> HttpResponse:
     actor = doors.actor(request)
     invoice = get_object_or_404(queries.invoices(actor), public_id=public_id)
     found = get_object_or_404(drilldown.lines(actor, invoice), position=position)
-    days = drilldown.days(found) if drilldown.is_explained(found) else []
+    used = drilldown.used_by(found)
+    days = drilldown.days(used) if drilldown.is_explained(used) else []
     day = next((one for one in days if str(one.day) == doors.word(request.GET, "day")), None)
-    parts = drilldown.parts(actor, found, day.day) if day else []
+    parts = drilldown.parts(actor, used, day.day) if day else []
     keys = ApiKey.objects.visible_to(actor).filter(public_id__in=[one.name for one in parts])
     return render(
         request,
@@ -111,7 +123,8 @@ def line(request: HttpRequest, public_id: str, position: int) -> HttpResponse:
             "day": day,
             "parts": parts,
             "keys": dict(keys.values_list("public_id", "name")),
-            "item": drilldown.item_of(found) if days else None,
+            "used": used,
+            "item": drilldown.item_of(used) if days else None,
         },
     )
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.catalog.models import CatalogModel
 from portal.fleet.models import Site
+from portal.web.digits import WholeField
 from tenants import addresses
 from tenants.actions.keys import MOST_REQUESTS, MOST_TOKENS, KeyWish
 from tenants.actors import Actor
@@ -52,10 +53,10 @@ class _Limits(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text=_("One range a line, such as 203.0.113.0/24. Empty: from anywhere."),
     )
-    rpm_limit = forms.IntegerField(
+    rpm_limit = WholeField(
         label=_("Requests per minute"), min_value=1, max_value=MOST_REQUESTS, initial=60
     )
-    tpm_limit = forms.IntegerField(
+    tpm_limit = WholeField(
         label=_("Tokens per minute"),
         min_value=0,
         max_value=MOST_TOKENS,
@@ -64,7 +65,7 @@ class _Limits(forms.Form):
             "The prompt and the most that may be answered count. Empty or 0: no such limit."
         ),
     )
-    concurrency_limit = forms.IntegerField(
+    concurrency_limit = WholeField(
         label=_("Requests at the same time"), min_value=1, max_value=1000, initial=16
     )
 
@@ -121,7 +122,7 @@ class NewKeyForm(_Limits):
         help_text=_("A test key reaches only shared models."),
     )
     days = forms.ChoiceField(label=_("Ends"), choices=DAYS, initial="90", required=False)
-    limit_won = forms.IntegerField(
+    limit_won = WholeField(
         label=_("Monthly limit of this key in won"),
         min_value=0,
         required=False,

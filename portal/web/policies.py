@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from portal.web import doors
+from portal.web.digits import WholeField
 from tenants import addresses, policies
 from tenants.actions import policies as actions
 from tenants.models import DomainClaim, SingleSignOn
@@ -40,12 +41,12 @@ class PolicyForm(forms.Form):
             "and for the control API, not for calls of models: give the keys ranges for that."
         ),
     )
-    idle_minutes = forms.IntegerField(
+    idle_minutes = WholeField(
         label=gettext_lazy("Sign out after minutes without use"),
         required=False,
         help_text=gettext_lazy("5 to 1440. Two minutes before, the page warns. Empty: never."),
     )
-    session_hours = forms.IntegerField(
+    session_hours = WholeField(
         label=gettext_lazy("A sign-in lasts hours"),
         required=False,
         help_text=gettext_lazy("1 to 720. Empty: 12 hours after the last use."),

@@ -17,6 +17,7 @@ from billing.agreements import Line
 from billing.price_rules import STORAGE
 from billing.term_values import BadTerm
 from portal.catalog.models import CatalogModel, Chip
+from portal.web.digits import ExactField
 
 DATE = forms.DateInput(attrs={"type": "date"})
 SHAPES = {
@@ -37,7 +38,7 @@ LIST_SHAPES = ("batch", "graduated", "volume", "fee", "replica_minimum")
 LINES = 8
 
 
-class _Price(forms.DecimalField):
+class _Price(ExactField):
     def __init__(self, label: object) -> None:
         super().__init__(label=label, min_value=0, max_digits=18, decimal_places=6)  # type: ignore[arg-type]
 

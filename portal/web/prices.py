@@ -22,6 +22,7 @@ from billing.term_lines import Term
 from portal.catalog.models import CatalogModel, Chip
 from portal.deployments import queries
 from portal.lib.periods import Month
+from portal.web.digits import WholeField
 
 FIGURES = {
     "token_in": gettext_lazy("Input"),
@@ -71,7 +72,7 @@ def card_prices(now: datetime) -> list[CardPrice]:
     return found
 
 
-class _Number(forms.IntegerField):
+class _Number(WholeField):
     def __init__(self, label: object, initial: int, least: int = 0, most: int = 10**9) -> None:
         super().__init__(label=label, initial=initial, min_value=least, max_value=most)  # type: ignore[arg-type]
 

@@ -9,15 +9,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import agreements, credit_notes, price_changes, price_words
+from billing import agreements, credit_notes, price_changes, price_words, renewals
 from billing.payments import refunds
 from billing.term_values import BadTerm
 from portal.routing import deciding
-from portal.web import doors, states
+from portal.web import corrections, doors, states
 from tenants import reasons
 from tenants.actions import holds, proposals
 from tenants.models import Decision, Proposal
-from tenants.proposal_kinds import AGREEMENT, KINDS
+from tenants.proposal_kinds import AGREEMENT, CREDIT_NOTE, KINDS, RENEWAL
 
 REFUSALS = (
     proposals.NeedsAnother,
@@ -34,6 +34,8 @@ REFUSALS = (
     BadTerm,
     refunds.MoreThanCredit,
     credit_notes.MoreThanLeft,
+    credit_notes.NotAllOfIt,
+    *renewals.REFUSALS,
     reasons.BadReason,
 )
 
@@ -76,6 +78,8 @@ def _facts(proposal: Proposal) -> list[tuple[str, str]]:
             (_("from"), payload["starts_on"]),
             *([("", of_class)] if of_class else []),
         ]
+    if kind in {CREDIT_NOTE, RENEWAL}:
+        return corrections.facts(payload)
     if kind == AGREEMENT:
         lines = [
             (

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import time
+from typing import Any
+
 import pytest
 from django.test import Client
 
+from billing.models import ProviderEvent
 from portal.api.urls import documentation, urlpatterns
 from portal.lib import ids
 from tests.api.callers import caller, send
@@ -61,6 +67,47 @@ def test_takes_no_session_without_its_token(world: World, subtests: pytest.Subte
                 answer = send(client, row.method, row.path(world), row.body(world))
                 assert answer.status_code == 403
                 assert answer.json()["detail"].startswith("CSRF")
+
+
+def _signature(raw: bytes, *, secret: str, age: int = 0) -> str:
+    moment = int(time.time()) - age
+    digest = hmac.new(secret.encode(), f"{moment}.".encode() + raw, hashlib.sha256)
+    return f"t={moment},v1={digest.hexdigest()}"
+
+
+@pytest.mark.parametrize("name", sorted(SIGNED))
+def test_believes_nobody_without_a_signature_over_these_bytes_of_now(
+    world: World, name: str, settings: Any, subtests: pytest.Subtests
+) -> None:
+    """What has no token and no session is let in by nothing else; not the operator's people, and
+    not a customer's key."""
+    secret, other = "whsec_" + "a" * 32, "whsec_" + "b" * 32
+    settings.DURE_STRIPE_KEY, settings.DURE_STRIPE_WEBHOOK_SECRETS = "sk_test_x", [secret]
+    (row,) = [one for one in TABLE if one.name == name]
+    raw = b'{"id":"evt_1","type":"x.y","created":1,"data":{"object":{"id":"x_1"}}}'
+    refused = {
+        "unsigned": "",
+        "nothing": "t=,v1=",
+        "made up": f"t={int(time.time())},v1={'0' * 64}",
+        "by another secret": _signature(raw, secret=other),
+        "over other bytes": _signature(raw + b" ", secret=secret),
+        "old": _signature(raw, secret=secret, age=301),
+    }
+
+    def post(client: Client, signature: str) -> int:
+        headers = {"Stripe-Signature": signature} if signature else {}
+        answer = client.generic(
+            row.method, f"/api/v1/{row.path(world)}", raw, "application/json", headers=headers
+        )
+        return answer.status_code
+
+    for case, signature in refused.items():
+        for who in ("anonymous", "olivia", "key"):
+            with subtests.test(case, who=who):
+                assert post(caller(world, who), signature) == 400
+    assert not ProviderEvent.objects.exists()
+    assert post(Client(enforce_csrf_checks=True), _signature(raw, secret=secret)) == 200
+    assert ProviderEvent.objects.count() == 1
 
 
 def test_asks_a_key_for_no_token(world: World) -> None:

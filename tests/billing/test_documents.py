@@ -107,11 +107,11 @@ def test_speaks_the_language_of_the_copy(language: str, words: list[str]) -> Non
         assert word in " ".join(text.split())
 
 
-def test_prints_a_credit_note() -> None:
-    note = CreditNote(
+def credit_note(of: Invoice) -> CreditNote:
+    return CreditNote(
         public_id="crn_x",
         number="C2026-12-00001",
-        invoice=invoice(3000),
+        invoice=of,
         issue_date=date(2026, 12, 4),
         seller=PARTY,
         buyer=PARTY,
@@ -120,7 +120,12 @@ def test_prints_a_credit_note() -> None:
         untaxed_won=0,
         total_won=550,
         because="요금표를 잘못 적용했습니다.",
+        vat_rule="truncate",
     )
+
+
+def test_prints_a_credit_note() -> None:
+    note = credit_note(invoice(3000))
     line = CreditNoteLine(
         usage_month="2026-11", text_ko="입력 토큰", text_en="tokens", amount_won=500
     )
@@ -129,6 +134,23 @@ def test_prints_a_credit_note() -> None:
 
     for word in ("청구 취소서", "C2026-12-00001", "2026-12-00017", "₩550", "잘못 적용했습니다."):
         assert word in " ".join(text.split())
+
+
+def test_prints_an_invoice_in_the_place_of_a_wrong_one() -> None:
+    made = invoice(2000, kind="corrected", rule="zero")
+    made.renews = credit_note(invoice(3000))
+    made.number = "2026-12-00018"
+    unpriced = lines(1, 2000)
+    unpriced[0].unit_price = Decimal(0)
+
+    (text,) = pages(documents.content(made, unpriced))
+
+    words = " ".join(text.split())
+    for word in ("정정", "2026-12-00018", "정정 전 청구서 2026-12-00017", "C2026-12-00001"):
+        assert word in words
+    assert "잘못 적용했습니다." in words
+    assert "10%" not in words
+    assert "토큰 –" in words
 
 
 def test_keeps_each_language_as_it_was_first_made(cast: Cast, prices: None) -> None:

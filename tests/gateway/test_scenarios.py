@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -285,15 +285,36 @@ USAGE = {
 }
 
 
+class Meanwhile(list[bytes]):
+    """Pieces of an answer; something happens before the first of the first answer."""
+
+    def __init__(self, pieces: list[bytes], happens: Callable[[], None]) -> None:
+        super().__init__(pieces)
+        self.happens: list[Callable[[], None]] = [happens]
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.happens:
+            self.happens.pop()()
+        return super().__iter__()
+
+
 def test_scenario_18_price_classes(gateway: GatewayProcess, world: World) -> None:
-    """Cached tokens are priced once; a new price changes what comes after it, and nothing else."""
+    """Cached tokens are priced once; a new price changes what is admitted after it, and nothing
+    that is being answered."""
+
+    def new_price() -> None:
+        world.models["large"] = msgspec.structs.replace(
+            price, price_in=1_000_000, price_version="price_new"
+        )
+        world.change_grant()
+
     answer = {
         "object": "chat.completion",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}}],
         "usage": USAGE,
     }
     text = "x" * 262_960
-    with ScriptedSite([whole(msgspec.json.encode(answer))]) as site:
+    with ScriptedSite(Meanwhile([whole(msgspec.json.encode(answer))], new_price)) as site:
         world.endpoint("large", target("large", site.url, "large"), context_tokens=10**6)
         price = msgspec.structs.replace(
             world.models["large"], price_in=3_000_000, price_cached=300_000, price_out=15_000_000
@@ -306,12 +327,7 @@ def test_scenario_18_price_classes(gateway: GatewayProcess, world: World) -> Non
             messages = [{"role": "user", "content": text}]
             return gateway.chat("large", messages=messages, max_tokens=10)[0]
 
-        assert ask() == 200
-        world.models["large"] = msgspec.structs.replace(
-            price, price_in=1_000_000, price_version="price_new"
-        )
-        world.change_grant()
-        assert ask() == 200
+        assert [ask(), ask()] == [200, 200]
 
     first, second = world.settled(2)
     cached, out = -(-257_955 * 3 // 10), 7 * 15

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing import credit_notes
-from billing.models import CreditNote, DraftComment, InvoiceDraft, MonthClose
+from billing.models import CreditNote, DraftComment, Invoice, InvoiceDraft, MonthClose
 from portal.routing import deciding
 from tenants import rls
 from tenants.actions import payment_holds
@@ -91,7 +91,9 @@ def test_begins_no_month_that_is_not_over(world: World) -> None:
 def test_refuses_amounts_that_make_no_sense(world: World, amount: str) -> None:
     path = f"/operator/invoices/{world.invoice.public_id}/"
 
-    answer = browser(world.cast.olivia).post(path, {"line-1": amount, "because": TEXT})
+    answer = browser(world.cast.olivia).post(
+        path, {"line-1": amount, "because": TEXT, "reason": "price"}
+    )
 
     assert answer.status_code == 422
     assert TEXT in answer.content.decode()
@@ -100,7 +102,7 @@ def test_refuses_amounts_that_make_no_sense(world: World, amount: str) -> None:
 def test_a_credit_note_on_the_pages(world: World) -> None:
     path = f"/operator/invoices/{world.invoice.public_id}/"
     assert world.invoice.number in get(world, "olivia", "/operator/invoices/?text=2026-11")
-    post(world, "olivia", path, {"everything": "1", "because": TEXT})
+    post(world, "olivia", path, {"everything": "1", "because": TEXT, "reason": "cancellation"})
     assert TEXT in get(world, "olivia", "/operator/proposals/")
     with rls.everyone(because="test"):
         staff = world.cast.olivia.may.organization
@@ -140,3 +142,30 @@ def test_every_page_says_that_spending_has_stopped(world: World) -> None:
         )
 
     assert f"청구서 {world.invoice.number}의 납부 기한" in get(world, "alice", "/home/")
+
+
+def test_a_right_invoice_in_the_place_of_a_wrong_one_on_the_pages(world: World) -> None:
+    path = f"/operator/invoices/{world.invoice.public_id}/renew/"
+    assert path in get(world, "olivia", f"/operator/invoices/{world.invoice.public_id}/")
+    assert 'name="line-1"' in get(world, "olivia", path)
+    body = {"line-1": "7", "because": TEXT, "reason": "particulars"}
+    post(world, "olivia", path, body)
+    shown = get(world, "olivia", "/operator/proposals/")
+    assert "기재사항 착오·정정 (코드 01)" in shown
+    with rls.everyone(because="test"):
+        staff = world.cast.olivia.may.organization
+        paul = factories.member(factories.user("paul@example.com", "박운영"), staff)
+        deciding.approve(proposal=Proposal.objects.get(), by=paul, now=NOON)
+        made = Invoice.objects.get(renews__invoice=world.invoice)
+
+    theirs = get(world, "alice", f"/invoices/{made.public_id}/")
+
+    assert world.invoice.number in theirs
+    assert made.number in get(world, "alice", f"/invoices/{world.invoice.public_id}/")
+    used = get(world, "alice", f"/invoices/{made.public_id}/lines/1/")
+    assert f"청구서 {world.invoice.number}에 청구된" in used
+    found = browser(world.cast.alice).get(f"/api/v1/invoices/{made.public_id}").json()
+    assert (found["kind"], found["in_place_of"]) == ("corrected", world.invoice.public_id)
+    again = browser(world.cast.olivia).post(path, body)
+    assert again.status_code == 422
+    assert made.number in again.content.decode()

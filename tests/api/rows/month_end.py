@@ -75,4 +75,15 @@ ROWS = [
         staff(202),
         a_credit,
     ),
+    Row(
+        "api_customer_renewal",
+        "POST",
+        lambda world: f"operator/invoices/{pages.invoice_id(world)['public_id']}/renewals",
+        staff(202),
+        lambda world: {
+            "lines": [{"position": 1, "amount_won": 7}],
+            "reason": "particulars",
+            "because": REASON,
+        },
+    ),
 ]

@@ -110,7 +110,11 @@ def a_deed(world: World) -> dict[str, Any]:
 
 
 def a_credit(world: World) -> dict[str, Any]:
-    return {"line-1": "1", "because": REASON}
+    return {"line-1": "1", "because": REASON, "reason": "price"}
+
+
+def a_renewal(world: World) -> dict[str, Any]:
+    return {"line-1": "7", "because": REASON, "reason": "particulars"}
 
 
 READ = "sign-in found-one 200 403 200 200 404 404"
@@ -135,4 +139,6 @@ ROWS = [
     Row("customer_invoices", "GET", STAFF),
     Row("customer_invoice", "GET", STAFF, invoice_id),
     Row("customer_invoice", "POST", DEED, invoice_id, a_credit),
+    Row("customer_invoice_renew", "GET", STAFF, invoice_id),
+    Row("customer_invoice_renew", "POST", DEED, invoice_id, a_renewal),
 ]
