@@ -21,7 +21,15 @@ from django.db.models import F
 from billing import published
 from billing.booked import counters_from_ledger
 from billing.chains import Chains
-from billing.models import Budget, BudgetChange, BudgetPeriod, BudgetRaise, BudgetScope, Commitment
+from billing.models import (
+    Budget,
+    BudgetChange,
+    BudgetPeriod,
+    BudgetQuerySet,
+    BudgetRaise,
+    BudgetScope,
+    Commitment,
+)
 from billing.refusals import (
     BudgetEnded,
     BudgetExceeded,
@@ -196,10 +204,19 @@ def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: date
         raises, taken = raises_of([budget], now=now).get(budget.pk, ()), years_taken(budget)
     tell_limit(told, by.organization, now=now, raises=raises, years_taken=taken)
     with actors.scope_for(by), transaction.atomic():
-        locked = Budget.objects.visible_to(by).select_for_update().get(pk=budget.pk)
+        locked = as_told(Budget.objects.visible_to(by), budget)
         before, locked.limit_won, locked.number = locked.limit_won, limit_won, locked.number + 1
         locked.save(update_fields=["limit_won", "number"])
         note_change(locked, before=before, because=because, by=by, now=now)
+    return locked
+
+
+def as_told(rows: BudgetQuerySet, budget: Budget) -> Budget:
+    """The row, locked, if it is still the one of which Valkey was told: between the two somebody
+    else may have written another limit, under which requests were let in. ``ChangedMeanwhile``."""
+    locked: Budget = rows.select_for_update().get(pk=budget.pk)
+    if locked.number != budget.number or locked.closed_at is not None:
+        raise ChangedMeanwhile
     return locked
 
 

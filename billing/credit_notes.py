@@ -183,7 +183,9 @@ def issue(
 ) -> CreditNote:
     """Number, freeze and post it; one for each proposal. As ``worked_out``."""
     # What one organization is billed and given back happens one after the other.
-    organization = Organization.objects.select_for_update().get(pk=invoice.organization_id)
+    organization = Organization.objects.select_for_update(no_key=True).get(
+        pk=invoice.organization_id
+    )
     correction = worked_out(invoice, amounts)
     note = _write(invoice, correction, proposal, now)
     journal.post(

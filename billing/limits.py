@@ -205,7 +205,7 @@ def adjust(
         taken = budgets.years_taken(budget)
     budgets.tell_limit(told, by.organization, now=now, raises=raises, years_taken=taken)
     with actors.scope_for(by), transaction.atomic():
-        locked = Budget.objects.visible_to(by).select_for_update().get(pk=budget.pk)
+        locked = budgets.as_told(Budget.objects.visible_to(by), budget)
         before = _kept(locked)
         locked.hard, locked.thresholds, locked.ends_on = told.hard, told.thresholds, told.ends_on
         locked.number += 1
@@ -278,7 +278,7 @@ def set_limit(
         raise LimitOutOfRange
     budgets.tell_limit(told, organization, now=now)
     with rls.tenant(organization.pk), transaction.atomic():
-        locked = Budget.objects.select_for_update().get(pk=found.pk)
+        locked = budgets.as_told(Budget.objects.all(), found)
         before, locked.limit_won, locked.hard = locked.limit_won, wish.limit_won, wish.hard
         locked.covers, locked.number = list(wish.covers), locked.number + 1
         locked.save(update_fields=["limit_won", "hard", "covers", "number"])
