@@ -146,7 +146,10 @@ def test_of_two_who_change_it_at_once_one_is_told(cast: Cast, budget: Budget) ->
     with pytest.raises(budgets.ChangedMeanwhile):
         change(cast, same, 2000)
 
-    assert _reloaded(cast, budget).limit_won == 5000
+    row = _reloaded(cast, budget)
+    budgets.publish(row, cast.firm)  # as the publisher does at once: its number is higher
+    assert (row.limit_won, counted(cast, row)[0]) == (5000, 5000)
+    assert row.number > budget.number + 1
 
 
 def _reloaded(cast: Cast, budget: Budget) -> Budget:

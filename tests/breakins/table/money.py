@@ -172,10 +172,10 @@ ROWS = [
     ),
     attempt(
         "write a limit under which no request was let in",
-        "billing.budgets:as_told",
+        "billing.told:as_told",
         "billing/test_budgets.py::test_of_two_who_change_it_at_once_one_is_told",
         Cut(
-            "billing/budgets.py",
+            "billing/told.py",
             "if locked.number != budget.number or locked.closed_at is not None:",
             "if False:",
         ),
