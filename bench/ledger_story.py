@@ -80,6 +80,7 @@ class Story:
     spent: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     billed_to: Month = field(default_factory=lambda: Month.of(BEGIN))
     done: list[str] = field(default_factory=list)
+    paid: dict[str, int] = field(default_factory=dict)  # by the bank's reference
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -245,6 +246,7 @@ class Story:
             won=self.chance.choice([max(1, left), self.chance.randint(1, 2 * left + 10)]),
             received_at=self.now,
         )
+        self.paid[receipt.reference] = receipt.won
         by = actors.system(self.firm, "simulation")
         for _ in range(2):
             self.place.try_until_done(

@@ -230,7 +230,9 @@ def _moment(day: date) -> datetime:
 def carry_out(proposal: Proposal, by: Actor, now: datetime) -> None:
     """Write an approved agreement; checked again, because days have passed."""
     by.require("operator.prices")
-    organization = Organization.objects.select_for_update().get(public_id=proposal.subject)
+    organization = Organization.objects.select_for_update(no_key=True).get(
+        public_id=proposal.subject
+    )
     wish = _checked(organization, Wish.of(proposal.payload), now)
     agreement = Agreement.objects.create(
         public_id=ids.mint("agr"),

@@ -90,6 +90,24 @@ _TOTALS = """
     ) l ON l.invoice_id = i.id
     WHERE coalesce(l.won, 0) <> i.total_won - i.vat_won {own_invoice}
 """
+# What customers owe, by their documents and what payments were put on them.
+_OWED = """
+    SELECT organization_id, 'what is owed', coalesce(d.won, 0) * 1000000, coalesce(j.micro, 0)
+    FROM (
+      SELECT organization_id, sum(won) AS won FROM (
+        SELECT p.organization_id, p.total_won AS won FROM billing_invoice p WHERE true {own}
+        UNION ALL
+        SELECT p.organization_id, -p.total_won FROM billing_creditnote p WHERE true {own}
+        UNION ALL
+        SELECT p.organization_id, -p.won FROM billing_paymentallocation p WHERE true {own}
+      ) documents GROUP BY 1
+    ) d FULL JOIN (
+      SELECT p.organization_id,
+        sum(CASE p.debit WHEN 'receivable' THEN p.amount_micro ELSE -p.amount_micro END) AS micro
+      FROM billing_posting p WHERE 'receivable' IN (p.debit, p.credit) {own} GROUP BY 1
+    ) j USING (organization_id)
+    WHERE coalesce(j.micro, 0) <> coalesce(d.won, 0) * 1000000
+"""
 # Nothing is billed that was not accrued. Quantities.
 _BILLED = """
     SELECT b.organization_id, b.item, coalesce(a.quantity, 0), b.quantity
@@ -154,6 +172,7 @@ CHECKS = {
     "receivable": _RECEIVABLE,
     "invoice line": _LINES,
     "invoice total": _TOTALS,
+    "owed": _OWED,
     "billed quantity": _BILLED,
     "funding draws": _DRAWS,
     "funding source": _CAPS,

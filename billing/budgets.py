@@ -16,7 +16,6 @@ from functools import cache
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 
 from billing import published
 from billing.booked import counters_from_ledger
@@ -30,6 +29,7 @@ from billing.refusals import (
     LimitOutOfRange,
     LimitTooLow,
 )
+from billing.told import as_told, kept, outnumber
 from portal.admission import chain
 from portal.admission.calls import AdmissionUnavailable, BudgetStanding, Refused
 from portal.admission.sync import Admission, connect
@@ -48,6 +48,7 @@ __all__ = [  # told on from below
     "LimitOutOfRange",
     "LimitTooLow",
     "counters_from_ledger",
+    "outnumber",
 ]
 
 DEFAULT_LIMIT_WON = 100_000  # a cap from the start; the owner raises it
@@ -195,8 +196,8 @@ def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: date
     with actors.scope_for(by):
         raises, taken = raises_of([budget], now=now).get(budget.pk, ()), years_taken(budget)
     tell_limit(told, by.organization, now=now, raises=raises, years_taken=taken)
-    with actors.scope_for(by), transaction.atomic():
-        locked = Budget.objects.visible_to(by).select_for_update().get(pk=budget.pk)
+    with kept(budget), actors.scope_for(by), transaction.atomic():
+        locked = as_told(Budget.objects.visible_to(by), budget)
         before, locked.limit_won, locked.number = locked.limit_won, limit_won, locked.number + 1
         locked.save(update_fields=["limit_won", "number"])
         note_change(locked, before=before, because=because, by=by, now=now)
@@ -222,12 +223,6 @@ def note_change(budget: Budget, *, before: int, because: str, by: Actor, now: da
         changes={"from": before, "to": budget.limit_won},
         because=because,
     )
-
-
-def outnumber(budget: Budget) -> None:
-    """Valkey was told of a change whose row was never written: the row gets a higher number, so
-    that what it says counts again. Runs where all tenants' rows are seen."""
-    Budget.objects.filter(pk=budget.pk, number=budget.number).update(number=F("number") + 1)
 
 
 def standing(budget: Budget, organization: Organization, *, now: datetime) -> Standing:

@@ -219,7 +219,9 @@ def issue(
     """Number, freeze and post it, and give back to the funding sources of the invoice; one for
     each proposal. As ``worked_out``."""
     # What one organization is billed and given back happens one after the other.
-    organization = Organization.objects.select_for_update().get(pk=invoice.organization_id)
+    organization = Organization.objects.select_for_update(no_key=True).get(
+        pk=invoice.organization_id
+    )
     correction = worked_out(invoice, amounts)
     note = _write(invoice, correction, proposal, reason, now)
     journal.post(

@@ -56,7 +56,7 @@ def issue(
     used. ``None`` if there is nothing to bill, or nothing above ₩0."""
     with rls.tenant(organization.pk):
         # Invoices of one organization are made one after the other.
-        Organization.objects.select_for_update().get(pk=organization.pk)
+        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
         if kind == InvoiceKind.MONTH:
             done = Invoice.objects.filter(organization=organization, kind=kind, month=str(month))
             if done.exists():

@@ -28,6 +28,7 @@ from billing.refusals import (
     PeriodTaken,
     SubjectUnknown,
 )
+from billing.told import as_told, kept
 from portal.lib import ids
 from portal.lib.money import MAX_BUDGET_WON, ceil_won, micro_to_won
 from portal.lib.periods import Month, Year, seoul_date
@@ -204,8 +205,8 @@ def adjust(
         raises = budgets.raises_of([budget], now=now).get(budget.pk, ())
         taken = budgets.years_taken(budget)
     budgets.tell_limit(told, by.organization, now=now, raises=raises, years_taken=taken)
-    with actors.scope_for(by), transaction.atomic():
-        locked = Budget.objects.visible_to(by).select_for_update().get(pk=budget.pk)
+    with kept(budget), actors.scope_for(by), transaction.atomic():
+        locked = as_told(Budget.objects.visible_to(by), budget)
         before = _kept(locked)
         locked.hard, locked.thresholds, locked.ends_on = told.hard, told.thresholds, told.ends_on
         locked.number += 1
@@ -277,8 +278,8 @@ def set_limit(
     if not 0 <= wish.limit_won <= MAX_BUDGET_WON:
         raise LimitOutOfRange
     budgets.tell_limit(told, organization, now=now)
-    with rls.tenant(organization.pk), transaction.atomic():
-        locked = Budget.objects.select_for_update().get(pk=found.pk)
+    with kept(found), rls.tenant(organization.pk), transaction.atomic():
+        locked = as_told(Budget.objects.all(), found)
         before, locked.limit_won, locked.hard = locked.limit_won, wish.limit_won, wish.hard
         locked.covers, locked.number = list(wish.covers), locked.number + 1
         locked.save(update_fields=["limit_won", "hard", "covers", "number"])

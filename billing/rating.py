@@ -53,6 +53,12 @@ class Item:
         """As kept on invoice lines."""
         return "|".join((self.usage_month, self.kind, self.subject, self.price_version, self.label))
 
+    @classmethod
+    def parse(cls, key: str) -> Item:
+        """The item of ``key``; only the label may have the sign between the parts."""
+        month, kind, subject, version, label = key.split("|", 4)
+        return cls(month, kind, subject, version, label)
+
 
 def token_amount(tokens: int, won_per_million: Decimal) -> Fraction:
     """Exact won."""

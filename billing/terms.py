@@ -41,16 +41,22 @@ def lines_for(
 
 
 def concerned(month: Month) -> QuerySet[Organization] | None:
-    """Organizations whose agreements add lines to the month; ``None``: the price list has terms,
-    so that every one may be. Ask as the platform (``rls.everyone``)."""
+    """Organizations whose agreements add lines to the month, or correct those of months before;
+    ``None``: the price list has terms, so that every one may be. Ask as the platform
+    (``rls.everyone``)."""
     if _listed(month.period.end):
         return None
     rows = AgreedTerm.objects.filter(
-        Q(ends_at=None) | Q(ends_at__gt=month.period.start),
+        Q(ends_at=None) | Q(ends_at__gt=looked_back(month).period.start),
         kind__in=MONTHLY,
         starts_at__lt=month.period.end,
     )
     return Organization.objects.filter(pk__in=rows.values("organization")).order_by("pk")
+
+
+def looked_back(month: Month) -> Month:
+    """The first month whose terms are looked at once more at the end of another."""
+    return Month(month.year - 1, month.month)
 
 
 def _used(item: Item, quantity: int) -> Used:

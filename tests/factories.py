@@ -365,8 +365,11 @@ def event_of(of: ApiKey, **changes: Any) -> UsageEvent:
     return usage_event(**owner | changes)
 
 
-def card_time(of: Endpoint, *, start: datetime, end: datetime, cards: int = 1) -> None:
-    """Card time of one replica on RNGD, as the accrual writes it."""
+def card_time(
+    of: Endpoint, *, start: datetime, end: datetime, cards: int = 1, version: str = ""
+) -> None:
+    """Card time of one replica on RNGD, as the accrual writes it; at the list's price, or at that
+    of a ``version``."""
     with rls.everyone(because="test set-up"):
         CardTime.objects.create(
             organization=of.organization,
@@ -379,5 +382,5 @@ def card_time(of: Endpoint, *, start: datetime, end: datetime, cards: int = 1) -
             cards=cards,
             started_at=start,
             ended_at=end,
-            price_version=card_tariff().public_id,
+            price_version=version or card_tariff().public_id,
         )

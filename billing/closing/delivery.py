@@ -24,7 +24,16 @@ def deliver(*, now: datetime, most: int = AT_ONCE) -> int:
     """Make the PDFs of issued invoices and tell of them, once; how many."""
     with rls.everyone(because="sweep: issued invoices that nobody was told of"):
         rows = list(_untold().values_list("pk", "organization_id")[:most])
-    return sum(_deliver(pk, organization, now) for pk, organization in rows)
+    return sum(_safely(pk, organization, now) for pk, organization in rows)
+
+
+def _safely(pk: int, organization: int, now: datetime) -> bool:
+    """One organization's trouble stops no other's; the next sweep tries again."""
+    try:
+        return _deliver(pk, organization, now)
+    except Exception:
+        log.exception("invoice.not_delivered", draft=pk)
+        return False
 
 
 def _untold() -> models.QuerySet[InvoiceDraft]:

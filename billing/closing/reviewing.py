@@ -90,7 +90,7 @@ def answer(
         draft=draft, kind=CommentKind.OBJECTION, answer__isnull=True
     )
     changes: dict[str, object] = {"held": open_ones.exists()}
-    if again and draft.state in OPEN:
+    if again and draft.state in OPEN and draft.close.state != CloseState.DONE:
         changes["state"] = DraftState.STALE
     InvoiceDraft.objects.filter(pk=draft.pk).update(**changes)
     deeds.record(

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
+import structlog
 from django.db import transaction
 from django.db.models import Sum
 
-from billing import rating
+from billing import rating, tariffs
 from billing.fiscal import calendar, commitments, journal
 from billing.fiscal.book import Kind, Movement
 from billing.fiscal.calendar import Phase
@@ -26,7 +27,6 @@ from billing.fiscal.journal import Note
 from billing.fiscal.lines import Entry
 from billing.models import (
     BudgetLine,
-    CardTariff,
     Commitment,
     CommitmentOrigin,
     FiscalCommitment,
@@ -39,6 +39,8 @@ from portal.lib.periods import Month, day_period, seoul_date
 from portal.usage.models import CardTime, DaySpend, LedgerEntry
 from tenants import actors, rls
 from tenants.actors import Actor
+
+log = structlog.get_logger()
 
 GROSS = Fraction(11, 10)  # with VAT
 
@@ -70,12 +72,18 @@ def book_all(*, now: datetime) -> int:
             .select_related("organization")
             .distinct()
         )
-    written = 0
-    for year in years:
-        by = actors.system(year.organization, "Usage booking")
+    return sum(_book_safely(year, now) for year in years)
+
+
+def _book_safely(year: FiscalYear, now: datetime) -> int:
+    """One organization's trouble stops no other's; the next sweep tries again."""
+    by = actors.system(year.organization, "Usage booking")
+    try:
         with rls.tenant(year.organization_id):
-            written += len(book(year, by=by, now=now))
-    return written
+            return len(book(year, by=by, now=now))
+    except Exception:
+        log.exception("fiscal.use_not_booked", year=year.public_id)
+        return 0
 
 
 @transaction.atomic
@@ -150,7 +158,6 @@ def _tokens(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, s
 def _cards(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, str], Fraction]:
     """Card time by month and order; an endpoint without an order counts as its project's."""
     whole = calendar.period(year)
-    prices = {one.public_id: one.won_per_hour for one in CardTariff.objects.all()}
     orders = dict(
         Commitment.objects.filter(project=binding.project.public_id)
         .order_by("pk")
@@ -165,7 +172,8 @@ def _cards(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, st
     found: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     for row in rows.iterator():
         key = (str(Month.of(row.started_at)), orders.get(row.endpoint, row.endpoint))
-        found[key] += rating.card_amount(row.card_seconds, prices[row.price_version])
+        price = tariffs.unit_price(row.price_version, "card_seconds")  # the list's, or agreed
+        found[key] += rating.card_amount(row.card_seconds, price)
     return dict(found)
 
 

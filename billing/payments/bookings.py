@@ -61,8 +61,11 @@ def account_of(payment: Payment) -> Account:
     return ACCOUNTS[Source(payment.source)]
 
 
-def _lock(organization: Organization) -> None:
-    Organization.objects.select_for_update().get(pk=organization.pk)
+def lock(organization: Organization) -> None:
+    """Deeds about one customer's money come one after the other. Not against those who only point
+    at the organization: else two deeds that each hold one row would wait for each other.
+    """
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
 
 
 @transaction.atomic
@@ -71,7 +74,7 @@ def receive(*, organization: Organization, receipt: Receipt, by: Actor, now: dat
     What is over becomes credit. What is meant for a top-up is credit as a whole, which becomes
     that. The same again finds the payment of before."""
     with rls.tenant(organization.pk):
-        _lock(organization)
+        lock(organization)
         known = Payment.objects.filter(source=receipt.source, reference=receipt.reference).first()
         if known is not None:
             if (known.organization_id, known.won) != (organization.pk, receipt.won):
@@ -183,7 +186,7 @@ def use_credit(*, organization: Organization, now: datetime) -> int:
     """Put credit on open invoices, the oldest first; the won that were used. To be called when an
     invoice was issued; a sweep does it for whoever forgot."""
     with rls.tenant(organization.pk):
-        _lock(organization)
+        lock(organization)
         used = 0
         for payment in receivables.free_payments(organization):
             for one in _allocate(payment, payment.free, "", "credit", now):
@@ -204,7 +207,7 @@ def release(*, invoice: Invoice, now: datetime) -> int:
     that were set free. To be called when a credit note was issued; a sweep does it as well."""
     organization = invoice.organization
     with rls.tenant(organization.pk):
-        _lock(organization)
+        lock(organization)
         row = receivables.with_open(Invoice.objects.filter(pk=invoice.pk)).get()
         over = -row.open
         # what was drawn from prepaid credit went back there with the credit note
@@ -257,7 +260,7 @@ def reverse_payment(
     put on invoices, which are open again. Once for each ``reference``."""
     organization = payment.organization
     with rls.tenant(organization.pk):
-        _lock(organization)
+        lock(organization)
         known = PaymentReversal.objects.filter(payment=payment, reference=reference).first()
         if known is not None:
             return known

@@ -58,7 +58,7 @@ def _take(card: CardOnFile, found: Setup, now: datetime) -> tuple[CardOnFile, st
     """The card in use, and the method of the one before it."""
     organization = card.organization
     with rls.tenant(organization.pk):
-        Organization.objects.select_for_update().get(pk=organization.pk)
+        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
         row = CardOnFile.objects.get(pk=card.pk)
         if found.customer != row.customer:
             raise Mismatch(f"{found.reference} is not {row.public_id}")

@@ -101,7 +101,7 @@ def wish_ahead(*, topup: PrepaidTopUp, most_won: int, now: datetime) -> CardChar
 
 def _card_of(organization: Organization) -> CardOnFile:
     """The card to charge; its organization is locked from then on."""
-    Organization.objects.select_for_update().get(pk=organization.pk)
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     card = in_use(organization)
     if card is None:
         raise NoCard
@@ -256,7 +256,9 @@ def settle(
 def _settle(charge: CardCharge, found: Charge, now: datetime) -> tuple[CardCharge, bool]:
     organization = charge.organization
     with rls.tenant(organization.pk):
-        Organization.objects.select_for_update().get(pk=organization.pk)  # first, as everywhere
+        Organization.objects.select_for_update(no_key=True).get(
+            pk=organization.pk
+        )  # first, as everywhere
         row = CardCharge.objects.select_for_update().get(pk=charge.pk)
         wrong = found.key != row.public_id or found.won != row.won
         if wrong or row.reference not in {"", found.reference}:
@@ -344,6 +346,8 @@ def sweep(*, provider: CardProvider, now: datetime) -> int:
             wish(invoice=invoice, most_won=provider.most_won, now=now)
         except (NoCard, NothingOpen, AlreadyUnderWay, TooLargeForCard):
             continue
+        except Exception:  # one organization's trouble stops no other's
+            log.exception("charge.not_wished", invoice=invoice.public_id)
     with rls.everyone(because="sweep: card charges of all organizations"):
         rows = CardCharge.objects.filter(state__in=LIVE_CHARGE, due_at__lte=now)
         rows = rows.select_related("organization", "invoice", "topup", "card")

@@ -67,10 +67,15 @@ _STEPS: dict[tuple[str, str], tuple[Account, Account] | None] = {
 }
 
 
-def _next(line: BankLine, from_state: str) -> int:
-    """The position of the next move of a line, which is locked. ``LineMoved``."""
+def _last(line: BankLine) -> BankLineMove | None:
+    """The latest move of a line, which stays locked: first, before any customer is."""
     BankLine.objects.select_for_update().get(pk=line.pk)
-    last = BankLineMove.objects.filter(line=line).order_by("-position").first()
+    return BankLineMove.objects.filter(line=line).order_by("-position").first()
+
+
+def _next(line: BankLine, from_state: str) -> int:
+    """The position of the next move of a line. ``LineMoved``."""
+    last = _last(line)
     if (last.to_state if last else "") != from_state:
         raise LineMoved
     return last.position + 1 if last else 1
@@ -187,7 +192,7 @@ def undo(*, line: BankLine, because: str, by: Actor, now: datetime) -> BankLineM
     ``BadReason``; ``RefundedMeanwhile`` if some of it was paid back."""
     by.require(VERB)
     because = reasons.normalized(because)
-    last = BankLineMove.objects.filter(line=line).order_by("-position").first()
+    last = _last(line)
     if last is None or last.to_state == LineState.OPEN:
         raise LineMoved
     if last.payment:
@@ -199,6 +204,7 @@ def undo(*, line: BankLine, because: str, by: Actor, now: datetime) -> BankLineM
 
 
 def _reverse(payment: Payment, because: str, by: Actor, now: datetime) -> None:
+    bookings.lock(payment.organization)  # a refund is not decided between the look and the deed
     row = receivables.with_free(Payment.objects.filter(pk=payment.pk)).get()
     if row.refunded or row.reversed:
         raise RefundedMeanwhile

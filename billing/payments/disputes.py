@@ -24,7 +24,7 @@ def settle(payment: Payment, found: DisputeFound, *, now: datetime) -> Dispute:
         raise Mismatch(f"{found.reference} is not about {payment.public_id}")
     by = actors.system(organization, LABEL)
     with rls.tenant(organization.pk):
-        Organization.objects.select_for_update().get(pk=organization.pk)
+        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
         row = Dispute.objects.filter(reference=found.reference).first()
         if row is None:
             row = Dispute.objects.create(

@@ -45,9 +45,8 @@ def sweep(*, provider: CardProvider, now: datetime) -> int:
     new = 0
     try:
         for movement in provider.movements(since):
-            if _keep(movement, provider.name, now):
-                new += 1
-                _heal(movement, provider, now)
+            new += _keep(movement, provider.name, now)
+            _heal(movement, provider, now)  # again, if it was broken off the last time
     except ProviderUnavailable as error:
         log.warning("reconciliation.unavailable", error=str(error))
     return new

@@ -95,7 +95,7 @@ def carry_out(proposal: Proposal, by: Actor, now: datetime) -> None:
     payment = Payment.objects.select_related("organization").get(public_id=proposal.subject)
     organization = payment.organization
     with rls.tenant(organization.pk), transaction.atomic():
-        Organization.objects.select_for_update().get(pk=organization.pk)
+        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
         won = int(proposal.payload["won"])
         _require_credit(payment, won)
         refund = Refund.objects.create(
@@ -135,7 +135,7 @@ def _move(refund: Refund, to: RefundState, reference: str, because: str, now: da
     """One arrow with its move and posting; harmless when it is not there."""
     organization = refund.organization
     with rls.tenant(organization.pk):
-        Organization.objects.select_for_update().get(pk=organization.pk)
+        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
         row = Refund.objects.select_for_update().select_related("payment").get(pk=refund.pk)
         before = row.state
         if to not in ARROWS[before]:
@@ -183,6 +183,8 @@ def paid_out(*, refund: Refund, reference: str, by: Actor, now: datetime) -> Ref
     if refund.payment.source != Source.BANK or refund.state != RefundState.WANTED:
         raise NotByHand
     row = _move(refund, RefundState.DONE, reference[:80], audit.actor_ref(by), now)
+    if row.reference != reference[:80]:
+        raise NotByHand  # somebody else was faster
     audit.record(
         "payment.refund_paid",
         by=by,

@@ -176,7 +176,7 @@ def find(book: Book, one: Deposit | BankLine) -> Found:
 def book(*, statement: BankStatement, twins: bool = False, by: Actor, now: datetime) -> BankBooking:
     """Book every line that is not known yet, all or nothing. ``AlreadyBooked``."""
     by.require(VERB)
-    operator = Organization.objects.select_for_update().get(pk=by.organization.pk)
+    operator = Organization.objects.select_for_update(no_key=True).get(pk=by.organization.pk)
     if BankBooking.objects.filter(statement=statement).exists():
         raise AlreadyBooked
     shown = preview(statement, twins=twins, now=now)

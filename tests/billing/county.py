@@ -84,7 +84,7 @@ def make(*, year: int = 2026, now: datetime = NEW_YEAR, number: str = "413831234
     """A public institution with a decided year."""
     office = factories.organization("청하군청", kind="public", number=number)
     people = [
-        factories.member(factories.user(f"{name}@county.example", label), office, role)
+        factories.member(factories.user(f"{name}@{number}.county.example", label), office, role)
         for name, label, role in (
             ("head", "정하늘", Role.OWNER),
             ("officer", "오지훈", Role.BUDGET_OFFICER),

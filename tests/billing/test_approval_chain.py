@@ -52,6 +52,49 @@ def test_takes_the_steps_in_their_order() -> None:
     assert after(one, people, "alice").approved
 
 
+@pytest.mark.parametrize(
+    ("step", "people", "user", "rung"),
+    [
+        (OFFICER, [ALICE, CAROL], "carol", Rung.STEP),
+        (Step((), ("mem_e",)), [ALICE, ERIN], "erin", Rung.STEP),
+        (OFFICER, [ALICE, BOB], "alice", Rung.OWNER),
+        (OWNER, [BOB, ERIN], "erin", Rung.OTHERS),
+    ],
+)
+def test_says_with_what_right_it_was_signed(
+    step: Step, people: list[Person], user: str, rung: Rung
+) -> None:
+    assert decide(chain(step), people, user=user, agrees=True).rung == rung
+
+
+def test_one_of_two_who_are_needed_leaves_the_other_to_the_step() -> None:
+    """Only one more is needed, and is there: it falls to nobody else."""
+    second = replace(CAROL, user="cleo", member="mem_c2")
+    people = [ALICE, CAROL, second]
+    one = after(chain(Step(("budget_officer",), needed=2)), people, "carol")
+
+    assert (rung(one, people), may(one, people)) == (Rung.STEP, {"cleo"})
+    found = pool_now(one, people)
+    assert found is not None and found.missing == 0
+
+
+def test_says_how_many_are_missing() -> None:
+    one = chain(Step(("owner",), needed=3))
+
+    found = pool_now(one, [ALICE, CAROL])
+
+    assert found is not None and (found.missing, len(found.seats)) == (1, 2)
+
+
+def test_signs_with_ones_own_right_before_a_lent_one() -> None:
+    lent = replace(CAROL, for_members=("mem_a",))
+    either = Step(("owner", "budget_officer"))
+
+    verdict = decide(chain(either), [ALICE, lent], user="carol", agrees=True)
+
+    assert verdict.seat.of == "carol"
+
+
 def test_a_no_ends_it() -> None:
     people = [ALICE, CAROL]
     one = chain(OFFICER, OWNER)

@@ -172,8 +172,23 @@ def rule(**changes: Any) -> list[dict[str, Any]]:
         rule(steps=[{"people": []}]),
         rule(surprise=1),
         rule() * 61,
+        rule(steps=[{"roles": ["owner"]}] * 6),
+        rule(steps=[{"members": ["mem_a"] * 21}]),
+        {"kind": "order"},
     ],
 )
 def test_reads_nothing_else(rows: Any) -> None:
     with pytest.raises(BadMatrix):
         from_json(rows)
+
+
+def test_reads_as_much_as_it_may() -> None:
+    most = rule(steps=[{"roles": ["owner"], "members": ["mem_a"] * 20}] * 5) * 60
+
+    assert len(from_json(most).rules) == 60
+
+
+@pytest.mark.parametrize("rules", [(), (Rule(ORDER), Rule(ORDER, 5))])
+def test_says_of_a_matrix_with_faults_that_it_gives_no_one_chain(rules: tuple[Rule, ...]) -> None:
+    with pytest.raises(LookupError):
+        Matrix(rules).rule_for(ORDER, 10, "open")

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from billing import books, invoices, journal
-from billing.models import Account, Accrual, Invoice
+from billing.models import Account, Accrual, Invoice, Payment, PaymentAllocation
 from portal.lib.periods import Month
 from tenants import actors, rls
 from tests import factories
@@ -135,6 +135,28 @@ def a_posting_of_no_invoice(invoice: Invoice) -> None:
         )
 
 
+def a_payment_that_posted_nothing(invoice: Invoice) -> None:
+    with rls.tenant(invoice.organization_id):
+        payment = Payment.objects.create(
+            public_id="pay_x",
+            organization=invoice.organization,
+            source="bank",
+            reference="x",
+            won=1,
+            received_at=NOON,
+            booked_at=NOON,
+        )
+        PaymentAllocation.objects.create(
+            public_id="alloc_x",
+            organization=invoice.organization,
+            payment=payment,
+            invoice=invoice,
+            won=1,
+            because="paid",
+            at=NOON,
+        )
+
+
 @pytest.mark.parametrize(
     ("deed", "named"),
     [
@@ -142,7 +164,8 @@ def a_posting_of_no_invoice(invoice: Invoice) -> None:
         (a_line_off_by_two_won, {"invoice line", "invoice total"}),
         (an_accrual_without_a_line, {"trial balance", "use"}),
         (an_accrual_of_nothing, {"use"}),
-        (a_posting_of_no_invoice, {"receivable"}),
+        (a_posting_of_no_invoice, {"receivable", "owed"}),
+        (a_payment_that_posted_nothing, {"owed"}),
     ],
 )
 def test_name_what_does_not_agree(

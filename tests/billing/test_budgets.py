@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from copy import copy
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -134,6 +135,21 @@ def test_says_so_when_somebody_changed_it_meanwhile(cast: Cast, budget: Budget) 
         change(cast, budget, 7000)
 
     assert counted(cast, budget)[0] == 6000
+
+
+def test_of_two_who_change_it_at_once_one_is_told(cast: Cast, budget: Budget) -> None:
+    """Both have told Valkey under the same number. The second row would say what no request was
+    let in by."""
+    same = copy(budget)
+    change(cast, budget, 5000)
+
+    with pytest.raises(budgets.ChangedMeanwhile):
+        change(cast, same, 2000)
+
+    row = _reloaded(cast, budget)
+    budgets.publish(row, cast.firm)  # as the publisher does at once: its number is higher
+    assert (row.limit_won, counted(cast, row)[0]) == (5000, 5000)
+    assert row.number > budget.number + 1
 
 
 def _reloaded(cast: Cast, budget: Budget) -> Budget:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from billing.closing import drafting, finalising, reviewing, runs, standing, steps
+from billing.closing import delivery, drafting, finalising, reviewing, runs, standing, steps
 from billing.models import (
     CloseState,
+    DraftState,
     Invoice,
     InvoiceDraft,
     InvoiceSeries,
@@ -110,6 +111,41 @@ def test_answers_an_objection_once(cast: Cast, prices: None, everyone: None) -> 
 
     with pytest.raises(reviewing.AnsweredAlready):
         reviewing.answer(objection=objection, now=AFTER, **words)
+
+
+def test_an_answer_after_the_end_leaves_nothing_to_be_drafted(
+    cast: Cast, prices: None, everyone: None
+) -> None:
+    """There was nothing to bill, so the month did not wait for the answer."""
+    run(AFTER)
+    draft = InvoiceDraft.objects.get(organization=cast.firm)
+    objection = object_to(draft, cast)
+    assert run(REVIEWED).state == CloseState.DONE
+
+    words: dict[str, Any] = {"text": "답입니다. 예.", "again": True, "by": cast.olivia.may}
+    reviewing.answer(objection=objection, now=REVIEWED, **words)
+
+    draft.refresh_from_db()
+    assert (draft.state, draft.held) == (DraftState.NOTHING, False)
+
+
+def test_a_document_that_cannot_be_made_keeps_no_other_back(
+    cast: Cast, prices: None, everyone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = firms(2)
+    run(REVIEWED)
+
+    def pdf_of(invoice: Invoice, *, now: datetime) -> bytes:
+        if invoice.organization_id == first.pk:
+            raise LookupError("something that nobody thought of")
+        return b""
+
+    monkeypatch.setattr(delivery.documents, "pdf_of", pdf_of)
+
+    assert delivery.deliver(now=REVIEWED) == 1
+
+    told = InvoiceDraft.objects.exclude(issue_told_at=None)
+    assert [one.organization for one in told] == [second]
 
 
 def test_tells_of_drafts_once_and_of_objections(cast: Cast, prices: None, everyone: None) -> None:

@@ -44,6 +44,16 @@ def test_takes_no_step_twice_and_makes_up_for_none() -> None:
     assert PLAN.next_step(DUE, day(15), ["after-14"]) is None
 
 
+def test_names_and_orders_its_steps_whatever_the_settings_say() -> None:
+    assert [step.name for step in Schedule((40, 0, -2), 30).steps] == [
+        "before-2",
+        "after-0",
+        "restrict-30",
+        "after-40",
+    ]
+    assert [step.name for step in Schedule((7,), None).steps] == ["after-7"]
+
+
 def test_says_all_dates_beforehand() -> None:
     found = [(step.name, str(on)) for step, on in PLAN.dates(DUE)]
 

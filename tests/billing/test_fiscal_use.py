@@ -7,11 +7,19 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from billing import budgets, published
+from billing.agreements import Line
 from billing.chains import Chains
 from billing.fiscal import bindings, calendar, commitments, enforcement, lines, orders, usage
 from billing.fiscal.book import Broken, Rule
 from billing.fiscal.refusals import BoundAlready, NoLine, UsedAlready
-from billing.models import Budget, Commitment, FiscalCommitment, FiscalMovement, FiscalYear
+from billing.models import (
+    AgreedTariff,
+    Budget,
+    Commitment,
+    FiscalCommitment,
+    FiscalMovement,
+    FiscalYear,
+)
 from portal.admission import problems
 from portal.admission.calls import Refused
 from portal.lib.money import MICRO
@@ -19,7 +27,9 @@ from portal.lib.periods import Month
 from tenants import actors, rls
 from tests import factories
 from tests.billing import county as world
+from tests.billing.agreeing import agree, second_person
 from tests.billing.county import NEXT_YEAR, NOVEMBER, County, entry
+from tests.cast import Cast
 
 LAST_SECOND = world.OLD_YEARS_DAY
 FIRST_SECOND = LAST_SECOND + timedelta(seconds=1)
@@ -246,6 +256,33 @@ def test_card_time_is_spent_from_its_order(county: County) -> None:
     assert (found.committed, found.spent) == (1_100_000, 1_595)  # ₩1,450 an hour and its VAT
     with rls.tenant(county.office.pk):
         assert FiscalMovement.objects.get(kind="expenditure").commitment.origin == "order"
+
+
+def test_card_time_at_an_agreed_price_is_spent_at_that(county: County, cast: Cast) -> None:
+    agree(cast, second_person(cast), Line("cards", "rngd", {"won": "1000"}), of=county.office)
+    with rls.tenant(county.office.pk):
+        version = AgreedTariff.objects.get().public_id
+    start = NOVEMBER + timedelta(days=1)
+    endpoint = factories.endpoint(county.project)
+    factories.card_time(endpoint, start=start, end=start + timedelta(hours=1), version=version)
+
+    book(county, start + timedelta(hours=2))
+
+    assert county.columns(now=start).spent == 1_100
+
+
+def test_one_organizations_trouble_leaves_the_others_booked(county: County) -> None:
+    other = world.make(number="4138354321")
+    bind(other, now=world.NEW_YEAR)
+    for one in (county, other):
+        use(one, 1_000, NOVEMBER)
+    endpoint = factories.endpoint(county.project)
+    end = NOVEMBER + timedelta(hours=1)
+    factories.card_time(endpoint, start=NOVEMBER, end=end, version="tar_nobodys")
+
+    usage.book_all(now=end)
+
+    assert (county.columns().spent, other.columns().spent) == (0, 1_100)
 
 
 def test_counts_nothing_from_before_the_line_paid(prices: None, counters: None) -> None:

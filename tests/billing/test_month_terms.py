@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
+from django.db.models import Sum
 
-from billing import books, drilldown, journal
+from billing import books, drilldown, invoices, journal
 from billing.agreements import Line
-from billing.closing import drafting
+from billing.closing import drafting, runs, steps
+from billing.closing.calendar import review_until
 from billing.models import Account, Invoice, InvoiceLine
 from portal.lib.money import MICRO
 from tenants import rls
 from tenants.actors import Actor
 from tests.billing.agreeing import agree, second_person
-from tests.billing.months import REVIEWED, firms, run, use
+from tests.billing.months import COUNTING, NOVEMBER, REVIEWED, firms, run, use
 from tests.cast import Cast
 from tests.factories import CHAT, NOON, token_tariff
 
@@ -121,3 +123,56 @@ def parts(cast: Cast, line: InvoiceLine) -> list[drilldown.Part]:
     (day,) = drilldown.days(line)
     assert day.quantity == line.quantity
     return drilldown.parts(cast.alice.may, line, day.day)
+
+
+# ─── what a month's terms have become since ────────────────────────────────────────────────────
+
+DECEMBER_END = review_until(NOVEMBER.next, 3)
+STEPS = [{"start": 0, "end": 100, "off": "0"}, {"start": 100, "end": None, "off": "10"}]
+TIERS = Line("tiers", f"tokens/{CHAT}", {"mode": "graduated", "steps": STEPS})
+
+
+def run_december() -> None:
+    steps.advance(runs.begin(NOVEMBER.next, now=DECEMBER_END), COUNTING, now=DECEMBER_END)
+
+
+def terms_by_month(cast: Cast) -> dict[tuple[str, str], int]:
+    with rls.tenant(cast.firm.pk):
+        rows = InvoiceLine.objects.filter(unit__in=["tiers", "minimum", "fee"])
+        found = rows.values_list("usage_month", "unit").annotate(Sum("amount_won")).order_by()
+        return {(month, unit): won for month, unit, won in found}
+
+
+def test_a_rebate_that_found_no_invoice_is_taken_off_the_next(
+    cast: Cast, second: Actor, prices: None, everyone: None
+) -> None:
+    agreed(cast, second, TIERS)
+    use(cast.project, 200 * MICRO)
+    last_minute = NOVEMBER.period.end - timedelta(minutes=1)
+    invoices.issue_interim(organization=cast.firm, by=cast.alice.may, now=last_minute)
+    run(REVIEWED)
+    assert terms_by_month(cast) == {}
+    use(cast.project, 300 * MICRO, at=NOON + timedelta(days=30))
+
+    run_december()
+
+    assert terms_by_month(cast) == {("2026-11", "tiers"): -600, ("2026-12", "tiers"): -1200}
+
+
+def test_use_that_comes_late_corrects_the_months_terms(
+    cast: Cast, second: Actor, prices: None, everyone: None
+) -> None:
+    """Once: what was missing to the minimum was billed already, and is not owed any more."""
+    agreed(cast, second, MINIMUM, TIERS)
+    use(cast.project, 50 * MICRO)
+    run(REVIEWED)
+    assert terms_by_month(cast) == {("2026-11", "minimum"): 300_000 - 3_000}
+    use(cast.project, 6_000 * MICRO, late=True)
+
+    run_december()
+
+    found = terms_by_month(cast)
+    assert found[("2026-11", "minimum")] == 0
+    assert found[("2026-11", "tiers")] == -(6_050 - 100) * 60 // 10
+    assert found[("2026-12", "minimum")] == 300_000
+    assert list(books.verify(now=DECEMBER_END, organization=cast.firm)) == []

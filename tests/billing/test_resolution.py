@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -53,6 +54,7 @@ LIST = [version("old", 0), version("new", 10), version("of-chip", 5, chip="rngd"
         (at(12), [version("agreed", 11, 15)], "", "agreed"),
         (at(11) - timedelta(microseconds=1), [version("agreed", 11, 15)], "", "new"),
         (at(15), [version("agreed", 11, 15)], "", "new"),  # half-open
+        (at(11), [version("percent", 0, None, 11)], "", "percent"),
         (at(99), [version("agreed", 11)], "rngd", "agreed"),
         # percent follows the list: of two versions the later, but not before the agreement
         (at(12), [version("p-old", 0, None, 11), version("p-new", 10, None, 11)], "", "p-new"),
@@ -77,3 +79,28 @@ def test_guesses_no_price() -> None:
     for kind in ("token_cached", "card_seconds"):
         with pytest.raises(KeyError):
             tokens.price_of(kind)
+
+
+def test_shows_its_prices_with_and_without_the_tax() -> None:
+    tokens = replace(
+        version("t", 0),
+        won=None,
+        price_in=Decimal(10),
+        price_cached=Decimal(1),
+        price_out=Decimal(30),
+    )
+
+    assert [(one.kind, one.won, one.with_vat) for one in tokens.figures] == [
+        ("token_in", 10, 11),
+        ("token_cached", 1, Decimal("1.1")),
+        ("token_out", 30, 33),
+    ]
+    for item, kind in (("cards/rngd", "card_seconds"), ("storage/standard", "storage")):
+        assert [one.kind for one in version("v", 0, item=item).figures] == [kind]
+
+
+def test_guesses_no_price_that_a_version_does_not_have() -> None:
+    tokens = replace(version("t", 0), won=None, price_in=Decimal(10))
+
+    with pytest.raises(KeyError, match="token_out"):
+        tokens.price_of("token_out")

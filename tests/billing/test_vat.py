@@ -74,3 +74,9 @@ def test_cuts_to_a_total_that_ends_in_nought(
         assert after % 10 == 0
         assert 0 <= total - after < 20 + 2 * per_line
     assert VatRule(rounding, per_line).cut(amounts) == 0
+
+
+@pytest.mark.parametrize(("won", "off"), [(5, 0), (9, 0), (10, 10), (11, 11), (20, 1)])
+def test_cuts_nothing_of_what_is_below_ten_won(won: int, off: int) -> None:
+    """A total of 9 stays; below one of 11 (10 and its tax) no total ends in 0 but nought itself."""
+    assert VatRule(ten_won=True).cut([won]) == off

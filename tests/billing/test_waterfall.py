@@ -53,6 +53,34 @@ def test_own_money_may_come_first() -> None:
     assert paid([cost(150)], voucher, mine) == [("mine", 100, ""), ("v", 50, "")]
 
 
+def test_a_source_gives_no_more_than_it_has_to_all_costs_together() -> None:
+    voucher = Source("v", Kind.VOUCHER, 1, left_won=300)
+    subsidy = Source("s", Kind.SUBSIDY, 2, covers=frozenset({"cards"}), own_share=5_000)
+    prepaid = Source("p", Kind.PREPAID, 3, left_won=80, covers=frozenset({"cards"}))
+
+    assert paid([cost(200), cost(200)], voucher) == [
+        ("v", 200, ""),
+        ("v", 100, ""),
+        ("own", 100, ""),
+    ]
+    assert paid([cost(100, "cards"), cost(100, "cards")], subsidy, prepaid) == [
+        ("s", 50, ""),
+        ("p", 50, "s"),
+        ("s", 50, ""),
+        ("p", 30, "s"),
+        ("own", 20, "s"),
+    ]
+
+
+def test_own_money_without_an_end_pays_what_no_other_may() -> None:
+    """Whatever its days say: somebody has to. Credit without an end that has expired does not."""
+    mine = Source("mine", Kind.OWN, 1, ends=DAY)
+    expired = Source("p", Kind.PREPAID, 1, usable_until=AT)
+
+    assert paid([cost(1000)], mine) == [("mine", 1000, "")]
+    assert paid([cost(1000)], expired) == [("own", 1000, "")]
+
+
 def test_of_two_in_the_same_place_the_one_that_ends_first() -> None:
     late = Source("a", Kind.PREPAID, 1, left_won=100, usable_until=AT + timedelta(days=9))
     soon = Source("b", Kind.PREPAID, 1, left_won=100, usable_until=AT + timedelta(days=2))

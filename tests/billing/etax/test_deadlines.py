@@ -61,6 +61,7 @@ def test_an_amendment_has_the_day_of_its_code(code: Code, due: str) -> None:
     ("today", "done", "urgency", "won"),
     [
         ("2026-12-01", False, Urgency.FINE, 0),
+        ("2026-12-06", False, Urgency.FINE, 0),
         ("2026-12-07", False, Urgency.SOON, 0),
         ("2026-12-10", False, Urgency.SOON, 0),
         ("2026-12-11", False, Urgency.LATE, 10_000),

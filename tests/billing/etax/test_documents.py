@@ -69,6 +69,8 @@ def test_finds_nothing_wrong_with_a_plain_one() -> None:
         ({"key": "2026-11-00001-000000000001"}, Fault.KEY),
         ({"key": "청구-1"}, Fault.KEY),
         ({"remark": "긴" * 151}, Fault.TOO_LONG),
+        ({"buyer": dataclasses.replace(BUYER, representative="긴" * 101)}, Fault.TOO_LONG),
+        ({"lines": (Line("입력 토큰", 9_999, 1_000, DAY),)}, Fault.SUMS),
         ({"lines": ()}, Fault.NOTHING),
         ({"vat_won": 999}, Fault.SUMS),
         ({"tax": TaxKind.ZERO_RATED}, Fault.VAT),
@@ -169,6 +171,8 @@ def test_folds_what_is_beyond_99_lines(count: int, last: str) -> None:
         ([5, 5], 1, [1, 0]),  # a won that rounding leaves over goes to the largest line
         ([19, 21], 4, [1, 3]),
         ([1_000, -100], 90, [100, -10]),
+        ([1_000, -15], 99, [100, -1]),  # cut off towards zero, below it too
+        ([], 0, []),
         ([1_000, 2_000], 0, [0, 0]),  # zero-rated and exempt
     ],
 )
@@ -216,6 +220,30 @@ def test_a_reversal_takes_all_of_the_original_back() -> None:
     assert [(line.supply_won, line.vat_won) for line in found.lines] == [(-10_005, -1_000)]
     assert "2026-11-30" in found.remark
     assert faults(found) == []
+
+
+def test_names_all_that_is_wrong_in_one_order() -> None:
+    made = document(lines=(), key="", buyer=dataclasses.replace(BUYER, number="", name=""))
+
+    assert faults(made) == [
+        Fault.KEY,
+        Fault.BUYER_NUMBER,
+        Fault.BUYER_NAME,
+        Fault.NOTHING,
+        Fault.SUMS,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "negative", "whole"),
+    [("01", False, True), ("02", False, False), ("03", True, False)]
+    + [("04", True, True), ("05", False, True), ("06", True, True)],
+)
+def test_says_of_each_code_what_its_amounts_may_be(code: str, negative: bool, whole: bool) -> None:
+    """부가가치세법 시행령 제70조: a return and a cancellation only take back."""
+    rule = RULES[Code(code)]
+
+    assert (rule.negative, rule.whole) == (negative, whole)
 
 
 def test_is_read_back_as_it_was_kept() -> None:

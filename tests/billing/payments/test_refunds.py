@@ -18,10 +18,12 @@ from billing.models import (
     RefundState,
 )
 from billing.payments import charges, reconciliation, refunds
+from billing.providers.contract import Charge, ProviderUnavailable
 from billing.providers.stripe_cards import StripeCards
 from portal.routing import deciding
 from tenants import rls
 from tenants.actors import Actor
+from tenants.models import AuditEvent
 from tests.billing.payments.conftest import balances, bill, put_card
 from tests.billing.payments.test_charges import pay, payments, rows
 from tests.billing.payments.test_events import _settings, post, work
@@ -151,6 +153,10 @@ def test_a_transfer_is_paid_back_by_hand(cast: Cast, olivia: Actor, paul: Actor)
         refund.refresh_from_db()
         with pytest.raises(refunds.NotByHand):
             refunds.paid_out(refund=refund, reference="이체 12", by=olivia, now=NOON)
+        refund.state = RefundState.WANTED  # as somebody saw it who was a moment too late
+        with pytest.raises(refunds.NotByHand):
+            refunds.paid_out(refund=refund, reference="이체 13", by=olivia, now=NOON)
+        assert AuditEvent.objects.filter(verb="payment.refund_paid").count() == 1
 
     assert balances(cast.firm) == {Account.BANK: 3000, Account.CREDIT: -3000}
 
@@ -212,6 +218,27 @@ def test_the_balance_finds_what_no_message_told(
         assert reconciliation.differences("stripe", now=now) == []
     fee = 110_000 * 36 // 1000
     assert balances(cast.olivia.may.organization) == {Account.FEES: fee, Account.CARDS: -fee}
+
+
+def test_the_balance_is_asked_again_where_the_answer_was_lost(
+    cast: Cast, stripe: Stripe, provider: StripeCards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_card(cast, stripe, provider, "pm_card_authenticationRequired")
+    charge = pay(cast, provider, bill(cast.firm, 110_000))
+    charges.confirm(rows(cast)[0], provider=provider, back="x", by=cast.alice.may, now=NOON)
+    stripe.books.answer_bank(charge.reference, yes=True)
+
+    def away(reference: str) -> Charge:
+        raise ProviderUnavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(provider, "charge_found", away)
+        reconciliation.sweep(provider=provider, now=NOON)
+    assert BalanceEntry.objects.count() == 1 and payments(cast) == []
+
+    reconciliation.sweep(provider=provider, now=NOON)
+
+    assert len(payments(cast)) == 1
 
 
 def test_says_where_the_balance_disagrees(cast: Cast, stripe: Stripe) -> None:

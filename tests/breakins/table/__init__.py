@@ -5,6 +5,7 @@ from tests.breakins.table import (
     gateway,
     inputs,
     keys,
+    money,
     operator,
     people,
     signin,
@@ -23,5 +24,6 @@ FIELDS: dict[str, list[Attempt]] = {
     "Input and answers": inputs.ROWS,
     "The gateway": gateway.ROWS,
     "Approvals": approvals.ROWS,
+    "Money": money.ROWS,
 }
 ATTEMPTS: list[Attempt] = [one for rows in FIELDS.values() for one in rows]
