@@ -235,7 +235,9 @@ def issue(
 ) -> Invoice:
     """Take back what is left of the wrong invoice, and issue the right one: numbered, frozen,
     posted; what was paid moves over to it. As ``worked_out``, and ``BadCorrection``."""
-    organization = Organization.objects.select_for_update(no_key=True).get(pk=invoice.organization_id)
+    organization = Organization.objects.select_for_update(no_key=True).get(
+        pk=invoice.organization_id
+    )
     found = worked_out(invoice, amounts, reason=reason)
     _require_tellable(invoice, found, reason, now)
     note = _taken_back(invoice, reason, proposal, by, now)

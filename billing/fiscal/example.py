@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
+from billing.approvals import deciding
+from billing.approvals.deciding import Seen, Word
 from billing.fiscal import (
     bindings,
     calendar,
@@ -26,7 +28,15 @@ from billing.fiscal import (
 )
 from billing.fiscal.commitments import Paper
 from billing.fiscal.lines import Entry
-from billing.models import BudgetLine, Commitment, FiscalCommitment, FiscalYear
+from billing.models import (
+    ApprovalRequest,
+    ApprovalState,
+    BudgetLine,
+    Commitment,
+    FiscalCommitment,
+    FiscalTransfer,
+    FiscalYear,
+)
 from portal.lib.periods import SEOUL, seoul_date
 from tenants.actors import Actor
 from tenants.models import Project
@@ -84,7 +94,6 @@ def _use(office: Office, now: datetime) -> FiscalYear:
     year's first day; it is bound last, so that the counters are asked for none of the above."""
     year = office.made[office.year]
     first = calendar.period(year.year).start
-    who = {"by": office.officer, "now": now}
     line = office.lines[office.year, "201-02"]
     bindings.bind(project=office.project, line=line, by=office.officer, now=first)
     rows = Commitment.objects.filter(
@@ -92,7 +101,12 @@ def _use(office: Office, now: datetime) -> FiscalYear:
     )
     for order in rows.order_by("month", "pk"):
         orders.commit(
-            order, project=office.project, subject="전용 엔드포인트", seller="두레", **who
+            order,
+            project=office.project,
+            subject="전용 엔드포인트",
+            seller="두레",
+            by=office.officer,
+            now=now,
         )
     usage.book(year, by=office.officer, now=now - timedelta(seconds=1))
     return FiscalYear.objects.get(pk=year.pk)
@@ -214,13 +228,22 @@ def _transfer(source: str, target: str, won: int, because: str, answer: str | No
             by=office.officer,
             now=at,
         )
-        later = at + timedelta(hours=3)
-        if answer:
-            transfers.reject(transfer=asked, because=answer, by=office.head, now=later)
-        elif answer is not None:
-            transfers.approve(transfer=asked, by=office.head, now=later)
+        if answer is not None:
+            _sign(asked, Word(not answer, answer), office.head, at + timedelta(hours=3))
 
     return deed
+
+
+def _sign(transfer: FiscalTransfer, word: Word, head: Actor, at: datetime) -> None:
+    """``head`` says it to each step: nobody else is there for the officer's."""
+    rows = ApprovalRequest.objects.select_related("requested_by", "organization")
+    request = rows.get(subject=transfer.public_id)
+    step = 0
+    while request.state == ApprovalState.WAITING:
+        step += 1
+        request = deciding.decide(
+            request=request, seen=Seen(1, step), word=word, deed=transfers.DEED, by=head, now=at
+        )
 
 
 def _allot(code: str, quarter: int, won: int) -> Deed:
