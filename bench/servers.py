@@ -65,6 +65,23 @@ def start() -> None:
     settings.DURE_CHECKPOINT_DIR = Path(tempfile.mkdtemp(prefix="dure-bench-"))
 
 
+def serve_pages() -> None:
+    """What pages need here: static files without a manifest, which nobody has made, and counters
+    that know our functions."""
+    import redis
+    from django.conf import settings
+
+    from portal.admission import library
+
+    settings.SERVESTATIC_USE_MANIFEST = False
+    settings.STATIC_ROOT = tempfile.mkdtemp(prefix="dure-bench-")
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    with redis.Redis.from_url(settings.VALKEY_URL) as valkey:
+        valkey.execute_command(*library.load_command())
+
+
 def superuser_url() -> str:
     """The benchmark's database as a role that no policy holds."""
     from django.conf import settings

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import redis
-from django.conf import settings
 from django.core.cache import cache
 
 from bench import crowd, servers
 from bench.crowd import Crowd, Firm, Scale
 from billing import budgets, invoices
 from billing.models import Budget
-from portal.admission import library
 from tenants import actors, rls
 from tenants.models import Membership, Policy
 from tenants.scopes import Scope
@@ -33,9 +29,7 @@ class Stage:
 
 def build(scale: Scale, *, now: datetime) -> Stage:
     """The crowd, and a world in it as the tests of the doors have one."""
-    _quick_settings()
-    with redis.Redis.from_url(settings.VALKEY_URL) as valkey:
-        valkey.execute_command(*library.load_command())
+    servers.serve_pages()
     cache.clear()
     factories.catalogue()
     made = crowd.make(scale, now=now)
@@ -43,15 +37,6 @@ def build(scale: Scale, *, now: datetime) -> Stage:
     stage = Stage(made, _world(made, now))
     servers.analyze()
     return stage
-
-
-def _quick_settings() -> None:
-    """Static files have no manifest here: nobody has collected them."""
-    settings.SERVESTATIC_USE_MANIFEST = False
-    settings.STATIC_ROOT = tempfile.mkdtemp(prefix="dure-bench-")
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
 
 
 def _cast(made: Crowd) -> Cast:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 
 from billing import published
-from billing.booked import counters_from_ledger
+from billing.booked import counters_from_ledger, counters_of
 from billing.chains import Chains
 from billing.models import Budget, BudgetChange, BudgetPeriod, BudgetRaise, BudgetScope, Commitment
 from billing.refusals import (
@@ -48,6 +48,7 @@ __all__ = [  # told on from below
     "LimitOutOfRange",
     "LimitTooLow",
     "counters_from_ledger",
+    "counters_of",
     "outnumber",
 ]
 
@@ -253,10 +254,9 @@ def standings(
     month = Month.of(now)
     if asked is None:
         asked = ask(rows, organization, now=now)
-    return [
-        _live(asked[row.name]) if row.name in asked else _from_ledger(row, month, now)
-        for row in rows
-    ]
+    unknown = [row for row in rows if row.name not in asked]
+    booked = iter(_from_ledger(unknown, month, now) if unknown else ())
+    return [_live(asked[row.name]) if row.name in asked else next(booked) for row in rows]
 
 
 def _live(found: BudgetStanding) -> Standing:
@@ -269,11 +269,18 @@ def _live(found: BudgetStanding) -> Standing:
     )
 
 
-def _from_ledger(budget: Budget, month: Month, now: datetime) -> Standing:
-    spent, committed = counters_from_ledger(budget, month)
-    raises = raises_of([budget], now=now).get(budget.pk, ()) if budget.pk else ()
-    limit = Decimal(published.won_at(budget, raises, now))
-    return Standing(limit, micro_to_won(spent), micro_to_won(committed), Decimal(0), live=False)
+def _from_ledger(rows: Sequence[Budget], month: Month, now: datetime) -> list[Standing]:
+    raises = raises_of([row for row in rows if row.pk], now=now)
+    return [
+        Standing(
+            Decimal(published.won_at(row, raises.get(row.pk, ()), now)),
+            micro_to_won(spent),
+            micro_to_won(committed),
+            Decimal(0),
+            live=False,
+        )
+        for row, (spent, committed) in zip(rows, counters_of(rows, month), strict=True)
+    ]
 
 
 def subjects_of(

@@ -55,7 +55,7 @@ def counters(admission: Admission, month: Month) -> list[Finding]:
     with rls.everyone(because="reconcile: budgets of all organizations"):
         aside = _charged(poison.left(), admission)
         rows = list(Budget.objects.current().select_related("organization"))
-        said = [(one, budgets.counters_from_ledger(one, month)) for one in rows]
+        said = list(zip(rows, budgets.counters_of(rows, month), strict=True))
     found = []
     for budget, (spent, committed) in said:
         code = budget.organization.code

@@ -7,14 +7,18 @@ from copy import copy
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing import budgets
+from billing.booked import of_subject
 from billing.models import Budget, BudgetChange, Commitment
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.sync import Admission, connect
 from portal.lib.money import MAX_BUDGET_WON, MICRO
 from portal.lib.periods import Month
+from portal.usage.models import DaySpend
 from tenants import rls
 from tenants.actors import NotAllowed
 from tenants.models import AuditEvent
@@ -304,6 +308,45 @@ def test_sums_each_scope_out_of_the_ledger(cast: Cast, prices: None) -> None:
 
     assert sums == {"organization": (7, 0), "project": (3, 0), "key": (4, 0)}
     assert nothing == (0, 0)
+
+
+def test_asks_the_ledger_twice_for_a_period_however_many_budgets(cast: Cast, prices: None) -> None:
+    """While the counters are away; each counts the rows that ``of_subject`` says."""
+    for place in range(4):
+        project = cast.project if place % 2 else factories.project(cast.firm, f"{place}")
+        factories.ledger_entry(project, at=NOW, settled_micro=10**place, key=f"key_{place}")
+        with rls.tenant(cast.firm.pk):
+            Commitment.objects.create(
+                organization=cast.firm,
+                project=project.public_id,
+                reference=f"ord_{place}",
+                month=str(MONTH),
+                amount_micro=7 * 10**place,
+            )
+    rows = [
+        Budget(organization=cast.firm, scope="organization", subject=cast.firm.public_id),
+        Budget(organization=cast.firm, scope="line", covers=[cast.project.public_id, "prj_x"]),
+        Budget(organization=cast.firm, scope="line", covers=[]),
+        Budget(organization=cast.firm, scope="project", subject=cast.project.public_id),
+        *(Budget(organization=cast.firm, scope="key", subject=f"key_{one}") for one in range(5)),
+    ]
+    with rls.tenant(cast.firm.pk):
+        with CaptureQueriesContext(connection) as asked:
+            found = budgets.counters_of(rows, MONTH)
+
+        days, orders = DaySpend.objects.all(), Commitment.objects.all()
+        sums = [
+            (
+                sum(of_subject(days, one).values_list("settled_micro", flat=True)),
+                0
+                if one.scope == "key"
+                else sum(of_subject(orders, one).values_list("amount_micro", flat=True)),
+            )
+            for one in rows
+        ]
+    assert found == sums
+    assert sums[1][0] == 1010 and sums[3][1] == 7070 and sums[-1] == (0, 0)
+    assert len(asked) == 2
 
 
 def test_spends_down_to_the_last_micro_won(cast: Cast, budget: Budget) -> None:
