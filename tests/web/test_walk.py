@@ -244,10 +244,27 @@ def _queries(walk: Walk) -> None:
     for operation in OPERATIONS:
         path = walk.made(operation, "path")
         if operation.method == "GET" and not re.search(r"_[0-9a-z]{16}", path):
-            for name in QUERY:
-                for value in ids.split("|"):
-                    answer = send(walk.client, "GET", f"{path}?{name}={value}")
-                    walk.saw(f"GET {operation.name}?{name}=", answer, value)
+            closed = send(walk.client, "GET", path).status_code in (403, 404)
+            names = list(QUERY)  # what is closed without a question stays closed, whatever is asked
+            for value in ids.split("|")[: 2 if closed else None]:
+                _ask(walk, operation.name, path, names, value)
+
+
+def _ask(walk: Walk, operation: str, path: str, names: list[str], value: str) -> None:
+    """All names at once where that is answered, each by itself where it is not. What is refused
+    by its name is taken out of ``names``."""
+
+    def asked(*chosen: str) -> HttpResponse:
+        query = "&".join(f"{name}={value}" for name in chosen)
+        answer = send(walk.client, "GET", f"{path}?{query}")
+        walk.saw(f"GET {operation}?{query}", answer, value)
+        return answer
+
+    if asked(*names).status_code == 200:
+        return
+    for name in tuple(names):
+        if b'"unknown_parameter"' in getattr(asked(name), "content", b""):
+            names.remove(name)
 
 
 def _walk(world: World, who: str) -> Walk:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import pytest
+from stripe import HTTPClient
 
 from billing import journal
 from billing.models import Account, Invoice, InvoiceSeries
@@ -81,7 +82,10 @@ def stripe() -> Iterator[Stripe]:
 
 
 @pytest.fixture
-def provider(stripe: Stripe) -> StripeCards:
+def provider(stripe: Stripe, monkeypatch: pytest.MonkeyPatch) -> StripeCards:
+    """Its library sleeps before it asks again, and tests of a processor that is away ask often."""
+    monkeypatch.setattr(HTTPClient, "INITIAL_DELAY", 0)
+    monkeypatch.setattr(HTTPClient, "MAX_DELAY", 0)
     return StripeCards(KEY, secrets=[SECRET], url=stripe.url)
 
 
