@@ -64,7 +64,8 @@ def _read(actor: Actor, now: datetime) -> tuple[Any, Any, Any]:
         _where(waiting, members.order_by("pk").values(json=_colleague())),
         _where(waiting, leaves.values(json=JSONObject(absent="absent_id", deputy="deputy_id"))),
     )
-    return rows.get()
+    found: tuple[Any, Any, Any] = rows.get()
+    return found
 
 
 def _where(waiting: QuerySet[ApprovalRequest], rows: QuerySet[Any, Any]) -> Case:

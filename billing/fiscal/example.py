@@ -11,7 +11,6 @@ from billing.fiscal import (
     commitments,
     journal,
     lines,
-    transfers,
     usage,
     years,
 )
@@ -54,14 +53,6 @@ def fill(*, project: Project, officer: Actor, now: datetime) -> FiscalYear | Non
         _paper(made[code], Paper(subject, counterparty), committed, spent, officer, now)
     bindings.bind(project=project, line=made["201-02"], by=officer, now=first)
     usage.book(year, by=officer, now=now - timedelta(seconds=1))
-    transfers.ask(
-        source=made["201-01"],
-        target=made["201-02"],
-        won=500_000,
-        because="인공지능 사용료가 예상보다 많습니다",
-        by=officer,
-        now=now,
-    )
     carryovers.name(
         line=made["207-02"],
         won=2_000_000,
