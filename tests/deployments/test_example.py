@@ -20,7 +20,8 @@ from tests.factories import CHAT, NOON
 
 
 @pytest.fixture
-def office(counters: None) -> Office:
+def office(db: None, valkey_url: str) -> Office:
+    budgets.admission.cache_clear()
     county = world.make()
     budgets.publish(factories.budget(county.office, 1_800_000), county.office)
     head = factories.member(
@@ -44,7 +45,8 @@ def test_shows_rules_a_leave_and_requests_once(office: Office) -> None:
         assert ApprovalMatrix.objects.count() == Deputyship.objects.count() == 1
 
 
-def test_shows_an_agreement_and_e_tax_details_once(cast: Cast, prices: None) -> None:
+def test_shows_an_agreement_and_e_tax_details_once(cast: Cast) -> None:
+    factories.catalogue()
     lines = [Line("tokens", CHAT, {"off": "10"})]
 
     for _twice in range(2):
