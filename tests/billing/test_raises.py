@@ -290,6 +290,10 @@ def test_is_raised_on_the_signed_terms_only(cast: Cast, budget: Budget) -> None:
     with pytest.raises(TermsChanged):
         raises.carry_out(request, cast.carol.may, NOW)
 
+    assert reloaded(cast, budget).limit_won == 1200
+    budgets.change(
+        budget=reloaded(cast, budget), limit_won=1000, because="", by=cast.carol.may, now=NOW
+    )
     with rls.tenant(cast.firm.pk):
         ApprovalRequest.objects.filter(pk=request.pk).update(state="waiting")
     with actors.scope_for(bob):
@@ -297,7 +301,7 @@ def test_is_raised_on_the_signed_terms_only(cast: Cast, budget: Budget) -> None:
     with pytest.raises(CannotBeDone):
         raises.carry_out(request, cast.carol.may, NOW)
 
-    assert reloaded(cast, budget).limit_won == 1200
+    assert reloaded(cast, budget).limit_won == 1000
 
 
 @pytest.mark.django_db(transaction=True)
