@@ -48,7 +48,8 @@ def of(actor: Actor, *, now: datetime) -> list[int]:
 
 
 def _read(actor: Actor, now: datetime) -> tuple[Any, Any, Any]:
-    """Requests with their chains, members, leaves; the latter two None where nothing waits."""
+    """Requests with their chains, members, leaves; the latter two None where nothing waits.
+    Nothing at all on a page that is shown outside of a tenant's transaction, such as an error."""
     waiting = ApprovalRequest.objects.visible_to(actor).filter(
         state=ApprovalState.WAITING, expires_at__gt=now
     )
@@ -64,7 +65,7 @@ def _read(actor: Actor, now: datetime) -> tuple[Any, Any, Any]:
         _where(waiting, members.order_by("pk").values(json=_colleague())),
         _where(waiting, leaves.values(json=JSONObject(absent="absent_id", deputy="deputy_id"))),
     )
-    found: tuple[Any, Any, Any] = rows.get()
+    found: tuple[Any, Any, Any] = next(iter(rows), ((), None, None))
     return found
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from billing.fiscal import calendar
-from billing.fiscal.book import Book, Kind, Movement
+from billing.fiscal.book import Book
+from billing.fiscal.movements import Kind, Movement
 
 
 class Carry(StrEnum):

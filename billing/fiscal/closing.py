@@ -13,12 +13,13 @@ from django.db import transaction
 
 from billing.fiscal import calendar, carryovers, close, commitments, journal, usage, years
 from billing.fiscal import unpaid as accounts
-from billing.fiscal.book import Broken, Columns, Kind, Movement, Rule
+from billing.fiscal.book import Broken, Rule
 from billing.fiscal.calendar import Phase
 from billing.fiscal.close import Carried, Decision, LineClose
 from billing.fiscal.commitments import Paper, Source
 from billing.fiscal.journal import Note
 from billing.fiscal.lines import Entry, line_id
+from billing.fiscal.movements import Columns, Kind, Movement
 from billing.fiscal.refusals import NextYearNotDecided, Unsettled, YearNotOver
 from billing.fiscal.unpaid import Unpaid
 from billing.fiscal.usage import Unbooked

@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.fiscal import enforcement, journal
-from billing.fiscal.book import Kind, Movement
 from billing.fiscal.journal import Note
 from billing.fiscal.lines import Entry
+from billing.fiscal.movements import Kind, Movement
 from billing.models import (
     BudgetLine,
     CommitmentOrigin,

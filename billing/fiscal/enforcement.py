@@ -18,8 +18,9 @@ from datetime import date, datetime
 from billing import limits
 from billing.budgets import ChangedMeanwhile, LimitTooLow
 from billing.fiscal import calendar, journal
-from billing.fiscal.book import ALLOTTING, COMMITTING, Book, LineBook, Movement
+from billing.fiscal.book import Book
 from billing.fiscal.calendar import Phase
+from billing.fiscal.movements import ALLOTTING, COMMITTING, LineBook, Movement
 from billing.fiscal.refusals import UsedAlready
 from billing.models import (
     Budget,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from billing.fiscal import queries
-from billing.fiscal.book import Columns
+from billing.fiscal.movements import Columns
 from billing.fiscal.refusals import KINDS
 from billing.models import FiscalYear
 from portal.lib.periods import SEOUL

@@ -13,8 +13,9 @@ from datetime import date, datetime
 from django.db.models import QuerySet, Sum
 
 from billing.fiscal import calendar
-from billing.fiscal.book import Book, Kind, Movement
+from billing.fiscal.book import Book
 from billing.fiscal.calendar import Phase
+from billing.fiscal.movements import Kind, Movement
 from billing.models import (
     BudgetLine,
     FiscalCommitment,

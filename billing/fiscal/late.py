@@ -18,10 +18,11 @@ from django.db.models import Sum
 
 from billing.budgets import ChangedMeanwhile, CountersUnavailable
 from billing.fiscal import calendar, commitments, enforcement, journal, usage
-from billing.fiscal.book import Broken, Kind, Movement
+from billing.fiscal.book import Broken
 from billing.fiscal.commitments import Paper, Source
 from billing.fiscal.journal import Note
 from billing.fiscal.lines import Entry
+from billing.fiscal.movements import Kind, Movement
 from billing.fiscal.refusals import UsedAlready
 from billing.fiscal.usage import Use
 from billing.models import (

@@ -9,8 +9,8 @@ from datetime import date, datetime
 from django.db import IntegrityError, transaction
 
 from billing.fiscal import book, enforcement, journal
-from billing.fiscal.book import Kind, Movement
 from billing.fiscal.journal import Note
+from billing.fiscal.movements import Kind, Movement
 from billing.fiscal.refusals import LineTaken, NotReversible
 from billing.models import BudgetLine, FiscalMovement, FiscalYear, FiscalYearState
 from portal.lib import ids

@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from billing.fiscal import bindings, calendar, commitments, enforcement, journal
-from billing.fiscal.book import Broken, Kind, Movement
+from billing.fiscal.book import Broken
 from billing.fiscal.calendar import Phase
 from billing.fiscal.commitments import Paper, Source
 from billing.fiscal.journal import Note
 from billing.fiscal.lines import Entry
+from billing.fiscal.movements import Kind, Movement
 from billing.fiscal.refusals import Refusal, sentence
 from billing.models import (
     BudgetLine,

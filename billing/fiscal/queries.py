@@ -9,8 +9,8 @@ from datetime import date, datetime
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from billing.fiscal import book, calendar, journal
-from billing.fiscal.book import ALLOTTING, COMMITTING, SPENDING, Columns
+from billing.fiscal import calendar, journal
+from billing.fiscal.movements import ALLOTTING, COMMITTING, SPENDING, Columns, total
 from billing.models import (
     BudgetLine,
     CommitmentOrigin,
@@ -54,7 +54,7 @@ class Board:
 
     @property
     def total(self) -> Columns:
-        return book.total(row.columns for row in self.rows)
+        return total(row.columns for row in self.rows)
 
 
 def years(actor: Actor) -> QuerySet[FiscalYear]:

@@ -8,8 +8,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from billing.fiscal.book import Broken, Kind, Rule
+from billing.fiscal.book import Broken, Rule
 from billing.fiscal.calendar import Phase
+from billing.fiscal.movements import Kind
 
 KINDS: dict[str, Promise] = {
     Kind.APPROPRIATION: pgettext_lazy("fiscal", "Appropriation"),

@@ -20,11 +20,11 @@ from django.db.models import Sum
 
 from billing import rating, tariffs
 from billing.fiscal import calendar, commitments, journal
-from billing.fiscal.book import Kind, Movement
 from billing.fiscal.calendar import Phase
 from billing.fiscal.commitments import Paper, Source
 from billing.fiscal.journal import Note
 from billing.fiscal.lines import Entry
+from billing.fiscal.movements import Kind, Movement
 from billing.models import (
     BudgetLine,
     Commitment,

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from billing.approvals import asking, deciding, kinds, moving, queries, turns, words
 from billing.approvals.deciding import Seen, Word
 from billing.approvals.kinds import KINDS, CannotBeDone
-from billing.approvals.matrix import ORDER, RAISE, SITES, Step
+from billing.approvals.matrix import ORDER, RAISE, SITES, TRANSFER, Step
 from billing.approvals.people import Members
 from billing.models import (
     ApprovalDecision,
@@ -192,7 +192,10 @@ def _result(found: ApprovalRequest) -> str:
         return reverse("endpoint", args=[found.result])
     if found.kind == SITES:
         return reverse("project", args=[found.result])
-    return reverse("budget") if found.kind == RAISE else ""
+    if found.kind == TRANSFER:
+        year = moving.terms_of(found).terms["year"]
+        return f"{reverse('fiscal_transfers')}?year={year}"
+    return f"{reverse('budget')}?budget={found.result}" if found.kind == RAISE else ""
 
 
 def _number(request: HttpRequest, name: str) -> int:

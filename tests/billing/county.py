@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from billing.fiscal import commitments, lines, queries, years
-from billing.fiscal.book import Columns
 from billing.fiscal.commitments import Paper
 from billing.fiscal.lines import Entry
+from billing.fiscal.movements import Columns
 from billing.models import BudgetLine, FiscalCommitment, FiscalYear
 from tenants import actors, rls
 from tenants.actors import Actor

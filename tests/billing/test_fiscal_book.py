@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.fiscal import book, calendar, close
-from billing.fiscal.book import ALLOWED, MOST_WON, Book, Broken, Kind, Movement, Rule
+from billing.fiscal import book, calendar, close, movements
+from billing.fiscal.book import ALLOWED, MOST_WON, Book, Broken, Rule
 from billing.fiscal.calendar import Phase
 from billing.fiscal.close import Carry, Decision
+from billing.fiscal.movements import Kind, Movement
 
 YEAR = 2026
 SPRING, AUTUMN = date(2026, 2, 3), date(2026, 10, 20)
@@ -458,7 +459,7 @@ def check(made: Book, day: date) -> None:
         assert sum(one.won for one in line.commitments.values()) == line.committed
         assert sum(one.spent for one in line.commitments.values()) == line.spent
         assert columns.carried + columns.lapsed + columns.spent <= columns.current
-    total = book.total(made.columns(name, day) for name in made.lines)
+    total = movements.total(made.columns(name, day) for name in made.lines)
     assert total.left == total.allotted - total.committed
 
 
@@ -468,7 +469,7 @@ def test_columns_add_up_and_no_rule_is_broken_after_any_deeds(
     story: list[tuple[tuple[Phase, date], list[tuple[Movement, ...]]]], chance: random.Random
 ) -> None:
     made, journal = Book(YEAR, SEED), list(SEED)
-    before = book.total(made.columns(name, AUTUMN) for name in list(made.lines)).current
+    before = movements.total(made.columns(name, AUTUMN) for name in list(made.lines)).current
     latest = date(2026, 1, 1)
     for (phase, today), wishes in sorted(story, key=lambda one: one[0][1]):
         latest = max(latest, today)
@@ -497,7 +498,7 @@ def test_columns_add_up_and_no_rule_is_broken_after_any_deeds(
         if one.kind in {Kind.APPROPRIATION, Kind.SUPPLEMENT, Kind.CARRIED_IN, Kind.TRANSFER_IN}
         or one.kind == Kind.TRANSFER_OUT
     )
-    total = book.total(made.columns(name, latest) for name in made.lines).current
+    total = movements.total(made.columns(name, latest) for name in made.lines).current
     assert total == appropriated
     assert before == 1500
 

