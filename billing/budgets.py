@@ -27,6 +27,7 @@ from billing.refusals import (
     BudgetExceeded,
     ChangedMeanwhile,
     CountersUnavailable,
+    FollowsLine,
     LimitOutOfRange,
     LimitTooLow,
 )
@@ -180,7 +181,7 @@ def years_taken(budget: Budget) -> set[int]:
 
 def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: datetime) -> Budget:
     """Another limit. Valkey is told first: it knows what is used, and refuses what lies below.
-    ``LimitTooLow``, ``LimitOutOfRange``, ``BudgetEnded``, ``ChangedMeanwhile``,
+    ``LimitTooLow``, ``LimitOutOfRange``, ``BudgetEnded``, ``FollowsLine``, ``ChangedMeanwhile``,
     ``CountersUnavailable``.
 
     If the row cannot be written afterwards, the publisher sends the old limit again.
@@ -188,6 +189,7 @@ def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: date
     by.require("budgets.change")
     if not 0 <= limit_won <= MAX_BUDGET_WON:
         raise LimitOutOfRange
+    check_own(budget)
     if budget.closed_at is not None:
         raise BudgetEnded
     told = copy(budget)
@@ -201,6 +203,13 @@ def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: date
         locked.save(update_fields=["limit_won", "number"])
         note_change(locked, before=before, because=because, by=by, now=now)
     return locked
+
+
+def check_own(budget: Budget) -> None:
+    """``FollowsLine`` for the budget of a fiscal line: its journal alone says how high it is, that
+    it is hard, and when it ends."""
+    if budget.scope == BudgetScope.LINE:
+        raise FollowsLine
 
 
 def note_change(budget: Budget, *, before: int, because: str, by: Actor, now: datetime) -> None:

@@ -193,8 +193,10 @@ def adjust(
 ) -> Budget:
     """Hard or soft, when people are told, and until when a running budget lasts. Making it hard,
     and ending it, is told to Valkey first. ``LimitTooLow``, ``BadThresholds``, ``BadPeriod``,
-    ``BudgetEnded``, ``ChangedMeanwhile``, ``CountersUnavailable``."""
+    ``BudgetEnded``, ``FollowsLine``, ``ChangedMeanwhile``, ``CountersUnavailable``."""
     by.require("budgets.change")
+    if not hard:
+        budgets.check_own(budget)
     told = copy(budget)
     told.hard, told.thresholds = hard, checked_thresholds(thresholds)
     told.ends_on, told.number = _end(budget, ends_on, now), budget.number + 1
@@ -239,8 +241,10 @@ def _end(budget: Budget, ends_on: date | None, now: datetime) -> date | None:
 
 @transaction.atomic
 def close(*, budget: Budget, because: str, by: Actor, now: datetime) -> Budget:
-    """It counts no more. ``LastBudget``: an organization keeps one of its own; ``BudgetEnded``."""
+    """It counts no more. ``LastBudget``: an organization keeps one of its own; ``BudgetEnded``,
+    ``FollowsLine``."""
     by.require("budgets.change")
+    budgets.check_own(budget)
     with actors.scope_for(by):
         rows = Budget.objects.visible_to(by).current().select_for_update()
         locked = rows.filter(pk=budget.pk).first()

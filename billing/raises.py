@@ -89,8 +89,10 @@ def ask(
     *, budget: Budget, to_won: int, until_on: date | None, because: str, by: Actor, now: datetime
 ) -> BudgetRaise:
     """Ask for a higher limit, for good or until the end of a day. ``NotMore``,
-    ``LimitOutOfRange``, ``BadUntil``, ``AlreadyAsked``, ``BudgetEnded``, ``BadReason``."""
+    ``LimitOutOfRange``, ``BadUntil``, ``AlreadyAsked``, ``BudgetEnded``, ``FollowsLine``,
+    ``BadReason``."""
     by.require("budgets.ask")
+    budgets.check_own(budget)
     person, because = _person(by), reasons.normalized(because)
     until_at = _until(until_on, now)
     if not 0 <= to_won <= MAX_BUDGET_WON:

@@ -111,6 +111,16 @@ class LastBudget(Exception):
         return _("An organization keeps at least one budget: without one nobody could call.")
 
 
+class FollowsLine(Exception):
+    """The budget is how admission knows a line of a fiscal year; it has no will of its own."""
+
+    def __str__(self) -> str:
+        return _(
+            "This limit follows its budget line: what is allotted less what is committed. Allot or "
+            "reallot there."
+        )
+
+
 class BudgetEnded(Exception):
     def __str__(self) -> str:
         return _("This budget has ended. Look at it again.")

@@ -84,7 +84,6 @@ def _use(office: Office, now: datetime) -> FiscalYear:
     year's first day; it is bound last, so that the counters are asked for none of the above."""
     year = office.made[office.year]
     first = calendar.period(year.year).start
-    who = {"by": office.officer, "now": now}
     line = office.lines[office.year, "201-02"]
     bindings.bind(project=office.project, line=line, by=office.officer, now=first)
     rows = Commitment.objects.filter(
@@ -92,7 +91,12 @@ def _use(office: Office, now: datetime) -> FiscalYear:
     )
     for order in rows.order_by("month", "pk"):
         orders.commit(
-            order, project=office.project, subject="전용 엔드포인트", seller="두레", **who
+            order,
+            project=office.project,
+            subject="전용 엔드포인트",
+            seller="두레",
+            by=office.officer,
+            now=now,
         )
     usage.book(year, by=office.officer, now=now - timedelta(seconds=1))
     return FiscalYear.objects.get(pk=year.pk)

@@ -51,6 +51,7 @@ class Use:
     month: str
     reference: str  # of the order; empty for tokens
     won: int
+    title: str = ""  # the project's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,9 @@ def used(binding: ProjectLine, year: int, *, now: datetime) -> list[Use]:
     exact = _tokens(binding, year, now)
     for key, won in _cards(binding, year, now).items():
         exact[key] = won
-    project = binding.project.public_id
+    project = binding.project
     return [
-        Use(project, month, reference, rating.rounded(won * GROSS))
+        Use(project.public_id, month, reference, rating.rounded(won * GROSS), project.name)
         for (month, reference), won in sorted(exact.items())
     ]
 

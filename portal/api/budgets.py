@@ -133,6 +133,7 @@ _REFUSALS: dict[type[Exception], tuple[str, str, int]] = {
     refusals.PeriodTaken: ("period_taken", "", 409),
     refusals.LastBudget: ("last_budget", "", 409),
     refusals.BudgetEnded: ("budget_ended", "", 409),
+    refusals.FollowsLine: ("follows_line", "", 409),
     refusals.ChangedMeanwhile: ("changed_meanwhile", "", 409),
     refusals.CountersUnavailable: ("counters_unavailable", "", 503),
     raises.NotMore: ("not_more", "to_won", 422),

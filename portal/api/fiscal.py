@@ -175,8 +175,8 @@ class FiscalTransfersView(APIView):
         """Transfers between lines, newest first."""
         actor = actor_of(request)
         actor.require("budgets.read")
-        rows = FiscalTransfer.objects.visible_to(actor).filter(fiscal_year=year_or_404(actor, year))
-        return listed(request, rows.select_related("source", "target"), shapes.TransferOut)
+        rows = queries.transfers(actor, year_or_404(actor, year))
+        return listed(request, rows, shapes.TransferOut)
 
     @extend_schema(request=shapes.TransferIn, responses={201: shapes.TransferOut})
     def post(self, request: Request, year: int) -> Response:
@@ -247,7 +247,8 @@ class FiscalCloseView(APIView):
         """A rehearsal: what closing the year now would do. Nothing is changed."""
         actor = actor_of(request)
         actor.require("budgets.read")
-        plan = closing.rehearse(year_or_404(actor, year), now=timezone.now())
+        found = year_or_404(actor, year)
+        plan = closing.seen_by(actor, closing.rehearse(found, now=timezone.now()))
         return Response(shapes.RehearsalOut(plan).data)
 
     @extend_schema(request=shapes.FiscalReasonIn, responses=shapes.RehearsalOut)

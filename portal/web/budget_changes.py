@@ -38,6 +38,7 @@ _WHOLE = (
     refusals.ChangedMeanwhile,
     refusals.CountersUnavailable,
     refusals.BudgetEnded,
+    refusals.FollowsLine,
     refusals.LastBudget,
     raises.AlreadyAsked,
     raises.NeedsAnother,

@@ -19,7 +19,7 @@ from billing.fiscal import commitments as deeds
 from billing.fiscal.book import reversible_in
 from billing.fiscal.calendar import Phase
 from billing.fiscal.refusals import KINDS, PHASES
-from billing.models import FiscalTransfer, FiscalYear, TransferState
+from billing.models import FiscalYear, TransferState
 from portal.lib import sheets, spreadsheet
 from portal.lib.periods import seoul_date
 from portal.web import charts, doors, states
@@ -56,9 +56,7 @@ def index(request: HttpRequest) -> HttpResponse:
         return render(request, "fiscal/none.html", context)
     search = doors.word(request.GET, "q")[:60]
     board = queries.board(actor, year, now=now, search=search)
-    transfers = FiscalTransfer.objects.visible_to(actor).filter(
-        fiscal_year=year, state=TransferState.OPEN
-    )
+    transfers = queries.transfers(actor, year).filter(state=TransferState.OPEN)
     context = {
         **frame(year, now),
         "years": known,
@@ -67,7 +65,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "sum": gauge(board.total),
         "search": search,
         "bars": _bars(board),
-        "transfers": transfers.select_related("source__fiscal_year", "target__fiscal_year")[:20],
+        "transfers": transfers[:20],
         "unbound": bindings.unbound(actor.organization, year=year.year),
         "deadlines": _deadlines(year, now),
         **_owed(actor, year, now),
