@@ -16,6 +16,7 @@ from fractions import Fraction
 
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from billing import rating
 from billing.fiscal import calendar, commitments, journal
@@ -73,7 +74,7 @@ def book_all(*, now: datetime) -> int:
         )
     written = 0
     for year in years:
-        by = actors.system(year.organization, "Usage booking")
+        by = actors.system(year.organization, _("Usage booking"))
         with rls.tenant(year.organization_id):
             written += len(book(year, by=by, now=now))
     return written
