@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
 import pytest
-from django.db import connection
 
 from billing import budgets
-from billing.budgets import ChangedMeanwhile, CountersUnavailable
 from billing.fiscal import bindings, closing, commitments, enforcement, orders, transfers
-from billing.fiscal.book import Broken
-from billing.fiscal.refusals import Refusal
 from billing.models import Budget, Commitment, FiscalCommitment, FiscalTransfer, FiscalYear
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import rls
 from tenants.actors import Actor
 from tests.billing import county as world
+from tests.billing.at_once import together
 from tests.billing.county import NOVEMBER, County, entry
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def together(deeds: Iterable[Callable[[], object]]) -> Counter[str]:
-    """All at once, each with a connection of its own: how often each ended how."""
-    waiting = list(deeds)
-    gate, outcomes = threading.Barrier(len(waiting)), Counter[str]()
-
-    def run(deed: Callable[[], object]) -> None:
-        gate.wait(30)
-        try:
-            deed()
-            outcomes["done"] += 1
-        except (Broken, Refusal, ChangedMeanwhile, CountersUnavailable) as error:
-            outcomes[type(error).__name__] += 1
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(one,)) for one in waiting]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join(60)
-    assert sum(outcomes.values()) == len(waiting)
-    return outcomes
 
 
 @pytest.fixture
