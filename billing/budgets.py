@@ -27,9 +27,9 @@ from billing.refusals import (
     BudgetExceeded,
     ChangedMeanwhile,
     CountersUnavailable,
-    FollowsLine,
     LimitOutOfRange,
     LimitTooLow,
+    check_own,
 )
 from portal.admission import chain
 from portal.admission.calls import AdmissionUnavailable, BudgetStanding, Refused
@@ -182,10 +182,8 @@ def years_taken(budget: Budget) -> set[int]:
 def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: datetime) -> Budget:
     """Another limit. Valkey is told first: it knows what is used, and refuses what lies below.
     ``LimitTooLow``, ``LimitOutOfRange``, ``BudgetEnded``, ``FollowsLine``, ``ChangedMeanwhile``,
-    ``CountersUnavailable``.
-
-    If the row cannot be written afterwards, the publisher sends the old limit again.
-    """
+    ``CountersUnavailable``. If the row cannot be written afterwards, the publisher sends the old
+    limit again."""
     by.require("budgets.change")
     if not 0 <= limit_won <= MAX_BUDGET_WON:
         raise LimitOutOfRange
@@ -203,13 +201,6 @@ def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: date
         locked.save(update_fields=["limit_won", "number"])
         note_change(locked, before=before, because=because, by=by, now=now)
     return locked
-
-
-def check_own(budget: Budget) -> None:
-    """``FollowsLine`` for the budget of a fiscal line: its journal alone says how high it is, that
-    it is hard, and when it ends."""
-    if budget.scope == BudgetScope.LINE:
-        raise FollowsLine
 
 
 def note_change(budget: Budget, *, before: int, because: str, by: Actor, now: datetime) -> None:

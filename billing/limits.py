@@ -27,6 +27,7 @@ from billing.refusals import (
     LimitTooLow,
     PeriodTaken,
     SubjectUnknown,
+    check_own,
 )
 from portal.lib import ids
 from portal.lib.money import MAX_BUDGET_WON, ceil_won, micro_to_won
@@ -196,7 +197,7 @@ def adjust(
     ``BudgetEnded``, ``FollowsLine``, ``ChangedMeanwhile``, ``CountersUnavailable``."""
     by.require("budgets.change")
     if not hard:
-        budgets.check_own(budget)
+        check_own(budget)
     told = copy(budget)
     told.hard, told.thresholds = hard, checked_thresholds(thresholds)
     told.ends_on, told.number = _end(budget, ends_on, now), budget.number + 1
@@ -244,7 +245,7 @@ def close(*, budget: Budget, because: str, by: Actor, now: datetime) -> Budget:
     """It counts no more. ``LastBudget``: an organization keeps one of its own; ``BudgetEnded``,
     ``FollowsLine``."""
     by.require("budgets.change")
-    budgets.check_own(budget)
+    check_own(budget)
     with actors.scope_for(by):
         rows = Budget.objects.visible_to(by).current().select_for_update()
         locked = rows.filter(pk=budget.pk).first()

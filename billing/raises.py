@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from billing import alerts, budgets, published
 from billing.models import Budget, BudgetRaise, RaiseDecision
-from billing.refusals import BudgetEnded, LimitOutOfRange
+from billing.refusals import BudgetEnded, LimitOutOfRange, check_own
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.lib import ids
 from portal.lib.money import MAX_BUDGET_WON
@@ -92,7 +92,7 @@ def ask(
     ``LimitOutOfRange``, ``BadUntil``, ``AlreadyAsked``, ``BudgetEnded``, ``FollowsLine``,
     ``BadReason``."""
     by.require("budgets.ask")
-    budgets.check_own(budget)
+    check_own(budget)
     person, because = _person(by), reasons.normalized(because)
     until_at = _until(until_on, now)
     if not 0 <= to_won <= MAX_BUDGET_WON:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
 from portal.lib.money import MAX_BUDGET_WON
+
+if TYPE_CHECKING:
+    from billing.models import Budget
 
 
 class BudgetExceeded(Exception):
@@ -119,6 +123,13 @@ class FollowsLine(Exception):
             "This limit follows its budget line: what is allotted less what is committed. Allot or "
             "reallot there."
         )
+
+
+def check_own(budget: Budget) -> None:
+    """``FollowsLine`` for the budget of a fiscal line: its journal alone says how high it is, that
+    it is hard, and when it ends."""
+    if budget.scope == "line":
+        raise FollowsLine
 
 
 class BudgetEnded(Exception):
