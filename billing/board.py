@@ -30,6 +30,7 @@ from billing.models import (
     Budget,
     BudgetAlert,
     BudgetChange,
+    BudgetLine,
     BudgetRaise,
     BudgetScope,
     CardTariff,
@@ -103,6 +104,7 @@ def find(by: Actor, *, most: int = MOST_ROWS) -> Found:
     wanted = [one.subject for one in rows if one.scope == BudgetScope.KEY]
     keys = ApiKey.objects.visible_to(by).filter(public_id__in=wanted)
     titles, parents = {by.organization.public_id: by.organization.name, **projects}, {}
+    titles |= _lines(rows, by)
     for public_id, name, project in keys.values_list("public_id", "name", "project__public_id"):
         titles[public_id], parents[public_id] = name, project
     shown = rows[:most]
@@ -110,10 +112,19 @@ def find(by: Actor, *, most: int = MOST_ROWS) -> Found:
     return Found(_as_tree(shown, titles, parents), titles, parents, more)
 
 
+def _lines(rows: Sequence[Budget], by: Actor) -> dict[str, str]:
+    """Code and name of the budget lines among them."""
+    wanted = [one.subject for one in rows if one.scope == BudgetScope.LINE]
+    found = BudgetLine.objects.visible_to(by).filter(public_id__in=wanted)
+    return {one.public_id: str(one) for one in found}
+
+
 def title_of(budget: Budget, by: Actor) -> str:
     """The name of what a budget is for, as the actor sees it."""
     if budget.subject == by.organization.public_id:
         return by.organization.name
+    if budget.scope == BudgetScope.LINE:
+        return _lines([budget], by).get(budget.subject, budget.subject)
     rows = ApiKey if budget.scope == BudgetScope.KEY else Project
     found = rows.objects.visible_to(by).filter(public_id=budget.subject).first()
     return found.name if found else budget.subject
@@ -124,9 +135,12 @@ def _as_tree(
 ) -> list[Budget]:
     def place(one: Budget) -> tuple[int, str, int, str]:
         project = parents.get(one.subject, one.subject)
-        top = 0 if one.scope in (BudgetScope.ORGANIZATION, BudgetScope.LINE) else 1
         below = int(one.scope == BudgetScope.KEY)
-        return top, titles.get(project, project) if top else "", below, titles.get(one.subject, "")
+        title = titles.get(one.subject, "")
+        if one.scope == BudgetScope.LINE:  # after the organization, the newest year first
+            return 1, "", -(one.year or 0), title
+        top = 0 if one.scope == BudgetScope.ORGANIZATION else 2
+        return top, titles.get(project, project) if top else "", below, title
 
     return sorted(rows, key=place)  # which keeps what is equal in its order
 

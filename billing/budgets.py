@@ -28,6 +28,7 @@ from billing.refusals import (
     CountersUnavailable,
     LimitOutOfRange,
     LimitTooLow,
+    check_own,
 )
 from billing.told import as_told, kept, outnumber
 from portal.admission import chain
@@ -182,14 +183,13 @@ def years_taken(budget: Budget) -> set[int]:
 
 def change(*, budget: Budget, limit_won: int, because: str, by: Actor, now: datetime) -> Budget:
     """Another limit. Valkey is told first: it knows what is used, and refuses what lies below.
-    ``LimitTooLow``, ``LimitOutOfRange``, ``BudgetEnded``, ``ChangedMeanwhile``,
-    ``CountersUnavailable``.
-
-    If the row cannot be written afterwards, the publisher sends the old limit again.
-    """
+    ``LimitTooLow``, ``LimitOutOfRange``, ``BudgetEnded``, ``FollowsLine``, ``ChangedMeanwhile``,
+    ``CountersUnavailable``. If the row cannot be written afterwards, the publisher sends the old
+    limit again."""
     by.require("budgets.change")
     if not 0 <= limit_won <= MAX_BUDGET_WON:
         raise LimitOutOfRange
+    check_own(budget)
     if budget.closed_at is not None:
         raise BudgetEnded
     told = copy(budget)

@@ -27,6 +27,7 @@ from billing.refusals import (
     LimitTooLow,
     PeriodTaken,
     SubjectUnknown,
+    check_own,
 )
 from billing.told import as_told, kept
 from portal.lib import ids
@@ -194,8 +195,10 @@ def adjust(
 ) -> Budget:
     """Hard or soft, when people are told, and until when a running budget lasts. Making it hard,
     and ending it, is told to Valkey first. ``LimitTooLow``, ``BadThresholds``, ``BadPeriod``,
-    ``BudgetEnded``, ``ChangedMeanwhile``, ``CountersUnavailable``."""
+    ``BudgetEnded``, ``FollowsLine``, ``ChangedMeanwhile``, ``CountersUnavailable``."""
     by.require("budgets.change")
+    if not hard:
+        check_own(budget)
     told = copy(budget)
     told.hard, told.thresholds = hard, checked_thresholds(thresholds)
     told.ends_on, told.number = _end(budget, ends_on, now), budget.number + 1
@@ -240,8 +243,10 @@ def _end(budget: Budget, ends_on: date | None, now: datetime) -> date | None:
 
 @transaction.atomic
 def close(*, budget: Budget, because: str, by: Actor, now: datetime) -> Budget:
-    """It counts no more. ``LastBudget``: an organization keeps one of its own; ``BudgetEnded``."""
+    """It counts no more. ``LastBudget``: an organization keeps one of its own; ``BudgetEnded``,
+    ``FollowsLine``."""
     by.require("budgets.change")
+    check_own(budget)
     with actors.scope_for(by):
         rows = Budget.objects.visible_to(by).current().select_for_update()
         locked = rows.filter(pk=budget.pk).first()

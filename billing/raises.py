@@ -22,8 +22,8 @@ from billing.approvals.asking import Wish
 from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
 from billing.approvals.matrix import RAISE
 from billing.approvals.queries import with_request
-from billing.models import ApprovalRequest, Budget, BudgetRaise, BudgetScope, RaiseDecision
-from billing.refusals import BudgetEnded, LimitOutOfRange
+from billing.models import ApprovalRequest, Budget, BudgetRaise, RaiseDecision
+from billing.refusals import BudgetEnded, FollowsLine, LimitOutOfRange, check_own
 from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.lib import ids
 from portal.lib.money import MAX_BUDGET_WON
@@ -55,13 +55,6 @@ class BadUntil(Exception):
         return _("A raise lasts until a day from today on, within a year.")
 
 
-class FollowsAllotment(Exception):
-    """The limit of a line of a fiscal budget is what is allotted to it."""
-
-    def __str__(self) -> str:
-        return _("The limit of a budget line follows its allotment. Allot more to the line.")
-
-
 class AlreadyAsked(Exception):
     def __str__(self) -> str:
         return _("You have asked for this budget already. Withdraw that first.")
@@ -84,11 +77,12 @@ def ask(
     *, budget: Budget, to_won: int, until_on: date | None, because: str, by: Actor, now: datetime
 ) -> BudgetRaise:
     """Ask for a higher limit, for good or until the end of a day. ``NotMore``,
-    ``LimitOutOfRange``, ``BadUntil``, ``AlreadyAsked``, ``BudgetEnded``, ``FollowsAllotment``,
+    ``LimitOutOfRange``, ``BadUntil``, ``AlreadyAsked``, ``BudgetEnded``, ``FollowsLine``,
     ``BadReason``. Programs do not ask."""
     by.require("budgets.ask")
     if by.user is None or by.key is not None:
         raise NotAllowed("budgets.ask")
+    check_own(budget)
     because = reasons.normalized(because)
     until_at = _until(until_on, now)
     if not 0 <= to_won <= MAX_BUDGET_WON:
@@ -121,12 +115,11 @@ def _until(until_on: date | None, now: datetime) -> datetime | None:
 
 def _before(wish: BudgetRaise, now: datetime) -> int:
     """What the limit is raised from: for good the limit itself, until a day the limit with the
-    raises that last. ``BudgetEnded``, ``FollowsAllotment``, ``BadUntil``, ``NotMore``."""
+    raises that last. ``BudgetEnded``, ``FollowsLine``, ``BadUntil``, ``NotMore``."""
     budget = wish.budget
     if budget.closed_at is not None:
         raise BudgetEnded
-    if budget.scope == BudgetScope.LINE:
-        raise FollowsAllotment
+    check_own(budget)
     if wish.until_at is not None and wish.until_at <= now:
         raise BadUntil
     before = budget.limit_won if wish.until_at is None else limit_now(budget, now=now)
@@ -178,7 +171,7 @@ def terms_now(request: ApprovalRequest, now: datetime) -> Now:
     wish = _find(request)
     try:
         before = _before(wish, now)
-    except (BudgetEnded, FollowsAllotment, BadUntil, NotMore) as error:
+    except (BudgetEnded, FollowsLine, BadUntil, NotMore) as error:
         raise CannotBeDone(str(error)) from error
     return Now(_terms(wish, before), wish.to_won - before)
 

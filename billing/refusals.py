@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
 from portal.lib.money import MAX_BUDGET_WON
+
+if TYPE_CHECKING:
+    from billing.models import Budget
 
 
 class BudgetExceeded(Exception):
@@ -109,6 +113,23 @@ class BadThresholds(Exception):
 class LastBudget(Exception):
     def __str__(self) -> str:
         return _("An organization keeps at least one budget: without one nobody could call.")
+
+
+class FollowsLine(Exception):
+    """The budget is how admission knows a line of a fiscal year; it has no will of its own."""
+
+    def __str__(self) -> str:
+        return _(
+            "This limit follows its budget line: what is allotted less what is committed. Allot or "
+            "reallot there."
+        )
+
+
+def check_own(budget: Budget) -> None:
+    """``FollowsLine`` for the budget of a fiscal line: its journal alone says how high it is, that
+    it is hard, and when it ends."""
+    if budget.scope == "line":
+        raise FollowsLine
 
 
 class BudgetEnded(Exception):

@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.fiscal import enforcement, journal
-from billing.fiscal.refusals import BoundAlready, NoLine
+from billing.fiscal.calendar import Phase
+from billing.fiscal.refusals import BoundAlready, NoLine, YearOver
 from billing.models import BudgetLine, FiscalMovement, ProjectLine
 from tenants import audit
 from tenants.actors import Actor
@@ -17,12 +18,15 @@ from tenants.models import Organization, Project
 @transaction.atomic
 def bind(*, project: Project, line: BudgetLine, by: Actor, now: datetime) -> ProjectLine:
     """From now on the line pays for the project, for its year. The same again changes nothing;
-    another line only until the first one was used: ``BoundAlready``."""
+    another line only until the first one was used: ``BoundAlready``. ``YearOver``: the last line
+    of a project holds until the next one, so a dead one would stop it."""
     by.require("budgets.change")
     year = journal.lock(line.fiscal_year)
     found = ProjectLine.objects.filter(project=project, fiscal_year=year).first()
     if found is not None and found.line_id == line.pk:
         return found
+    if journal.phase_of(year, now) not in (Phase.PLANNED, Phase.OPEN):
+        raise YearOver(year.year)
     if found is not None:
         if _is_used(found, project):
             raise BoundAlready

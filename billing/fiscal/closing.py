@@ -56,7 +56,7 @@ class Rehearsal:
     unbooked: tuple[Unbooked, ...]
     late: tuple[Unbooked, ...]
     transfers: tuple[FiscalTransfer, ...]
-    unpaid: Unpaid
+    unpaid: Unpaid | None  # of the whole organization, so not for who sees some lines only
 
     @property
     def closes(self) -> list[LineClose]:
@@ -101,6 +101,23 @@ def rehearse(year: FiscalYear, *, now: datetime) -> Rehearsal:
             year.transfers.filter(state=TransferState.OPEN).select_related("source", "target")
         ),
         unpaid=accounts.of(year, now=now),
+    )
+
+
+def seen_by(actor: Actor, plan: Rehearsal) -> Rehearsal:
+    """What of it concerns the lines that the actor sees."""
+    if actor.projects is None:
+        return plan
+    seen = set(BudgetLine.objects.visible_to(actor).values_list("pk", flat=True))
+    return Rehearsal(
+        lines=tuple(one for one in plan.lines if one[0].pk in seen),
+        outstanding=tuple(one for one in plan.outstanding if one.commitment.line_id in seen),
+        unbooked=tuple(one for one in plan.unbooked if one.line.pk in seen),
+        late=tuple(one for one in plan.late if one.line.pk in seen),
+        transfers=tuple(
+            one for one in plan.transfers if one.source_id in seen or one.target_id in seen
+        ),
+        unpaid=None,
     )
 
 

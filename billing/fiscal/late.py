@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from billing.budgets import ChangedMeanwhile, CountersUnavailable
 from billing.fiscal import calendar, commitments, enforcement, journal, usage
@@ -85,7 +86,7 @@ def pay_all(*, now: datetime) -> int:
         )
     written = 0
     for year in years:
-        by = actors.system(year.organization, "Usage booking")
+        by = actors.system(year.organization, _("Usage booking"))
         written += len(pay(year, by=by, now=now))
     return written
 

@@ -16,6 +16,7 @@ from billing.models import (
     CommitmentOrigin,
     FiscalCommitment,
     FiscalMovement,
+    FiscalTransfer,
     FiscalYear,
 )
 from portal.lib.periods import seoul_date
@@ -160,11 +161,24 @@ def commitments(
     return rows
 
 
+def transfers(actor: Actor, year: FiscalYear) -> QuerySet[FiscalTransfer]:
+    """Newest first; of whom sees some lines only, those that concern one of them."""
+    rows = FiscalTransfer.objects.visible_to(actor).filter(fiscal_year=year)
+    if actor.projects is not None:
+        seen = lines(actor, year).order_by().values("pk")
+        rows = rows.filter(Q(source__in=seen) | Q(target__in=seen))
+    return rows.select_related("source__fiscal_year", "target__fiscal_year")
+
+
 def paid_late(actor: Actor, year: FiscalYear) -> QuerySet[FiscalCommitment]:
     """Commitments of later years by which use of this one was paid after its close."""
     return (
         FiscalCommitment.objects.visible_to(actor)
-        .filter(origin=CommitmentOrigin.LATE, month__startswith=f"{year.year}-")
+        .filter(
+            origin=CommitmentOrigin.LATE,
+            month__startswith=f"{year.year}-",
+            line__in=BudgetLine.objects.visible_to(actor).values("pk"),
+        )
         .select_related("line__fiscal_year", "fiscal_year")
         .annotate(won=_sum(COMMITTING), spent=_sum(SPENDING))
         .order_by("fiscal_year__year", "number")

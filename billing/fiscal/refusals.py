@@ -219,6 +219,18 @@ class BoundAlready(Refusal):
         return _("This project has used its line this year. Transfer money instead of moving it.")
 
 
+class YearOver(Refusal):
+    def __init__(self, year: int) -> None:
+        super().__init__(year)
+        self.year = year
+
+    def __str__(self) -> str:
+        return _(
+            "The fiscal year %(year)s is over: its lines pay for no further project. Choose a line "
+            "of this year."
+        ) % {"year": self.year}
+
+
 class NoLine(Refusal):
     """A project has no line in this year, but had one: nothing runs on without a new budget."""
 

@@ -15,7 +15,7 @@ from billing.approvals.asking import Wish
 from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
 from billing.approvals.matrix import TRANSFER
 from billing.approvals.queries import with_request
-from billing.fiscal import book, journal
+from billing.fiscal import book, journal, queries
 from billing.fiscal.book import Broken
 from billing.fiscal.journal import Note
 from billing.fiscal.refusals import sentence
@@ -36,9 +36,8 @@ _CARRIED = {CarryKind.NAMED.value: "명시이월", CarryKind.ACCIDENT.value: "�
 
 
 def shown(by: Actor, year: FiscalYear) -> QuerySet[FiscalTransfer]:
-    """The year's transfers with their lines and requests, newest first."""
-    rows = FiscalTransfer.objects.visible_to(by).filter(fiscal_year=year)
-    return with_request(rows.select_related("source__fiscal_year", "target__fiscal_year"), TRANSFER)
+    """The year's transfers that the actor sees, with their lines and requests, newest first."""
+    return with_request(queries.transfers(by, year), TRANSFER)
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from fractions import Fraction
 import structlog
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from billing import rating, tariffs
 from billing.fiscal import calendar, commitments, journal
@@ -53,6 +54,7 @@ class Use:
     month: str
     reference: str  # of the order; empty for tokens
     won: int
+    title: str = ""  # the project's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def book_all(*, now: datetime) -> int:
 
 def _book_safely(year: FiscalYear, now: datetime) -> int:
     """One organization's trouble stops no other's; the next sweep tries again."""
-    by = actors.system(year.organization, "Usage booking")
+    by = actors.system(year.organization, _("Usage booking"))
     try:
         with rls.tenant(year.organization_id):
             return len(book(year, by=by, now=now))
@@ -129,9 +131,9 @@ def used(binding: ProjectLine, year: int, *, now: datetime) -> list[Use]:
     exact = _tokens(binding, year, now)
     for key, won in _cards(binding, year, now).items():
         exact[key] = won
-    project = binding.project.public_id
+    project = binding.project
     return [
-        Use(project, month, reference, rating.rounded(won * GROSS))
+        Use(project.public_id, month, reference, rating.rounded(won * GROSS), project.name)
         for (month, reference), won in sorted(exact.items())
     ]
 

@@ -129,12 +129,12 @@ _REFUSALS: dict[type[Exception], tuple[str, str, int]] = {
     refusals.PeriodTaken: ("period_taken", "", 409),
     refusals.LastBudget: ("last_budget", "", 409),
     refusals.BudgetEnded: ("budget_ended", "", 409),
+    refusals.FollowsLine: ("follows_line", "", 409),
     refusals.ChangedMeanwhile: ("changed_meanwhile", "", 409),
     refusals.CountersUnavailable: ("counters_unavailable", "", 503),
     raises.NotMore: ("not_more", "to_won", 422),
     raises.BadUntil: ("until", "until_on", 422),
     raises.AlreadyAsked: ("already_asked", "", 409),
-    raises.FollowsAllotment: ("follows_allotment", "", 409),
     BadReason: ("because", "because", 422),
 }
 

@@ -209,7 +209,8 @@ class FiscalCloseView(APIView):
         """A rehearsal: what closing the year now would do. Nothing is changed."""
         actor = actor_of(request)
         actor.require("budgets.read")
-        plan = closing.rehearse(year_or_404(actor, year), now=timezone.now())
+        found = year_or_404(actor, year)
+        plan = closing.seen_by(actor, closing.rehearse(found, now=timezone.now()))
         return Response(shapes.RehearsalOut(plan).data)
 
     @extend_schema(request=shapes.FiscalReasonIn, responses=shapes.RehearsalOut)

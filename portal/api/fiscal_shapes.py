@@ -230,10 +230,10 @@ class OutstandingOut(serializers.Serializer[Any]):
 class RehearsalOut(serializers.Serializer[Any]):
     """``blocking``: how many things have to be settled before the year can be closed.
     ``unpaid_won``: open invoices of the year's months; ``unbilled_won``: used and on no invoice
-    yet."""
+    yet; null for a key, which sees the lines of its project only."""
 
     lines = RehearsalLineOut(many=True, source="closes")
     outstanding = OutstandingOut(many=True)
     blocking = serializers.IntegerField()
-    unpaid_won = serializers.IntegerField(source="unpaid.billed_won")
+    unpaid_won = serializers.IntegerField(source="unpaid.billed_won", allow_null=True)
     unbilled_won = serializers.IntegerField(source="unpaid.unbilled_won", allow_null=True)

@@ -38,9 +38,9 @@ _WHOLE = (
     refusals.ChangedMeanwhile,
     refusals.CountersUnavailable,
     refusals.BudgetEnded,
+    refusals.FollowsLine,
     refusals.LastBudget,
     raises.AlreadyAsked,
-    raises.FollowsAllotment,
 )
 
 

@@ -161,8 +161,16 @@ def close(request: HttpRequest) -> HttpResponse:
     context = {
         **fiscal.frame(year, now),
         "form": form,
-        "plan": closing.rehearse(year, now=now),
-        "late": [(one, LATE.get(one.wait)) for one in late.found(year, now=now)],
+        "plan": closing.seen_by(actor, closing.rehearse(year, now=now)),
+        "board": queries.board(actor, year, now=now),
+        "carried": year.carryovers.filter(
+            carried_won__gt=0, line__in=queries.lines(actor, year).order_by().values("pk")
+        ).select_related("line__fiscal_year"),
+        "late": [
+            (one, LATE.get(one.wait))
+            for one in late.found(year, now=now)
+            if actor.projects is None or one.use.project in actor.projects
+        ],
         "paid_late": queries.paid_late(actor, year),
     }
     return render(request, "fiscal/closing.html", context, status=422 if form.errors else 200)

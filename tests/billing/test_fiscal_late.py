@@ -10,15 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing import budgets
-from billing.fiscal import bindings, closing, journal, late, lines, usage, years
+from billing.fiscal import bindings, closing, late, lines, usage, years
 from billing.fiscal.late import Wait
 from billing.fiscal.lines import Entry
+from billing.fiscal.refusals import YearOver
 from billing.models import Budget, BudgetLine, FiscalCommitment, FiscalMovement, FiscalYear
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import actors, rls
 from tests import factories
 from tests.billing import county as world
+from tests.billing.at_once import together
 from tests.billing.county import County
 
 LAST_SECOND = world.OLD_YEARS_DAY
@@ -239,14 +241,25 @@ def test_what_came_too_late_for_its_payment_does_not_hinder_the_close(turn: Turn
     assert {(row[0], row[1], row[3]) for row in booked(turn)} == {(2027, "late", 1_100)}
 
 
-def test_two_at_once_pay_once(turn: Turn) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_at_once_pay_once(turn: Turn) -> None:
     """The second finds, under the year's lock, that what it had planned is paid."""
     turn.close()
     use(turn, 1_000, LAST_SECOND)
-    (planned,) = turn.waiting()
+
+    together([turn.pay, turn.pay])
     turn.pay()
 
-    by = actors.system(turn.county.office, "Usage booking")
-    assert late._pay(turn.old(), planned, by, FEBRUARY) == []
-    with rls.tenant(turn.county.office.pk):
-        assert journal.book_of(turn.following).line(turn.line.public_id).spent == 1_100
+    assert turn.county.columns(turn.line, now=FEBRUARY).spent == 1_100
+    assert turn.waiting() == []
+
+
+def test_binds_no_project_to_a_year_that_is_over(turn: Turn) -> None:
+    """It would be the project's last line, which has nothing any more."""
+    another = factories.project(turn.county.office, "다른 프로젝트")
+    turn.close()
+
+    with rls.tenant(turn.county.office.pk), pytest.raises(YearOver, match="2026"):
+        bindings.bind(
+            project=another, line=turn.county.running, by=turn.county.officer, now=FEBRUARY
+        )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
@@ -38,8 +39,10 @@ from tenants import actors, rls
 from tenants.roles import Role
 from tests import factories
 from tests.billing import county as world
+from tests.billing import front
 from tests.billing.county import County
 from tests.billing.signing import decided
+from tests.gateway.world import wait_until
 
 
 def moment(month: int, day: int, hour: int = 10, *, year: int = 2026) -> datetime:
@@ -58,7 +61,7 @@ def county(prices: None, counters: None) -> County:
     return world.make()
 
 
-def test_a_year_of_a_county_office(county: County) -> None:
+def test_a_year_of_a_county_office(county: County, tmp_path: Path) -> None:
     office = county.office.pk
 
     # February: the project gets its line; an endpoint is ordered, which commits with VAT.
@@ -103,6 +106,17 @@ def test_a_year_of_a_county_office(county: County) -> None:
     with pytest.raises(budgets.BudgetExceeded) as full:
         hold(county, budget, 10_000_000 * MICRO + 1, "ord_2")
     assert full.value.left_won == 10_000_000
+
+    # The same at the front door: a request is answered while there is room, and stopped by the
+    # line's name when there is none.
+    with front.opened(county, budget, tmp_path) as gateway:
+        answered, _, _ = gateway.chat("smollm2", max_tokens=10)
+        wait_until(lambda: front.spent(county, budget) > 0)
+        front.use_up(county, budget)
+        stopped, _, answer = gateway.chat("smollm2", max_tokens=10)
+    assert (answered, stopped) == (200, 429)
+    assert answer["error"]["budget"] == county.running.public_id
+    assert "budget line 201-02" in answer["error"]["message"]
 
     # July: more is needed. The officer asks for a transfer, and signs nothing themselves: the
     # deputy of the head takes the officer's step, the head the owner's.

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 
 import pytest
-from django.db import connection
 
 from billing import budgets
-from billing.budgets import ChangedMeanwhile, CountersUnavailable
 from billing.fiscal import bindings, closing, commitments, enforcement, orders, transfers
-from billing.fiscal.book import Broken
-from billing.fiscal.refusals import Refusal
 from billing.models import Budget, Commitment, FiscalCommitment, FiscalTransfer, FiscalYear
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import rls
-from tenants.actors import Actor
 from tests.billing import county as world
+from tests.billing.at_once import together
 from tests.billing.county import NOVEMBER, County, entry
+from tests.billing.signing import decided
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def together(deeds: Iterable[Callable[[], object]]) -> Counter[str]:
-    """All at once, each with a connection of its own: how often each ended how."""
-    waiting = list(deeds)
-    gate, outcomes = threading.Barrier(len(waiting)), Counter[str]()
-
-    def run(deed: Callable[[], object]) -> None:
-        gate.wait(30)
-        try:
-            deed()
-            outcomes["done"] += 1
-        except (Broken, Refusal, ChangedMeanwhile, CountersUnavailable) as error:
-            outcomes[type(error).__name__] += 1
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(one,)) for one in waiting]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join(60)
-    assert sum(outcomes.values()) == len(waiting)
-    return outcomes
 
 
 @pytest.fixture
@@ -82,10 +51,13 @@ def test_transfers_that_cross_keep_the_sum(county: County) -> None:
         ask(county, county.running, county.office_costs),
     ]
 
-    people = (county.head, other(county))
-    outcomes = together([partial(approve, one, by) for one in asked for by in people])
+    deputy = world.deputy(county, county.head, now=NOVEMBER)
+    for one in asked:  # the officer's step; the owner's is signed twice at once
+        decided(one, transfers.DEED, deputy, now=NOVEMBER)
+    sign = partial(decided, deed=transfers.DEED, by=county.head, step=2, now=NOVEMBER)
+    outcomes = together([partial(sign, one) for one in asked * 2])
 
-    assert outcomes == {"done": 2, "Decided": 2}
+    assert outcomes == {"done": 2, "NotOpen": 2}
     assert county.columns(county.running).current == 48_000_000
     assert county.columns(county.office_costs).current == 12_000_000
 
@@ -100,15 +72,6 @@ def ask(county: County, source: object, target: object) -> FiscalTransfer:
             by=county.officer,
             now=NOVEMBER,
         )
-
-
-def approve(transfer: FiscalTransfer, by: Actor) -> None:
-    with rls.tenant(transfer.organization_id):
-        transfers.approve(transfer=transfer, by=by, now=NOVEMBER)
-
-
-def other(county: County) -> Actor:
-    return replace(county.clerk, verbs=county.head.verbs)
 
 
 def test_an_order_of_the_last_second_is_in_the_year_or_refused_by_its_close(

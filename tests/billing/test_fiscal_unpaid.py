@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from billing import invoices
@@ -28,8 +29,11 @@ def test_counts_open_invoices_and_what_no_invoice_bills_yet(prices: None, counte
         overdue = unpaid.of(made.year, now=now + timedelta(days=31)).overdue_won
         before = unpaid.of(FiscalYear(organization=made.office, year=2025), now=now)
         rehearsed = closing.rehearse(made.year, now=now)
+        of_one_project = replace(made.clerk, projects=(made.project.public_id,))
+        seen = closing.seen_by(of_one_project, rehearsed)
 
     assert found == Unpaid(66, 132, date(2026, 12, 16), 0) and found.total_won == 198
     assert overdue == 66
     assert before == Unpaid(0, 0, None, 0)
     assert rehearsed.unpaid == found and rehearsed.blocking == 0
+    assert (len(rehearsed.lines), seen.lines, seen.unpaid) == (2, (), None)  # no line pays for it

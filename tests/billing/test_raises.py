@@ -12,7 +12,7 @@ from billing.approvals.deciding import NotYourStep
 from billing.approvals.kinds import CannotBeDone, TermsChanged
 from billing.approvals.matrix import RAISE
 from billing.models import ApprovalRequest, Budget, BudgetChange, BudgetRaise
-from billing.refusals import BudgetEnded, LimitOutOfRange
+from billing.refusals import BudgetEnded, FollowsLine, LimitOutOfRange
 from portal.admission.sync import Admission, connect
 from portal.lib.money import MAX_BUDGET_WON, MICRO
 from portal.lib.periods import seoul_date
@@ -256,7 +256,7 @@ def test_a_budget_line_is_raised_by_its_allotment_only(cast: Cast, budget: Budge
     with rls.tenant(cast.firm.pk):
         Budget.objects.update(scope="line", period="year")
 
-    with pytest.raises(raises.FollowsAllotment):
+    with pytest.raises(FollowsLine):
         ask(cast, reloaded(cast, budget))
 
 

@@ -22,6 +22,7 @@ from tests import factories
 from tests.billing.signing import request_of
 from tests.cast import Person, browser
 from tests.factories import NOON
+from tests.lib.test_sheets import cells
 from tests.web.conftest import World
 from tests.web.fiscal_world import Fiscal, fiscal_of
 from tests.web.rows.fiscal import ROWS
@@ -267,8 +268,15 @@ def test_exports_tables_that_excel_reads(carol: Client, what: str) -> None:
 def test_exports_a_workbook(carol: Client) -> None:
     answer = carol.get(reverse("fiscal_export", args=["xlsx"]))
 
-    assert answer.content.startswith(b"PK")
     assert answer["Content-Disposition"] == 'attachment; filename="fiscal-2026.xlsx"'
+    board, register, journal = (cells(answer.content, sheet) for sheet in (1, 2, 3))
+    assert (board["A3"], board["C3"]) == (("inlineStr", "201-02"), ("n", "48000000"))
+    for column in "CDEFGHIJK":  # the sum row is numbers, and adds up
+        parts = [board[f"{column}{row}"] for row in (2, 3, 4)]
+        assert {kind for kind, _ in parts} == {"n"}
+        assert int(parts[0][1]) + int(parts[1][1]) == int(parts[2][1])
+    assert [register[f"{column}2"][0] for column in "BHIJ"] == ["n"] * 4  # the day and amounts
+    assert journal["F2"][0] == "n" and journal["K2"][0] == "inlineStr"
 
 
 @pytest.mark.parametrize(("kind", "query"), [("pdf", ""), ("csv", "?what=everything")])
