@@ -340,6 +340,8 @@ SPECTACULAR_SETTINGS = {
         "CarryKindEnum": ["named", "accident"],
         "DraftCommentKindEnum": ["comment", "objection"],
         "FoundingKindEnum": "tenants.founding.Choice.values",
+        "FundingKindEnum": ["own", "prepaid", "voucher", "subsidy"],
+        "NewFundingKindEnum": ["own", "voucher", "subsidy"],
         "PriceTermKindEnum": "billing.price_changes.LIST_TERMS",
         "RequestKindEnum": "tenants.support.words.RequestKind.values",
     },

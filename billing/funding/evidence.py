@@ -30,7 +30,12 @@ def pack(source: FundingSource, *, now: datetime) -> bytes:
     index of it all."""
     draws = list(draws_of(source))
     invoices = {one.invoice_id: one.invoice for one in draws}
-    tables = [_draws(draws), _returns(draws), _usage(invoices.values()), _payments(invoices)]
+    tables = [
+        _draws(source, draws),
+        _returns(source, draws),
+        _usage(invoices.values()),
+        _payments(invoices),
+    ]
     index: list[tuple[str, str, int]] = []
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as file:
@@ -53,31 +58,43 @@ def draws_of(source: FundingSource) -> QuerySet[FundingDraw]:
     return rows.order_by("invoice__number", "position")
 
 
-def _returns(draws: Sequence[FundingDraw]) -> _Table:
-    head = (_("Credit note"), _("Invoice"), _("Line"), _("Programme"), _("Own share"))
+def _returns(source: FundingSource, draws: Sequence[FundingDraw]) -> _Table:
+    head = (
+        _("Credit note"),
+        _("Invoice"),
+        _("Line of the invoice"),
+        _("Given back to this source"),
+        _("Own share"),
+    )
     found = FundingReturn.objects.filter(draw__in=[one.pk for one in draws])
     rows = [
         (
             one.credit_note.number,
             one.draw.invoice.number,
             one.draw.cost,
-            0 if one.draw.share_of_id else one.won,
-            one.won if one.draw.share_of_id else 0,
+            one.won if one.draw.source_id == source.pk else 0,
+            0 if one.draw.source_id == source.pk else one.won,
         )
         for one in found.select_related("credit_note", "draw__invoice")
     ]
     return "returns.csv", head, rows
 
 
-def _draws(draws: Sequence[FundingDraw]) -> _Table:
-    head = (_("Invoice"), _("Line"), _("Day"), _("Paid by the programme"), _("Own share"))
+def _draws(source: FundingSource, draws: Sequence[FundingDraw]) -> _Table:
+    head = (
+        _("Invoice"),
+        _("Line of the invoice"),
+        _("Day"),
+        _("Paid by this source"),
+        _("Own share"),
+    )
     rows = [
         (
             one.invoice.number,
             one.cost,
             seoul_date(one.at).isoformat(),
-            0 if one.share_of_id else one.won,
-            one.won if one.share_of_id else 0,
+            one.won if one.source_id == source.pk else 0,
+            0 if one.source_id == source.pk else one.won,
         )
         for one in draws
     ]
@@ -85,7 +102,15 @@ def _draws(draws: Sequence[FundingDraw]) -> _Table:
 
 
 def _usage(invoices: Iterable[Invoice]) -> _Table:
-    head = (_("Invoice"), _("Line"), _("Month"), _("Text"), _("Quantity"), _("Unit"), _("Won"))
+    head = (
+        _("Invoice"),
+        _("Line of the invoice"),
+        _("Month"),
+        _("Text"),
+        _("Quantity"),
+        _("Unit"),
+        _("Won"),
+    )
     rows = [
         (
             invoice.number,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -58,11 +58,11 @@ def state_of(source: Any, today: date) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One line of a source's statement: what it paid, or got back (below zero). ``own_won`` is what
-    others paid as its own share."""
+    """What a source paid of a line, or got back (below zero). ``own_won`` is what others paid as
+    its own share."""
 
     day: date
-    document: str
+    document: str  # invoice or credit_note
     number: str
     cost: str
     won: int
@@ -72,25 +72,24 @@ class Movement:
 def statement(source: FundingSource) -> list[Movement]:
     """All that a source paid and got back, in order."""
     draws = evidence.draws_of(source)
-    rows = FundingReturn.objects.filter(draw__in=draws.order_by().values("pk"))
-    found = [_movement(one, one.won, one.invoice, "invoice") for one in draws]
-    found += [
-        _movement(one.draw, -one.won, one.credit_note, "credit_note")
-        for one in rows.select_related("draw", "credit_note")
+    returns = FundingReturn.objects.filter(draw__in=draws.order_by().values("pk"))
+    rows: list[tuple[Any, str, FundingDraw, int]]
+    rows = [(one.invoice, "invoice", one, one.won) for one in draws]
+    rows += [
+        (one.credit_note, "credit_note", one.draw, -one.won)
+        for one in returns.select_related("draw", "credit_note").order_by("draw__position")
     ]
-    return sorted(found, key=lambda one: (one.day, one.number))
-
-
-def _movement(draw: FundingDraw, won: int, document: Any, kind: str) -> Movement:
-    own = draw.share_of_id is not None
-    return Movement(
-        day=document.issue_date,
-        document=kind,
-        number=document.number,
-        cost=draw.cost,
-        won=0 if own else won,
-        own_won=won if own else 0,
-    )
+    found: dict[tuple[str, str], Movement] = {}
+    for document, kind, draw, won in rows:
+        mine = draw.source_id == source.pk
+        key = (document.number, draw.cost)
+        known = found.get(
+            key, Movement(document.issue_date, kind, document.number, draw.cost, 0, 0)
+        )
+        found[key] = replace(
+            known, won=known.won + won * mine, own_won=known.own_won + won * (not mine)
+        )
+    return sorted(found.values(), key=lambda one: (one.day, one.number))
 
 
 def entries(source: FundingSource) -> QuerySet[PrepaidEntry]:

@@ -110,7 +110,13 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
 def statement(request: HttpRequest, public_id: str) -> HttpResponse:
     """The same as CSV, whole."""
     source = _find(request, public_id)
-    head = (_("Day"), _("Document"), _("Line"), _("Paid by this source"), _("Own share"))
+    head = (
+        _("Day"),
+        _("Document"),
+        _("Line of the invoice"),
+        _("Paid by this source"),
+        _("Own share"),
+    )
     rows = [
         (one.day.isoformat(), one.number, one.cost, one.won, one.own_won)
         for one in queries.statement(source)

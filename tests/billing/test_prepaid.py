@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from billing import books, credit_notes, invoices
-from billing.funding import drawing, prepaid, sources
+from billing.funding import drawing, prepaid, queries, sources
 from billing.funding.prepaid import BadTopUp, TopUpOver
 from billing.models import (
     Account,
@@ -186,6 +186,8 @@ def test_a_credit_note_gives_back_what_was_drawn_last_first(cast: Cast, paul: Pe
         ("own", 58_000),
     ]
     assert prepaid.left_won(source) == 30_000
+    rows = [(one.document, one.won, one.own_won) for one in queries.statement(source)]
+    assert rows == [("invoice", 50_000, 0), ("credit_note", -30_000, 0)]
     assert (opens(cast.firm), credit(cast.firm)) == ([], 58_000)
     assert faults(cast.firm) == []
 
