@@ -118,6 +118,7 @@ from billing.models.payments import (
 )
 from billing.models.prices import (
     CardTariff,
+    PriceNotice,
     PriceTerm,
     TokenTariff,
 )
@@ -201,6 +202,7 @@ __all__ = [
     "PaymentReversal",
     "Posting",
     "PriceLine",
+    "PriceNotice",
     "PriceTerm",
     "ProjectLine",
     "ProviderEvent",

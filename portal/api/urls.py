@@ -344,6 +344,7 @@ urlpatterns = [
         deposits.UndoingView.as_view(),
         name="api_deposit_undo",
     ),
+    path("operator/revenue", deposits.RevenueView.as_view(), name="api_revenue"),
     path("operator/receivables", deposits.ReceivablesView.as_view(), name="api_receivables"),
     path("operator/payments", deposits.IncomingView.as_view(), name="api_incoming"),
     path(
