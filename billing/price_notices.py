@@ -95,22 +95,45 @@ def _tell(row: PriceNotice, organizations: Iterable[Organization], now: datetime
 def _of_prices(
     organization: Organization, row: PriceNotice, old: Version, new: Version, now: datetime
 ) -> None:
-    words = {
-        "name": f"{row.name} · {row.offering_class}" if row.offering_class else row.name,
-        "before": figures(old),
-        "after": figures(new),
-        "day": seoul_date(row.starts_at).isoformat(),
-    }
+    """In won without VAT, in the order of the list."""
     to, place = notices.holders(organization, "invoices.read"), reverse("price_list")
+    name = f"{row.name} · {row.offering_class}" if row.offering_class else row.name
+    before, after, day = figures(old), figures(new), seoul_date(row.starts_at).isoformat()
     if row.what == "tokens":
         notices.tell(
-            "price.tokens", organization=organization, to=to, now=now, place=place, **words
+            "price.tokens",
+            organization=organization,
+            to=to,
+            now=now,
+            place=place,
+            name=name,
+            before=before,
+            after=after,
+            day=day,
         )
     elif row.what == "cards":
-        notices.tell("price.cards", organization=organization, to=to, now=now, place=place, **words)
+        notices.tell(
+            "price.cards",
+            organization=organization,
+            to=to,
+            now=now,
+            place=place,
+            name=name,
+            before=before,
+            after=after,
+            day=day,
+        )
     else:
         notices.tell(
-            "price.storage", organization=organization, to=to, now=now, place=place, **words
+            "price.storage",
+            organization=organization,
+            to=to,
+            now=now,
+            place=place,
+            name=name,
+            before=before,
+            after=after,
+            day=day,
         )
 
 
