@@ -178,7 +178,7 @@ urlpatterns = [
     path(
         "operator/proposals/<slug:public_id>/approve",
         customers.ApprovalView.as_view(),
-        name="api_approval",
+        name="api_proposal_approval",
     ),
     path(
         "operator/proposals/<slug:public_id>/reject",
