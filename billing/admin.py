@@ -43,6 +43,7 @@ from billing.models import (
     PrepaidReminder,
     PrepaidTopUp,
     PriceLine,
+    PriceNotice,
     PriceTerm,
     ProviderEvent,
     RatingMark,
@@ -64,6 +65,7 @@ shows(
 shows(CardTariff, "public_id chip won_per_hour starts_at", find="chip")
 shows(StorageTariff, "public_id storage won_per_gb_day starts_at", find="storage")
 shows(PriceTerm, "public_id kind item value starts_at", find="kind item")
+shows(PriceNotice, "version what name starts_at reached told_at", find="name")
 shows(
     Agreement,
     "public_id organization reference starts_at ends_at made_at",

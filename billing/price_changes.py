@@ -16,7 +16,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing import agreed_versions, agreements, price_words, tariffs, term_values
+from billing import (
+    agreed_versions,
+    agreements,
+    price_notices,
+    price_words,
+    tariffs,
+    term_values,
+)
 from billing.models import CardTariff, PriceTerm, StorageTariff, TokenTariff
 from billing.price_rules import (
     MonthlyFromFirst,
@@ -223,15 +230,18 @@ def carry_out(proposal: Proposal, by: Actor, now: datetime) -> None:
     payload = payload | _checked(kind, subject, payload, now)
     start = day_period(date.fromisoformat(payload["starts_on"])).start
     if kind == PRICE_TERM:
-        PriceTerm.objects.create(
+        term = PriceTerm.objects.create(
             public_id=ids.mint("trm"),
             kind=payload["kind"],
             item=payload["item"],
             value=payload["value"],
             starts_at=start,
         )
+        price_notices.of_term(term)
     else:
-        agreed_versions.follow(_write(kind, subject, payload, start))
+        version = _write(kind, subject, payload, start)
+        agreed_versions.follow(version)
+        price_notices.of_price(version)
 
 
 def _write(kind: str, subject: str, payload: Mapping[str, Any], start: datetime) -> Version:

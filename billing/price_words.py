@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing import term_values
+from billing.resolution import Version
 from billing.term_lines import (
     EVERY,
     Monthly,
@@ -51,6 +52,11 @@ def won(amount: Decimal | int) -> str:
     """``₩1,234.5``: as many decimals as there are."""
     text = f"{amount:,.6f}".rstrip("0").rstrip(".")
     return f"₩{text}"
+
+
+def figures(version: Version) -> str:
+    """All prices of a version in their one order: ``₩60 / ₩6 / ₩180``."""
+    return " / ".join(won(one.won) for one in version.figures)
 
 
 def percent(off: Decimal) -> str:

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from billing import accruals, alerts, reminding
+from billing import accruals, alerts, price_notices, reminding
 from billing.closing import delivery
 from billing.etax import certificates, chosen, credited, preparing
 from billing.etax import sweep as etax
@@ -27,6 +27,12 @@ def accrue() -> None:
 def tell_budgets() -> None:
     """Each minute: budgets that are nearly used, and those that are."""
     alerts.sweep(now=timezone.now())
+
+
+@shared_task
+def tell_of_prices() -> None:
+    """Each minute: customers of prices that will change."""
+    price_notices.sweep(now=timezone.now())
 
 
 @shared_task

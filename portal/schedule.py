@@ -32,6 +32,7 @@ SCHEDULE = {
     "accrue-use": _every(HOUR, "billing.tasks.accrue"),
     "sweep-approvals": _every(MINUTE, "portal.deployments.tasks.sweep_approvals"),
     "tell-budgets": _every(MINUTE, "billing.tasks.tell_budgets"),
+    "tell-of-prices": _every(MINUTE, "billing.tasks.tell_of_prices"),
     "sweep-etax": _every(MINUTE, "billing.tasks.sweep_etax"),
     "look-at-etax-certificate": _every(HOUR, "billing.tasks.look_at_etax_certificate"),
     "raise-budget-lines": _every(MINUTE, "billing.tasks.raise_lines"),

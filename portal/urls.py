@@ -349,6 +349,8 @@ urlpatterns = [
         name="operator_agreement_new",
     ),
     path("operator/receivables/", receivables.index, name="receivables"),
+    path("operator/revenue/", receivables.revenue_page, name="revenue"),
+    path("operator/revenue/export.xlsx", receivables.revenue_xlsx, name="revenue_xlsx"),
     path("operator/receivables/account/", receivables.account, name="virtual_account"),
     path("operator/payments/", receivables.incoming, name="incoming"),
     path("operator/payments/disputes/", receivables.disputes, name="disputes"),

@@ -191,6 +191,32 @@ MONEY: dict[str, Kind] = {
         _("The agreement “%(reference)s” with the operator ends before %(day)s."),
         group=Group.MONEY,
     ),
+    "price.tokens": Kind(
+        _("The price of %(name)s changes on %(day)s"),
+        _(
+            "A million tokens in / in from the cache / out: now %(before)s, from %(day)s on "
+            "%(after)s, without VAT. What was used before keeps its price."
+        ),
+        group=Group.MONEY,
+    ),
+    "price.cards": Kind(
+        _("The price of %(name)s changes on %(day)s"),
+        _("A card-hour: now %(before)s, from %(day)s on %(after)s, without VAT."),
+        group=Group.MONEY,
+    ),
+    "price.storage": Kind(
+        _("The price of storage changes on %(day)s"),
+        _("A GB-day (%(name)s): now %(before)s, from %(day)s on %(after)s, without VAT."),
+        group=Group.MONEY,
+    ),
+    "price.terms": Kind(
+        _("The price list changes on %(day)s"),
+        _(
+            "Tiers, a discount, a fee or a shortest time changes for everybody. The price list "
+            "shows what holds now and what will."
+        ),
+        group=Group.MONEY,
+    ),
     "budget.reached": Kind(
         _("A budget is used to %(percent)s"),
         _(

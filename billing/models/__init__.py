@@ -123,6 +123,7 @@ from billing.models.payments import (
 )
 from billing.models.prices import (
     CardTariff,
+    PriceNotice,
     PriceTerm,
     TokenTariff,
 )
@@ -211,6 +212,7 @@ __all__ = [
     "PrepaidReminder",
     "PrepaidTopUp",
     "PriceLine",
+    "PriceNotice",
     "PriceTerm",
     "ProjectLine",
     "ProviderEvent",

@@ -106,3 +106,23 @@ class PriceTerm(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class PriceNotice(models.Model):
+    """A change of the list that customers are told of, organization by organization."""
+
+    version = models.CharField(max_length=24, unique=True, help_text="Of the price or term.")
+    what = models.CharField(max_length=16, help_text="tokens, cards, storage or terms.")
+    name = models.CharField(max_length=80, help_text="Model, chip, storage, or the term's item.")
+    offering_class = models.CharField(max_length=24, blank=True, default="")
+    starts_at = models.DateTimeField()
+    reached = models.BigIntegerField(
+        default=0, help_text="Organizations with a number up to this one have been told."
+    )
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+
+    def __str__(self) -> str:
+        return self.version

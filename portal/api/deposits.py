@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import receivables
+from billing import receivables, revenue
 from billing.models import BankLine, BankStatement, LineState
 from billing.payments import bank_files, deposits, queries, refunds, statements
 from portal.api.authentication import actor_of
@@ -217,6 +217,29 @@ class ReceivablesView(APIView):
         actor_of(request).require("operator.read")
         rows = receivables.aging(now=timezone.now())
         data = AgingOut(rows, many=True).data
+        return Response({"data": data, "next": None, "previous": None})
+
+
+class MonthRevenueOut(serializers.Serializer[Any]):
+    """Billed, taken back and open: of the month that is billed; received: in the month."""
+
+    month = serializers.CharField()
+    invoices = serializers.IntegerField()
+    supply_won = serializers.IntegerField()
+    credited_won = serializers.IntegerField()
+    net_won = serializers.IntegerField()
+    vat_won = serializers.IntegerField()
+    total_won = serializers.IntegerField()
+    received_won = serializers.IntegerField()
+    open_won = serializers.IntegerField()
+
+
+class RevenueView(APIView):
+    @extend_schema(responses=MonthRevenueOut(many=True))
+    def get(self, request: Request) -> Response:
+        """Revenue of the last twelve months, the newest first."""
+        rows = revenue.by_month(actor_of(request), now=timezone.now())
+        data = MonthRevenueOut(rows, many=True).data
         return Response({"data": data, "next": None, "previous": None})
 
 

@@ -179,7 +179,7 @@ urlpatterns = [
     path(
         "operator/proposals/<slug:public_id>/approve",
         customers.ApprovalView.as_view(),
-        name="api_approval",
+        name="api_proposal_approval",
     ),
     path(
         "operator/proposals/<slug:public_id>/reject",
@@ -368,6 +368,7 @@ urlpatterns = [
         deposits.UndoingView.as_view(),
         name="api_deposit_undo",
     ),
+    path("operator/revenue", deposits.RevenueView.as_view(), name="api_revenue"),
     path("operator/receivables", deposits.ReceivablesView.as_view(), name="api_receivables"),
     path("operator/payments", deposits.IncomingView.as_view(), name="api_incoming"),
     path(

@@ -156,6 +156,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("customer_invoices", _("Invoices of customers"), "invoice", "operator.read"),
                 ("prices", _("Prices"), "invoice", "operator.read"),
                 ("etax_documents", _("E-tax invoices"), "invoice", "operator.etax"),
+                ("revenue", _("Revenue"), "budget", "operator.read"),
                 ("receivables", _("Receivables"), "budget", "operator.read"),
                 ("incoming", _("Incoming payments"), "invoice", "operator.read"),
                 ("statements", _("Bank statements"), "save", "operator.read"),

@@ -23,6 +23,7 @@ from portal.catalog.models import CatalogModel, Chip
 from portal.deployments import queries
 from portal.lib.periods import Month
 from portal.web.digits import WholeField
+from tenants import origins, pace
 
 FIGURES = {
     "token_in": gettext_lazy("Input"),
@@ -114,26 +115,48 @@ def organization_of(request: HttpRequest) -> int | None:
     return actor.organization.pk if actor is not None else None
 
 
-def _forms(data: object = None) -> dict[str, Any]:
-    models = [(one.slug, one.title) for one in CatalogModel.objects.order_by("kind", "slug")]
-    chips = [(one.code, one.title) for one in Chip.objects.all()]
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """What models, chips and storage are called, by the names that prices use."""
+
+    tokens: dict[str, str]
+    cards: dict[str, str]
+    storage: dict[str, str]
+
+    def of(self, row: PriceRow) -> str:
+        names = {"tokens": self.tokens, "cards": self.cards, "storage": self.storage}[row.what]
+        title = names.get(row.name, row.name)
+        if not row.offering_class:
+            return title
+        return f"{title} · {self.cards.get(row.offering_class, row.offering_class)}"
+
+
+def _titles() -> Titles:
+    return Titles(
+        tokens={one.slug: one.title for one in CatalogModel.objects.order_by("kind", "slug")},
+        cards={one.code: one.title for one in Chip.objects.all()},
+        storage={tariffs.DEFAULT_STORAGE: _("Storage")},
+    )
+
+
+def _forms(titles: Titles, data: object = None) -> dict[str, Any]:
     return {
-        "tokens": TokenEstimateForm(data, names=models),
-        "cards": CardEstimateForm(data, names=chips),
+        "tokens": TokenEstimateForm(data, names=list(titles.tokens.items())),
+        "cards": CardEstimateForm(data, names=list(titles.cards.items())),
     }
 
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     """What is for sale at which price, since when, and what will change."""
-    now = timezone.now()
-    shown = {what: _shown(what, now) for what in ("tokens", "cards", "storage")}
+    now, titles = timezone.now(), _titles()
+    shown = _shown(price_list.rows(now), titles)
     context = {
         "now": now,
         "labels": FIGURES,
         "lists": shown,
         "terms": [_term(one) for one in price_list.terms(now)],
-        "forms": _forms(),
+        "forms": _forms(titles),
         "announced": [one for rows in shown.values() for row in rows for one in row["announced"]],
     }
     return render(request, "prices/index.html", context)
@@ -147,31 +170,19 @@ def _term(row: price_list.TermRow) -> dict[str, Any]:
     }
 
 
-def _titles(what: str) -> dict[str, str]:
-    if what == "tokens":
-        return {one.slug: one.title for one in CatalogModel.objects.all()}
-    if what == "cards":
-        return {one.code: one.title for one in Chip.objects.all()}
-    return {tariffs.DEFAULT_STORAGE: _("Storage")}
-
-
-def _shown(what: str, now: datetime) -> list[dict[str, Any]]:
-    titles, chips = _titles(what), {one.code: one.title for one in Chip.objects.all()}
-    found = []
-    for row in price_list.rows(now):
-        if row.what == what:
-            title = titles.get(row.name, row.name)
-            if row.offering_class:
-                title = f"{title} · {chips.get(row.offering_class, row.offering_class)}"
-            found.append(
-                {
-                    "title": title,
-                    "row": row,
-                    "figures": row.now.figures if row.now else [],
-                    "announced": _announced(row, title),
-                }
-            )
-    return sorted(found, key=lambda one: str(one["title"]))
+def _shown(rows: list[PriceRow], titles: Titles) -> dict[str, list[dict[str, Any]]]:
+    """By kind, in the order of their titles."""
+    found: dict[str, list[dict[str, Any]]] = {"tokens": [], "cards": [], "storage": []}
+    for title, row in sorted(((titles.of(row), row) for row in rows), key=lambda pair: pair[0]):
+        found[row.what].append(
+            {
+                "title": title,
+                "row": row,
+                "figures": row.now.figures if row.now else [],
+                "announced": _announced(row, title),
+            }
+        )
+    return found
 
 
 def _announced(row: PriceRow, title: str) -> list[dict[str, Any]]:
@@ -185,15 +196,27 @@ def _announced(row: PriceRow, title: str) -> list[dict[str, Any]]:
     return found
 
 
+MOST_A_MINUTE = 120  # estimates for one address; a form asks at each change
+
+
 @require_GET
 def estimate(request: HttpRequest) -> HttpResponse:
     """The result alone, as the fields change: ``?what=tokens`` or ``?what=cards``."""
     what = "cards" if request.GET.get("what") == "cards" else "tokens"
-    form = _forms(request.GET)[what]
+    if not pace.allows("estimate", origins.of(request), most=MOST_A_MINUTE, now=timezone.now()):
+        return _too_fast(request)
+    form = _forms(_titles(), request.GET)[what]
     context = {"form": form, "what": what}
     if form.is_valid():
         context |= (_of_cards if what == "cards" else _of_tokens)(form.cleaned_data, request)
     return render(request, "prices/index.html#estimate", context)
+
+
+def _too_fast(request: HttpRequest) -> HttpResponse:
+    context = {"no_estimate": _("Too many estimates at once. Wait a minute, then go on.")}
+    response = render(request, "prices/index.html#estimate", context, status=429)
+    response["Retry-After"] = "60"
+    return response
 
 
 def _of_tokens(chosen: dict[str, Any], request: HttpRequest) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import receivables
+from billing import receivables, revenue
 from billing.payments import deposits, queries, reconciliation, refunds
+from portal.lib import sheets
+from portal.lib.periods import Month
 from portal.web import doors, states
 from tenants import reasons
 from tenants.actions import proposals
@@ -41,6 +43,31 @@ def index(request: HttpRequest) -> HttpResponse:
         "customers": queries.customers(doors.actor(request))[: queries.MOST_LISTED],
     }
     return render(request, "payments/receivables.html", context)
+
+
+@require_GET
+@doors.page_for("operator.read")
+def revenue_page(request: HttpRequest) -> HttpResponse:
+    """What was billed, taken back, received and is open, by month."""
+    rows = revenue.by_month(doors.actor(request), now=timezone.now())
+    return render(request, "payments/revenue.html", {"rows": rows})
+
+
+HEAD = ("month", "invoices", "supply_won", "credited_won", "net_won", "vat_won", "total_won")
+MORE = ("received_won", "open_won")
+
+
+@require_GET
+@doors.page_for("operator.read")
+def revenue_xlsx(request: HttpRequest) -> HttpResponse:
+    """The same as a workbook, of three years."""
+    now, names = timezone.now(), (*HEAD, *MORE)
+    rows = revenue.by_month(doors.actor(request), now=now, months=36)
+    cells = [[str(one.month), *(getattr(one, name) for name in names[1:])] for one in rows]
+    content = sheets.workbook(sheets.Sheet(_("Revenue"), names, cells, widths=[14] * len(names)))
+    response = HttpResponse(content, content_type=sheets.CONTENT_TYPE)
+    response["Content-Disposition"] = f'attachment; filename="revenue-{Month.of(now)}.xlsx"'
+    return response
 
 
 @require_POST

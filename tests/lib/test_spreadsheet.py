@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 
@@ -22,6 +23,7 @@ from portal.lib import spreadsheet
         ("한빛정밀", "한빛정밀"),
         ("", ""),
         (-5, "-5"),
+        (Decimal("-0.000000000001"), "-0.000000000001"),
     ],
 )
 def test_writes_no_formula(value: object, written: str) -> None:

@@ -57,7 +57,7 @@ ROWS = [
     Row("api_notes", "GET", customer("/notes"), staff(200)),
     Row("api_notes", "POST", customer("/notes"), staff(201), lambda world: {"text": REASON}),
     Row("api_proposals", "GET", at("operator/proposals"), staff(200)),
-    Row("api_approval", "POST", proposal("approve"), staff(200)),
+    Row("api_proposal_approval", "POST", proposal("approve"), staff(200)),
     Row("api_rejection", "POST", proposal("reject"), staff(200), because),
     Row("api_token_prices", "GET", at("operator/prices/tokens"), staff(200)),
     Row("api_token_prices", "POST", at("operator/prices/tokens"), staff(202), a_price),

@@ -65,6 +65,7 @@ ROWS = [
         lambda world: because(world) | {"to": "returned"},
     ),
     Row("api_deposit_undo", "POST", undoing, staff(204), because),
+    Row("api_revenue", "GET", at("operator/revenue"), staff(200)),
     Row("api_receivables", "GET", at("operator/receivables"), staff(200)),
     Row("api_incoming", "GET", at("operator/payments"), staff(200)),
     Row("api_refunds", "POST", refunding, staff(202), lambda world: because(world) | {"won": 5}),

@@ -161,6 +161,8 @@ ROWS = [
     Row("charge", "GET", OURS, charge_id),
     Row("charge_confirm", "POST", PAYS_OURS, charge_id),
     Row("receivables", "GET", STAFF),
+    Row("revenue", "GET", STAFF),
+    Row("revenue_xlsx", "GET", STAFF),
     Row("virtual_account", "POST", DEED, body=an_account),
     Row("incoming", "GET", STAFF),
     Row("refund", "POST", DEED, payment_id, a_refund),
