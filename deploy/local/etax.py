@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import re
+import select
 import sys
 import threading
 import time
@@ -34,11 +35,11 @@ LINK_ID, SERVICE, NUMBER = "DURE", "POPBILL_TEST", "5048600001"
 MOST_BYTES = 1_048_576
 
 # How it misbehaves with calls about documents, ``times`` times. "cut": it does what it was asked
-# and goes away without a word; "before": it goes away first; "late": as "cut", and the document is
-# there only after ``seconds``.
+# and goes away without a word; "silent": it does it and answers nothing for ``seconds``; "before":
+# it goes away first; "late": as "cut", and the document is there only after ``seconds``.
 FAULTS = (
     *("", "down", "hang", "trickle", "garbage", "huge", "redirect", "other", "strange"),
-    *("cut", "before", "late", "limit"),
+    *("cut", "silent", "before", "late", "limit"),
 )
 REJECTED = {
     "9911": ("ERR002", "공급받는자 사업자등록번호 오류 (모의)"),
@@ -299,8 +300,10 @@ class _Handler(BaseHTTPRequestHandler):
             fault = issuer.wrong if issuer.times else ""
             if fault and issuer.times > 0:
                 issuer.times -= 1
-        if fault in {"cut", "late"}:
+        if fault in {"cut", "late", "silent"}:
             deed(issuer.now() + issuer.seconds if fault == "late" else 0.0)
+            if fault == "silent":  # until the caller has gone
+                select.select([self.connection], [], [], issuer.seconds)
             self.close_connection = True
         elif fault == "before":
             self.close_connection = True

@@ -3,55 +3,88 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from billing.etax import outcomes, preparing, queries, sweep
-from billing.models import EtaxDocument, EtaxMove
-from tenants import rls
+from billing import books, invoices, journal, receivables
+from billing.etax import credited, outcomes, preparing, queries, sweep
+from billing.models import Account, EtaxDocument, EtaxMove, Invoice
+from tenants import actors, rls
 from tenants.models import Notice
 from tests import factories
-from tests.billing.etax.conftest import AFTER, Desk, amend, correction, make_invoice
+from tests.billing.etax.conftest import AFTER, NOVEMBER, Desk, make_invoice
+from tests.billing.etax.test_credited import credit
+from tests.fakes import etax as fakes
 
 # ─── the story ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_story_of_two_documents_with_one_number_each(desk: Desk) -> None:
-    """Issued into a time-out after accepting, retried, accepted; a credit note amends it."""
-    invoice = make_invoice(desk.cast.firm)
-    desk.service.wrong, desk.service.times = "cut", 1
+@pytest.fixture
+def november(desk: Desk, prices: None, settings: Any) -> Invoice:
+    """What the firm used in November, billed at the month's end: ₩1,200,000 and VAT."""
+    settings.DURE_SELLER_NUMBER = fakes.NUMBER
+    settings.DURE_SELLER_NAME, settings.DURE_SELLER_REPRESENTATIVE = "두레 운영", "대표자"
+    factories.ledger_entry(desk.cast.project, tokens_in=20_000_000_000, tokens_out=0)
+    made = invoices.issue(
+        organization=desk.cast.firm,
+        kind="month",
+        month=NOVEMBER,
+        until=NOVEMBER.period.end,
+        by=actors.system(desk.cast.firm, "Month end"),
+        now=AFTER,
+    )
+    assert made is not None and made.supply_won == 1_200_000
+    return made
 
-    assert desk.work() == sweep.Sweep(0, 1)  # nothing is known
+
+def test_the_story_of_two_documents_with_one_number_each(desk: Desk, november: Invoice) -> None:
+    """Issued into a time-out after accepting, retried, accepted; a credit note amends it."""
+    desk.client = fakes.client(desk.service, seconds=1.5)
+    desk.client.certificate()  # signed in: the next call is about the document
+    desk.service.wrong, desk.service.times, desk.service.seconds = "silent", 1, 30.0
+
+    assert desk.work() == sweep.Sweep(0, 1)  # the call has timed out: nothing is known
     assert desk.states() == ["prepared"]
     assert len(desk.service.kept) == 1  # and yet it is there
 
-    desk.work(minutes=2)
+    desk.client = fakes.client(desk.service)
+    desk.work(minutes=2)  # asked for, and found
     assert desk.states() == ["issued"]
+    assert [deed for deed, _place in desk.service.calls].count("ISSUE") == 1
     for _ in range(8):
         desk.work(minutes=30)
     first = desk.one()
     assert (first.state, len(first.approval), len(desk.service.kept)) == ("accepted", 24, 1)
 
-    amend(desk, correction(invoice, -100_000, -10_000))
-    desk.work()
-    for _ in range(8):
+    note = credit(desk.cast, november, 100_000, desk)
+    for _ in range(9):
+        credited.amend_due(now=desk.clock.now)
         desk.work(minutes=30)
 
     original, amended = desk.documents()
     assert (original.state, amended.state) == ("amended", "accepted")
     assert (amended.code, amended.type_code, amended.original) == ("02", "0201", original)
-    assert amended.write_date.isoformat() == "2026-12-01"
+    assert amended.write_date == note.issue_date
+    # two documents, one number each, ours and the tax service's
+    kept = list(desk.service.kept.values())
+    assert [one.key for one in kept] == [original.key, amended.key]
+    assert [one.approval for one in kept] == [original.approval, amended.approval]
     assert original.approval != amended.approval
-    assert [one.key for one in desk.service.kept.values()] == [original.key, amended.key]
-    sent = [one.body for one in desk.service.kept.values()]
-    assert sent[1]["orgNTSConfirmNum"] == original.approval
-    # what the tax service knows is the invoice less the credit note
-    for name, won in (
-        ("supplyCostTotal", invoice.supply_won - 100_000),
-        ("taxTotal", invoice.vat_won - 10_000),
-        ("totalAmount", invoice.total_won - 110_000),
-    ):
-        assert sum(int(body[name]) for body in sent) == won
+    assert kept[1].body["orgNTSConfirmNum"] == original.approval
+    # what the tax service knows is what the customer owes and what stands in the books
+    told = {
+        name: sum(int(one.body[name]) for one in kept)
+        for name in ("supplyCostTotal", "taxTotal", "totalAmount")
+    }
+    assert list(told.values()) == [1_100_000, 110_000, 1_210_000]
+    with rls.everyone(because="test"):
+        found = journal.balances(desk.cast.firm)
+        assert receivables.open_won(november) == 1_210_000
+    assert found[Account.RECEIVABLE] == 1_210_000
+    assert (found[Account.VAT], found[Account.ACCRUED]) == (-110_000, 0)
+    assert sum(found.values()) == 0
+    assert list(books.verify(now=desk.clock.now)) == []
 
 
 def test_each_move_says_because(desk: Desk) -> None:
