@@ -117,15 +117,15 @@ class Story:
             *[self.take] * 4,
             *[self.rate] * 2,
             *[self.days] * 4,
+            *[self.lapse] * 2,
+            *[self.pay] * 2,
+            *[self.use_credit] * 2,
             self.answer_again,
-            self.lapse,
             self.give_back,
             self.stray,
             self.change_limit,
             self.bill_interim,
             self.bill_months,
-            self.pay,
-            self.use_credit,
         ]
         deed = self.chance.choice(deeds)
         self.done.append(deed.__name__)

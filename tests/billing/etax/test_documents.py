@@ -236,8 +236,14 @@ def test_names_all_that_is_wrong_in_one_order() -> None:
 
 @pytest.mark.parametrize(
     ("code", "negative", "whole"),
-    [("01", False, True), ("02", False, False), ("03", True, False)]
-    + [("04", True, True), ("05", False, True), ("06", True, True)],
+    [
+        ("01", False, True),
+        ("02", False, False),
+        ("03", True, False),
+        ("04", True, True),
+        ("05", False, True),
+        ("06", True, True),
+    ],
 )
 def test_says_of_each_code_what_its_amounts_may_be(code: str, negative: bool, whole: bool) -> None:
     """부가가치세법 시행령 제70조: a return and a cancellation only take back."""
