@@ -243,8 +243,14 @@ UNRATED = f"""
     WHERE l.id IS NULL OR NOT ({_SOUND})
     ON CONFLICT DO NOTHING
 """
-SOLVED = """
-    DELETE FROM billing_unrated g USING billing_priceline l
-    WHERE l.kind = g.kind AND l.subject = g.subject AND l.price_version = g.price_version
-      AND g.because = 'no_price'
+_OF_UNRATED = """
+    FROM rating_used u WHERE (u.organization_id, u.day, u.project, u.kind, u.line_subject,
+      u.price_version) = (g.organization_id, g.day, g.project, g.kind, g.subject, g.price_version)
+"""
+SOLVED = f"""
+    DELETE FROM billing_unrated g WHERE CASE g.because WHEN 'no_price' THEN EXISTS (
+      SELECT 1 FROM billing_priceline l
+      WHERE l.kind = g.kind AND l.subject = g.subject AND l.price_version = g.price_version)
+    ELSE EXISTS (SELECT 1 {_OF_UNRATED})
+      AND NOT EXISTS (SELECT 1 {_OF_UNRATED} AND NOT ({_SOUND})) END
 """

@@ -265,6 +265,17 @@ def test_rates_no_sum_that_makes_no_sense_and_stops_nobody(
     assert (left.organization_id, left.because) == (cast.firm.pk, "implausible")
 
 
+def test_rates_what_makes_sense_at_last(cast: Cast, prices: None) -> None:
+    """With what came later: else its organization was never billed again."""
+    use(cast, tokens_in=1, tokens_cached=5)
+    rate()
+    use(cast, tokens_in=100)
+
+    assert rate() == Rated(accruals=1)
+    with rls.everyone(because="test"):
+        assert not Unrated.objects.exists()
+
+
 # ─── what the database holds ───────────────────────────────────────────────────────────────────
 
 

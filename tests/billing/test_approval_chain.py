@@ -83,7 +83,33 @@ def test_says_how_many_are_missing() -> None:
 
     found = pool_now(one, [ALICE, CAROL])
 
-    assert found is not None and (found.missing, len(found.seats)) == (1, 2)
+    assert found is not None
+    assert (found.rung, found.missing, len(found.seats)) == (Rung.REQUESTER, 1, 2)
+
+
+def test_two_seats_take_two_people() -> None:
+    """Who could sit on either seat leaves the one to whom has no other; one seat is one voice."""
+    officers = chain(Step(("budget_officer",), needed=2))
+    both = Person("dan", "mem_d", "budget_officer", for_members=("mem_c",))
+    lent = replace(both, role="auditor", signs=False)
+
+    assert rung(officers, [both, CAROL]) == Rung.STEP
+    assert rung(officers, [lent, CAROL, ALICE]) == Rung.OWNER
+    assert may(officers, [CAROL, ALICE]) == {"carol", "alice"}
+
+
+def test_who_asked_signs_for_nobody_else() -> None:
+    """Even where they have to sign themselves, because others are too few."""
+    alice = replace(ALICE, for_members=("mem_c",))
+    one = chain(Step(("owner", "budget_officer"), needed=2), requester="alice")
+
+    found = pool_now(one, [alice, CAROL])
+
+    assert found is not None and found.rung == Rung.REQUESTER
+    assert {(seat.user, seat.of) for seat in found.seats} == {
+        ("alice", "alice"),
+        ("carol", "carol"),
+    }
 
 
 def test_signs_with_ones_own_right_before_a_lent_one() -> None:

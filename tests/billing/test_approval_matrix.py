@@ -186,6 +186,7 @@ def test_reads_as_much_as_it_may() -> None:
     most = rule(steps=[{"roles": ["owner"], "members": ["mem_a"] * 20}] * 5) * 60
 
     assert len(from_json(most).rules) == 60
+    assert from_json([{"kind": "order", "steps": [{}]}]) == Matrix((Rule(ORDER, steps=(Step(),)),))
 
 
 @pytest.mark.parametrize("rules", [(), (Rule(ORDER), Rule(ORDER, 5))])

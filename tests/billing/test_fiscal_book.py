@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -534,3 +535,30 @@ def test_a_close_settles_every_won(wishes: list[Movement], decisions: list[Decis
         assert one.lapsed_won >= 0
         columns = made.columns(one.line, JANUARY)
         assert columns.current == columns.spent + columns.carried + columns.lapsed
+
+
+@pytest.mark.parametrize(
+    ("movement", "rule"),
+    [
+        (Movement("a", Kind.ALLOTMENT, 10, AUTUMN, 2, 1), Rule.QUARTER),
+        (Movement("a", Kind.COMMITMENT, 10, AUTUMN), Rule.NO_COMMITMENT),
+        (Movement("a", Kind.CHANGE, 10, AUTUMN, commitment="another"), Rule.NO_COMMITMENT),
+        (Movement("a", Kind.CANCELLATION, -10, AUTUMN, commitment="c1"), Rule.NOT_WHOLE),
+    ],
+)
+def test_refuses_what_names_the_wrong_thing(movement: Movement, rule: Rule) -> None:
+    with pytest.raises(Broken) as refusal:
+        post(line_with(allotted=500, committed=100), movement)
+
+    assert refusal.value.rule == rule
+
+
+def test_pays_nothing_out_of_what_was_carried_over() -> None:
+    made = line_with(allotted=500, committed=100)
+    settling: dict[str, Any] = {"phase": Phase.SETTLING, "today": JANUARY}
+    post(made, Movement("a", Kind.CARRIED_OUT, 950, date(YEAR, 12, 31)), **settling)
+
+    with pytest.raises(Broken) as refusal:
+        post(made, Movement("a", Kind.EXPENDITURE, 60, JANUARY, commitment="c1"), **settling)
+
+    assert refusal.value.rule == Rule.ABOVE_CURRENT

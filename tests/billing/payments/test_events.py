@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -108,7 +109,10 @@ def test_at_once_is_one_payment(stripe: Stripe, provider: StripeCards) -> None:
     "signature", ["", "t=1,v1=00", "v1=", "t=x", "t=,v1=", "x" * 5000], ids=lambda one: one[:9]
 )
 def test_a_forged_message_leaves_nothing(cast: Cast, stripe: Stripe, signature: str) -> None:
-    raw = b'{"id":"evt_1","type":"payment_intent.succeeded","data":{"object":{"id":"pi_1"}}}'
+    about = {"type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1"}}}
+    raw = json.dumps(
+        {"id": "evt_1", "created": 1_794_787_200} | about
+    ).encode()  # all that an event has
 
     assert post(raw, signature) == 400
     assert not ProviderEvent.objects.exists()
