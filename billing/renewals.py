@@ -23,6 +23,7 @@ from billing.drafts import TEXTS
 from billing.etax import amending, profiles
 from billing.etax.amendments import Reason
 from billing.etax.documents import TaxKind
+from billing.funding import drawing
 from billing.models import Account, CreditNote, Invoice, InvoiceKind, InvoiceLine
 from billing.payments import bookings
 from billing.vat import ZERO, VatRule
@@ -262,6 +263,7 @@ def issue(
             "total_won": made.total_won,
         },
     )
+    drawing.apply(made, now=now)  # what the credit note gave back pays the right amount
     bookings.release(invoice=invoice, now=now)
     bookings.use_credit(organization=organization, now=now)
     invoices.tell(made, organization, now)

@@ -4,7 +4,7 @@ books, and no use billed twice or lost."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,9 @@ from django.db import transaction
 
 from billing import books, credit_notes, invoices, journal, receivables, renewals
 from billing.etax.amendments import Reason
-from billing.models import Account, CreditNote, Invoice, Posting
+from billing.funding import drawing, sources
+from billing.funding.sources import Terms
+from billing.models import Account, CreditNote, FundingDraw, Invoice, Posting
 from billing.payments import bookings
 from billing.payments.bookings import Receipt
 from billing.vat import VatRule
@@ -91,6 +93,27 @@ def test_posts_what_the_credit_note_gave_back(cast: Cast, invoice: Invoice, paul
     assert found[Account.VAT] == -8
     assert found[Account.ACCRUED] == 0
     assert sum(found.values()) == 0
+    assert list(books.verify(now=LATER)) == []
+
+
+def test_a_voucher_pays_it_with_what_came_back(cast: Cast, invoice: Invoice, paul: Person) -> None:
+    terms = Terms(
+        kind="voucher",
+        place=1,
+        name="AI 바우처",
+        cap_won=100,
+        starts=date(2026, 11, 1),
+        last_day=date(2026, 11, 30),
+        usable_until=date(2026, 12, 31),
+    )
+    voucher = sources.add(terms=terms, by=cast.carol.may, now=NOON)
+    drawing.apply(invoice, now=NOON)
+    assert (invoice.total_won, sources.left_won(voucher)) == (102, 0)
+
+    made = renew(invoice, {positions(invoice)[60]: 48}, cast, paul)
+
+    assert (made.total_won, sources.left_won(voucher)) == (89, 11)
+    assert [one.won for one in FundingDraw.objects.filter(invoice=made, source=None)] == []
     assert list(books.verify(now=LATER)) == []
 
 
