@@ -40,7 +40,7 @@ def _won() -> serializers.DecimalField:
     return serializers.DecimalField(max_digits=None, decimal_places=None, help_text="Exact.")
 
 
-class DayOut(serializers.Serializer[Any]):
+class LineDayOut(serializers.Serializer[Any]):
     """``of_day`` is all of the item on the day: another invoice may have a part of it."""
 
     day = serializers.DateField()
@@ -56,7 +56,7 @@ class LineDetailOut(LineOut):
     kind = serializers.CharField()
     subject = serializers.CharField()
     price_version = serializers.CharField()
-    days = DayOut(many=True)
+    days = LineDayOut(many=True)
 
 
 class PartOut(serializers.Serializer[Any]):
@@ -82,7 +82,7 @@ class LineView(APIView):
         item = drilldown.item_of(line)
         days = drilldown.days(line) if drilldown.is_explained(line) else []
         own = {"position": line.position, "kind": item.kind, "subject": item.subject}
-        of_days = {"price_version": item.price_version, "days": DayOut(days, many=True).data}
+        of_days = {"price_version": item.price_version, "days": LineDayOut(days, many=True).data}
         return Response(LineOut(line).data | own | of_days)
 
 
