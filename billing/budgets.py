@@ -49,7 +49,6 @@ __all__ = [  # told on from below
     "LimitOutOfRange",
     "LimitTooLow",
     "counters_from_ledger",
-    "counters_of",
     "outnumber",
 ]
 

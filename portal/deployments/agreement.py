@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 from django.db.models import Count, Q, Sum
 
-from billing import budgets
-from billing.booked import dates_of
+from billing.booked import counters_of, dates_of
 from billing.models import Budget
 from portal.admission import chain, keys
 from portal.admission.sync import Admission
@@ -55,7 +54,7 @@ def counters(admission: Admission, month: Month) -> list[Finding]:
     with rls.everyone(because="reconcile: budgets of all organizations"):
         aside = _charged(poison.left(), admission)
         rows = list(Budget.objects.current().select_related("organization"))
-        said = list(zip(rows, budgets.counters_of(rows, month), strict=True))
+        said = list(zip(rows, counters_of(rows, month), strict=True))
     found = []
     for budget, (spent, committed) in said:
         code = budget.organization.code

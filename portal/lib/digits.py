@@ -10,12 +10,18 @@ import re
 
 MOST = 2**63 - 1  # what a column of the database has room for
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_DIGITS = re.compile(r"-?[0-9]{1,60}", re.ASCII)
 _EXACT = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19})?", re.ASCII)
 
 
 def is_whole(text: str) -> bool:
     """A whole number that fits."""
     return _WHOLE.fullmatch(text) is not None and abs(int(text)) <= MOST
+
+
+def is_digits(text: str) -> bool:
+    """A whole number of whatever size somebody would type: it may be too much for a bound."""
+    return _DIGITS.fullmatch(text) is not None
 
 
 def is_exact(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from portal.lib.digits import is_exact, is_whole
+from portal.lib.digits import is_digits, is_exact, is_whole
 
 
 def _require(rule: Callable[[str], bool], value: Any, field: forms.Field) -> str:
@@ -19,10 +19,11 @@ def _require(rule: Callable[[str], bool], value: Any, field: forms.Field) -> str
 
 
 class WholeField(forms.IntegerField):
-    """A whole number."""
+    """A whole number. One that is too large is told the field's bound, if it has one."""
 
     def to_python(self, value: Any) -> int | None:
-        found: int | None = super().to_python(_require(is_whole, value, self))
+        rule = is_whole if self.max_value is None else is_digits
+        found: int | None = super().to_python(_require(rule, value, self))
         return found
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.funding.sources import LAST_PLACE, Terms
 from billing.models import FundingKind
 from portal.lib.periods import Month
+from portal.web.digits import ExactField, WholeField
 from portal.web.fiscal_forms import WonField
 
 DATE = forms.DateInput(attrs={"type": "date"})
@@ -46,7 +47,7 @@ class SourceForm(forms.Form):
         required=False,
         help_text=_("What it pays in all. Own money may have no end: leave it empty."),
     )
-    own_share = forms.DecimalField(
+    own_share = ExactField(
         label=_("Own share in percent"),
         min_value=0,
         max_value=100,
@@ -72,7 +73,7 @@ class SourceForm(forms.Form):
             "Invoices come after the month. Empty: the end of the month after the last day."
         ),
     )
-    place = forms.IntegerField(
+    place = WholeField(
         label=_("Place in the order"),
         min_value=1,
         max_value=LAST_PLACE,

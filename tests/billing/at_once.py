@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from django.db import connection
 
+from billing.approvals.asking import NotOpen
 from billing.budgets import ChangedMeanwhile, CountersUnavailable
 from billing.fiscal.book import Broken
 from billing.fiscal.refusals import Refusal
@@ -23,7 +24,7 @@ def together(deeds: Iterable[Callable[[], object]]) -> Counter[str]:
         try:
             deed()
             outcomes["done"] += 1
-        except (Broken, Refusal, ChangedMeanwhile, CountersUnavailable) as error:
+        except (Broken, Refusal, NotOpen, ChangedMeanwhile, CountersUnavailable) as error:
             outcomes[type(error).__name__] += 1
         finally:
             connection.close()

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import budgets
-from billing.booked import of_subject
+from billing.booked import counters_of, of_subject
 from billing.models import Budget, BudgetChange, Commitment
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable
@@ -332,7 +332,7 @@ def test_asks_the_ledger_twice_for_a_period_however_many_budgets(cast: Cast, pri
     ]
     with rls.tenant(cast.firm.pk):
         with CaptureQueriesContext(connection) as asked:
-            found = budgets.counters_of(rows, MONTH)
+            found = counters_of(rows, MONTH)
 
         days, orders = DaySpend.objects.all(), Commitment.objects.all()
         sums = [
