@@ -192,7 +192,7 @@ def measure(world: World, *, rounds: int = ROUNDS, most_ms: float = 0.0) -> list
 def ask_often(client: Client, one: Asked, rounds: int) -> None:
     """So many times, after some that do not count."""
     one.times, one.walls = [], []
-    for _ in range(WARM):
+    for _ in range(min(WARM, rounds // 2)):
         ask(client, one)
     one.times, one.walls = [], []
     for _ in range(rounds):
