@@ -1,6 +1,6 @@
 """What a demonstration shows of approvals and contracts: a public institution's own rules, an
-owner on leave, two requests that wait and one that is done; a firm's agreement and e-tax details.
-Each is made once, by the same calls as people make it."""
+owner on leave, a request that waits and one that is done (``billing.fiscal.example`` has another);
+a firm's agreement and e-tax details. Each is made once, by the same calls as people make it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from billing.approvals import defaults, matrices
 from billing.approvals.deciding import Seen, Word
 from billing.approvals.matrix import ORDER, Matrix, Rule, Step
 from billing.etax import profiles
-from billing.fiscal import transfers
 from billing.models import (
     Agreement,
     ApprovalMatrix,
     ApprovalRequest,
     Budget,
-    BudgetLine,
     BudgetScope,
 )
 from portal.deployments import approving
@@ -66,7 +64,6 @@ def fill_approvals(office: Office, *, now: datetime) -> None:
         )
     _sign(_raise(budget, 200_000, office, now), office.officer, now)  # little: the officer alone
     _sign(_raise(budget, 1_700_000, office, now), office.officer, now)  # much: the owner next
-    _transfer(office, now)
 
 
 def _leave(office: Office, now: datetime) -> None:
@@ -99,24 +96,6 @@ def _raise(budget: Budget, more_won: int, office: Office, now: datetime) -> Appr
 
 def _sign(request: ApprovalRequest, by: Actor, now: datetime) -> None:
     approving.decide(request=request, seen=Seen(1, 1), word=Word(True), by=by, now=now)
-
-
-def _transfer(office: Office, now: datetime) -> None:
-    """One that waits for another person than the officer, who asked."""
-    with rls.tenant(office.officer.organization.pk):
-        known = {
-            one.code: one
-            for one in BudgetLine.objects.filter(carried="").select_related("fiscal_year")
-        }
-        if {"201-01", "201-02"} <= set(known):
-            transfers.ask(
-                source=known["201-01"],
-                target=known["201-02"],
-                won=500_000,
-                because="인공지능 사용료가 예상보다 많습니다",
-                by=office.officer,
-                now=now,
-            )
 
 
 def fill_contract(

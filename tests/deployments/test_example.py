@@ -40,7 +40,6 @@ def test_shows_rules_a_leave_and_requests_once(office: Office) -> None:
         assert list(rows) == [
             ("budget.raise", "done", 200_000),
             ("budget.raise", "waiting", 1_500_000),
-            ("fiscal.transfer", "waiting", 500_000),
         ]
         assert ApprovalMatrix.objects.count() == Deputyship.objects.count() == 1
 
