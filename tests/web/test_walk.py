@@ -244,15 +244,17 @@ def _queries(walk: Walk) -> None:
     for operation in OPERATIONS:
         path = walk.made(operation, "path")
         if operation.method == "GET" and not re.search(r"_[0-9a-z]{16}", path):
-            closed = send(walk.client, "GET", path).status_code in (403, 404)
-            names = list(QUERY)  # what is closed without a question stays closed, whatever is asked
-            for value in ids.split("|")[: 2 if closed else None]:
-                _ask(walk, operation.name, path, names, value)
+            bare = send(walk.client, "GET", path).status_code
+            names = list(QUERY)
+            for value in ids.split("|")[: 2 if bare in (403, 404) else None]:
+                _ask(walk, operation.name, path, names, value, {200, bare} & {200, 403, 404})
 
 
-def _ask(walk: Walk, operation: str, path: str, names: list[str], value: str) -> None:
-    """All names at once where that is answered, each by itself where it is not. What is refused
-    by its name is taken out of ``names``."""
+def _ask(
+    walk: Walk, operation: str, path: str, names: list[str], value: str, enough: set[int]
+) -> None:
+    """All names at once; each by itself where that is not answered, nor closed as it is without a
+    question (``enough``). What is refused by its name is taken out of ``names``."""
 
     def asked(*chosen: str) -> HttpResponse:
         query = "&".join(f"{name}={value}" for name in chosen)
@@ -260,7 +262,7 @@ def _ask(walk: Walk, operation: str, path: str, names: list[str], value: str) ->
         walk.saw(f"GET {operation}?{query}", answer, value)
         return answer
 
-    if asked(*names).status_code == 200:
+    if asked(*names).status_code in enough:
         return
     for name in tuple(names):
         if b'"unknown_parameter"' in getattr(asked(name), "content", b""):
