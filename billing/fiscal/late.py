@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+import structlog
 from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
@@ -38,6 +39,8 @@ from billing.models import (
 from portal.lib.periods import seoul_date
 from tenants import actors, rls
 from tenants.actors import Actor
+
+log = structlog.get_logger()
 
 BECAUSE = "지난 회계연도 지출"
 
@@ -84,11 +87,16 @@ def pay_all(*, now: datetime) -> int:
             .select_related("organization")
             .distinct()
         )
-    written = 0
-    for year in years:
-        by = actors.system(year.organization, _("Usage booking"))
-        written += len(pay(year, by=by, now=now))
-    return written
+    return sum(_pay_safely(year, now) for year in years)
+
+
+def _pay_safely(year: FiscalYear, now: datetime) -> int:
+    """One organization's trouble stops no other's; the next sweep tries again."""
+    try:
+        return len(pay(year, by=actors.system(year.organization, _("Usage booking")), now=now))
+    except Exception:
+        log.exception("fiscal.late_use_not_paid", year=year.public_id)
+        return 0
 
 
 def pay(year: FiscalYear, *, by: Actor, now: datetime) -> list[FiscalMovement]:

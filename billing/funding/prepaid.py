@@ -88,6 +88,7 @@ def ask(*, won: int, by: Actor, now: datetime) -> PrepaidTopUp:
 def withdraw(*, wish: PrepaidTopUp, by: Actor, now: datetime) -> None:
     """Wait for it no more. ``TopUpOver`` if it was paid meanwhile."""
     by.require("payments.change")
+    lock(wish.organization)  # against a payment that fills it at this moment
     rows = PrepaidTopUp.objects.filter(pk=wish.pk, source=None, withdrawn_at=None)
     if not rows.update(withdrawn_at=now):
         raise TopUpOver

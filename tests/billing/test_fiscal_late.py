@@ -254,6 +254,20 @@ def test_two_sweeps_at_once_pay_once(turn: Turn) -> None:
     assert turn.waiting() == []
 
 
+def test_the_sweep_goes_on_where_one_organization_fails(
+    turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn.close()
+    use(turn, 1_000, LAST_SECOND)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(late, "found", lambda year, now: 1 // 0)
+        assert late.pay_all(now=FEBRUARY) == 0
+
+    assert late.pay_all(now=FEBRUARY) > 0
+    assert turn.waiting() == []
+
+
 def test_binds_no_project_to_a_year_that_is_over(turn: Turn) -> None:
     """It would be the project's last line, which has nothing any more."""
     another = factories.project(turn.county.office, "다른 프로젝트")

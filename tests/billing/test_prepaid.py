@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing import books, credit_notes, invoices
 from billing.funding import drawing, prepaid, queries, sources
@@ -120,6 +122,18 @@ def test_is_withdrawn_or_filled_but_not_both(cast: Cast) -> None:
     assert taken.source is not None
     with pytest.raises(TopUpOver):
         prepaid.withdraw(wish=taken, by=cast.carol.may, now=NOON)
+
+
+def test_is_withdrawn_with_the_organization_locked(cast: Cast) -> None:
+    """As payments fill it: else both could be true at once."""
+    wish = prepaid.ask(won=100_000, by=cast.carol.may, now=NOON)
+
+    with CaptureQueriesContext(connection) as asked:
+        prepaid.withdraw(wish=wish, by=cast.carol.may, now=NOON)
+
+    said = [one["sql"] for one in asked]
+    (locked,) = (place for place, sql in enumerate(said) if "FOR NO KEY UPDATE" in sql)
+    assert 'UPDATE "billing_prepaidtopup"' not in "".join(said[:locked])
 
 
 @pytest.mark.parametrize("won", [-1, 0, 9_999, 10**10 + 1])
