@@ -44,6 +44,7 @@ class CardReport(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["free", "used", "failed"]
     placement: str | None = None
     simulated: bool = False
+    node: str = ""  # the machine that it sits in; empty where the site does not tell
 
 
 class ServedReport(msgspec.Struct, frozen=True, kw_only=True):
