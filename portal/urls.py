@@ -139,6 +139,7 @@ urlpatterns = [
     path("endpoints/estimate/", endpoint_orders.estimate, name="endpoint_estimate"),
     path("endpoints/<slug:public_id>/", endpoints.detail, name="endpoint"),
     path("endpoints/<slug:public_id>/status/", endpoints.status, name="endpoint_status"),
+    path("endpoints/<slug:public_id>/placement/", endpoints.placement, name="endpoint_placement"),
     path("endpoints/<slug:public_id>/logs/", endpoints.logs, name="endpoint_logs"),
     path("endpoints/<slug:public_id>/stop/", endpoints.stop, name="endpoint_stop"),
     path("keys/", keys.index, name="keys"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -19,7 +20,7 @@ from portal.api.pages import listed
 from portal.api.problems import Refused
 from portal.api.tenancy import find_project
 from portal.catalog.models import CatalogModel
-from portal.deployments import queries, quoting, why_words
+from portal.deployments import explaining, queries, quoting, why_words
 from portal.deployments.actions import endpoints, orders
 from portal.deployments.models import Endpoint, Order, OrderState
 from portal.fleet.models import Site
@@ -80,6 +81,11 @@ def _shown(endpoint: Endpoint) -> dict[str, Any]:
     return dict(shapes.EndpointOut(endpoint).data)
 
 
+def _reasons(codes: Sequence[str], sentences: Sequence[str]) -> list[dict[str, str]]:
+    pairs = zip(codes, sentences, strict=True)
+    return [{"code": code, "sentence": sentence} for code, sentence in pairs]
+
+
 def _why_not(error: quoting.NoRoom) -> dict[str, Any]:
     """Each site with its reasons, and what to change: each change was tried and works."""
     return {
@@ -87,10 +93,7 @@ def _why_not(error: quoting.NoRoom) -> dict[str, Any]:
             {
                 "site": one.site.code,
                 "chip": one.chip,
-                "reasons": [
-                    {"code": code, "sentence": sentence}
-                    for code, sentence in zip(one.codes, one.sentences, strict=True)
-                ],
+                "reasons": _reasons(one.codes, one.sentences),
                 "cards_free": one.free,
                 "cards_needed": one.needed,
             }
@@ -210,3 +213,24 @@ class OrdersView(APIView):
         actor.require("endpoints.read")
         rows = Order.objects.visible_to(actor).select_related("endpoint")
         return listed(request, rows, shapes.OrderOut)
+
+
+class EndpointPlacementView(APIView):
+    @extend_schema(responses=shapes.PlacementOut(many=True))
+    def get(self, request: Request, public_id: str) -> Response:
+        """Why an endpoint of your own runs where it runs; by the rules and prices of now."""
+        actor = actor_of(request)
+        actor.require("endpoints.read")
+        endpoint = get_object_or_404(queries.own_endpoints(actor), public_id=public_id)
+        rows = [
+            {
+                "site": one.site.code,
+                "chip": one.chip,
+                "replicas": one.replicas,
+                "cards_free": one.free,
+                "cards_needed": one.needed,
+                "reasons": _reasons(one.codes, one.sentences),
+            }
+            for one in explaining.explain(endpoint, now=timezone.now())
+        ]
+        return Response({"data": rows, "next": None, "previous": None})

@@ -245,6 +245,22 @@ class EndpointIn(PlacedIn):
     name = serializers.CharField(max_length=60)
 
 
+class ReasonOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+
+
+class PlacementOut(serializers.Serializer[Any]):
+    """A site, the endpoint's replicas there, and what speaks against one more."""
+
+    site = serializers.CharField()
+    chip = serializers.CharField()
+    replicas = serializers.IntegerField()
+    cards_free = serializers.IntegerField()
+    cards_needed = serializers.IntegerField()
+    reasons = ReasonOut(many=True)
+
+
 class EndpointOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
     name = serializers.CharField()

@@ -207,6 +207,11 @@ urlpatterns = [
     path("sites/<slug:code>", serving.SiteView.as_view(), name="api_site"),
     path("endpoints", serving.endpoints_view, name="api_endpoints"),
     path("endpoints/<slug:public_id>", serving.EndpointView.as_view(), name="api_endpoint"),
+    path(
+        "endpoints/<slug:public_id>/placement",
+        serving.EndpointPlacementView.as_view(),
+        name="api_endpoint_placement",
+    ),
     path("capacity-watches", watches.CapacityWatchesView.as_view(), name="api_capacity_watches"),
     path(
         "capacity-watches/<slug:public_id>",

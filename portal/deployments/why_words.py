@@ -52,6 +52,11 @@ class Advice:
     changes: dict[str, str]
 
 
+def sentence(code: WhyNot) -> str:
+    """One reason in the reader's language."""
+    return str(REASONS[code])
+
+
 def reasons(rejected: tuple[Rejection, ...]) -> list[SiteReasons]:
     """In the reader's language; the order is that of the sites."""
     sites = {site.code: site for site in Site.objects.select_related("region")}
@@ -60,7 +65,7 @@ def reasons(rejected: tuple[Rejection, ...]) -> list[SiteReasons]:
             site=sites[one.site],
             chip=one.chip,
             codes=one.reasons,
-            sentences=tuple(str(REASONS[code]) for code in one.reasons),
+            sentences=tuple(map(sentence, one.reasons)),
             free=one.free,
             needed=one.needed,
         )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.deployments import queries
+from portal.deployments import explaining, queries
 from portal.deployments.actions import endpoints as actions
 from portal.deployments.models import CapacityWatch, Endpoint, Order, OrderState
 from portal.fleet.drivers.contract import SiteUnavailable
@@ -121,6 +121,16 @@ def status(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(
         request, "endpoints/detail.html#status", _live(request, _find(request, public_id))
     )
+
+
+@require_GET
+@doors.page_for("endpoints.read")
+def placement(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Why it runs where it runs: of the organization's own."""
+    rows = queries.own_endpoints(doors.actor(request))
+    endpoint = get_object_or_404(rows, public_id=public_id)
+    found = explaining.explain(endpoint, now=timezone.now())
+    return render(request, "endpoints/detail.html#placement", {"explained": found})
 
 
 @rls.own_transactions
