@@ -22,7 +22,7 @@ from django.db.models import (
 )
 from django.db.models.functions import TruncDate
 
-from billing import budgets, queries, raises
+from billing import budgets, queries, raises, tariffs
 from billing.booked import dates_of, of_subject
 from billing.budgets import Standing
 from billing.forecast import Forecast, Known, forecast
@@ -33,7 +33,6 @@ from billing.models import (
     BudgetLine,
     BudgetRaise,
     BudgetScope,
-    CardTariff,
     Commitment,
 )
 from billing.rating import card_amount
@@ -256,11 +255,10 @@ def _cards_by_day(budget: Budget, by: Actor, first: date) -> dict[date, int]:
         .values("day", "price_version")
         .annotate(total=Sum(seconds * F("cards"), output_field=BigIntegerField()))
     )
-    prices: dict[str, CardTariff] = {}
     found: dict[date, int] = defaultdict(int)
     for one in list(sums):
-        prices = prices or {price.public_id: price for price in CardTariff.objects.all()}
-        won = card_amount(one["total"], prices[one["price_version"]].won_per_hour)
+        price = tariffs.unit_price(one["price_version"], "card_seconds")
+        won = card_amount(one["total"], price)
         found[one["day"]] += int(-(-won * MICRO // 1))
     return found
 

@@ -59,6 +59,14 @@ USED = f"""
     FROM ({items("AND organization_id = %(organization)s")}) used
 """
 
+# The first day that comes out of the ledgers, and a price that nobody set and use before it names.
+FIRST_UNRATED = """
+    SELECT f.day, (
+      SELECT g.price_version FROM billing_unrated g
+      WHERE g.organization_id = %(organization)s AND g.day < f.day ORDER BY g.id LIMIT 1)
+    FROM (SELECT least(%(day)s::date, min(day)) AS day FROM billing_ratingmark) f
+"""
+
 # As ``billing.rating.rounded``: half up, mirrored. In whole numbers, so that it is rounded once.
 _AMOUNT = """
     CASE WHEN kind = 'correction' THEN round(quantity * 0.000001)

@@ -30,14 +30,17 @@ def reasons(organization: Organization) -> list[str]:
     holds = _holds(organization)
     return [
         *_of_closing(organization),
-        *_of_hold(organization, holds.get("operator")),
+        *_of_hold(holds.get("operator")),
         *_of_payment(holds.get("payment")),
         *registrations.reasons(organization),
     ]
 
 
 def _holds(organization: Organization) -> dict[str, str]:
-    """What stops it now, and with which words: asked on every page, so in one question."""
+    """What stops it now, and with which words: asked on every page, so in one question. Nothing
+    holds the operator, so of it nothing is asked."""
+    if organization.is_operator:
+        return {}
     mine = {"organization": organization, "lifted_at": None}
     by_operator = OperatorHold.objects.filter(**mine).annotate(what=Value("operator"))
     for_payment = PaymentHold.objects.filter(**mine).annotate(what=Value("payment"))
@@ -61,9 +64,9 @@ def _of_closing(organization: Organization) -> list[str]:
     ]
 
 
-def _of_hold(organization: Organization, because: str | None) -> list[str]:
-    """The operator's hold, in the operator's own words. It holds nobody but customers."""
-    if organization.is_operator or because is None:
+def _of_hold(because: str | None) -> list[str]:
+    """The operator's hold, in the operator's own words."""
+    if because is None:
         return []
     return [
         _(

@@ -9,14 +9,16 @@ What is found after the year's close is ``late``'s.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
+from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import ExtractMonth
 from django.utils.translation import gettext as _
 
 from billing import rating, tariffs
@@ -36,7 +38,7 @@ from billing.models import (
     ProjectLine,
 )
 from portal.lib.money import MICRO
-from portal.lib.periods import Month, day_period, seoul_date
+from portal.lib.periods import SEOUL, Month, day_period, seoul_date
 from portal.usage.models import CardTime, DaySpend, LedgerEntry
 from tenants import actors, rls
 from tenants.actors import Actor
@@ -117,63 +119,85 @@ def missing(year: FiscalYear, now: datetime) -> list[tuple[BudgetLine, Use, int]
         .values_list("project", "usage_month", "document")
         .annotate(Sum("won"))
     }
+    bindings = list(year.bindings.select_related("line", "project"))
     found = []
-    for binding in year.bindings.select_related("line", "project").order_by("pk"):
-        for use in used(binding, year.year, now=now):
-            done = booked.get((use.project, use.month, use.reference), 0)
-            if use.won != done:
-                found.append((binding.line, use, use.won - done))
+    for binding, use in used(bindings, year.year, now=now):
+        done = booked.get((use.project, use.month, use.reference), 0)
+        if use.won != done:
+            found.append((binding.line, use, use.won - done))
     return found
 
 
-def used(binding: ProjectLine, year: int, *, now: datetime) -> list[Use]:
-    """Tokens and card time of a project since its line pays for it, by month of the year."""
-    exact = _tokens(binding, year, now)
-    for key, won in _cards(binding, year, now).items():
-        exact[key] = won
-    project = binding.project
-    return [
-        Use(project.public_id, month, reference, rating.rounded(won * GROSS), project.name)
-        for (month, reference), won in sorted(exact.items())
+Key = tuple[str, str, str]  # project, month, reference of the order or nothing
+
+
+def used(
+    bindings: Sequence[ProjectLine], year: int, *, now: datetime
+) -> list[tuple[ProjectLine, Use]]:
+    """Tokens and card time of projects since their lines pay for them, by month of the year."""
+    if not bindings:
+        return []
+    by_project = {one.project.public_id: one for one in bindings}
+    exact = _tokens(bindings, year, now) | _cards(bindings, year, now)
+    found = [
+        (
+            binding := by_project[project],
+            Use(project, month, reference, rating.rounded(won * GROSS), binding.project.name),
+        )
+        for (project, month, reference), won in exact.items()
     ]
+    return sorted(found, key=lambda one: (one[0].pk, one[1].month, one[1].reference))
 
 
-def _tokens(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, str], Fraction]:
-    """By month, from the ledger's days; of the day on which the line began to pay, from its
+def _tokens(bindings: Sequence[ProjectLine], year: int, now: datetime) -> dict[Key, Fraction]:
+    """By month, from the ledger's days; of the day on which a line began to pay, from its
     entries."""
-    since = max(calendar.period(year).start, binding.bound_at)
-    first, last = seoul_date(since), min(seoul_date(now), calendar.last_day(year))
-    mine = {"organization_id": binding.organization_id, "project": binding.project.public_id}
-    found: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
-    if since > day_period(first).start:
-        until = min(day_period(first).end, now)
-        rows = LedgerEntry.objects.filter(**mine).admitted(since, until)
-        micro = rows.aggregate(total=Sum("settled_micro"))["total"] or 0
-        found[str(Month.of(since)), ""] += Fraction(micro, MICRO)
-        first += timedelta(days=1)
-    days = DaySpend.objects.filter(**mine, day__gte=first, day__lte=last).order_by()
-    for number, micro in days.values_list("day__month").annotate(Sum("settled_micro")):
-        found[str(Month(year, number)), ""] += Fraction(micro, MICRO)
+    days, entries = Q(), LedgerEntry.objects.none()
+    for one in bindings:
+        project, since = one.project.public_id, max(calendar.period(year).start, one.bound_at)
+        first = day_period(seoul_date(since))
+        if since > first.start:
+            own = LedgerEntry.objects.filter(project=project)
+            entries |= own.admitted(since, min(first.end, now))
+        days |= Q(
+            project=project, day__gte=seoul_date(since if since == first.start else first.end)
+        )
+    last = min(seoul_date(now), calendar.last_day(year))
+    whole = _sums(DaySpend.objects.filter(days, day__lte=last), "day__month", bindings)
+    begun = _sums(entries, ExtractMonth("admitted_at", tzinfo=SEOUL), bindings)
+    found: dict[Key, Fraction] = defaultdict(Fraction)
+    for project, number, micro in whole.union(begun, all=True):
+        found[project, str(Month(year, int(number))), ""] += Fraction(int(micro), MICRO)
     return {key: won for key, won in found.items() if won}
 
 
-def _cards(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, str], Fraction]:
+def _sums(
+    rows: QuerySet[Any], month: str | ExtractMonth, bindings: Sequence[ProjectLine]
+) -> QuerySet[Any, Any]:
+    """Micro-won by project and month."""
+    mine = rows.filter(organization_id=bindings[0].organization_id).order_by()
+    return mine.values_list("project", month).annotate(Sum("settled_micro"))
+
+
+def _cards(bindings: Sequence[ProjectLine], year: int, now: datetime) -> dict[Key, Fraction]:
     """Card time by month and order; an endpoint without an order counts as its project's."""
-    whole = calendar.period(year)
-    orders = dict(
-        Commitment.objects.filter(project=binding.project.public_id)
-        .order_by("pk")
-        .values_list("endpoint", "reference")
+    whole, since = calendar.period(year), Q()
+    for one in bindings:
+        began = max(whole.start, one.bound_at)
+        since |= Q(project=one.project.public_id, started_at__gte=began)
+    orders = Commitment.objects.filter(
+        organization=OuterRef("organization"),
+        project=OuterRef("project"),
+        endpoint=OuterRef("endpoint"),
     )
     rows = CardTime.objects.filter(
-        organization_id=binding.organization_id,
-        project=binding.project.public_id,
-        started_at__gte=max(whole.start, binding.bound_at),
+        since,
+        organization_id=bindings[0].organization_id,
         started_at__lt=min(whole.end, now),
-    )
-    found: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+    ).annotate(order=Subquery(orders.order_by("-pk").values("reference")[:1]))
+    found: dict[Key, Fraction] = defaultdict(Fraction)
     for row in rows.iterator():
-        key = (str(Month.of(row.started_at)), orders.get(row.endpoint, row.endpoint))
+        key = (row.project, str(Month.of(row.started_at)), row.order or row.endpoint)
         price = tariffs.unit_price(row.price_version, "card_seconds")  # the list's, or agreed
         found[key] += rating.card_amount(row.card_seconds, price)
     return dict(found)
