@@ -18,12 +18,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Sum
 
 from billing import rating, tariffs
-from billing.drafting_sql import BILLABLE, FIRST_UNRATED, USED
+from billing.drafting_sql import BILLABLE, DRAFTED, USED
 from billing.drafts import Draft, DraftLine
-from billing.models import InvoiceLine, Unrated
+from billing.models import Unrated
 from billing.rating import Item
 from billing.rating_sql import PERIOD, use
 from portal.lib.periods import Month, day_period, seoul_date
@@ -89,30 +88,31 @@ def draft(organization: Organization, *, until: datetime) -> Draft:
 
     ``KeyError`` if something was used at a price that nobody set: nothing is guessed.
     """
-    first, unknown = _first_unrated(organization, until)
-    if unknown is not None:
+    first, unknown, used, billed = _begun(organization, until)
+    if unknown:
         raise KeyError(unknown)
     prices = _Prices()
-    used = _accrued(organization, first)
     for item, more in _unrated(organization, first, until, prices):
         used[item] = used.get(item, NOTHING) + more
-    billed = {
-        item: Used(quantity, micro)
-        for item, quantity, micro in InvoiceLine.objects.filter(organization=organization)
-        .values_list("item")
-        .annotate(Sum("quantity"), Sum("exact_micro"))
-        .order_by()
-    }
     return Draft(tuple(_lines(used, billed, prices)))
 
 
-def _first_unrated(organization: Organization, until: datetime) -> tuple[date, str | None]:
-    """The first day that comes out of the ledgers, and an unknown price of days before it."""
+def _begun(organization: Organization, until: datetime) -> tuple[date, str, Sums, dict[str, Used]]:
+    """The first day that comes out of the ledgers, an unknown price of days before it, what was
+    accrued until then, and what is billed, by key of its item."""
+    first, unknown = seoul_date(until), ""
+    used: Sums = {}
+    billed: dict[str, Used] = {}
     with connection.cursor() as cursor:
-        words = {"organization": organization.pk, "day": seoul_date(until)}
-        cursor.execute(FIRST_UNRATED, words)
-        day, unknown = cursor.fetchone()
-        return day, unknown
+        cursor.execute(DRAFTED, {"organization": organization.pk, "day": first})
+        for what, month, kind, subject, version, label, quantity, micro in cursor.fetchall():
+            if what == "unrated":
+                first, unknown = date.fromisoformat(month), version
+            elif what == "accrued":
+                used[Item(month, kind, subject, version, label)] = Used(quantity, micro)
+            else:
+                billed[subject] = Used(quantity, micro)
+    return first, unknown, used, billed
 
 
 def _lines(used: Sums, billed: dict[str, Used], prices: _Prices) -> list[DraftLine]:

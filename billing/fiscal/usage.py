@@ -16,9 +16,10 @@ from fractions import Fraction
 from typing import Any
 
 import structlog
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import ExtractMonth
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, ExtractMonth, JSONObject
 from django.utils.translation import gettext as _
 
 from billing import rating, tariffs
@@ -39,7 +40,7 @@ from billing.models import (
 )
 from portal.lib.money import MICRO
 from portal.lib.periods import SEOUL, Month, day_period, seoul_date
-from portal.usage.models import CardTime, DaySpend, LedgerEntry
+from portal.usage.models import CARD_SECONDS, CardTime, DaySpend, LedgerEntry
 from tenants import actors, rls
 from tenants.actors import Actor
 
@@ -110,21 +111,28 @@ def unbooked(year: FiscalYear, *, now: datetime) -> list[Unbooked]:
 def missing(year: FiscalYear, now: datetime) -> list[tuple[BudgetLine, Use, int]]:
     """Differences between use and what is booked, in this year or as its late use in a later one,
     in a stable order."""
-    booked = {
-        (project, month, reference): won
-        for project, month, reference, won in FiscalMovement.objects.filter(
-            organization_id=year.organization_id, usage_month__startswith=f"{year.year}-"
+    entries = FiscalMovement.objects.filter(
+        organization=OuterRef("organization"),
+        project=OuterRef("project__public_id"),
+        usage_month__startswith=f"{year.year}-",
+    ).order_by()
+    sums = entries.values("usage_month", "document").annotate(sum=Sum("won"))
+    booked = JSONObject(month="usage_month", document="document", won="sum")
+    bindings = list(
+        year.bindings.select_related("line", "project").annotate(
+            booked=ArraySubquery(sums.values(json=booked))
         )
-        .order_by()
-        .values_list("project", "usage_month", "document")
-        .annotate(Sum("won"))
+    )
+    done = {
+        (binding.project.public_id, one["month"], one["document"]): one["won"]
+        for binding in bindings
+        for one in binding.booked  # type: ignore[attr-defined]
     }
-    bindings = list(year.bindings.select_related("line", "project"))
     found = []
     for binding, use in used(bindings, year.year, now=now):
-        done = booked.get((use.project, use.month, use.reference), 0)
-        if use.won != done:
-            found.append((binding.line, use, use.won - done))
+        missing = use.won - done.get((use.project, use.month, use.reference), 0)
+        if missing:
+            found.append((binding.line, use, missing))
     return found
 
 
@@ -138,7 +146,7 @@ def used(
     if not bindings:
         return []
     by_project = {one.project.public_id: one for one in bindings}
-    exact = _tokens(bindings, year, now) | _cards(bindings, year, now)
+    exact = _exact(bindings, year, now)
     found = [
         (
             binding := by_project[project],
@@ -149,58 +157,60 @@ def used(
     return sorted(found, key=lambda one: (one[0].pk, one[1].month, one[1].reference))
 
 
-def _tokens(bindings: Sequence[ProjectLine], year: int, now: datetime) -> dict[Key, Fraction]:
-    """By month, from the ledger's days; of the day on which a line began to pay, from its
-    entries."""
-    days, entries = Q(), LedgerEntry.objects.none()
+def _exact(bindings: Sequence[ProjectLine], year: int, now: datetime) -> dict[Key, Fraction]:
+    """Exact won, in one question. Tokens come from the ledger's days; of the day on which a line
+    began to pay, from its entries."""
+    mine, days, cards = Q(organization=bindings[0].organization_id), Q(), Q()
+    entries = LedgerEntry.objects.none()
     for one in bindings:
-        project, since = one.project.public_id, max(calendar.period(year).start, one.bound_at)
+        project, since = Q(project=one.project.public_id), _since(one, year)
         first = day_period(seoul_date(since))
         if since > first.start:
-            own = LedgerEntry.objects.filter(project=project)
+            own = LedgerEntry.objects.filter(project, mine)
             entries |= own.admitted(since, min(first.end, now))
-        days |= Q(
-            project=project, day__gte=seoul_date(since if since == first.start else first.end)
-        )
+        days |= project & Q(day__gte=seoul_date(since if since == first.start else first.end))
+        cards |= project & Q(started_at__gte=since)
     last = min(seoul_date(now), calendar.last_day(year))
-    whole = _sums(DaySpend.objects.filter(days, day__lte=last), "day__month", bindings)
-    begun = _sums(entries, ExtractMonth("admitted_at", tzinfo=SEOUL), bindings)
+    end = min(calendar.period(year).end, now)
+    whole = _tokens(DaySpend.objects.filter(mine, days, day__lte=last), "day__month")
+    begun = _tokens(entries, ExtractMonth("admitted_at", tzinfo=SEOUL))
+    card_time = _cards(CardTime.objects.filter(mine, cards, started_at__lt=end))
     found: dict[Key, Fraction] = defaultdict(Fraction)
-    for project, number, micro in whole.union(begun, all=True):
-        found[project, str(Month(year, int(number))), ""] += Fraction(int(micro), MICRO)
-    return {key: won for key, won in found.items() if won}
+    for project, month, reference, version, amount in whole.union(begun, card_time, all=True):
+        key = project, str(Month(year, int(month))), reference
+        found[key] += _won(int(amount), version) if version else Fraction(int(amount), MICRO)
+    return {key: won for key, won in found.items() if won or key[2]}
 
 
-def _sums(
-    rows: QuerySet[Any], month: str | ExtractMonth, bindings: Sequence[ProjectLine]
-) -> QuerySet[Any, Any]:
-    """Micro-won by project and month."""
-    mine = rows.filter(organization_id=bindings[0].organization_id).order_by()
-    return mine.values_list("project", month).annotate(Sum("settled_micro"))
+def _since(binding: ProjectLine, year: int) -> datetime:
+    return max(calendar.period(year).start, binding.bound_at)
 
 
-def _cards(bindings: Sequence[ProjectLine], year: int, now: datetime) -> dict[Key, Fraction]:
-    """Card time by month and order; an endpoint without an order counts as its project's."""
-    whole, since = calendar.period(year), Q()
-    for one in bindings:
-        began = max(whole.start, one.bound_at)
-        since |= Q(project=one.project.public_id, started_at__gte=began)
+def _won(card_seconds: int, version: str) -> Fraction:
+    """By the list, or as agreed."""
+    return rating.card_amount(card_seconds, tariffs.unit_price(version, "card_seconds"))
+
+
+def _tokens(rows: QuerySet[Any], month: str | ExtractMonth) -> QuerySet[Any, Any]:
+    """Micro-won by project and month; of no order, and of no version."""
+    found = rows.order_by().values_list("project", month, Value(""), Value(""))
+    return found.annotate(Sum("settled_micro"))
+
+
+def _cards(rows: QuerySet[CardTime]) -> QuerySet[Any, Any]:
+    """Card time by project, month, order and version; an endpoint without an order counts as its
+    project's."""
     orders = Commitment.objects.filter(
         organization=OuterRef("organization"),
         project=OuterRef("project"),
         endpoint=OuterRef("endpoint"),
     )
-    rows = CardTime.objects.filter(
-        since,
-        organization_id=bindings[0].organization_id,
-        started_at__lt=min(whole.end, now),
-    ).annotate(order=Subquery(orders.order_by("-pk").values("reference")[:1]))
-    found: dict[Key, Fraction] = defaultdict(Fraction)
-    for row in rows.iterator():
-        key = (row.project, str(Month.of(row.started_at)), row.order or row.endpoint)
-        price = tariffs.unit_price(row.price_version, "card_seconds")  # the list's, or agreed
-        found[key] += rating.card_amount(row.card_seconds, price)
-    return dict(found)
+    order = Subquery(orders.order_by("-pk").values("reference")[:1])
+    month = ExtractMonth("started_at", tzinfo=SEOUL)
+    found = rows.annotate(order=Coalesce(order, "endpoint")).order_by()
+    return found.values_list("project", month, "order", "price_version").annotate(
+        Sum(CARD_SECONDS, output_field=BigIntegerField())
+    )
 
 
 def _book_one(

@@ -72,7 +72,8 @@ def index(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     """One invoice with what is left of each line; a credit note can be proposed."""
     actor = doors.actor(request)
-    invoice = get_object_or_404(queries.any_invoice(actor), public_id=public_id)
+    rows = queries.any_invoice(actor).prefetch_related("lines")
+    invoice = get_object_or_404(rows, public_id=public_id)
     status = 200
     if request.method == "POST":
         actor.require("operator.billing")
