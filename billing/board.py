@@ -98,7 +98,7 @@ def find(by: Actor, *, most: int = MOST_ROWS) -> Found:
     projects = Project.objects.visible_to(by).order_by().values_list("public_id", "name", Value(""))
     titles, parents = {by.organization.public_id: by.organization.name} | _lines(rows, by), {}
     of_keys = keys.values_list("public_id", "name", "project__public_id")
-    for public_id, name, project in projects.union(of_keys, all=True):
+    for public_id, name, project in projects.union(of_keys, all=True).order_by():
         titles[public_id] = name
         if project:
             parents[public_id] = project
@@ -249,7 +249,7 @@ def _by_day(
     spent = of_subject(DaySpend.objects.visible_to(by).filter(day__gte=since), budget).order_by()
     rows = spent.values_list("day", Value("")).annotate(Sum("settled_micro"))
     if budget.scope != BudgetScope.KEY:  # card time is no key's
-        rows = rows.union(_card_seconds(budget, by, first), all=True)
+        rows = rows.union(_card_seconds(budget, by, first), all=True).order_by()
     tokens: dict[date, int] = {}
     cards: dict[date, int] = defaultdict(int)
     for day, version, total in rows:
@@ -267,7 +267,7 @@ def _card_seconds(budget: Budget, by: Actor, first: date) -> QuerySet[Any, Any]:
         of_subject(rows, budget)
         .order_by()
         .values_list(TruncDate("started_at", tzinfo=SEOUL), "price_version")
-        .annotate(Sum(CARD_SECONDS, output_field=BigIntegerField()))
+        .annotate(total=Sum(CARD_SECONDS, output_field=BigIntegerField()))
     )
 
 

@@ -31,7 +31,8 @@ SHOWS = ("mine", "asked", "open", "closed")
 
 def requests(actor: Actor) -> QuerySet[ApprovalRequest]:
     """All that the actor may see, newest first."""
-    rows = ApprovalRequest.objects.visible_to(actor).select_related("requested_by")
+    rows = ApprovalRequest.objects.visible_to(actor)
+    rows = rows.select_related("requested_by", "organization")
     return rows.order_by("-requested_at", "-pk")
 
 

@@ -176,7 +176,8 @@ def _exact(bindings: Sequence[ProjectLine], year: int, now: datetime) -> dict[Ke
     begun = _tokens(entries, ExtractMonth("admitted_at", tzinfo=SEOUL))
     card_time = _cards(CardTime.objects.filter(mine, cards, started_at__lt=end))
     found: dict[Key, Fraction] = defaultdict(Fraction)
-    for project, month, reference, version, amount in whole.union(begun, card_time, all=True):
+    rows = whole.union(begun, card_time, all=True).order_by()
+    for project, month, reference, version, amount in rows:
         key = project, str(Month(year, int(month))), reference
         found[key] += _won(int(amount), version) if version else Fraction(int(amount), MICRO)
     return {key: won for key, won in found.items() if won or key[2]}
@@ -209,7 +210,7 @@ def _cards(rows: QuerySet[CardTime]) -> QuerySet[Any, Any]:
     month = ExtractMonth("started_at", tzinfo=SEOUL)
     found = rows.annotate(order=Coalesce(order, "endpoint")).order_by()
     return found.values_list("project", month, "order", "price_version").annotate(
-        Sum(CARD_SECONDS, output_field=BigIntegerField())
+        total=Sum(CARD_SECONDS, output_field=BigIntegerField())
     )
 
 
