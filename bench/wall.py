@@ -1,4 +1,4 @@
-"""What row-level security costs: ten busy queries with the wall and past it, in turn.
+"""What row-level security costs: nine busy queries with the wall and past it, in turn.
 
 The statements are those that the product itself sends, caught on their way with their settings.
 Each runs in a transaction of the same shape (BEGIN, settings, the query, COMMIT) on two
@@ -45,8 +45,7 @@ class Busy:
 
 BUSY = (
     Busy("memberships", "each request with a session", "/roles/", ('FROM "tenants_membership"',)),
-    Busy("unread", "each page, and its bell each minute", "/roles/", ('"tenants_notice"', "COUNT")),
-    Busy("hold", "each page", "/roles/", ('FROM "tenants_operatorhold"',)),
+    Busy("frame", "each page", "/roles/", ('"tenants_notice"', '"tenants_operatorhold"')),
     Busy("key", "each call of the API", "/api/v1/keys", ('"sha256" =', "tenants_apikey"), "key"),
     Busy("publisher", "each second", "", ('FROM "tenants_apikey"',)),
     Busy("key list", "the page most opened", "/keys/", ('FROM "tenants_apikey"', "LIMIT ")),

@@ -10,19 +10,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from django.db.models import (
-    BigIntegerField,
-    DurationField,
-    ExpressionWrapper,
-    F,
-    Func,
-    QuerySet,
-    Sum,
-)
+from django.db.models import BigIntegerField, Q, QuerySet, Sum, Value
 from django.db.models.functions import TruncDate
 
-from billing import budgets, queries, raises
+from billing import budgets, queries, raises, tariffs
 from billing.booked import dates_of, of_subject
 from billing.budgets import Standing
 from billing.forecast import Forecast, Known, forecast
@@ -33,18 +26,18 @@ from billing.models import (
     BudgetLine,
     BudgetRaise,
     BudgetScope,
-    CardTariff,
     Commitment,
 )
 from billing.rating import card_amount
 from portal.admission.calls import BudgetStanding
 from portal.lib.money import MICRO
 from portal.lib.periods import SEOUL, Month, Year, day_period, seoul_date
-from portal.usage.models import CardTime, DaySpend
+from portal.usage.models import CARD_SECONDS, CardTime, DaySpend
 from tenants.actors import Actor
 from tenants.models import ApiKey, Project
 
 MOST_ROWS = 200  # on the page; all of them are in the file
+NEWEST = 20  # changes and alerts on the page
 COMPARED = timedelta(days=28)
 
 
@@ -100,13 +93,15 @@ class Board:
 def find(by: Actor, *, most: int = MOST_ROWS) -> Found:
     """The budgets that the actor sees, widest first: keys below their projects."""
     rows = list(queries.budgets(by)[: most + 1])
-    projects = dict(Project.objects.visible_to(by).values_list("public_id", "name"))
     wanted = [one.subject for one in rows if one.scope == BudgetScope.KEY]
-    keys = ApiKey.objects.visible_to(by).filter(public_id__in=wanted)
-    titles, parents = {by.organization.public_id: by.organization.name, **projects}, {}
-    titles |= _lines(rows, by)
-    for public_id, name, project in keys.values_list("public_id", "name", "project__public_id"):
-        titles[public_id], parents[public_id] = name, project
+    keys = ApiKey.objects.visible_to(by).filter(public_id__in=wanted).order_by()
+    projects = Project.objects.visible_to(by).order_by().values_list("public_id", "name", Value(""))
+    titles, parents = {by.organization.public_id: by.organization.name} | _lines(rows, by), {}
+    of_keys = keys.values_list("public_id", "name", "project__public_id")
+    for public_id, name, project in projects.union(of_keys, all=True).order_by():
+        titles[public_id] = name
+        if project:
+            parents[public_id] = project
     shown = rows[:most]
     more = 0 if len(rows) <= most else queries.budgets(by).count() - most
     return Found(_as_tree(shown, titles, parents), titles, parents, more)
@@ -154,34 +149,47 @@ def board(
     found: Found, asked: Mapping[str, BudgetStanding], chosen: str, by: Actor, *, now: datetime
 ) -> Board:
     """``chosen``: public id of a budget; another text chooses the first."""
-    rows = _rows(found, asked, by, now)
+    alerts = _alerts(found, by, now)
+    rows = _rows(found, asked, alerts, by, now)
     row = next((one for one in rows if one.budget.public_id == chosen), rows[0] if rows else None)
     pks = [one.budget.pk for one in rows]
     changes = BudgetChange.objects.filter(organization=by.organization, budget__in=pks)
-    alerts = BudgetAlert.objects.visible_to(by).filter(budget__in=pks)
     return Board(
         rows=rows,
         chosen=row,
         burn=burn(row, by, now=now) if row else None,
         asked=list(raises.open_raises(by).filter(budget__in=pks)),
         commitments=list(_commitments(row.budget, by, now)[:MOST_ROWS]) if row else [],
-        changes=list(changes.select_related("budget")[:20]),
-        alerts=list(alerts.select_related("budget").order_by("-at")[:20]),
+        changes=list(changes.select_related("budget")[:NEWEST]),
+        alerts=alerts[:NEWEST],
         more=found.more,
     )
 
 
-def _rows(found: Found, asked: Mapping[str, BudgetStanding], by: Actor, now: datetime) -> list[Row]:
+def _alerts(found: Found, by: Actor, now: datetime) -> list[BudgetAlert]:
+    """All of the periods that run, and the newest ones; the newest first."""
+    pks = [one.pk for one in found.budgets]
+    periods = {one.period_name(now) for one in found.budgets}
+    rows = BudgetAlert.objects.visible_to(by).filter(budget__in=pks)
+    newest = rows.order_by("-at").values("pk")[:NEWEST]
+    shown = rows.filter(Q(month__in=periods) | Q(pk__in=newest)).select_related("budget")
+    return list(shown.order_by("-at"))
+
+
+def _rows(
+    found: Found,
+    asked: Mapping[str, BudgetStanding],
+    alerts: Sequence[BudgetAlert],
+    by: Actor,
+    now: datetime,
+) -> list[Row]:
     standings = budgets.standings(found.budgets, by.organization, now=now, asked=asked)
     lasting = budgets.raises_of(found.budgets, now=now)
     told: dict[int, list[int]] = defaultdict(list)
     periods = {one.pk: one.period_name(now) for one in found.budgets}
-    alerts = BudgetAlert.objects.visible_to(by).filter(
-        budget__in=periods, month__in=set(periods.values())
-    )
-    for pk, period, percent in alerts.values_list("budget_id", "month", "percent"):
-        if periods[pk] == period:
-            told[pk].append(percent)
+    for one in alerts:
+        if periods[one.budget_id] == one.month:
+            told[one.budget_id].append(one.percent)
     depths = {BudgetScope.PROJECT: 1, BudgetScope.LINE: 1, BudgetScope.KEY: 2}
     return [
         Row(
@@ -213,8 +221,7 @@ def burn(row: Row, by: Actor, *, now: datetime) -> Burn:
     first, end = dates_of(budget, Month.of(now))
     until = end or budget.ends_on or Year.of(now).next.first_date
     since = min(first, today - COMPARED)
-    tokens = _spent_by_day(budget, by, since)
-    cards = {} if budget.scope == BudgetScope.KEY else _cards_by_day(budget, by, first)
+    tokens, cards = _by_day(budget, by, since, first)
     used, days, day = 0, [], first
     while day <= min(today, until - timedelta(days=1)):
         used += tokens.get(day, 0) + cards.get(day, 0)
@@ -234,35 +241,34 @@ def burn(row: Row, by: Actor, *, now: datetime) -> Burn:
     return Burn(first, until, today, tuple(days), forecast(known))
 
 
-def _spent_by_day(budget: Budget, by: Actor, since: date) -> dict[date, int]:
-    rows = DaySpend.objects.visible_to(by).filter(day__gte=since)
-    sums = of_subject(rows, budget).order_by().values("day").annotate(total=Sum("settled_micro"))
-    return {one["day"]: one["total"] for one in sums}
+def _by_day(
+    budget: Budget, by: Actor, since: date, first: date
+) -> tuple[dict[date, int], dict[date, int]]:
+    """Micro-won of tokens from ``since`` on and of card time from ``first`` on. Card time that is
+    recorded is priced by its own version and rounded up to whole micro-won a day."""
+    spent = of_subject(DaySpend.objects.visible_to(by).filter(day__gte=since), budget).order_by()
+    rows = spent.values_list("day", Value("")).annotate(Sum("settled_micro"))
+    if budget.scope != BudgetScope.KEY:  # card time is no key's
+        rows = rows.union(_card_seconds(budget, by, first), all=True).order_by()
+    tokens: dict[date, int] = {}
+    cards: dict[date, int] = defaultdict(int)
+    for day, version, total in rows:
+        if version:
+            won = card_amount(int(total), tariffs.unit_price(version, "card_seconds"))
+            cards[day] += int(-(-won * MICRO // 1))
+        else:
+            tokens[day] = int(total)
+    return tokens, cards
 
 
-def _cards_by_day(budget: Budget, by: Actor, first: date) -> dict[date, int]:
-    """Card time that is recorded, priced by its own tariff; rounded up to whole micro-won a day."""
-    rows = of_subject(
-        CardTime.objects.visible_to(by).filter(started_at__gte=day_period(first).start), budget
-    )
-    seconds = Func(
-        ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField()),
-        template="FLOOR(EXTRACT(EPOCH FROM %(expressions)s))",
-        output_field=BigIntegerField(),
-    )
-    sums = (
-        rows.annotate(day=TruncDate("started_at", tzinfo=SEOUL))
+def _card_seconds(budget: Budget, by: Actor, first: date) -> QuerySet[Any, Any]:
+    rows = CardTime.objects.visible_to(by).filter(started_at__gte=day_period(first).start)
+    return (
+        of_subject(rows, budget)
         .order_by()
-        .values("day", "price_version")
-        .annotate(total=Sum(seconds * F("cards"), output_field=BigIntegerField()))
+        .values_list(TruncDate("started_at", tzinfo=SEOUL), "price_version")
+        .annotate(total=Sum(CARD_SECONDS, output_field=BigIntegerField()))
     )
-    prices: dict[str, CardTariff] = {}
-    found: dict[date, int] = defaultdict(int)
-    for one in list(sums):
-        prices = prices or {price.public_id: price for price in CardTariff.objects.all()}
-        won = card_amount(one["total"], prices[one["price_version"]].won_per_hour)
-        found[one["day"]] += int(-(-won * MICRO // 1))
-    return found
 
 
 def _cards_a_day(budget: Budget, by: Actor, now: datetime) -> int:

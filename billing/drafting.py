@@ -18,15 +18,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Sum
 
 from billing import rating, tariffs
-from billing.drafting_sql import BILLABLE, USED
+from billing.drafting_sql import BILLABLE, DRAFTED, USED
 from billing.drafts import Draft, DraftLine
-from billing.models import InvoiceLine, RatingMark, Unrated
-from billing.rating import BATCH, CARD_PAID, TEST_FREE, Item
-from portal.lib.periods import Month, Period, day_period, seoul_date
-from portal.usage.models import CardTime, LedgerEntry, StoredVolume
+from billing.models import Unrated
+from billing.rating import Item
+from billing.rating_sql import PERIOD, use
+from portal.lib.periods import Month, day_period, seoul_date
 from tenants.models import Organization
 
 _KINDS = ("token_in", "token_cached", "token_out")
@@ -89,38 +88,31 @@ def draft(organization: Organization, *, until: datetime) -> Draft:
 
     ``KeyError`` if something was used at a price that nobody set: nothing is guessed.
     """
-    first = _first_unrated(until)
-    unknown = Unrated.objects.filter(organization=organization, day__lt=first).first()
-    if unknown is not None:
-        raise KeyError(unknown.price_version)
+    first, unknown, used, billed = _begun(organization, until)
+    if unknown:
+        raise KeyError(unknown)
     prices = _Prices()
-    used = _accrued(organization, first)
-    for period in _days(first, until):
-        for item, more in _of_the_day(organization, period, prices).items():
-            used[item] = used.get(item, NOTHING) + more
-    billed = {
-        item: Used(quantity, micro)
-        for item, quantity, micro in InvoiceLine.objects.filter(organization=organization)
-        .values_list("item")
-        .annotate(Sum("quantity"), Sum("exact_micro"))
-        .order_by()
-    }
+    for item, more in _unrated(organization, first, until, prices):
+        used[item] = used.get(item, NOTHING) + more
     return Draft(tuple(_lines(used, billed, prices)))
 
 
-def _first_unrated(until: datetime) -> date:
-    """The first day that comes out of the ledgers."""
-    mark, day = RatingMark.objects.first(), seoul_date(until)
-    return min(day, mark.day) if mark else day
-
-
-def _days(first: date, until: datetime) -> Iterator[Period]:
-    """Business days from ``first`` on, the last one cut at ``until``."""
-    start = day_period(first).start
-    while start < until:
-        end = min(until, day_period(seoul_date(start)).end)
-        yield Period(start, end)
-        start = end
+def _begun(organization: Organization, until: datetime) -> tuple[date, str, Sums, dict[str, Used]]:
+    """The first day that comes out of the ledgers, an unknown price of days before it, what was
+    accrued until then, and what is billed, by key of its item."""
+    first, unknown = seoul_date(until), ""
+    used: Sums = {}
+    billed: dict[str, Used] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(DRAFTED, {"organization": organization.pk, "day": first})
+        for what, month, kind, subject, version, label, quantity, micro in cursor.fetchall():
+            if what == "unrated":
+                first, unknown = date.fromisoformat(month), version
+            elif what == "accrued":
+                used[Item(month, kind, subject, version, label)] = Used(quantity, micro)
+            else:
+                billed[subject] = Used(quantity, micro)
+    return first, unknown, used, billed
 
 
 def _lines(used: Sums, billed: dict[str, Used], prices: _Prices) -> list[DraftLine]:
@@ -161,76 +153,43 @@ def _accrued(organization: Organization, end: date) -> Sums:
 # ─── days that are not rated yet: out of the ledgers themselves ────────────────────────────────
 
 
-def _of_the_day(organization: Organization, period: Period, prices: _Prices) -> Sums:
-    """What was used in the period, which lies within one business day."""
-    used: Sums = {}
-    month = str(Month.of(period.start))
-    cells = [
-        *_tokens(organization, period, month),
-        *_card_time(organization, period, month),
-        *_stored(organization, period, month),
-    ]
-    for item, quantity in cells:
-        micro = rating.exact_micro(item, quantity, prices.of(item))
-        used[item] = used.get(item, NOTHING) + Used(quantity, micro)
-    return used
-
-
-def _tokens(organization: Organization, period: Period, month: str) -> list[tuple[Item, int]]:
-    """What was written off is the operator's loss: taken back by a correction."""
-    rows = (
-        LedgerEntry.objects.filter(organization=organization)
-        .admitted(period.start, period.end)
-        .exclude(price_version__in=[CARD_PAID, TEST_FREE])
-        .values("project", "model", "price_version", "batch")
-        .annotate(
-            token_in=Sum(F("tokens_in") - F("tokens_cached")),
-            token_cached=Sum("tokens_cached"),
-            token_out=Sum("tokens_out"),
-            lost=Sum("written_off_micro"),
-        )
-        .order_by()
-    )
-    found: list[tuple[Item, int]] = []
+def _unrated(
+    organization: Organization, first: date, until: datetime, prices: _Prices
+) -> Iterator[tuple[Item, Used]]:
+    """What was used from the beginning of ``first`` on, each day's amounts by themselves."""
+    start = day_period(first).start
+    if start >= until:
+        return
+    words = {"organization": organization.pk, "start": start, "end": until}
+    with connection.cursor() as cursor:
+        days = {"start_day": first, "end_day": seoul_date(until)}
+        cursor.execute(use(PERIOD, of_one=True), words | days)
+        rows = cursor.fetchall()
     for row in rows:
-        quantities = {
-            "token_in": row["token_in"],
-            "token_cached": row["token_cached"],
-            "token_out": row["token_out"],
-            "correction": -row["lost"],
-        }
-        label = BATCH if row["batch"] else ""
-        found += [
-            (Item(month, kind, row["model"], row["price_version"], label), int(quantity))
-            for kind, quantity in quantities.items()
-            if quantity
-        ]
-    return found
+        for item, quantity in _items(*row):
+            yield item, Used(quantity, rating.exact_micro(item, quantity, prices.of(item)))
 
 
-def _card_time(organization: Organization, period: Period, month: str) -> list[tuple[Item, int]]:
-    found: dict[Item, int] = {}
-    for row in CardTime.objects.filter(
-        organization=organization, started_at__gte=period.start, started_at__lt=period.end
-    ):
-        label = f"{row.endpoint_name} · {row.chip} · {row.site}"
-        item = Item(month, "card_seconds", row.endpoint, row.price_version, label)
-        found[item] = found.get(item, 0) + row.card_seconds
-    return list(found.items())
-
-
-def _stored(organization: Organization, period: Period, month: str) -> list[tuple[Item, int]]:
-    """By project, because each project's sum is cut to whole megabyte-seconds."""
-    found: dict[tuple[str, Item], int] = {}
-    for row in StoredVolume.objects.filter(
-        organization=organization, started_at__gte=period.start, started_at__lt=period.end
-    ):
-        place = row.project, Item(month, "storage", row.storage, row.price_version)
-        found[place] = found.get(place, 0) + row.byte_seconds
+def _items(
+    _organization: int,
+    day: date,
+    _project: str,
+    kind: str,
+    line: str,
+    version: str,
+    subject: str,
+    label: str,
+    *numbers: int,
+) -> list[tuple[Item, int]]:
+    """A row of use as items. What was written off is the operator's loss: taken back by a
+    correction."""
+    month, parts = str(Month(day.year, day.month)), {kind: numbers[0]}
+    if kind == "tokens":
+        parts = dict(zip(_KINDS, numbers, strict=False)) | {"correction": -numbers[-1]}
     return [
-        (item, byte_seconds // 1_000_000)
-        for (_project, item), byte_seconds in found.items()
-        if byte_seconds >= 1_000_000
+        (Item(month, name, subject or line, version, label), quantity)
+        for name, quantity in parts.items()
+        if quantity
     ]
 
 

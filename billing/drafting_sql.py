@@ -32,8 +32,8 @@ _PIECES = f"""
 """
 
 
-def items(where: str) -> str:
-    """Quantities and micro-won by organization and item."""
+def items(where: str, before: str = "%(day)s") -> str:
+    """Quantities and micro-won by organization and item, of days before one."""
     return f"""
         SELECT a.organization_id, to_char(a.month, 'YYYY-MM') AS usage_month, k.kind, k.subject,
           l.price_version, k.label, k.unit_price, k.unit,
@@ -42,7 +42,7 @@ def items(where: str) -> str:
           SELECT organization_id, date_trunc('month', day::timestamp) AS month, line_id, subject,
             label, sum(quantity) AS quantity, sum(cached) AS cached, sum(output) AS output,
             sum(amount_micro) AS amount_micro
-          FROM billing_accrual WHERE day < %(day)s {where}
+          FROM billing_accrual WHERE day < {before} {where}
           GROUP BY organization_id, date_trunc('month', day::timestamp), line_id, subject, label
         ) a
         JOIN billing_priceline l ON l.id = a.line_id
@@ -54,9 +54,33 @@ def items(where: str) -> str:
     """
 
 
+ONE = "AND organization_id = %(organization)s"
 USED = f"""
     SELECT usage_month, kind, subject, price_version, label, quantity, micro
-    FROM ({items("AND organization_id = %(organization)s")}) used
+    FROM ({items(ONE)}) used
+"""
+
+# What a draft of one organization begins with, asked at once. ``unrated``: the first day that comes
+# out of the ledgers, and a price of use before it that nobody set; ``accrued``: items before it;
+# ``billed``: what stands on issued lines, its item as ``subject``.
+DRAFTED = f"""
+    WITH f AS (
+      SELECT first.day, (
+        SELECT g.price_version FROM billing_unrated g
+        WHERE g.organization_id = %(organization)s AND g.day < first.day ORDER BY g.id LIMIT 1
+      ) AS unknown
+      FROM (SELECT least(%(day)s::date, min(day)) AS day FROM billing_ratingmark) first
+    )
+    SELECT 'unrated' AS what, day::text AS usage_month, '' AS kind, '' AS subject,
+      coalesce(unknown, '') AS price_version, '' AS label, 0::bigint AS quantity,
+      0::numeric AS micro
+    FROM f
+    UNION ALL
+    SELECT 'accrued', usage_month, kind, subject, price_version, label, quantity, micro
+    FROM ({items(ONE, "(SELECT day FROM f)")}) used
+    UNION ALL
+    SELECT 'billed', '', '', item, '', '', sum(quantity)::bigint, sum(exact_micro)
+    FROM billing_invoiceline WHERE organization_id = %(organization)s GROUP BY item
 """
 
 # As ``billing.rating.rounded``: half up, mirrored. In whole numbers, so that it is rounded once.

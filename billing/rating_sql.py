@@ -87,6 +87,11 @@ ONE = "AND u.organization_id = %(organization)s"
 
 
 def used(scope: Scope, *, of_one: bool) -> str:
+    """What was used, as a table of this transaction."""
+    return f"CREATE TEMP TABLE rating_used AS {use(scope, of_one=of_one)}"
+
+
+def use(scope: Scope, *, of_one: bool) -> str:
     """What was used, by organization, day, project and line; one row has all kinds of tokens."""
     ledger = scope.of_ledger + (f" {ONE}" if of_one else "")
     other = ONE if of_one else ""
@@ -98,7 +103,6 @@ def used(scope: Scope, *, of_one: bool) -> str:
         """
 
     return f"""
-        CREATE TEMP TABLE rating_used AS
         {part("usage_ledgerentry", "u.admitted_at", _TOKENS, f"{ledger} {_PAID_BY_TOKENS}")}
         GROUP BY 1, 2, 3, 5, 6, 8
         UNION ALL {part("usage_cardtime", "u.started_at", _CARDS, other)}

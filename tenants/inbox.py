@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Q, QuerySet
 
 from tenants import rls
@@ -47,10 +48,19 @@ def filtered(
 
 
 def unread(user_id: int, organizations: Iterable[int]) -> int:
-    """How many are unread, at most ``COUNTED + 1``: one cheap query for each page."""
+    """How many are unread, at most ``COUNTED + 1``."""
+    return _unread(user_id, organizations).count()
+
+
+def counted(user_id: int, organizations: Iterable[int]) -> ArraySubquery:
+    """The same as an annotation: as many keys as are unread."""
+    return ArraySubquery(_unread(user_id, organizations).values("pk"))
+
+
+def _unread(user_id: int, organizations: Iterable[int]) -> QuerySet[Notice]:
     shown = _of_organizations(organizations)
     rows = Notice.objects.filter(shown, user=user_id, read_at=None).order_by()
-    return rows[: COUNTED + 1].count()
+    return rows[: COUNTED + 1]
 
 
 def mark_read(notice: Notice, *, now: datetime) -> None:

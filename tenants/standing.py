@@ -6,7 +6,10 @@ owner's wish to close); an action that makes a new obligation calls ``require_or
 
 from __future__ import annotations
 
-from django.db.models import Value
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from portal.lib.periods import SEOUL
@@ -25,24 +28,42 @@ class OrderingClosed(Exception):
         return " ".join(self.reasons)
 
 
+Held = Mapping[str, str | None]  # by name of ``holds``
+
+
+def holds() -> dict[str, Subquery]:
+    """Annotations of organizations: with which words each kind of hold stops one now. Nothing
+    holds the operator."""
+    return {
+        "held_by_operator": Subquery(_living(OperatorHold.objects.all()).values("because")[:1]),
+        "held_for_payment": Subquery(_living(PaymentHold.objects.all()).values("number")[:1]),
+    }
+
+
+def _living(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.filter(organization=OuterRef("pk"), lifted_at=None).order_by("pk")
+
+
 def reasons(organization: Organization) -> list[str]:
     """Sentences in the reader's language; none if the organization may order."""
-    holds = _holds(organization)
+    return reasons_of(organization, told(organization, holds()))
+
+
+def told(organization: Organization, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Annotations of an organization in one question; nothing of one that the reader may not see,
+    as outside of a tenant's transaction."""
+    return Organization.objects.filter(pk=organization.pk).values(**asked).first() or {}
+
+
+def reasons_of(organization: Organization, held: Held) -> list[str]:
+    """The same for who has asked for ``holds`` already."""
+    customer = not organization.is_operator
     return [
         *_of_closing(organization),
-        *_of_hold(organization, holds.get("operator")),
-        *_of_payment(holds.get("payment")),
+        *_of_hold(held.get("held_by_operator") if customer else None),
+        *_of_payment(held.get("held_for_payment") if customer else None),
         *registrations.reasons(organization),
     ]
-
-
-def _holds(organization: Organization) -> dict[str, str]:
-    """What stops it now, and with which words: asked on every page, so in one question."""
-    mine = {"organization": organization, "lifted_at": None}
-    by_operator = OperatorHold.objects.filter(**mine).annotate(what=Value("operator"))
-    for_payment = PaymentHold.objects.filter(**mine).annotate(what=Value("payment"))
-    rows = by_operator.values_list("what", "because").order_by()
-    return dict(rows.union(for_payment.values_list("what", "number"), all=True).order_by())
 
 
 def _of_closing(organization: Organization) -> list[str]:
@@ -61,9 +82,9 @@ def _of_closing(organization: Organization) -> list[str]:
     ]
 
 
-def _of_hold(organization: Organization, because: str | None) -> list[str]:
-    """The operator's hold, in the operator's own words. It holds nobody but customers."""
-    if organization.is_operator or because is None:
+def _of_hold(because: str | None) -> list[str]:
+    """The operator's hold, in the operator's own words."""
+    if because is None:
         return []
     return [
         _(

@@ -82,11 +82,13 @@ def last_word(request: ApprovalRequest) -> ApprovalDecision | None:
 
 def chain_of(request: ApprovalRequest) -> Chain:
     """The running round's steps and what was said."""
-    rows = steps_of(request)
-    decisions = ApprovalDecision.objects.filter(step__in=rows).select_related(
-        "decided_by", "for_user"
-    )
-    return assembled(request, rows, list(decisions))
+    return assembled(request, *read(request))
+
+
+def read(request: ApprovalRequest) -> tuple[list[ApprovalStep], list[ApprovalDecision]]:
+    """The running round's rows, each in their order."""
+    decisions = ApprovalDecision.objects.filter(request=request, step__round=request.round)
+    return steps_of(request), list(decisions.select_related("decided_by", "for_user"))
 
 
 def assembled(

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
 
 from billing.approvals.checking import Staff
 from billing.approvals.seats import Person
@@ -74,11 +75,18 @@ class Members:
 
     def __init__(self, organization: Organization, *, now: datetime) -> None:
         self.organization = organization
+        leaves = leaves_now(organization, now=now).filter(deputy=OuterRef("pk"))
         rows = Membership.objects.filter(organization=organization, user__is_active=True)
-        self.rows: Sequence[Membership] = list(rows.select_related("user").order_by("pk"))
+        rows = rows.select_related("user").annotate(
+            stands_in_for=ArraySubquery(leaves.order_by("pk").values("absent"))
+        )
+        self.rows: Sequence[Membership] = list(rows.order_by("pk"))
         self._by_user = {one.user.public_id: one for one in self.rows}
-        leaves = leaves_now(organization, now=now)
-        self._leaves = [(one.absent_id, one.deputy_id) for one in leaves]
+        self._leaves = [
+            (absent, one.pk)
+            for one in self.rows
+            for absent in one.stands_in_for  # type: ignore[attr-defined]
+        ]
 
     def people(self, project: str) -> list[Person]:
         """As ``people_of``."""

@@ -11,7 +11,7 @@ from django.db.models import Model, OuterRef, QuerySet, Subquery
 
 from billing import budgets
 from billing.approvals import moving, turns
-from billing.approvals.chain import pool_now
+from billing.approvals.chain import Chain, pool_now
 from billing.approvals.kinds import Deed
 from billing.approvals.matrix import RAISE
 from billing.approvals.people import VERB, Members
@@ -31,7 +31,8 @@ SHOWS = ("mine", "asked", "open", "closed")
 
 def requests(actor: Actor) -> QuerySet[ApprovalRequest]:
     """All that the actor may see, newest first."""
-    rows = ApprovalRequest.objects.visible_to(actor).select_related("requested_by")
+    rows = ApprovalRequest.objects.visible_to(actor)
+    rows = rows.select_related("requested_by", "organization")
     return rows.order_by("-requested_at", "-pk")
 
 
@@ -77,7 +78,16 @@ def turn_of(request: ApprovalRequest, actor: Actor, *, now: datetime) -> Turn | 
     """None while nobody has to decide."""
     if request.state != ApprovalState.WAITING:
         return None
-    members, chain = Members(actor.organization, now=now), moving.chain_of(request)
+    members = Members(actor.organization, now=now)
+    return turn_in(moving.chain_of(request), request, members, actor, now=now)
+
+
+def turn_in(
+    chain: Chain, request: ApprovalRequest, members: Members, actor: Actor, *, now: datetime
+) -> Turn | None:
+    """The same for who has read the chain and the members already."""
+    if request.state != ApprovalState.WAITING:
+        return None
     pool, step = pool_now(chain, members.people(request.project)), chain.current
     if pool is None or step is None:
         return None
@@ -120,20 +130,20 @@ def forecast(
 ) -> list[Forecast]:
     """The budgets that it would draw on, or raise; none where it costs nothing."""
     amount = deed.sets_aside(request, now)
-    if request.kind == RAISE:
-        rows = Budget.objects.visible_to(actor).filter(raises__public_id=request.subject)
-        amount = -request.amount_won * MICRO
-    elif amount:
-        project = Project.objects.filter(public_id=request.project).first()
-        subjects = budgets.subjects_of(actor.organization, project)
-        rows = Budget.objects.visible_to(actor).filter(subject__in=subjects)
-    else:
+    if request.kind != RAISE and not amount:
         return []
-    titles = dict(Project.objects.visible_to(actor).values_list("public_id", "name"))
+    projects = {one.public_id: one for one in Project.objects.visible_to(actor)}
+    rows = Budget.objects.visible_to(actor)
+    if request.kind == RAISE:
+        rows = rows.filter(raises__public_id=request.subject)
+        amount = -request.amount_won * MICRO
+    else:
+        subjects = budgets.subjects_of(actor.organization, projects.get(request.project))
+        rows = rows.filter(subject__in=subjects)
     found = []
     for one in rows.order_by("scope", "pk"):
         standing = budgets.standing(one, actor.organization, now=now)
-        name = titles.get(one.subject, actor.organization.name)
+        name = projects[one.subject].name if one.subject in projects else actor.organization.name
         after = standing.left - micro_to_won(amount)
         found.append(Forecast(name, standing.left, after, standing.live))
     return found

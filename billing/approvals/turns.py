@@ -6,6 +6,7 @@ alone. Members are read only where something waits, and only those who sign or s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -19,8 +20,9 @@ from billing.approvals.matrix import Step
 from billing.approvals.people import VERB, Colleague, leaves_now, people_of, signing_roles
 from billing.approvals.seats import Person, Rung, Seat
 from billing.models import ApprovalDecision, ApprovalRequest, ApprovalState, ApprovalStep
+from tenants import standing
 from tenants.actors import Actor
-from tenants.models import Membership, Organization
+from tenants.models import Membership
 
 LOOKED_AT = 500  # the most urgent ones; who has more to sign begins with these
 
@@ -28,28 +30,33 @@ LOOKED_AT = 500  # the most urgent ones; who has more to sign begins with these
 def of(actor: Actor, *, now: datetime) -> list[int]:
     """Keys of the requests whose open step the actor may take now, the most urgent first. No
     query for whom may sign nothing."""
-    if actor.user is None or not actor.can(VERB):
-        return []
-    requests, members, leaves = _read(actor, now)
-    colleagues = [Colleague(**one) for one in members or ()]
-    away = [(one["absent"], one["deputy"]) for one in leaves or ()]
+    asked = waiting(actor, now=now)
+    return among(standing.told(actor.organization, asked), actor) if asked else []
+
+
+def among(found: Mapping[str, Any], actor: Actor) -> list[int]:
+    """The same for who has asked for ``waiting`` of the actor's organization already."""
+    colleagues = [Colleague(**one) for one in found.get("to_sign_members") or ()]
+    away = [(one["absent"], one["deputy"]) for one in found.get("to_sign_leaves") or ()]
     roles = signing_roles(actor.organization)
 
     @cache
     def people(project: str) -> list[Person]:
         return people_of(project, colleagues, away, roles)
 
-    found = []
-    for one in requests:
+    keys = []
+    for one in found.get("to_sign_requests") or ():
         pool = pool_now(_chain(one), people(one["project"]))
-        if pool is not None and pool.seat_of(actor.user.public_id) is not None:
-            found.append(one["pk"])
-    return found
+        if pool is not None and actor.user and pool.seat_of(actor.user.public_id) is not None:
+            keys.append(one["pk"])
+    return keys
 
 
-def _read(actor: Actor, now: datetime) -> tuple[Any, Any, Any]:
-    """Requests with their chains, members, leaves; the latter two None where nothing waits.
-    Nothing at all on a page that is shown outside of a tenant's transaction, such as an error."""
+def waiting(actor: Actor, *, now: datetime) -> dict[str, Any]:
+    """Annotations of the actor's organization: requests with their chains, members, leaves; the
+    latter two None where nothing waits. None of them for whom may sign nothing."""
+    if actor.user is None or not actor.can(VERB):
+        return {}
     waiting = ApprovalRequest.objects.visible_to(actor).filter(
         state=ApprovalState.WAITING, expires_at__gt=now
     )
@@ -60,13 +67,12 @@ def _read(actor: Actor, now: datetime) -> tuple[Any, Any, Any]:
         organization=actor.organization,
         user__is_active=True,
     )
-    rows = Organization.objects.filter(pk=actor.organization.pk).values_list(
-        ArraySubquery(_requests(waiting)),
-        _where(waiting, members.order_by("pk").values(json=_colleague())),
-        _where(waiting, leaves.values(json=JSONObject(absent="absent_id", deputy="deputy_id"))),
-    )
-    found: tuple[Any, Any, Any] = next(iter(rows), ((), None, None))
-    return found
+    away = leaves.values(json=JSONObject(absent="absent_id", deputy="deputy_id"))
+    return {
+        "to_sign_requests": ArraySubquery(_requests(waiting)),
+        "to_sign_members": _where(waiting, members.order_by("pk").values(json=_colleague())),
+        "to_sign_leaves": _where(waiting, away),
+    }
 
 
 def _where(waiting: QuerySet[ApprovalRequest], rows: QuerySet[Any, Any]) -> Case:

@@ -6,14 +6,15 @@ carried over into lines of the next year, and ends the year for good.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
 
 from billing.fiscal import calendar, carryovers, close, commitments, journal, usage, years
 from billing.fiscal import unpaid as accounts
-from billing.fiscal.book import Broken, Rule
+from billing.fiscal.book import Book, Broken, Rule
 from billing.fiscal.calendar import Phase
 from billing.fiscal.close import Carried, Decision, LineClose
 from billing.fiscal.commitments import Paper, Source
@@ -25,6 +26,7 @@ from billing.fiscal.unpaid import Unpaid
 from billing.fiscal.usage import Unbooked
 from billing.models import (
     BudgetLine,
+    CarryKind,
     Carryover,
     FiscalCommitment,
     FiscalTransfer,
@@ -87,20 +89,33 @@ class Rehearsal:
 
 def rehearse(year: FiscalYear, *, now: datetime) -> Rehearsal:
     """Reads and plans; writes nothing."""
+    return replace(_plan(year, now), unpaid=accounts.of(year, now=now))
+
+
+def rehearse_for(actor: Actor, year: FiscalYear, *, now: datetime) -> Rehearsal:
+    """What of it concerns the lines that the actor sees; the rest is not read where it need not."""
+    if actor.projects is None:
+        return rehearse(year, now=now)
+    return seen_by(actor, _plan(year, now))
+
+
+def _plan(year: FiscalYear, now: datetime) -> Rehearsal:
+    """Without what is unpaid, which decides nothing."""
     lines = list(year.lines.select_related("fiscal_year").order_by("code", "carried", "pk"))
     book = journal.book_of(year)
-    plan = close.plan(book, [one.public_id for one in lines], carryovers.decisions(year))
+    decided = carryovers.decisions(year)
+    plan = close.plan(book, [one.public_id for one in lines], decided)
     waiting = tuple(usage.unbooked(year, now=now))
     over = journal.phase_of(year, now) == Phase.OVER
     return Rehearsal(
         lines=tuple(zip(lines, plan, strict=True)),
-        outstanding=tuple(_outstanding(year)),
+        outstanding=tuple(_outstanding(year, book, decided.values())),
         unbooked=() if over else waiting,
         late=waiting if over else (),
         transfers=tuple(
             year.transfers.filter(state=TransferState.OPEN).select_related("source", "target")
         ),
-        unpaid=accounts.of(year, now=now),
+        unpaid=None,
     )
 
 
@@ -121,17 +136,21 @@ def seen_by(actor: Actor, plan: Rehearsal) -> Rehearsal:
     )
 
 
-def _outstanding(year: FiscalYear) -> list[Outstanding]:
-    book = journal.book_of(year)
-    excused = {
-        one.commitment_id: one for one in year.carryovers.filter(withdrawn_at=None, kind="accident")
+def _outstanding(year: FiscalYear, book: Book, decided: Iterable[Carryover]) -> list[Outstanding]:
+    left = {
+        name: sums.outstanding
+        for line in book.lines.values()
+        for name, sums in line.commitments.items()
+        if sums.outstanding > 0
     }
-    found = []
-    for one in year.commitments.select_related("line", "fiscal_year").order_by("number"):
-        sums = book.line(one.line.public_id).commitments.get(one.public_id)
-        if sums is not None and sums.outstanding > 0:
-            found.append(Outstanding(one, sums.outstanding, excused.get(one.pk)))
-    return found
+    if not left:
+        return []
+    excused = {one.commitment_id: one for one in decided if one.kind == CarryKind.ACCIDENT}
+    rows = year.commitments.filter(public_id__in=left).select_related("line", "fiscal_year")
+    return [
+        Outstanding(one, left[one.public_id], excused.get(one.pk))
+        for one in rows.order_by("number")
+    ]
 
 
 @transaction.atomic

@@ -117,6 +117,9 @@ def found(year: FiscalYear, *, now: datetime) -> list[Late]:
     """Use of a closed year that neither its own lines nor later ones have paid."""
     if year.state != FiscalYearState.CLOSED:
         return []
+    waiting = [one for one in usage.missing(year, now) if one[2] > 0]
+    if not waiting:
+        return []
     present = FiscalYear.objects.filter(
         organization_id=year.organization_id,
         year=calendar.year_of(now),
@@ -124,9 +127,7 @@ def found(year: FiscalYear, *, now: datetime) -> list[Late]:
     ).first()
     lapsed, rooms = _lapsed(year), _rooms(present, seoul_date(now))
     result = []
-    for line, use, missing in usage.missing(year, now):
-        if missing <= 0:
-            continue
+    for line, use, missing in waiting:
         into = _line_now(present, line, use) if present else None
         rest = (lapsed[line.public_id], rooms[into.public_id]) if into else (0, 0)
         payable, wait = share(missing, lapsed=rest[0], room=rest[1])

@@ -60,7 +60,8 @@ class Board:
 
 def years(actor: Actor) -> QuerySet[FiscalYear]:
     """The organization's fiscal years, newest first."""
-    return FiscalYear.objects.visible_to(actor).order_by("-year")
+    rows = FiscalYear.objects.visible_to(actor).select_related("organization")
+    return rows.order_by("-year")
 
 
 def lines(actor: Actor, year: FiscalYear) -> QuerySet[BudgetLine]:
@@ -92,13 +93,14 @@ def board(actor: Actor, year: FiscalYear, *, now: datetime, search: str = "") ->
 
 def _quarters(movements: QuerySet[FiscalMovement]) -> Iterable[QuarterRow]:
     allotted, committed = [0] * 5, [0] * 5
-    rows = movements.filter(kind__in=ALLOTTING).order_by()
-    for quarter, source, won in rows.values_list("quarter", "from_quarter").annotate(Sum("won")):
-        allotted[quarter] += won
-        allotted[source] -= won
-    deeds = movements.filter(kind__in=COMMITTING).order_by()
-    for month, won in deeds.values_list("on_date__month").annotate(Sum("won")):
-        committed[(month + 2) // 3] += won
+    rows = movements.filter(kind__in=ALLOTTING | COMMITTING).order_by()
+    sums = rows.values_list("kind", "quarter", "from_quarter", "on_date__month")
+    for kind, quarter, source, month, won in sums.annotate(Sum("won")):
+        if kind in COMMITTING:
+            committed[(month + 2) // 3] += won
+        else:
+            allotted[quarter] += won
+            allotted[source] -= won
     return [QuarterRow(one, allotted[one], committed[one]) for one in calendar.QUARTERS]
 
 

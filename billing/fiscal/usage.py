@@ -9,14 +9,17 @@ What is found after the year's close is ``late``'s.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
+from typing import Any
 
 import structlog
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, ExtractMonth, JSONObject
 from django.utils.translation import gettext as _
 
 from billing import rating, tariffs
@@ -36,8 +39,8 @@ from billing.models import (
     ProjectLine,
 )
 from portal.lib.money import MICRO
-from portal.lib.periods import Month, day_period, seoul_date
-from portal.usage.models import CardTime, DaySpend, LedgerEntry
+from portal.lib.periods import SEOUL, Month, day_period, seoul_date
+from portal.usage.models import CARD_SECONDS, CardTime, DaySpend, LedgerEntry
 from tenants import actors, rls
 from tenants.actors import Actor
 
@@ -108,75 +111,107 @@ def unbooked(year: FiscalYear, *, now: datetime) -> list[Unbooked]:
 def missing(year: FiscalYear, now: datetime) -> list[tuple[BudgetLine, Use, int]]:
     """Differences between use and what is booked, in this year or as its late use in a later one,
     in a stable order."""
-    booked = {
-        (project, month, reference): won
-        for project, month, reference, won in FiscalMovement.objects.filter(
-            organization_id=year.organization_id, usage_month__startswith=f"{year.year}-"
+    entries = FiscalMovement.objects.filter(
+        organization=OuterRef("organization"),
+        project=OuterRef("project__public_id"),
+        usage_month__startswith=f"{year.year}-",
+    ).order_by()
+    sums = entries.values("usage_month", "document").annotate(sum=Sum("won"))
+    booked = JSONObject(month="usage_month", document="document", won="sum")
+    bindings = list(
+        year.bindings.select_related("line", "project").annotate(
+            booked=ArraySubquery(sums.values(json=booked))
         )
-        .order_by()
-        .values_list("project", "usage_month", "document")
-        .annotate(Sum("won"))
+    )
+    done = {
+        (binding.project.public_id, one["month"], one["document"]): one["won"]
+        for binding in bindings
+        for one in binding.booked  # type: ignore[attr-defined]
     }
     found = []
-    for binding in year.bindings.select_related("line", "project").order_by("pk"):
-        for use in used(binding, year.year, now=now):
-            done = booked.get((use.project, use.month, use.reference), 0)
-            if use.won != done:
-                found.append((binding.line, use, use.won - done))
+    for binding, use in used(bindings, year.year, now=now):
+        missing = use.won - done.get((use.project, use.month, use.reference), 0)
+        if missing:
+            found.append((binding.line, use, missing))
     return found
 
 
-def used(binding: ProjectLine, year: int, *, now: datetime) -> list[Use]:
-    """Tokens and card time of a project since its line pays for it, by month of the year."""
-    exact = _tokens(binding, year, now)
-    for key, won in _cards(binding, year, now).items():
-        exact[key] = won
-    project = binding.project
-    return [
-        Use(project.public_id, month, reference, rating.rounded(won * GROSS), project.name)
-        for (month, reference), won in sorted(exact.items())
+Key = tuple[str, str, str]  # project, month, reference of the order or nothing
+
+
+def used(
+    bindings: Sequence[ProjectLine], year: int, *, now: datetime
+) -> list[tuple[ProjectLine, Use]]:
+    """Tokens and card time of projects since their lines pay for them, by month of the year."""
+    if not bindings:
+        return []
+    by_project = {one.project.public_id: one for one in bindings}
+    exact = _exact(bindings, year, now)
+    found = [
+        (
+            binding := by_project[project],
+            Use(project, month, reference, rating.rounded(won * GROSS), binding.project.name),
+        )
+        for (project, month, reference), won in exact.items()
     ]
+    return sorted(found, key=lambda one: (one[0].pk, one[1].month, one[1].reference))
 
 
-def _tokens(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, str], Fraction]:
-    """By month, from the ledger's days; of the day on which the line began to pay, from its
-    entries."""
-    since = max(calendar.period(year).start, binding.bound_at)
-    first, last = seoul_date(since), min(seoul_date(now), calendar.last_day(year))
-    mine = {"organization_id": binding.organization_id, "project": binding.project.public_id}
-    found: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
-    if since > day_period(first).start:
-        until = min(day_period(first).end, now)
-        rows = LedgerEntry.objects.filter(**mine).admitted(since, until)
-        micro = rows.aggregate(total=Sum("settled_micro"))["total"] or 0
-        found[str(Month.of(since)), ""] += Fraction(micro, MICRO)
-        first += timedelta(days=1)
-    days = DaySpend.objects.filter(**mine, day__gte=first, day__lte=last).order_by()
-    for number, micro in days.values_list("day__month").annotate(Sum("settled_micro")):
-        found[str(Month(year, number)), ""] += Fraction(micro, MICRO)
-    return {key: won for key, won in found.items() if won}
+def _exact(bindings: Sequence[ProjectLine], year: int, now: datetime) -> dict[Key, Fraction]:
+    """Exact won, in one question. Tokens come from the ledger's days; of the day on which a line
+    began to pay, from its entries."""
+    mine, days, cards = Q(organization=bindings[0].organization_id), Q(), Q()
+    entries = LedgerEntry.objects.none()
+    for one in bindings:
+        project, since = Q(project=one.project.public_id), _since(one, year)
+        first = day_period(seoul_date(since))
+        if since > first.start:
+            own = LedgerEntry.objects.filter(project, mine)
+            entries |= own.admitted(since, min(first.end, now))
+        days |= project & Q(day__gte=seoul_date(since if since == first.start else first.end))
+        cards |= project & Q(started_at__gte=since)
+    last = min(seoul_date(now), calendar.last_day(year))
+    end = min(calendar.period(year).end, now)
+    whole = _tokens(DaySpend.objects.filter(mine, days, day__lte=last), "day__month")
+    begun = _tokens(entries, ExtractMonth("admitted_at", tzinfo=SEOUL))
+    card_time = _cards(CardTime.objects.filter(mine, cards, started_at__lt=end))
+    found: dict[Key, Fraction] = defaultdict(Fraction)
+    rows = whole.union(begun, card_time, all=True).order_by()
+    for project, month, reference, version, amount in rows:
+        key = project, str(Month(year, int(month))), reference
+        found[key] += _won(int(amount), version) if version else Fraction(int(amount), MICRO)
+    return {key: won for key, won in found.items() if won or key[2]}
 
 
-def _cards(binding: ProjectLine, year: int, now: datetime) -> dict[tuple[str, str], Fraction]:
-    """Card time by month and order; an endpoint without an order counts as its project's."""
-    whole = calendar.period(year)
-    orders = dict(
-        Commitment.objects.filter(project=binding.project.public_id)
-        .order_by("pk")
-        .values_list("endpoint", "reference")
+def _since(binding: ProjectLine, year: int) -> datetime:
+    return max(calendar.period(year).start, binding.bound_at)
+
+
+def _won(card_seconds: int, version: str) -> Fraction:
+    """By the list, or as agreed."""
+    return rating.card_amount(card_seconds, tariffs.unit_price(version, "card_seconds"))
+
+
+def _tokens(rows: QuerySet[Any], month: str | ExtractMonth) -> QuerySet[Any, Any]:
+    """Micro-won by project and month; of no order, and of no version."""
+    found = rows.order_by().values_list("project", month, Value(""), Value(""))
+    return found.annotate(Sum("settled_micro"))
+
+
+def _cards(rows: QuerySet[CardTime]) -> QuerySet[Any, Any]:
+    """Card time by project, month, order and version; an endpoint without an order counts as its
+    project's."""
+    orders = Commitment.objects.filter(
+        organization=OuterRef("organization"),
+        project=OuterRef("project"),
+        endpoint=OuterRef("endpoint"),
     )
-    rows = CardTime.objects.filter(
-        organization_id=binding.organization_id,
-        project=binding.project.public_id,
-        started_at__gte=max(whole.start, binding.bound_at),
-        started_at__lt=min(whole.end, now),
+    order = Subquery(orders.order_by("-pk").values("reference")[:1])
+    month = ExtractMonth("started_at", tzinfo=SEOUL)
+    found = rows.annotate(order=Coalesce(order, "endpoint")).order_by()
+    return found.values_list("project", month, "order", "price_version").annotate(
+        total=Sum(CARD_SECONDS, output_field=BigIntegerField())
     )
-    found: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
-    for row in rows.iterator():
-        key = (str(Month.of(row.started_at)), orders.get(row.endpoint, row.endpoint))
-        price = tariffs.unit_price(row.price_version, "card_seconds")  # the list's, or agreed
-        found[key] += rating.card_amount(row.card_seconds, price)
-    return dict(found)
 
 
 def _book_one(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from billing.fiscal import calendar, journal
+from billing.fiscal import calendar, journal, queries
 from billing.fiscal.refusals import BadYear, NothingPlanned, NotPublic, YearTaken
 from billing.models import FiscalYear, FiscalYearMove, FiscalYearState
 from portal.lib import ids
@@ -101,7 +102,12 @@ def _moved(
 
 def shown(actor: Actor, year: int | None, now: datetime) -> FiscalYear | None:
     """The year that an address names; else this one, else the newest."""
-    rows = FiscalYear.objects.visible_to(actor)
+    return chosen(list(queries.years(actor)), year, now)
+
+
+def chosen(known: Sequence[FiscalYear], year: int | None, now: datetime) -> FiscalYear | None:
+    """The same of years that have been read, newest first."""
+    by_year = {one.year: one for one in known}
     if year is not None:
-        return rows.filter(year=year).first()
-    return rows.filter(year=seoul_date(now).year).first() or rows.first()
+        return by_year.get(year)
+    return by_year.get(seoul_date(now).year) or next(iter(known), None)

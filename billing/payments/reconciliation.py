@@ -7,12 +7,12 @@ Fees are the operator's expense and are posted to its own journal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet
 
 from billing import journal
 from billing.journal import transfer
@@ -112,7 +112,7 @@ class Difference:
 
 def differences(provider: str, *, now: datetime) -> list[Difference]:
     """Where the processor's balance and our books disagree. The caller sees all organizations."""
-    rows = BalanceEntry.objects.filter(provider=provider).exclude(kind__in=OWN)
+    rows = list(BalanceEntry.objects.filter(provider=provider).exclude(kind__in=OWN))
     booked = _booked(provider)
     found = []
     for row in rows:
@@ -143,9 +143,9 @@ def _booked(provider: str) -> dict[tuple[str, str], int]:
     return found
 
 
-def _missing(provider: str, rows: QuerySet[BalanceEntry], now: datetime) -> list[Difference]:
+def _missing(provider: str, rows: Sequence[BalanceEntry], now: datetime) -> list[Difference]:
     """Payments and refunds of some days ago that never moved the balance."""
-    on_balance = set(rows.values_list("about", flat=True))
+    on_balance = {one.about for one in rows}
     before = now - MISSING_AFTER
     payments = Payment.objects.filter(source=provider, received_at__lt=before)
     refunds = Refund.objects.filter(

@@ -210,7 +210,7 @@ class FiscalCloseView(APIView):
         actor = actor_of(request)
         actor.require("budgets.read")
         found = year_or_404(actor, year)
-        plan = closing.seen_by(actor, closing.rehearse(found, now=timezone.now()))
+        plan = closing.rehearse_for(actor, found, now=timezone.now())
         return Response(shapes.RehearsalOut(plan).data)
 
     @extend_schema(request=shapes.FiscalReasonIn, responses=shapes.RehearsalOut)

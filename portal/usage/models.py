@@ -230,6 +230,16 @@ class CardTime(models.Model):
         return int((self.ended_at - self.started_at).total_seconds()) * self.cards
 
 
+# The same of a row in the database.
+CARD_SECONDS = models.Func(
+    models.ExpressionWrapper(
+        models.F("ended_at") - models.F("started_at"), output_field=models.DurationField()
+    ),
+    template="FLOOR(EXTRACT(EPOCH FROM %(expressions)s))",
+    output_field=models.BigIntegerField(),
+) * models.F("cards")
+
+
 class StoredVolume(models.Model):
     """What something took for a part of one business day, and never one second of it twice.
 

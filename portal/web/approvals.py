@@ -5,6 +5,7 @@ A link decides nothing: it leads to the page, whose button sends what its reader
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
@@ -107,7 +108,10 @@ def _context(found: ApprovalRequest, actor: Actor) -> dict[str, Any]:
     now = timezone.now()
     deed = approving.DEEDS.get(found.kind)
     current, fault = approving.terms_now(found, now) if found.is_open and deed else (None, "")
-    asked = moving.terms_of(found)
+    members = Members(actor.organization, now=now)
+    steps, said = moving.read(found)
+    rounds = list(ApprovalTerms.objects.visible_to(actor).filter(request=found))
+    asked = next(one for one in rounds if one.round == found.round)
     lines = kinds.lines(found.kind, asked.terms, current.terms if current else None)
     mine = actor.user is not None and found.requested_by_id == actor.user.pk
     changed = any(line.changed for line in lines)
@@ -119,12 +123,14 @@ def _context(found: ApprovalRequest, actor: Actor) -> dict[str, Any]:
         "changed": changed,
         "current": current,
         "not_now": fault,
-        "steps": _steps(found, actor),
-        "turn": queries.turn_of(found, actor, now=now),
+        "steps": _steps(found, steps, said, members.names()),
+        "turn": queries.turn_in(
+            moving.assembled(found, steps, said), found, members, actor, now=now
+        ),
         "forecast": queries.forecast(found, deed, actor, now=now) if found.is_open and deed else [],
         "moves": ApprovalMove.objects.visible_to(actor).filter(request=found),
-        "rounds": _rounds(found, actor),
-        "result": _result(found),
+        "rounds": _rounds(found, rounds),
+        "result": _result(found, asked),
         "may_withdraw": _may_withdraw(found, actor, mine),
         "may_repeat": found.state == ApprovalState.FAILED
         and (mine or actor.can("approvals.decide")),
@@ -141,11 +147,13 @@ def _may_withdraw(found: ApprovalRequest, actor: Actor, mine: bool) -> bool:
     return open_still and (mine or actor.can("approvals.change"))
 
 
-def _steps(found: ApprovalRequest, actor: Actor) -> list[dict[str, Any]]:
+def _steps(
+    found: ApprovalRequest,
+    rows: Iterable[ApprovalStep],
+    said: Iterable[ApprovalDecision],
+    names: dict[str, str],
+) -> list[dict[str, Any]]:
     """The chain of the running round: who may sign, who has, and for whom."""
-    names = Members(actor.organization, now=timezone.now()).names()
-    rows = ApprovalStep.objects.visible_to(actor).filter(request=found, round=found.round)
-    said = ApprovalDecision.objects.visible_to(actor).filter(request=found)
     by_step: dict[int, list[ApprovalDecision]] = {}
     for one in said:
         by_step.setdefault(one.step_id, []).append(one)
@@ -169,9 +177,8 @@ def _steps(found: ApprovalRequest, actor: Actor) -> list[dict[str, Any]]:
     return shown
 
 
-def _rounds(found: ApprovalRequest, actor: Actor) -> list[dict[str, Any]]:
+def _rounds(found: ApprovalRequest, rows: Iterable[ApprovalTerms]) -> list[dict[str, Any]]:
     """What former rounds asked for, against the one that runs."""
-    rows = list(ApprovalTerms.objects.visible_to(actor).filter(request=found))
     return [
         {
             "number": before.round,
@@ -184,7 +191,7 @@ def _rounds(found: ApprovalRequest, actor: Actor) -> list[dict[str, Any]]:
     ]
 
 
-def _result(found: ApprovalRequest) -> str:
+def _result(found: ApprovalRequest, asked: ApprovalTerms) -> str:
     """The page of what came of it."""
     if not found.result:
         return ""
@@ -193,8 +200,7 @@ def _result(found: ApprovalRequest) -> str:
     if found.kind == SITES:
         return reverse("project", args=[found.result])
     if found.kind == TRANSFER:
-        year = moving.terms_of(found).terms["year"]
-        return f"{reverse('fiscal_transfers')}?year={year}"
+        return f"{reverse('fiscal_transfers')}?year={asked.terms['year']}"
     return f"{reverse('budget')}?budget={found.result}" if found.kind == RAISE else ""
 
 

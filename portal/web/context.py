@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +10,6 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from billing.approvals import turns
@@ -43,22 +41,35 @@ def page(request: HttpRequest) -> dict[str, Any]:
     }
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
         context["memberships"] = organizations_of(request)
-        context["unread"] = _unread(request, context["memberships"])
+        context |= _told(request, actor, [one.organization_id for one in context["memberships"]])
     if actor is not None:
         match = request.resolver_match
         policy = getattr(actor.organization, "policy", None)
         context["idle_seconds"] = (policy.idle_minutes or 0) * 60 if policy else 0
         context["idle_warning"] = WARNING_SECONDS
-        context["closed"] = standing.reasons(actor.organization)
         context["help"] = help_address(request)
         context["navigation"] = navigation(actor, (match.url_name or "") if match else "")
-        context["to_sign"] = SimpleLazyObject(partial(_to_sign, actor))
     return context
 
 
-def _to_sign(actor: Actor) -> int:
-    """How many requests wait for the reader; asked only where the navigation shows it."""
-    return len(turns.of(actor, now=timezone.now()))
+def _told(request: HttpRequest, actor: Actor | None, mine: list[int]) -> dict[str, Any]:
+    """What the reader is told on each page, in one question: how many of their notices are unread,
+    why the organization orders nothing, how many requests wait for them. Outside of a tenant's
+    transaction, as on the page of an error, nothing is found but notices."""
+    person, own = request.user.pk or 0, getattr(request, "own_rows", False)
+    asked, unread = {"unread_notices": inbox.counted(person, mine)} if own and actor else {}, 0
+    if not asked:
+        with nullcontext() if own else rls.user(person):
+            unread = inbox.unread(person, mine)
+    if actor is None:
+        return {"unread": unread}
+    asked |= standing.holds() | turns.waiting(actor, now=timezone.now())
+    found = standing.told(actor.organization, asked)
+    return {
+        "unread": len(found.get("unread_notices") or ()) or unread,
+        "closed": standing.reasons_of(actor.organization, found),
+        "to_sign": len(turns.among(found, actor)),
+    }
 
 
 def help_address(request: HttpRequest) -> str:
@@ -92,14 +103,6 @@ def organizations_of(request: HttpRequest) -> list[Membership]:
             rows = Membership.objects.filter(user=request.user).select_related("organization")
             found = list(rows.order_by("joined_at", "pk"))
     return found
-
-
-def _unread(request: HttpRequest, memberships: list[Membership]) -> int:
-    """How many of the person's notices are unread; without a block of its own where the
-    request's lets them through."""
-    person, mine = request.user.pk or 0, [one.organization_id for one in memberships]
-    with nullcontext() if getattr(request, "own_rows", False) else rls.user(person):
-        return inbox.unread(person, mine)
 
 
 def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from billing import credit_notes, documents, queries, renewals
+from billing import credit_notes, documents, queries, receivables, renewals
 from billing.etax.amendments import Reason
 from billing.models import Invoice
 from portal.web import doors
@@ -57,7 +57,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """Invoices of all customers, by number or name."""
     actor, text = doors.actor(request), doors.word(request.GET, "text")[:80]
     audit.seen("customer.read", by=actor, now=timezone.now(), subject=actor.organization.public_id)
-    page = doors.page_of(request, queries.any_invoice(actor, text=text))
+    page = doors.page_of(request, receivables.with_open(queries.any_invoice(actor, text=text)))
     context = {
         "page": page,
         "rows": with_states(page),
@@ -72,7 +72,8 @@ def index(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     """One invoice with what is left of each line; a credit note can be proposed."""
     actor = doors.actor(request)
-    invoice = get_object_or_404(queries.any_invoice(actor), public_id=public_id)
+    rows = queries.any_invoice(actor).prefetch_related("lines")
+    invoice = get_object_or_404(rows, public_id=public_id)
     status = 200
     if request.method == "POST":
         actor.require("operator.billing")

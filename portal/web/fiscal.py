@@ -58,8 +58,8 @@ def year_or_404(request: HttpRequest, now: datetime) -> FiscalYear:
 def index(request: HttpRequest) -> HttpResponse:
     """Columns by line, quarters, what waits for a second person, what the year's end asks for."""
     actor, now = doors.actor(request), timezone.now()
-    year = years.shown(actor, year_asked(request), now)
     known = list(queries.years(actor))
+    year = years.chosen(known, year_asked(request), now)
     if year is None:
         public = actor.organization.kind == OrganizationKind.PUBLIC
         context = {"years": known, "public": public, "next": calendar.year_of(now)}
@@ -77,12 +77,12 @@ def index(request: HttpRequest) -> HttpResponse:
         "transfers": transfers.shown(actor, year).filter(state=TransferState.OPEN)[:20],
         "unbound": bindings.unbound(actor.organization, year=year.year),
         "deadlines": _deadlines(year, now),
-        **_owed(actor, year, now),
+        **_owed(actor, year, known, now),
     }
     return render(request, "fiscal/index.html", context)
 
 
-def _owed(actor: Actor, year: FiscalYear, now: datetime) -> dict[str, Any]:
+def _owed(actor: Actor, year: FiscalYear, known: list[FiscalYear], now: datetime) -> dict[str, Any]:
     """What is spent and not paid, and late use of the year before: of the whole organization, so
     not for who sees some of its projects only."""
     if actor.projects is not None:
@@ -90,7 +90,7 @@ def _owed(actor: Actor, year: FiscalYear, now: datetime) -> dict[str, Any]:
     context: dict[str, Any] = {}
     if actor.can("invoices.read"):
         context["unpaid"] = unpaid.of(year, now=now)
-    before = queries.years(actor).filter(year=year.year - 1).first()
+    before = next((one for one in known if one.year == year.year - 1), None)
     if before is not None and year.year == calendar.year_of(now):
         waiting = late.found(before, now=now)
         paid = sum(one.spent for one in queries.paid_late(actor, before))  # type: ignore[attr-defined]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,10 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.fiscal import carryovers, closing, late, lines, queries, transfers, years
 from billing.fiscal.book import Broken
+from billing.fiscal.calendar import Phase
 from billing.fiscal.refusals import Refusal, sentence
-from billing.models import Carryover
+from billing.models import Carryover, FiscalYear
 from portal.web import doors, fiscal, fiscal_forms, states
 from portal.web.fiscal_deeds import ALL, add_refusal
+from tenants.actors import Actor
 
 
 @require_http_methods(["GET", "POST"])
@@ -158,10 +163,17 @@ def close(request: HttpRequest) -> HttpResponse:
             else:
                 messages.success(request, _("The fiscal year is closed."))
                 return redirect(_board(year.year))
-    context = {
-        **fiscal.frame(year, now),
-        "form": form,
-        "plan": closing.seen_by(actor, closing.rehearse(year, now=now)),
+    context = {**fiscal.frame(year, now), "form": form}
+    if context["phase"] == Phase.CLOSED:
+        context |= _became(actor, year, now)
+    else:
+        context["plan"] = closing.rehearse_for(actor, year, now=now)
+    return render(request, "fiscal/closing.html", context, status=422 if form.errors else 200)
+
+
+def _became(actor: Actor, year: FiscalYear, now: datetime) -> dict[str, Any]:
+    """What became of a closed year, and what was found after its close."""
+    return {
         "board": queries.board(actor, year, now=now),
         "carried": year.carryovers.filter(
             carried_won__gt=0, line__in=queries.lines(actor, year).order_by().values("pk")
@@ -173,4 +185,3 @@ def close(request: HttpRequest) -> HttpResponse:
         ],
         "paid_late": queries.paid_late(actor, year),
     }
-    return render(request, "fiscal/closing.html", context, status=422 if form.errors else 200)

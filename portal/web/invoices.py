@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -38,7 +39,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """All invoices, drafts that can be looked at, credit notes, and what the next one would be."""
     actor, now = doors.actor(request), timezone.now()
     found = invoices.draft(actor.organization, until=now)
-    page = doors.page_of(request, queries.invoices(actor))
+    page = doors.page_of(request, receivables.with_open(queries.invoices(actor)))
     return render(
         request,
         "invoices/index.html",
@@ -53,11 +54,9 @@ def index(request: HttpRequest) -> HttpResponse:
     )
 
 
-def with_states(found: Iterable[Invoice]) -> list[tuple[Invoice, states.State]]:
-    """Each invoice with whether it is paid, and whether it is late."""
-    rows = list(found)
-    left = receivables.open_of_many(rows)
-    return [(one, _state(one, left[one.pk])) for one in rows]
+def with_states(found: Iterable[Any]) -> list[tuple[Invoice, states.State]]:
+    """Each invoice of ``receivables.with_open`` with whether it is paid, and whether it is late."""
+    return [(one, _state(one, max(one.open, 0))) for one in found]
 
 
 def _state(invoice: Invoice, open_won: int) -> states.State:

@@ -1,4 +1,5 @@
-"""The benchmark runs, so that it does not rot; its bounds are for the large scale only."""
+"""The benchmark runs, so that it does not rot. Bounds of time are for the large scale only; that no
+page and no operation asks more than 15 queries holds at any scale."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_measures_three_organizations() -> None:
     """In a process of its own: it starts servers and stops time."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.tenants", "--small", "--rounds", "2", "--turns", "4"],
+        [sys.executable, "-m", "bench.tenants", "--small", "--rounds", "1", "--turns", "2"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -30,4 +31,5 @@ def test_measures_three_organizations() -> None:
         "rls_cost_percent_max",
     ):
         assert f"figure {name} " in said, done.stderr[-2000:]
-    assert done.returncode == 0, "\n".join(said.splitlines()[-8:])
+    broken = [one for one in said.splitlines() if one.startswith("broken: ")]
+    assert done.returncode == 0, "\n".join(broken)
