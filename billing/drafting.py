@@ -160,10 +160,15 @@ def _unrated(
     start = day_period(first).start
     if start >= until:
         return
-    words = {"organization": organization.pk, "start": start, "end": until}
+    words: dict[str, Any] = {
+        "organization": organization.pk,
+        "start": start,
+        "end": until,
+        "start_day": first,
+        "end_day": seoul_date(until),
+    }
     with connection.cursor() as cursor:
-        days = {"start_day": first, "end_day": seoul_date(until)}
-        cursor.execute(use(PERIOD, of_one=True), words | days)
+        cursor.execute(use(PERIOD, of_one=True), words)
         rows = cursor.fetchall()
     for row in rows:
         for item, quantity in _items(*row):

@@ -76,8 +76,8 @@ class Members:
     def __init__(self, organization: Organization, *, now: datetime) -> None:
         self.organization = organization
         leaves = leaves_now(organization, now=now).filter(deputy=OuterRef("pk"))
-        rows = Membership.objects.filter(organization=organization, user__is_active=True)
-        rows = rows.select_related("user").annotate(
+        active = Membership.objects.filter(organization=organization, user__is_active=True)
+        rows = active.select_related("user").annotate(
             stands_in_for=ArraySubquery(leaves.order_by("pk").values("absent"))
         )
         self.rows: Sequence[Membership] = list(rows.order_by("pk"))

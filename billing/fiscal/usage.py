@@ -126,7 +126,7 @@ def missing(year: FiscalYear, now: datetime) -> list[tuple[BudgetLine, Use, int]
     done = {
         (binding.project.public_id, one["month"], one["document"]): one["won"]
         for binding in bindings
-        for one in binding.booked  # type: ignore[attr-defined]
+        for one in binding.booked
     }
     found = []
     for binding, use in used(bindings, year.year, now=now):
@@ -195,7 +195,8 @@ def _won(card_seconds: int, version: str) -> Fraction:
 def _tokens(rows: QuerySet[Any], month: str | ExtractMonth) -> QuerySet[Any, Any]:
     """Micro-won by project and month; of no order, and of no version."""
     found = rows.order_by().values_list("project", month, Value(""), Value(""))
-    return found.annotate(Sum("settled_micro"))
+    summed: QuerySet[Any, Any] = found.annotate(Sum("settled_micro"))
+    return summed
 
 
 def _cards(rows: QuerySet[CardTime]) -> QuerySet[Any, Any]:
