@@ -210,6 +210,7 @@ def rule(**changes: Any) -> list[dict[str, Any]]:
     "rows",
     [
         "text",
+        7,
         [1],
         rule(kind=1),
         rule(from_won=1.5),

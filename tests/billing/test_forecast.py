@@ -35,6 +35,7 @@ def weeks_of(*amounts: int, day: date = TODAY) -> dict[date, int]:
     ("amounts", "low", "likely", "high"),
     [
         ((10, 20, 30, 40), 10, 25, 40),
+        ((30, 10, 40, 20), 10, 25, 40),
         ((10, 10, 10, 1000), 10, 10, 1000),  # one odd day moves the range, not the middle
         ((7, 7, 7, 7), 7, 7, 7),
         ((5,), 0, 0, 5),  # the other weeks cost nothing

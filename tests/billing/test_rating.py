@@ -133,7 +133,7 @@ def test_puts_lines_in_one_order(used: dict[Item, int]) -> None:
 
 
 def test_orders_by_month_then_card_time_then_the_rest() -> None:
-    kinds = [("2026-11", "token_in"), ("2026-10", "token_out"), ("2026-11", "card_seconds")]
+    kinds = [("2026-11", "batch"), ("2026-10", "token_out"), ("2026-11", "card_seconds")]
     used = {Item(month, kind, "a", "tar_1"): 1 for month, kind in kinds}
 
     found = [(item.usage_month, item.kind) for item, _ in rating.rest(used, [])]

@@ -85,7 +85,9 @@ def test_takes_a_rebate_off_what_was_charged(millions: int, graduated: int, volu
 
 
 def test_says_how_it_was_reckoned() -> None:
-    (line,) = extra_lines(NOVEMBER, [tiers("graduated")], [tokens(250)])
+    other = Used(Item("2026-11", "token_in", "n", "tar_1"), "tokens/n", 10**9, Fraction(60_000))
+
+    (line,) = extra_lines(NOVEMBER, [tiers("graduated")], [tokens(250), other])
 
     assert line.won == -900
     assert line.text_en == "Graduated rebate, m (M tokens): ₩15,000 ÷ 250 × (100×0% + 150×10%)"
@@ -313,7 +315,7 @@ def test_lines_stand_in_one_order() -> None:
 
 def test_the_discount_of_all_adds_its_models_up() -> None:
     other = Item("2026-11", "token_in", "n", "tar_1", BATCH)
-    used = [tokens(10, label=BATCH)] * 2 + [Used(other, "tokens/n", 1, Fraction(40))] * 2
+    used = [Used(other, "tokens/n", 1, Fraction(40))] * 2 + [tokens(10, label=BATCH)] * 2
     terms = [term("batch", Percent(Decimal(10)), "*"), term("batch", Percent(Decimal(50)), "n")]
 
     assert won(extra_lines(NOVEMBER, terms[:1], used)) == [-128]
@@ -327,8 +329,12 @@ def test_an_agreed_term_replaces_its_own_item_only_and_follows_another() -> None
         term("fee", Monthly(600), "extra", first=HALF, agreed=True),
         term("minimum", Monthly(60), "base", agreed=True),
     ]
+    later = [
+        term("fee", Monthly(1), "base", first=date(2026, 12, 1), agreed=True),
+        term("tiers", Tiers("volume", STEPS), MODEL, first=date(2026, 12, 1)),
+    ]
 
-    assert won(extra_lines(NOVEMBER, terms, [tokens(1)])) == [10_000, 150, 300]
+    assert won(extra_lines(NOVEMBER, terms + later, [tokens(100)])) == [10_000, 150, 300]
 
 
 def test_use_that_was_taken_back_has_no_tiers_and_costs_no_fee() -> None:

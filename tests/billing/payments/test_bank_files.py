@@ -83,6 +83,9 @@ def test_looks_for_headings_in_the_first_lines(above: int, is_read: bool) -> Non
 
 
 def test_reads_as_much_as_it_may() -> None:
+    """As much as the refusals say: 2 MB, 5,000 lines, a trillion won."""
+    bounds = (bank_files.MOST_BYTES, bank_files.MOST_LINES, bank_files.MOST_WON)
+    assert bounds == (2 * 1024 * 1024, 5_000, 10**12)
     long = f"2026-11-16,{'m' * 300},{'p' * 300},0,{bank_files.MOST_WON},0,{'1-' * 50}"
     more = ["2026-11-16,a,b,0,5,0"] * (bank_files.MOST_LINES - 2)
 
@@ -145,9 +148,9 @@ def test_refuses_the_whole_file_with_the_rule(raw: bytes, rule: str) -> None:
 
 def test_names_the_line_that_is_wrong() -> None:
     with pytest.raises(BadStatement) as error:
-        read(lines(ONE, "2026-11-16,a,b,0,x,0"), now=NOON)
+        read(lines(ONE, f"2026-11-16,a,b,0,{'x' * 99},0"), now=NOON)
 
-    assert (error.value.line, error.value.text) == (3, "x")
+    assert (error.value.line, error.value.text) == (3, "x" * 60)
 
 
 def test_marks_lines_that_say_the_same() -> None:

@@ -72,8 +72,8 @@ def meanwhile(before: Deed, waits: Deed, after: Deed = nothing) -> None:
 def _is_waited_for() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity"
-            " WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+            "SELECT EXISTS (SELECT FROM pg_locks"
+            " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
         )
         (found,) = cursor.fetchone()
     return bool(found)
