@@ -45,6 +45,8 @@ def test_a_source_is_added_and_drawn_and_the_pages_say_so(world: World) -> None:
     assert "GPU 지원" in carol.get(f"/invoices/{invoice.public_id}/").content.decode()
     rows = carol.get(f"{place}statement.csv").content.decode("utf-8-sig").splitlines()
     assert sum(int(row.split(",")[3]) for row in rows[1:]) == drawn
+    own = sum(int(row.split(",")[4]) for row in rows[1:])
+    assert f'<td class="num">₩{drawn:,}</td><td class="num">₩{own:,}</td></tr></tfoot>' in statement
 
 
 WRONG = [
