@@ -74,7 +74,7 @@ def forecast(known: Known) -> Forecast | None:
         return None
     points: list[Point] = []
     low = likely = high = known.spent + known.committed
-    reached = known.today if likely >= known.limit else None
+    reached: date | None = None
     day = known.today
     while day < known.until:
         expected = _rest_of_today(known) if day == known.today else _expected(known, day)

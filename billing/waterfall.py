@@ -104,7 +104,7 @@ def _draw_one(
     for source in ordered:
         if not rest:
             return
-        if not source.pays(cost, at) or source.own_share == WHOLE:
+        if not source.pays(cost, at):
             continue
         whole = _reach(source, rest, left[source.id])
         paid = source.part_of(whole)

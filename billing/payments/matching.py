@@ -84,7 +84,7 @@ class Book:
     def _named(self, won: int, payer: str, memo: str, account: str) -> list[Match]:
         """Every organization that the deposit names. Two of them contradict each other."""
         found = []
-        if account in self.accounts and account:
+        if account in self.accounts:
             found.append(Match(self.accounts[account], "account"))
         for text in references_in(f"{payer} {memo}"):
             if text in self.references:
@@ -92,7 +92,7 @@ class Book:
         for number in _NUMBER.findall(f"{payer} {memo}"):
             if (one := self._by_number.get(number)) is not None:
                 found.append(Match(one.organization, "number", one.invoice))
-        if found and not found[0].first:
+        if found:
             organization = found[0].organization
             first = [one for one in self._by_won[won] if one.organization == organization]
             named = [one.first for one in found if one.first]

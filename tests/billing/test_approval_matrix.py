@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.approvals import defaults
-from billing.approvals.checking import Staff, faults
+from billing.approvals.checking import Fault, Staff, faults
 from billing.approvals.matrix import (
     CLASSES,
     KINDS,
@@ -82,7 +82,8 @@ WRONG: dict[str, tuple[Matrix, str]] = {
     "too many needed": (orders(Rule(ORDER, steps=(Step(("owner",), needed=6),))), "needed"),
     "two owners of one": (orders(Rule(ORDER, steps=(Step(("owner",), needed=2),))), "nobody"),
     "a role that may not": (orders(Rule(ORDER, steps=(Step(("developer",)),))), "role"),
-    "somebody unknown": (orders(Rule(ORDER, steps=(Step((), ("mem_x",)),))), "member"),
+    "a role twice": (orders(Rule(ORDER, steps=(Step(("owner", "owner")),))), "role"),
+    "somebody unknown": (orders(Rule(ORDER, steps=(Step((), ("mem_y", "mem_x")),))), "member"),
     "somebody twice": (orders(Rule(ORDER, steps=(Step((), ("mem_a", "mem_a")),))), "named"),
     "too many steps": (orders(Rule(ORDER, steps=(ANYBODY,) * 6)), "steps"),
     "a raise alone": (Matrix((Rule(ORDER), Rule(RAISE), *REST[1:])), "alone"),
@@ -96,11 +97,61 @@ def test_names_what_is_wrong(what: str) -> None:
     assert code in [one.code for one in faults(matrix, STAFF)]
 
 
-def test_says_a_gap_of_all_classes_once() -> None:
-    found = faults(orders(Rule(ORDER, 0, 100)), STAFF)
+OPEN_ORDERS = {"kind": ORDER, "data_class": "open"}
+SAID: dict[str, list[Fault]] = {
+    "no rules": [Fault("rules", words={"most": 60})],
+    "unknown kind": [Fault("kind", 0, words={"kind": "party"})],
+    "giant": [Fault("amount", 0, words={"most": MOST_WON})],
+    "ends before it begins": [Fault("band", 0, words={"from": 10, "until": 10})],
+    "overlap": [Fault("overlap", 1, words=OPEN_ORDERS | {"other": 1, "from": 99})],
+    "gap between": [Fault("gap", words=OPEN_ORDERS | {"from": 100, "until": 101})],
+    "gap before": [Fault("gap", words=OPEN_ORDERS | {"from": 0, "until": 1})],
+    "gap after": [Fault("gap", words=OPEN_ORDERS | {"from": 100, "until": None})],
+    "class left out": [
+        Fault("gap", words={"kind": ORDER, "data_class": "sensitive", "from": 0, "until": None})
+    ],
+    "kind left out": [Fault("gap", words=OPEN_ORDERS | {"from": 0, "until": None})],
+    "nobody named": [Fault("step_empty", 0, 0)],
+    "too many needed": [Fault("needed", 0, 0, {"most": 5})],
+    "two owners of one": [Fault("nobody", 0, 0, {"needed": 2, "there": 1})],
+    "a role that may not": [Fault("role", 0, 0)],
+    "somebody unknown": [Fault("member", 0, 0, {"member": "mem_x"})],
+    "somebody twice": [Fault("named", 0, 0, {"most": 20})],
+    "too many steps": [Fault("steps", 0, words={"most": 5})],
+    "a raise alone": [Fault("alone", 1, words={"kind": RAISE})],
+}
 
-    assert [(one.code, one.words["from"], one.words["until"]) for one in found] == [
-        ("gap", 100, None)
+
+@pytest.mark.parametrize("what", SAID)
+def test_says_each_fault_once_with_its_place_and_numbers(what: str) -> None:
+    assert faults(WRONG[what][0], STAFF) == SAID[what]
+
+
+def test_takes_as_much_as_it_may() -> None:
+    """Every bound is still right where it is reached, and wrong one further."""
+    many = Staff({f"mem_{number}": "owner" for number in range(21)}, STAFF.roles)
+    named = tuple(sorted(many.members))
+    step = Step(members=named[:20], needed=5)
+    bands = [Rule(ORDER, number, number + 1, steps=(step,)) for number in range(55)]
+    last = Rule(ORDER, MOST_WON, steps=(step,) * 5)
+    most = orders(*bands, Rule(ORDER, 55, MOST_WON), last)
+
+    assert len(most.rules) == 60 and faults(most, many) == []
+    assert [one.code for one in faults(Matrix((*most.rules, last)), many)] == ["rules"]
+    crowd = orders(Rule(ORDER, steps=(Step(members=named),)))
+    assert [one.code for one in faults(crowd, many)] == ["named"]
+
+
+def test_rules_may_stand_in_any_order() -> None:
+    assert faults(orders(Rule(ORDER, 100), Rule(ORDER, 0, 100)), STAFF) == []
+
+
+def test_who_is_named_and_has_the_role_counts_once() -> None:
+    step = Step(("owner",), ("mem_a",), needed=2)
+
+    assert STAFF.who_fit(Step(("owner",), ("mem_c", "mem_x"))) == {"mem_a", "mem_c"}
+    assert faults(orders(Rule(ORDER, steps=(step,))), STAFF) == [
+        Fault("nobody", 0, 0, {"needed": 2, "there": 1})
     ]
 
 
@@ -159,6 +210,7 @@ def rule(**changes: Any) -> list[dict[str, Any]]:
     "rows",
     [
         "text",
+        7,
         [1],
         rule(kind=1),
         rule(from_won=1.5),

@@ -91,6 +91,8 @@ def test_rows_of_an_invoice_and_of_each_line_add_up_to_the_won(
     for invoice in billed:
         mine = of_invoice(found, invoice)
         assert won(mine) == invoice.total_won
+        rounded = [row for row in mine if str(row["ChargeDescription"]).startswith("반올림")]
+        assert all(abs(won([row])) < 1 for row in rounded)
         by_line: dict[Any, Decimal] = defaultdict(Decimal)
         for row in mine:
             by_line[row["x_InvoiceLine"]] += Decimal(str(row["BilledCost"]))
@@ -107,6 +109,10 @@ def test_shows_what_an_agreement_saves(cast: Cast, billed: list[Invoice]) -> Non
     assert row["ContractedCost"] == row["BilledCost"] == Decimal("66.666618")
     assert row["SkuPriceId"] == factories.token_tariff().public_id != row["x_PriceVersion"]
     assert row["ChargePeriodStart"] == "2026-11-15T15:00:00Z"
+    *lines, tax = of_invoice(rows(cast), billed[0])
+    for column in ("ContractedCost", "ListCost"):
+        assert abs(won([tax], column) - won(lines, column) / 10) < Decimal("1e-11")
+    assert won([tax], "ContractedCost") < won([tax], "ListCost")
 
 
 def test_names_projects_places_and_tags(cast: Cast, billed: list[Invoice]) -> None:
@@ -117,6 +123,13 @@ def test_names_projects_places_and_tags(cast: Cast, billed: list[Invoice]) -> No
     assert (card["RegionId"], card["AvailabilityZone"]) == ("daegu", "daegu-1")
     assert card["ResourceName"] == "견적-상담"
     assert tagged == {'{"cost_centre": "A-7"}'}
+
+
+def test_the_file_is_in_english_too(cast: Cast, billed: list[Invoice]) -> None:
+    said = {str(row["ChargeDescription"]) for row in rows(cast, english=True)}
+
+    assert {"VAT", f"{CHAT} input tokens"} <= said
+    assert not [one for one in said if "부가가치세" in one or "반올림" in one or "입력" in one]
 
 
 def test_a_member_of_one_project_reads_no_name_of_another(

@@ -35,6 +35,7 @@ def weeks_of(*amounts: int, day: date = TODAY) -> dict[date, int]:
     ("amounts", "low", "likely", "high"),
     [
         ((10, 20, 30, 40), 10, 25, 40),
+        ((30, 10, 40, 20), 10, 25, 40),
         ((10, 10, 10, 1000), 10, 10, 1000),  # one odd day moves the range, not the middle
         ((7, 7, 7, 7), 7, 7, 7),
         ((5,), 0, 0, 5),  # the other weeks cost nothing
@@ -69,6 +70,15 @@ def test_of_today_only_the_rest_is_still_to_come() -> None:
     assert (found.end.likely, over.end.likely) == (250, 280)
 
 
+def test_of_today_no_part_is_below_nothing() -> None:
+    daily = weeks_of(10, 20, 30, 40) | {TODAY: 27}
+
+    found = forecast(known(daily=daily, spent=27, until=TODAY + timedelta(days=1)))
+
+    assert found is not None
+    assert found.end == Point(TODAY, 27, 27, 40)
+
+
 def test_what_is_set_aside_counts_in_full() -> None:
     found = forecast(known(spent=100, committed=400, daily={}))
 
@@ -82,7 +92,9 @@ def test_endpoints_that_run_go_on_once_nothing_is_set_aside() -> None:
     )
 
     assert found is not None
-    assert [one.likely for one in found.points] == [100, 100, 124]
+    assert [(one.low, one.likely, one.high) for one in found.points] == [
+        (100,) * 3, (100,) * 3, (124,) * 3
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -107,6 +119,16 @@ def test_with_less_than_a_week_the_mean_of_the_days_stands_for_each() -> None:
     assert found is not None
     assert found.weeks == 0
     assert found.points[0] == Point(TODAY, 10, 20, 30)
+    assert found.points[1] == Point(TODAY + timedelta(days=1), 20, 40, 60)
+
+
+def test_a_day_without_an_entry_counts_in_the_mean() -> None:
+    daily = {TODAY - timedelta(days=1): 31, TODAY - timedelta(days=4): 1000}
+
+    found = forecast(known(daily=daily, since=TODAY - timedelta(days=3)))
+
+    assert found is not None
+    assert found.points[0] == Point(TODAY, 0, 10, 31)
 
 
 @pytest.mark.parametrize("days", [7, 13, 14, 27, 28, 400])

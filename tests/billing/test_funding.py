@@ -12,9 +12,17 @@ from datetime import date, timedelta
 import pytest
 from django.db import DatabaseError, transaction
 
-from billing.funding import drawing, evidence, sources
+from billing.funding import drawing, evidence, queries, sources
 from billing.funding.sources import BadSource, SourceEnded, Terms
-from billing.models import FundingDraw, FundingSource, Invoice, InvoiceLine
+from billing.models import (
+    CreditNote,
+    CreditNoteLine,
+    FundingDraw,
+    FundingSource,
+    Invoice,
+    InvoiceLine,
+)
+from portal.lib import ids
 from tenants import rls
 from tenants.actors import NotAllowed
 from tests import factories
@@ -199,6 +207,46 @@ def test_packs_the_evidence_with_an_index(cast: Cast) -> None:
     assert [row[0] for row in tables["index.csv"][1:]] == [
         one for one in names if one != "index.csv"
     ]
+
+
+def test_what_a_credit_note_gives_back_stands_in_the_papers(cast: Cast) -> None:
+    source = add(cast)
+    made = invoice(cast, ("tokens", 40_000))
+    drawing.apply(made, now=NOON)
+    note = CreditNote.objects.create(
+        public_id=ids.mint("crn"),
+        organization=cast.firm,
+        invoice=made,
+        number="C2026-11-00001",
+        issued_at=NOON,
+        issue_date=date(2026, 11, 16),
+        seller={},
+        buyer={},
+        supply_won=4000,
+        vat_won=400,
+        total_won=4400,
+        vat_rule="truncate",
+        because="test",
+        proposal="prp_1",
+    )
+    CreditNoteLine.objects.create(
+        organization=cast.firm,
+        credit_note=note,
+        invoice_line=made.lines.get(),
+        position=1,
+        usage_month="2026-11",
+        amount_won=4000,
+    )
+
+    drawing.give_back(note, now=NOON)
+
+    assert sources.left_won(source) == 100_000 - 27_000  # three quarters of what is left
+    found = [(one.number, one.won, one.own_won) for one in queries.statement(source)]
+    assert sorted(found) == [(made.number, 30_000, 10_000), (note.number, -3000, -1000)]
+    with zipfile.ZipFile(io.BytesIO(evidence.pack(source, now=NOON))) as pack:
+        table = list(csv.reader(io.StringIO(pack.read("returns.csv").decode("utf-8-sig"))))
+    of = [note.number, made.number, "1"]
+    assert sorted(table[1:]) == [[*of, "0", "1000"], [*of, "3000", "0"]]
 
 
 def test_another_organization_sees_none(cast: Cast) -> None:

@@ -39,6 +39,54 @@ def test_adds_card_seconds_up_exactly(parts: list[int], price: Decimal) -> None:
     assert sum((rating.card_amount(part, price) for part in parts), Fraction(0)) == together
 
 
+@pytest.mark.parametrize(
+    ("kind", "quantity", "price", "won"),
+    [
+        ("token_in", 1_500_000, "60", "90"),
+        ("token_cached", 1, "6", "0.000006"),
+        ("token_out", 2_000_000, "0.5", "1"),
+        ("card_seconds", 1800, "1450", "725"),
+        ("storage", 2 * 1000 * 86_400, "3.7", "7.4"),
+        ("cut", 7, "60", "0"),
+        *((kind, -2_500_000, "60", "-2.5") for kind in ("batch", "tiers", "correction")),
+        *((kind, 1, "60", "0.000001") for kind in ("fee", "minimum", "replica_minimum")),
+        ("interest", 3_000_000, "60", "3"),
+    ],
+)
+def test_prices_each_kind_in_its_own_unit(kind: str, quantity: int, price: str, won: str) -> None:
+    item = Item("2026-11", kind, "a", "tar_1")
+
+    assert rating.amount(item, quantity, Decimal(price)) == Fraction(won)
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantity", "price", "micro"),
+    [
+        ("token_in", 1, "0.000001", "0.000001"),
+        ("card_seconds", 1, "1450", "402777.777778"),
+        ("storage", 1, "0.000216", "0.000003"),  # 2.5: half up
+        ("correction", -7, "0", "-7"),
+    ],
+)
+def test_accrues_a_day_to_six_decimals(kind: str, quantity: int, price: str, micro: str) -> None:
+    item = Item("2026-11", kind, "a", "tar_1")
+
+    assert rating.exact_micro(item, quantity, Decimal(price)) == Decimal(micro)
+
+
+def test_one_token_and_one_second_cost_their_part() -> None:
+    assert rating.token_amount(1, Decimal(60)) == Fraction(60, 1_000_000)
+    assert rating.card_amount(1, Decimal(1450)) == Fraction(1450, 3600)
+    assert rating.decimal_of(Fraction(1, 8)) == Decimal("0.125")
+
+
+def test_an_item_is_written_as_its_parts_and_read_back() -> None:
+    item = Item("2026-11", "card_seconds", "ep_1", "tar_2", "a|b · rngd")
+
+    assert item.key() == "2026-11|card_seconds|ep_1|tar_2|a|b · rngd"
+    assert Item.parse(item.key()) == item
+
+
 @given(st.fractions(min_value=-(10**9), max_value=10**9))
 def test_rounds_by_half_a_won_at_most(exact: Fraction) -> None:
     assert abs(rating.rounded(exact) - exact) <= Fraction(1, 2)
@@ -82,6 +130,14 @@ def test_puts_lines_in_one_order(used: dict[Item, int]) -> None:
     backwards = dict(reversed(used.items()))
 
     assert rating.rest(backwards, []) == rating.rest(used, [])
+
+
+def test_orders_by_month_then_card_time_then_the_rest() -> None:
+    kinds = [("2026-11", "batch"), ("2026-10", "token_out"), ("2026-11", "card_seconds")]
+    used = {Item(month, kind, "a", "tar_1"): 1 for month, kind in kinds}
+
+    found = [(item.usage_month, item.kind) for item, _ in rating.rest(used, [])]
+    assert found == [kinds[1], kinds[2], kinds[0]]
 
 
 @pytest.mark.parametrize(

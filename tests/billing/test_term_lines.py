@@ -33,6 +33,7 @@ from portal.lib.periods import Month
 
 NOVEMBER = Month(2026, 11)
 BEFORE = date(2026, 1, 1)
+HALF = date(2026, 11, 16)  # half of November is over
 MODEL = "tokens/m"
 STEPS = (
     Step(0, 100, Decimal(0)),
@@ -84,7 +85,9 @@ def test_takes_a_rebate_off_what_was_charged(millions: int, graduated: int, volu
 
 
 def test_says_how_it_was_reckoned() -> None:
-    (line,) = extra_lines(NOVEMBER, [tiers("graduated")], [tokens(250)])
+    other = Used(Item("2026-11", "token_in", "n", "tar_1"), "tokens/n", 10**9, Fraction(60_000))
+
+    (line,) = extra_lines(NOVEMBER, [tiers("graduated")], [tokens(250), other])
 
     assert line.won == -900
     assert line.text_en == "Graduated rebate, m (M tokens): ₩15,000 ÷ 250 × (100×0% + 150×10%)"
@@ -288,6 +291,57 @@ def test_each_card_of_a_replica_counts() -> None:
     (line,) = extra_lines(NOVEMBER, [least], [], [Run("ep", "a", "rngd", 4, 1800, Decimal(1450))])
 
     assert line.won == 4 * 725
+
+
+def test_lines_stand_in_one_order() -> None:
+    terms = [
+        term("minimum", Monthly(10**9), agreed=True),
+        term("fee", Monthly(7_000), "b", agreed=True),
+        term("fee", Monthly(7_000), "a", agreed=True),
+        term("replica_minimum", ReplicaMinimum(3600), "rngd"),
+        tiers("graduated"),
+        term("batch", Percent(Decimal(50)), "*"),
+    ]
+    run = Run("ep", "a", "rngd", 1, 0, Decimal(1450))
+
+    lines = extra_lines(NOVEMBER, terms, [tokens(250), tokens(1, label=BATCH)], [run])
+
+    assert [line.item.kind for line in lines] == [
+        "batch", "tiers", "replica_minimum", "fee", "fee", "minimum"
+    ]  # fmt: skip
+    assert [line.item.subject for line in lines[3:5]] == ["a", "b"]
+    assert lines[5].won == 10**9 - (251 * 60 - 30 - 900 + 1450)
+
+
+def test_the_discount_of_all_adds_its_models_up() -> None:
+    other = Item("2026-11", "token_in", "n", "tar_1", BATCH)
+    used = [Used(other, "tokens/n", 1, Fraction(40))] * 2 + [tokens(10, label=BATCH)] * 2
+    terms = [term("batch", Percent(Decimal(10)), "*"), term("batch", Percent(Decimal(50)), "n")]
+
+    assert won(extra_lines(NOVEMBER, terms[:1], used)) == [-128]
+    assert won(extra_lines(NOVEMBER, terms, used)) == [-120, -40]
+
+
+def test_an_agreed_term_replaces_its_own_item_only_and_follows_another() -> None:
+    terms = [
+        term("fee", Monthly(10_000), "base"),
+        term("fee", Monthly(300), "extra", end=HALF, agreed=True),
+        term("fee", Monthly(600), "extra", first=HALF, agreed=True),
+        term("minimum", Monthly(60), "base", agreed=True),
+    ]
+    later = [
+        term("fee", Monthly(1), "base", first=date(2026, 12, 1), agreed=True),
+        term("tiers", Tiers("volume", STEPS), MODEL, first=date(2026, 12, 1)),
+    ]
+
+    assert won(extra_lines(NOVEMBER, terms + later, [tokens(100)])) == [10_000, 150, 300]
+
+
+def test_use_that_was_taken_back_has_no_tiers_and_costs_no_fee() -> None:
+    terms = [tiers("volume"), term("fee", Monthly(10_000), "base")]
+
+    assert extra_lines(NOVEMBER, terms, [tokens(0)]) == []
+    assert won(extra_lines(NOVEMBER, terms[:1], [tokens(-2000)])) == []
 
 
 def test_the_same_terms_give_the_same_lines_in_any_order() -> None:

@@ -18,7 +18,33 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("cards", {"off": "12.5"}),
     ("storage", {"won": "0.5"}),
     ("batch", {"off": "50"}),
+    ("tokens", {"price_in": "60", "price_cached": "60", "price_out": "0"}),
+    ("cards", {"won": "1000000000"}),
+    ("storage", {"off": "100"}),
     ("fee", {"won": 100000}),
+    ("fee", {"won": 10**10}),
+    ("fee", {"won": 0}),
+    ("replica_minimum", {"seconds": 86400}),
+    (
+        "tiers",
+        {
+            "mode": "graduated",
+            "steps": [
+                *({"start": n, "end": n + 1, "off": "0"} for n in range(9)),
+                {"start": 9, "end": None, "off": "100"},
+            ],
+        },
+    ),
+    (
+        "tiers",
+        {
+            "mode": "volume",
+            "steps": [
+                {"start": 0, "end": 10**12, "off": "0"},
+                {"start": 10**12, "end": None, "off": "1"},
+            ],
+        },
+    ),
     ("minimum", {"won": 1000000}),
     ("replica_minimum", {"seconds": 600}),
     (
@@ -51,6 +77,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("cards", {"won": "-1"}, "price"),
     ("cards", {"won": "0.0000001"}, "price"),
     ("cards", {"won": "1000000000.000001"}, "price"),
+    ("cards", {"won": "1000000001"}, "price"),
     ("cards", {"won": "1e30"}, "price"),
     ("cards", {"won": "NaN"}, "price"),
     ("cards", {"won": "Infinity"}, "price"),
@@ -63,6 +90,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("cards", {"won": "1", "off": "1"}, "fields"),
     ("cards", [], "fields"),
     ("cards", "1450", "fields"),
+    ("cards", 1450, "fields"),
     ("tokens", {"price_in": "60"}, "fields"),
     ("tokens", {"price_in": "60", "price_cached": "61", "price_out": "1"}, "cached"),
     ("tokens", {"off": "100.01"}, "percent"),
@@ -71,7 +99,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("batch", {"off": "NaN"}, "percent"),
     ("fee", {"won": "1.5"}, "monthly"),
     ("fee", {"won": "-1"}, "monthly"),
-    ("minimum", {"won": 10**11}, "monthly"),
+    ("minimum", {"won": 10**10 + 1}, "monthly"),
+    ("batch", {"off": "1", "won": "1"}, "fields"),
     ("replica_minimum", {"seconds": 86_401}, "seconds"),
     ("replica_minimum", {"seconds": "-1"}, "seconds"),
     ("tiers", {"mode": "package", "steps": []}, "mode"),
@@ -85,7 +114,13 @@ BAD: list[tuple[str, Any, str]] = [
     ("tiers", steps((0, None, "0"), (100, None, "1")), "end"),
     ("tiers", steps((0, 0, "0"), (0, None, "1")), "step"),
     ("tiers", steps((0, "x", "0")), "step"),
-    ("tiers", steps((0, 10**13, "0"), (10**13, None, "0")), "step"),
+    ("tiers", steps((0, 10**12 + 1, "0"), (10**12 + 1, None, "0")), "step"),
+    ("tiers", {"mode": "volume", "steps": [0]}, "fields"),
+    (
+        "tiers",
+        {"mode": "volume", "steps": [{"start": 0, "end": None, "off": "0", "x": 1}]},
+        "fields",
+    ),
     ("tiers", steps((0, None, "101")), "percent"),
     ("tiers", {"mode": "volume", "steps": [{}]}, "fields"),
     ("coupon", {"off": "1"}, "kind"),
@@ -104,8 +139,20 @@ def test_refuses_with_its_rule(kind: str, value: Any, rule: str) -> None:
 
 
 def test_a_sentence_names_the_numbers() -> None:
-    with pytest.raises(BadTerm, match=r"100.*101"):
-        term_values.parse("tiers", steps((0, 100, "0"), (101, None, "1")))
+    with override("en"):
+        for kind, value, sentence in (
+            ("tiers", steps((0, 100, "0"), (101, None, "1")), "between the steps: 100 to 101"),
+            ("tiers", steps((0, 100, "0"), (99, None, "1")), "overlap: 99 to 100"),
+            ("tiers", steps((1, None, "0")), "not at 1"),
+            ("tokens", {"price_in": "60", "price_cached": "6.1E1", "price_out": "1"},
+             "61 > 60"),
+            ("cards", {}, "exactly: won"),
+            ("tokens", {}, "exactly: price_in, price_cached, price_out"),
+            ("tiers", {"mode": "volume", "steps": [{}]}, "exactly: start, end, off"),
+            ("x" * 50, {}, r"of term: x{40}\.$"),
+        ):  # fmt: skip
+            with pytest.raises(BadTerm, match=sentence):
+                term_values.parse(kind, value)
 
 
 def test_reads_decimals_and_whole_numbers() -> None:

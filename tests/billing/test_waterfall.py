@@ -78,7 +78,10 @@ def test_own_money_without_an_end_pays_what_no_other_may() -> None:
     expired = Source("p", Kind.PREPAID, 1, usable_until=AT)
 
     assert paid([cost(1000)], mine) == [("mine", 1000, "")]
-    assert paid([cost(1000)], expired) == [("own", 1000, "")]
+    assert paid([cost(1)], expired) == [("own", 1, "")]
+
+    subsidy = Source("s", Kind.SUBSIDY, 2, own_share=2500)
+    assert paid([cost(1000)], expired, subsidy) == [("s", 750, ""), ("own", 250, "s")]
 
 
 def test_of_two_in_the_same_place_the_one_that_ends_first() -> None:
@@ -98,6 +101,19 @@ def test_a_subsidy_leaves_the_own_share_to_own_money() -> None:
         ("p", 100, "s"),
         ("own", 150, "s"),
     ]
+
+
+def test_a_subsidy_of_no_part_pays_nothing() -> None:
+    subsidy = Source("s", Kind.SUBSIDY, 1, left_won=300, own_share=10_000)
+
+    assert paid([cost(1000)], subsidy) == [("own", 1000, "")]
+
+
+def test_a_subsidy_that_just_has_its_part_brings_the_whole_cost() -> None:
+    subsidy = Source("s", Kind.SUBSIDY, 1, left_won=2, own_share=5000)
+    voucher = Source("v", Kind.VOUCHER, 2, left_won=10_000)
+
+    assert paid([cost(5)], subsidy, voucher) == [("s", 2, ""), ("own", 3, "s")]
 
 
 def test_a_subsidy_that_runs_out_brings_only_its_part() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from billing.funding import prepaid
 from billing.models import Account, CardCharge, CardOnFile, ChargeState, Invoice, Payment
 from billing.payments import cards, charges
 from billing.payments.charges import ARROWS, Mismatch
-from billing.providers.contract import Charged, ProviderUnavailable
+from billing.providers.contract import Charge, Charged, ProviderUnavailable, Wish
 from billing.providers.stripe_cards import StripeCards
 from tenants import rls
 from tenants.actors import NotAllowed
@@ -250,6 +250,48 @@ def test_charges_invoices_on_their_day_and_at_most_three_times(
         tries.append(len(rows(cast)))
 
     assert tries[:2] == [0, 1] and tries[3] == 1 and tries[-1] == 3
+
+
+class Once:
+    """A processor that has one trouble, which nobody foresaw, and then none."""
+
+    def __init__(self, provider: StripeCards, trouble: str) -> None:
+        self.provider, self.trouble = provider, trouble
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.provider, name)
+
+    def meets(self, trouble: str) -> bool:
+        met = self.trouble == trouble
+        self.trouble = "" if met else self.trouble
+        return met
+
+    @property
+    def most_won(self) -> int:
+        return 1 // (not self.meets("no limit")) and self.provider.most_won
+
+    def charge(self, wanted: Wish, *, now: datetime) -> Charge:
+        found = self.provider.charge(wanted, now=now)
+        if self.meets("no sense"):
+            raise RuntimeError("an answer that makes no sense")
+        return replace(found, won=5) if self.meets("another amount") else found
+
+
+@pytest.mark.parametrize("trouble", ["no limit", "no sense", "another amount"])
+def test_one_organizations_trouble_stops_no_others_charge(
+    cast: Cast, stripe: Stripe, provider: StripeCards, trouble: str
+) -> None:
+    for person in (cast.alice, cast.mallory):
+        put_card(replace(cast, alice=person), stripe, provider)
+        bill(person.may.organization, 110_000)
+    troubled: Any = Once(provider, trouble)
+
+    charges.sweep(provider=troubled, now=NOON)
+    assert [one.state for one in rows(cast)].count(ChargeState.PAID) == 1
+
+    charges.sweep(provider=troubled, now=NOON + timedelta(minutes=10))
+    assert [one.state for one in rows(cast)] == [ChargeState.PAID] * 2
+    assert len(stripe.books.all("charge")) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from billing.payments.matching import Book, Found, Match, Open, plain_name, references_in
+from billing.payments.matching import (
+    SUGGESTIONS,
+    Book,
+    Found,
+    Match,
+    Open,
+    plain_name,
+    reference_of,
+    references_in,
+)
 
 HANBIT, OTHER = 1, 2
 OPEN = [
@@ -44,6 +53,11 @@ def test_reads_letters_that_look_like_digits() -> None:
 def test_finds_the_virtual_account_and_the_invoice_number() -> None:
     assert find(account="99912345678").match == Match(OTHER, "account", "inv_c")
     assert find(memo="청구서 2026-11-00002").match == Match(HANBIT, "number", "inv_b")
+    assert find(payer="2026-11-00002").match == Match(HANBIT, "number", "inv_b")
+
+
+def test_what_nobody_has_names_nobody() -> None:
+    assert find(account="00000000", memo="2026-11-99999 ZZZZZZZZ") == find()
 
 
 def test_a_named_invoice_comes_before_the_exact_amount() -> None:
@@ -68,14 +82,17 @@ def test_places_nothing_that_names_two(memo: str, account: str) -> None:
 @pytest.mark.parametrize("name", ["(주)한빛정밀", "한빛정밀", "주식회사 한빛정밀", "㈜ 한빛 정밀"])
 def test_takes_name_and_exact_amount_together(name: str) -> None:
     assert find(payer=name).match == Match(HANBIT, "name", "inv_a")
+    assert find(payer="누구", memo=name).match == Match(HANBIT, "name", "inv_a")
     assert find(payer=name, won=110_001).match is None
 
 
 def test_takes_no_name_for_two_invoices_of_one_amount() -> None:
     twice = [*OPEN, Open("inv_d", "2026-11-00004", HANBIT, "한빛정밀", 110_000)]
-    book = Book({}, {}, twice)
+    book = Book({"K3YH8N2B": HANBIT}, {}, twice)
 
     assert book.find(won=110_000, payer="한빛정밀", memo="", account="").match is None
+    named = book.find(won=110_000, payer="", memo="K3YH8N2B", account="")
+    assert named.match == Match(HANBIT, "reference", "")
 
 
 def test_takes_no_amount_alone() -> None:
@@ -88,7 +105,16 @@ def test_takes_no_amount_alone() -> None:
 def test_suggests_those_of_the_name_first() -> None:
     found = find(won=110_000, payer="이웃상사", memo="K3YH8N2B M4XY00P1")
 
-    assert [one.open.invoice for one in found.suggestions] == ["inv_c", "inv_a"]
+    suggested = [(one.open.invoice, one.because) for one in found.suggestions]
+    assert suggested == [("inv_c", "name"), ("inv_a", "amount")]
+
+
+def test_suggests_a_few() -> None:
+    many = [Open(f"inv_{number}", f"n{number}", number, f"기관{number}", 5) for number in range(9)]
+
+    found = Book({}, {}, many).find(won=5, payer="", memo="", account="")
+
+    assert [one.open for one in found.suggestions] == many[:SUGGESTIONS]
 
 
 def test_suggests_nothing_where_nothing_fits() -> None:
@@ -102,5 +128,13 @@ def test_an_empty_name_is_nobodys() -> None:
     assert plain_name("㈜") == ""
 
 
+@pytest.mark.parametrize("form", ["주식회사", "유한회사", "(주)", "㈜", "(유)", "재단법인",
+                                  "사단법인", "(재)", "(사)", "(의)"])  # fmt: skip
+def test_compares_names_without_their_legal_form(form: str) -> None:
+    assert plain_name(f"{form} ＡＢ-Cd. {form}") == "abcd"
+
+
 def test_finds_no_reference_in_longer_words() -> None:
     assert references_in("AK3YH8N2B") == []
+    assert references_in("K3YH--8N2B K3YH8N2") == []
+    assert reference_of("k3yh8n2b") == "K3YH8N2B"
