@@ -208,6 +208,8 @@ class Command(BaseCommand):
         if customer.kind == "public":
             office = self._office(customer.slug, owner, password, now)
             demonstration.fill_approvals(office, now=now)
+            with rls.tenant(organization.pk):
+                example.keep_waiting(office.officer, now=now)
         elif customer.kind == "sme":
             with rls.everyone(because="seed: the operator's owner"):
                 staff = people.filter(organization__kind=OrganizationKind.OPERATOR, role=Role.OWNER)
