@@ -14,6 +14,7 @@ from billing import board as boards
 from billing import limits
 from billing.board import Board, Found, Row
 from billing.funding.queries import prepaid_left
+from portal.deployments.models import Endpoint
 from portal.lib import spreadsheet
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
@@ -57,6 +58,11 @@ def index(request: HttpRequest) -> HttpResponse:
     if board.chosen is not None:
         context |= _drawn(board, board.chosen) | {"over": board.chosen.budget.is_over(now)}
     with actors.scope_for(actor):
+        if board.commitments:
+            ordered = Endpoint.objects.visible_to(actor).filter(
+                public_id__in={one.endpoint for one in board.commitments}
+            )
+            context["names"] = dict(ordered.values_list("public_id", "name"))
         if actor.can("payments.read"):
             context["prepaid_won"] = prepaid_left(actor)
         return render(request, "budget/index.html", context)

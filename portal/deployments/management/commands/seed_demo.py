@@ -18,10 +18,10 @@ from allauth.account.models import EmailAddress
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from billing import accruals, budgets, onboarding, tariffs
+from billing import accruals, budgets, invoices, onboarding, tariffs
 from billing.agreements import Line
 from billing.fiscal import example
-from billing.models import Budget, Commitment, Invoice, TokenTariff
+from billing.models import Budget, Commitment, Invoice, InvoiceKind, TokenTariff
 from billing.rating import card_amount
 from billing.resolution import Version
 from portal.catalog.models import CatalogModel
@@ -94,16 +94,25 @@ class Command(BaseCommand):
         now = timezone.now()
         password = os.environ.get("DURE_DEMO_PASSWORD") or secrets.token_urlsafe(12)
         prices = tariffs.token_tariffs_at(now)
-        for customer in CUSTOMERS:
-            organization = self._organization(customer, password, now)
+        made = {one: self._organization(one, password, now) for one in CUSTOMERS}
+        for customer, organization in made.items():
             self._past(customer, organization, prices, now)
             self._agreed(customer, organization, password, now)
             self.stdout.write(f"{customer.name}: {customer.slug}@demo.example")
-        for one in closing.close_month(Month.of(now).previous, now=now, finalise=True):
-            if one.invoice is not None:
-                self.stdout.write(f"{one.organization}: {one.invoice.number}")
+        closing.close_month(Month.of(now).previous, now=now, finalise=True)
+        for organization in made.values():
+            self._invoiced(organization, now)
         accruals.accrue(until=day_period(seoul_date(now)).start, now=now)
         self.stdout.write(f"Password of all demonstration users: {password}")
+
+    def _invoiced(self, organization: Organization, now: datetime) -> None:
+        """Last month's invoice. A stack that runs for a minute has closed that month already."""
+        month, system = Month.of(now).previous, actors.system(organization, "seed")
+        wanted = {"kind": InvoiceKind.MONTH, "month": month, "until": month.period.end}
+        invoices.issue(organization=organization, by=system, now=now, **wanted)
+        with rls.tenant(organization.pk):
+            for number in Invoice.objects.values_list("number", flat=True):
+                self.stdout.write(f"{organization.name}: {number}")
 
     def _person(self, email: str, name: str, password: str) -> User:
         user = User.objects.filter(email=email).first()
@@ -139,6 +148,8 @@ class Command(BaseCommand):
         with rls.tenant(made.pk):
             actor = actors.of_membership(Membership.objects.get(user=owner))
             Budget.objects.update(limit_won=LIMIT_WON, number=2)
+            made.created_at = Month.of(now).previous.period.start  # it has used things since
+            made.save(update_fields=["created_at"])
             members.add(user=officer, role=Role.BUDGET_OFFICER, by=actor, now=now)
             project = Project.objects.get()
             keys.create(project=project, wish=keys.KeyWish(name="업무-연동"), by=actor, now=now)
