@@ -107,9 +107,15 @@ class Command(BaseCommand):
 
     def _invoiced(self, organization: Organization, now: datetime) -> None:
         """Last month's invoice. A stack that runs for a minute has closed that month already."""
-        month, system = Month.of(now).previous, actors.system(organization, "seed")
-        wanted = {"kind": InvoiceKind.MONTH, "month": month, "until": month.period.end}
-        invoices.issue(organization=organization, by=system, now=now, **wanted)
+        month = Month.of(now).previous
+        invoices.issue(
+            organization=organization,
+            kind=InvoiceKind.MONTH,
+            month=month,
+            until=month.period.end,
+            by=actors.system(organization, "seed"),
+            now=now,
+        )
         with rls.tenant(organization.pk):
             for number in Invoice.objects.values_list("number", flat=True):
                 self.stdout.write(f"{organization.name}: {number}")
