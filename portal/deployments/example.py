@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing import agreements, raises
+from billing import agreements, invoices, raises
 from billing.agreements import Line
 from billing.approvals import defaults, matrices
 from billing.approvals.deciding import Seen, Word
@@ -20,9 +20,10 @@ from billing.models import (
     ApprovalState,
     Budget,
     BudgetScope,
+    InvoiceKind,
 )
 from portal.deployments import approving
-from portal.lib.periods import seoul_date
+from portal.lib.periods import Month, seoul_date
 from tenants import actors, rls
 from tenants.actions import deputies
 from tenants.actors import Actor
@@ -119,6 +120,19 @@ def _raise(more_won: int, office: Office, now: datetime) -> ApprovalRequest:
 
 def _sign(request: ApprovalRequest, by: Actor, now: datetime) -> None:
     approving.decide(request=request, seen=Seen(1, 1), word=Word(True), by=by, now=now)
+
+
+def bill(organization: Organization, month: Month, *, now: datetime) -> None:
+    """The invoice of a month that is over, unless it is there: a stack that has run for a minute
+    has closed that month already, before anybody was there to be billed."""
+    invoices.issue(
+        organization=organization,
+        kind=InvoiceKind.MONTH,
+        month=month,
+        until=month.period.end,
+        by=actors.system(organization, "seed"),
+        now=now,
+    )
 
 
 def fill_contract(

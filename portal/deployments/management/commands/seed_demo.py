@@ -18,10 +18,10 @@ from allauth.account.models import EmailAddress
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from billing import accruals, budgets, invoices, onboarding, tariffs
+from billing import accruals, budgets, onboarding, tariffs
 from billing.agreements import Line
 from billing.fiscal import example
-from billing.models import Budget, Commitment, Invoice, InvoiceKind, TokenTariff
+from billing.models import Budget, Commitment, Invoice, TokenTariff
 from billing.rating import card_amount
 from billing.resolution import Version
 from portal.catalog.models import CatalogModel
@@ -101,24 +101,12 @@ class Command(BaseCommand):
             self.stdout.write(f"{customer.name}: {customer.slug}@demo.example")
         closing.close_month(Month.of(now).previous, now=now, finalise=True)
         for organization in made.values():
-            self._invoiced(organization, now)
+            demonstration.bill(organization, Month.of(now).previous, now=now)
+            with rls.tenant(organization.pk):
+                for number in Invoice.objects.values_list("number", flat=True):
+                    self.stdout.write(f"{organization.name}: {number}")
         accruals.accrue(until=day_period(seoul_date(now)).start, now=now)
         self.stdout.write(f"Password of all demonstration users: {password}")
-
-    def _invoiced(self, organization: Organization, now: datetime) -> None:
-        """Last month's invoice. A stack that runs for a minute has closed that month already."""
-        month = Month.of(now).previous
-        invoices.issue(
-            organization=organization,
-            kind=InvoiceKind.MONTH,
-            month=month,
-            until=month.period.end,
-            by=actors.system(organization, "seed"),
-            now=now,
-        )
-        with rls.tenant(organization.pk):
-            for number in Invoice.objects.values_list("number", flat=True):
-                self.stdout.write(f"{organization.name}: {number}")
 
     def _person(self, email: str, name: str, password: str) -> User:
         user = User.objects.filter(email=email).first()
