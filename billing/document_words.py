@@ -59,6 +59,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "An issued invoice never changes. This document takes back the amounts above.",
     ),
     "paid_from": ("재원", "Paid from"),
+    "paid": ("금액 (VAT 포함)", "Amount with VAT"),
     "from_own": ("자체 예산", "Own money"),
     "from_prepaid": ("선불 크레딧", "Prepaid credit"),
     "from_voucher": ("바우처", "Voucher"),

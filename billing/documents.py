@@ -117,7 +117,6 @@ def content(
         ),
         "totals": [(word(name, language), _won(amount)) for name, amount in totals],
         "total": (word("total", language), _won(invoice.total_won)),
-        "paid_from": word("paid_from", language) if parts else "",
         "parts": [(_part(one, language), _won(one.won)) for one in parts],
         "notes": [*notes, word("no_tax_invoice", language)],
     }
@@ -195,7 +194,8 @@ def _page(document: Invoice | CreditNote, title: str, language: str) -> dict[str
         ],
         "reason_label": word("because", language),
         "reason": "",
-        "paid_from": "",
+        "paid_from": word("paid_from", language),
+        "paid": word("paid", language),
         "parts": [],
         "carried": word("carried", language),
         "brought": word("brought", language),

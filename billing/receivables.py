@@ -222,15 +222,16 @@ def bucket_of(due: date, today: date) -> int:
 
 
 def aging(*, now: datetime) -> list[Aging]:
-    """Every customer with something open, the largest overdue sum first."""
+    """Every customer who owes something or has credit, the largest overdue sum first."""
     today = seoul_date(now)
     found: dict[int, Aging] = {}
+
+    def row_of(organization: Organization) -> Aging:
+        return found.setdefault(organization.pk, Aging(organization, [0] * (len(BUCKETS) + 1)))
+
     for invoice in everybodys_open():
-        one = found.setdefault(
-            invoice.organization_id, Aging(invoice.organization, [0] * (len(BUCKETS) + 1))
-        )
-        one.parts[bucket_of(invoice.due_date, today)] += invoice.open
-    free = with_free(Payment.objects.filter(organization__in=list(found))).filter(free__gt=0)
-    for organization_id, won in free.values_list("organization_id", "free"):
-        found[organization_id].credit += won
+        row_of(invoice.organization).parts[bucket_of(invoice.due_date, today)] += invoice.open
+    free = with_free(Payment.objects.select_related("organization")).filter(free__gt=0)
+    for payment in free:
+        row_of(payment.organization).credit += payment.free
     return sorted(found.values(), key=lambda one: (-one.overdue, -one.total, one.organization.pk))

@@ -36,6 +36,7 @@ from billing.models import (
     FiscalCommitment,
     FiscalTransfer,
     FiscalYear,
+    TransferState,
 )
 from portal.lib.periods import SEOUL, seoul_date
 from tenants.actors import Actor
@@ -86,7 +87,27 @@ def fill(*, project: Project, officer: Actor, head: Actor, now: datetime) -> Fis
         at = datetime.combine(date(this + year, month, day), time(10), SEOUL)
         if at < now:
             deed(office, at)
+    keep_waiting(officer, now=now)
     return _use(office, now)
+
+
+def keep_waiting(officer: Actor, *, now: datetime) -> FiscalTransfer | None:
+    """A transfer that waits for its signatures, asked for yesterday. Requests expire, so there is
+    a new one whenever none is open. ``None`` if one is, or if this year was never planned."""
+    year = calendar.year_of(now)
+    rows = BudgetLine.objects.visible_to(officer).filter(fiscal_year__year=year, carried="")
+    found = {line.code: line for line in rows.select_related("fiscal_year")}
+    waiting = FiscalTransfer.objects.visible_to(officer).filter(state=TransferState.OPEN)
+    if waiting.exists() or not {"201-01", "201-02"} <= found.keys():
+        return None
+    return transfers.ask(
+        source=found["201-02"],
+        target=found["201-01"],
+        won=500_000,
+        because="민원 안내문을 더 찍습니다",
+        by=officer,
+        now=max(now - timedelta(days=1), calendar.period(year).start),
+    )
 
 
 def _use(office: Office, now: datetime) -> FiscalYear:
@@ -216,8 +237,8 @@ def _close(office: Office, at: datetime) -> None:
     office.papers["carried"] = carried
 
 
-def _transfer(source: str, target: str, won: int, because: str, answer: str | None = "") -> Deed:
-    """``answer``: empty approves, words reject, ``None`` leaves it open."""
+def _transfer(source: str, target: str, won: int, because: str, answer: str = "") -> Deed:
+    """``answer``: empty approves, words reject."""
 
     def deed(office: Office, at: datetime) -> None:
         asked = transfers.ask(
@@ -228,8 +249,7 @@ def _transfer(source: str, target: str, won: int, because: str, answer: str | No
             by=office.officer,
             now=at,
         )
-        if answer is not None:
-            _sign(asked, Word(not answer, answer), office.head, at + timedelta(hours=3))
+        _sign(asked, Word(not answer, answer), office.head, at + timedelta(hours=3))
 
     return deed
 
@@ -297,6 +317,5 @@ STORY: tuple[tuple[int, int, int, Deed], ...] = (
     (0, 9, 14, _supplement),
     (0, 9, 21, _reallot),
     (0, 10, 12, _transfer("201-02", "207-02", 900_000, "기능을 더합니다", "내년 예산으로 합니다")),
-    (0, 11, 9, _transfer("201-02", "201-01", 500_000, "민원 안내문을 더 찍습니다", None)),
     (0, 11, 16, _name(0, "207-02", 2_000_000)),
 )  # fmt: skip

@@ -168,6 +168,10 @@ class Budget(models.Model):
             return (Year(self.year) if self.year else Year.of(moment)).period
         return Month.of(moment).period
 
+    def is_over(self, moment: datetime) -> bool:
+        """Whether its only period lies behind, so that nothing can be spent by it any more."""
+        return self.period_at(moment).end <= moment
+
     def period_name(self, moment: datetime) -> str:
         """``2026-11``, ``2026`` or ``running``: as its counters are kept."""
         if self.period == BudgetPeriod.YEAR and self.year:

@@ -14,10 +14,10 @@ from tenants.models.defaults import random_id
 
 
 class CloseState(models.TextChoices):
-    RATING = "rating", _("Use is being counted")
-    DRAFTING = "drafting", _("Invoices are being drafted")
-    REVIEW = "review", _("Customers look at their drafts")
-    FINALISING = "finalising", _("Invoices are being issued")
+    RATING = "rating", _("Counting use")
+    DRAFTING = "drafting", _("Drafting invoices")
+    REVIEW = "review", _("Review by customers")
+    FINALISING = "finalising", _("Issuing invoices")
     DONE = "done", _("Done")
 
 

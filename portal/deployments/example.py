@@ -7,25 +7,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing import agreements, raises
+from billing import agreements, invoices, raises
 from billing.agreements import Line
 from billing.approvals import defaults, matrices
 from billing.approvals.deciding import Seen, Word
-from billing.approvals.matrix import ORDER, Matrix, Rule, Step
+from billing.approvals.matrix import ORDER, RAISE, Matrix, Rule, Step
 from billing.etax import profiles
 from billing.models import (
     Agreement,
     ApprovalMatrix,
     ApprovalRequest,
+    ApprovalState,
     Budget,
     BudgetScope,
+    InvoiceKind,
 )
 from portal.deployments import approving
-from portal.lib.periods import seoul_date
+from portal.lib.periods import Month, seoul_date
 from tenants import actors, rls
 from tenants.actions import deputies
 from tenants.actors import Actor
-from tenants.models import Membership, Organization, Proposal
+from tenants.models import Deputyship, Membership, Organization, Proposal
 from tenants.proposal_kinds import AGREEMENT
 
 _OFFICER, _HEAD, _OWNER = Step(("budget_officer",)), Step(("administrator",)), Step(("owner",))
@@ -50,26 +52,42 @@ class Office:
 
 
 def fill_approvals(office: Office, *, now: datetime) -> None:
-    """The rules, the leave and the requests; nothing where rules were written already."""
+    """The rules and what was decided by them, once; a leave and a request that waits, anew
+    whenever none is there: both end by themselves, and a demonstration may be old."""
     organization = office.owner.organization
     with rls.tenant(organization.pk):
-        if ApprovalMatrix.objects.filter(organization=organization).exists():
-            return
-        matrices.write(
-            matrix=RULES, because="전결 규정 개정 (예시)", version=0, by=office.owner, now=now
-        )
+        begun = ApprovalMatrix.objects.filter(organization=organization).exists()
+        if not begun:
+            matrices.write(
+                matrix=RULES, because="전결 규정 개정 (예시)", version=0, by=office.owner, now=now
+            )
         _leave(office, now)
-        budget = Budget.objects.get(
-            organization=organization, scope=BudgetScope.ORGANIZATION, closed_at=None
+    if not begun:
+        _sign(_raise(200_000, office, now), office.officer, now)  # little: the officer alone
+        _signed_for(office, now)
+    with rls.tenant(organization.pk):
+        waits = ApprovalRequest.objects.filter(kind=RAISE, state=ApprovalState.WAITING).exists()
+    if not waits:  # for the owner, or the deputy
+        _sign(_raise(1_500_000, office, now), office.officer, now)
+
+
+def _signed_for(office: Office, now: datetime) -> None:
+    """Much: the officer, then the owner. Who is away, so that the deputy signs for them (대결)."""
+    request = _raise(1_000_000, office, now)
+    words = ((office.officer, ""), (office.head, "출장 중이라 대신 결재합니다"))
+    for step, (person, because) in enumerate(words, start=1):
+        request = approving.decide(
+            request=request, seen=Seen(1, step), word=Word(True, because), by=person, now=now
         )
-    _sign(_raise(budget, 200_000, office, now), office.officer, now)  # little: the officer alone
-    _sign(_raise(budget, 1_700_000, office, now), office.officer, now)  # much: the owner next
 
 
 def _leave(office: Office, now: datetime) -> None:
+    """The owner's, from today for a week, unless one is there or still to come."""
     people = {one.user_id: one for one in Membership.objects.select_related("user", "organization")}
     assert office.owner.user is not None and office.head.user is not None
     day = seoul_date(now)
+    if Deputyship.objects.filter(revoked_at=None, ends_date__gt=day).exists():
+        return
     deputies.name(
         absent=people[office.owner.user.pk],
         deputy=people[office.head.user.pk],
@@ -80,8 +98,14 @@ def _leave(office: Office, now: datetime) -> None:
     )
 
 
-def _raise(budget: Budget, more_won: int, office: Office, now: datetime) -> ApprovalRequest:
-    """Above the limit as the demonstration began with it."""
+def _raise(more_won: int, office: Office, now: datetime) -> ApprovalRequest:
+    """Above the limit of now."""
+    with rls.tenant(office.clerk.organization.pk):
+        budget = Budget.objects.get(
+            organization=office.clerk.organization,
+            scope=BudgetScope.ORGANIZATION,
+            closed_at=None,
+        )
     wish = raises.ask(
         budget=budget,
         to_won=budget.limit_won + more_won,
@@ -96,6 +120,19 @@ def _raise(budget: Budget, more_won: int, office: Office, now: datetime) -> Appr
 
 def _sign(request: ApprovalRequest, by: Actor, now: datetime) -> None:
     approving.decide(request=request, seen=Seen(1, 1), word=Word(True), by=by, now=now)
+
+
+def bill(organization: Organization, month: Month, *, now: datetime) -> None:
+    """The invoice of a month that is over, unless it is there: a stack that has run for a minute
+    has closed that month already, before anybody was there to be billed."""
+    invoices.issue(
+        organization=organization,
+        kind=InvoiceKind.MONTH,
+        month=month,
+        until=month.period.end,
+        by=actors.system(organization, "seed"),
+        now=now,
+    )
 
 
 def fill_contract(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,7 @@ from billing import board as boards
 from billing import limits
 from billing.board import Board, Found, Row
 from billing.funding.queries import prepaid_left
+from portal.deployments.models import Endpoint
 from portal.lib import spreadsheet
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
@@ -44,7 +46,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "board": board,
         "chosen": board.chosen,
-        "rows": [_shown(row) for row in board.rows],
+        "rows": [_shown(row, now) for row in board.rows],
         "titles": found.titles,
         "month": Month.of(now),
         "now": now,
@@ -54,15 +56,25 @@ def index(request: HttpRequest) -> HttpResponse:
         "raised_by": [Role(role).label for role in ROLES if "budgets.change" in ROLES[role]],
     }
     if board.chosen is not None:
-        context |= _drawn(board, board.chosen)
+        context |= _drawn(board, board.chosen) | {"over": board.chosen.budget.is_over(now)}
     with actors.scope_for(actor):
+        if board.commitments:
+            ordered = Endpoint.objects.visible_to(actor).filter(
+                public_id__in={one.endpoint for one in board.commitments}
+            )
+            context["names"] = dict(ordered.values_list("public_id", "name"))
         if actor.can("payments.read"):
             context["prepaid_won"] = prepaid_left(actor)
         return render(request, "budget/index.html", context)
 
 
-def _shown(row: Row) -> dict[str, Any]:
-    return {"row": row, "gauge": charts.gauge(row.standing), "period": limits.words_of(row.budget)}
+def _shown(row: Row, now: datetime) -> dict[str, Any]:
+    return {
+        "row": row,
+        "gauge": charts.gauge(row.standing),
+        "period": limits.words_of(row.budget),
+        "over": row.budget.is_over(now),
+    }
 
 
 def _drawn(board: Board, chosen: Row) -> dict[str, Any]:
@@ -76,7 +88,7 @@ def _drawn(board: Board, chosen: Row) -> dict[str, Any]:
         "burn": drawn,
         "forecast": forecast,
         "share": forecast and limit and forecast.end.likely / limit,
-        "over": bool(forecast and forecast.end.likely > limit),
+        "too_much": bool(forecast and forecast.end.likely > limit),
         "chart": burn.burn_down(
             drawn,
             limit=limit,

@@ -218,7 +218,7 @@ class Filters:
 class FilterForm(forms.Form):
     """What stands in the address; a part that makes no sense is left out with a word about it."""
 
-    line = forms.ChoiceField(label=gettext_lazy("Line"), required=False)
+    line = forms.ChoiceField(label=pgettext_lazy("fiscal", "Line"), required=False)
     kind = forms.ChoiceField(
         label=gettext_lazy("Kind"),
         required=False,

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from billing import receivables, revenue
@@ -19,6 +20,13 @@ from portal.web import doors, states
 from tenants import reasons
 from tenants.actions import proposals
 
+AGES = (  # as ``receivables.BUCKETS`` parts them
+    pgettext_lazy("aging", "Not due"),
+    gettext_lazy("1–30 days"),
+    gettext_lazy("31–60 days"),
+    gettext_lazy("61–90 days"),
+    gettext_lazy("Over 90 days"),
+)
 REFUSED = (
     refunds.MoreThanCredit,
     refunds.NotByHand,
@@ -34,10 +42,11 @@ REFUSED = (
 def index(request: HttpRequest) -> HttpResponse:
     """Who owes how much for how long."""
     rows = receivables.aging(now=timezone.now())
-    sums = [sum(one.parts[place] for one in rows) for place in range(5)]
+    sums = [sum(one.parts[place] for one in rows) for place in range(len(AGES))]
     context = {
-        "rows": rows,
-        "sums": sums,
+        "rows": [(one, list(zip(AGES, one.parts, strict=True))) for one in rows],
+        "heads": AGES,
+        "sums": list(zip(AGES, sums, strict=True)),
         "total": sum(sums),
         "credit": sum(one.credit for one in rows),
         "customers": queries.customers(doors.actor(request))[: queries.MOST_LISTED],
@@ -50,7 +59,9 @@ def index(request: HttpRequest) -> HttpResponse:
 def revenue_page(request: HttpRequest) -> HttpResponse:
     """What was billed, taken back, received and is open, by month."""
     rows = revenue.by_month(doors.actor(request), now=timezone.now())
-    return render(request, "payments/revenue.html", {"rows": rows})
+    used = [place for place, one in enumerate(rows) if one.invoices or one.received_won]
+    begun = max(used, default=0)  # earlier months have nothing to show
+    return render(request, "payments/revenue.html", {"rows": rows[: begun + 1]})
 
 
 HEAD = ("month", "invoices", "supply_won", "credited_won", "net_won", "vat_won", "total_won")

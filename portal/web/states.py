@@ -158,10 +158,10 @@ APPROVAL = {
     "expired": _state("", "off", pgettext_lazy("approval", "Expired")),
 }
 MONTH_CLOSE = {
-    "rating": _state("info", "half", _("Use is being counted")),
-    "drafting": _state("info", "half", _("Invoices are being drafted")),
-    "review": _state("warn", "wait", _("Customers look at their drafts")),
-    "finalising": _state("info", "half", _("Invoices are being issued")),
+    "rating": _state("info", "half", _("Counting use")),
+    "drafting": _state("info", "half", _("Drafting invoices")),
+    "review": _state("warn", "wait", _("Review by customers")),
+    "finalising": _state("info", "half", _("Issuing invoices")),
     "done": _state("ok", "ok", pgettext_lazy("month", "Done")),
 }
 DRAFT = {

@@ -179,4 +179,5 @@ def test_an_invoice_says_which_source_pays_which_part() -> None:
 
     assert "보조금 · GPU 지원 · 2026 지원사업" in korean and "₩750" in korean
     assert "선불 크레딧 · 2026-11-16 · 자부담: GPU 지원" in korean
+    assert korean.count("₩1,100") == english.count("₩1,100") == 3  # to pay, total, all sources
     assert "Own money" in english and "own share of GPU 지원" in english

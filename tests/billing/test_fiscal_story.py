@@ -253,6 +253,7 @@ def test_plays_an_example_of_two_years_once(prices: None, counters: None) -> Non
         made = example.fill(project=project, officer=officer, head=head, now=now)
         assert made is not None
         assert example.fill(project=project, officer=officer, head=head, now=now) is None
+        assert example.keep_waiting(officer, now=now) is None  # the one that fill has left
         total = queries.board(officer, made, now=now).total
         before = FiscalYear.objects.get(year=2025)
         closed = queries.board(officer, before, now=now).total

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from billing import budgets
 from billing.agreements import Line
+from billing.approvals import sweeps
 from billing.etax import profiles
-from billing.models import Agreement, ApprovalMatrix, ApprovalRequest
-from portal.deployments import example
+from billing.models import Agreement, ApprovalDecision, ApprovalMatrix, ApprovalRequest
+from portal.deployments import approving, example
 from portal.deployments.example import Office
 from tenants import rls
 from tenants.models import Deputyship
@@ -39,9 +42,26 @@ def test_shows_rules_a_leave_and_requests_once(office: Office) -> None:
         rows = ApprovalRequest.objects.order_by("pk").values_list("kind", "state", "amount_won")
         assert list(rows) == [
             ("budget.raise", "done", 200_000),
+            ("budget.raise", "done", 1_000_000),
             ("budget.raise", "waiting", 1_500_000),
         ]
+        deputy = ApprovalDecision.objects.exclude(for_user=None).get()
+        assert (deputy.decided_label, deputy.for_user) == (office.head.label, office.owner.user)
         assert ApprovalMatrix.objects.count() == Deputyship.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_old_demonstration_has_a_leave_and_a_waiting_request_again(office: Office) -> None:
+    example.fill_approvals(office, now=NOON)
+    later = NOON + timedelta(days=40)
+    sweeps.expire(approving.DEEDS, now=later)
+
+    example.fill_approvals(office, now=later)
+
+    with rls.tenant(office.owner.organization.pk):
+        states = list(ApprovalRequest.objects.order_by("pk").values_list("state", flat=True))
+        assert states == ["done", "done", "expired", "waiting"]
+        assert Deputyship.objects.filter(ends_date__gt=later).count() == 1
 
 
 def test_shows_an_agreement_and_e_tax_details_once(cast: Cast) -> None:

@@ -72,6 +72,19 @@ def test_shows_every_limit_and_one_day_by_day(world: World) -> None:
     assert '<polyline class="line-now"' in other
 
 
+def test_a_year_that_is_over_has_words_and_no_bar(world: World) -> None:
+    old = make(world)
+    with rls.everyone(because="test"):
+        Budget.objects.filter(pk=old.pk).update(year=NOON.year - 1)
+
+    page = text(browser(world.cast.alice))
+    chosen = text(browser(world.cast.alice), budget=old.public_id)
+
+    said = "Its period is over: nothing can be spent by it any more."
+    assert (page.count(said), page.count('class="gauge')) == (1, 2)  # the organization's, twice
+    assert (chosen.count(said), chosen.count('class="gauge')) == (2, 1)
+
+
 def test_says_what_will_stand_where_nothing_is_used(world: World) -> None:
     page = text(browser(world.cast.mallory))
 

@@ -261,6 +261,15 @@ def test_aging_parts_by_days_after_the_due_date(cast: Cast) -> None:
     assert (one.total, one.overdue) == (11_121, 11_120)
 
 
+def test_aging_counts_the_credit_of_who_owes_nothing(cast: Cast) -> None:
+    receive(cast.firm, 300, "dep_1:1")
+
+    with rls.everyone(because="test"):
+        (one,) = receivables.aging(now=NOON)
+
+    assert (one.organization, one.total, one.credit) == (cast.firm, 0, 300)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_eight_at_once_never_pay_more_than_is_open() -> None:
     firm = factories.organization()

@@ -94,14 +94,17 @@ class Command(BaseCommand):
         now = timezone.now()
         password = os.environ.get("DURE_DEMO_PASSWORD") or secrets.token_urlsafe(12)
         prices = tariffs.token_tariffs_at(now)
-        for customer in CUSTOMERS:
-            organization = self._organization(customer, password, now)
+        made = {one: self._organization(one, password, now) for one in CUSTOMERS}
+        for customer, organization in made.items():
             self._past(customer, organization, prices, now)
             self._agreed(customer, organization, password, now)
             self.stdout.write(f"{customer.name}: {customer.slug}@demo.example")
-        for one in closing.close_month(Month.of(now).previous, now=now, finalise=True):
-            if one.invoice is not None:
-                self.stdout.write(f"{one.organization}: {one.invoice.number}")
+        closing.close_month(Month.of(now).previous, now=now, finalise=True)
+        for organization in made.values():
+            demonstration.bill(organization, Month.of(now).previous, now=now)
+            with rls.tenant(organization.pk):
+                for number in Invoice.objects.values_list("number", flat=True):
+                    self.stdout.write(f"{organization.name}: {number}")
         accruals.accrue(until=day_period(seoul_date(now)).start, now=now)
         self.stdout.write(f"Password of all demonstration users: {password}")
 
@@ -139,6 +142,8 @@ class Command(BaseCommand):
         with rls.tenant(made.pk):
             actor = actors.of_membership(Membership.objects.get(user=owner))
             Budget.objects.update(limit_won=LIMIT_WON, number=2)
+            made.created_at = Month.of(now).previous.period.start  # it has used things since
+            made.save(update_fields=["created_at"])
             members.add(user=officer, role=Role.BUDGET_OFFICER, by=actor, now=now)
             project = Project.objects.get()
             keys.create(project=project, wish=keys.KeyWish(name="업무-연동"), by=actor, now=now)
@@ -208,6 +213,8 @@ class Command(BaseCommand):
         if customer.kind == "public":
             office = self._office(customer.slug, owner, password, now)
             demonstration.fill_approvals(office, now=now)
+            with rls.tenant(organization.pk):
+                example.keep_waiting(office.officer, now=now)
         elif customer.kind == "sme":
             with rls.everyone(because="seed: the operator's owner"):
                 staff = people.filter(organization__kind=OrganizationKind.OPERATOR, role=Role.OWNER)
