@@ -25,6 +25,7 @@ from billing.models import (
     EtaxDocument,
     EtaxMove,
     EtaxProfile,
+    EtaxTrouble,
     FundingDraw,
     FundingReturn,
     FundingSource,
@@ -127,6 +128,7 @@ shows(
 shows(EtaxMove, "organization document from_state to_state because by at")
 shows(EtaxAttempt, "organization document deed outcome code sentence at")
 shows(EtaxProfile, "organization representative trade item place contact email tax changed_at")
+shows(EtaxTrouble, "organization source error tries next_at")
 shows(EtaxCertificate, "number expires_at fault seen_at failures")
 shows(BankStatement, "public_id organization name handed_in_at by_ref", find="public_id name")
 shows(BankBooking, "organization statement lines matched repeated total_won at by_ref")

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.urls import reverse
 
-from billing import receivables
+from billing import shares
 from billing.dunning import Schedule, Step
 from billing.models import Invoice, Reminder
+from billing.shares import Share
 from portal.lib.periods import seoul_date
 from tenants import notices, rls
 from tenants.actions import payment_holds
@@ -28,9 +29,19 @@ def schedule() -> Schedule:
     return Schedule(tuple(settings.DURE_REMINDER_DAYS), int(days) if days else None)
 
 
-def dates(invoice: Invoice) -> list[tuple[Step, date]]:
-    """What will happen, and when, while the invoice stays unpaid."""
-    return schedule().dates(invoice.due_date)
+def dates(invoice: Invoice) -> list[tuple[Share, Step, date, str]]:
+    """What will happen, and when, while the invoice stays unpaid, for each share of what is open;
+    with the name by which a step is kept once it is taken."""
+    return [
+        (share, step, day, _kept(share, step))
+        for share in shares.of(invoice)
+        for step, day in schedule().dates(share.due)
+    ]
+
+
+def _kept(share: Share, step: Step) -> str:
+    """Both shares of an invoice go through the same steps, each on its own days."""
+    return f"p-{step.name}" if share.of_programme else step.name
 
 
 def sweep(*, now: datetime) -> int:
@@ -63,10 +74,10 @@ def settle(organization: Organization, *, now: datetime) -> int:
             organization=organization, due_date__lte=today + LONGEST_AHEAD, total_won__gt=0
         )
         found = list(rows.order_by("due_date", "pk"))
-        left = receivables.open_of_many(found)
-        unpaid = [one for one in found if left[one.pk]]
-        taken = sum(_remind(one, left[one.pk], today, now) for one in unpaid)
-    overdue = [one for one in unpaid if plan.restricts(one.due_date, today)]
+        left = shares.of_many(found)
+        unpaid = [(one, share) for one in found for share in left[one.pk]]
+        taken = sum(_remind(one, share, today, now) for one, share in unpaid)
+    overdue = [one for one, share in unpaid if plan.restricts(share.due, today)]
     with rls.everyone(because="a payment hold is the operator's row"):
         if overdue:
             first = overdue[0]
@@ -82,30 +93,31 @@ def settle(organization: Organization, *, now: datetime) -> int:
     return taken
 
 
-def _remind(invoice: Invoice, open_won: int, today: date, now: datetime) -> int:
+def _remind(invoice: Invoice, share: Share, today: date, now: datetime) -> int:
     plan = schedule()
-    taken = set(Reminder.objects.filter(invoice=invoice).values_list("step", flat=True))
-    step = plan.next_step(invoice.due_date, today, taken)
+    rows = set(Reminder.objects.filter(invoice=invoice).values_list("step", flat=True))
+    taken = [step.name for step in plan.steps if _kept(share, step) in rows]
+    step = plan.next_step(share.due, today, taken)
     if step is None:
         return 0
     _row, made = Reminder.objects.get_or_create(
         invoice=invoice,
-        step=step.name,
+        step=_kept(share, step),
         defaults={
             "organization_id": invoice.organization_id,
-            "open_won": open_won,
+            "open_won": share.won,
             "at": now,
         },
     )
     if not made:
         return 0  # another sweep was faster
     if not step.restricts:  # the hold tells of itself
-        _tell(invoice, step, plan, open_won, now)
+        _tell(invoice, step, plan, share, now)
     return 1
 
 
-def _tell(invoice: Invoice, step: Step, plan: Schedule, open_won: int, now: datetime) -> None:
-    last = [day for one, day in plan.dates(invoice.due_date) if one.restricts]
+def _tell(invoice: Invoice, step: Step, plan: Schedule, share: Share, now: datetime) -> None:
+    last = [day for one, day in plan.dates(share.due) if one.restricts]
     notices.tell(
         "invoice.due_soon" if step.days <= 0 else "invoice.overdue",
         organization=invoice.organization,
@@ -113,7 +125,7 @@ def _tell(invoice: Invoice, step: Step, plan: Schedule, open_won: int, now: date
         now=now,
         place=reverse("invoice", args=[invoice.public_id]),
         number=invoice.number,
-        open=f"{open_won:,}",
-        day=invoice.due_date.isoformat(),
+        open=f"{share.won:,}",
+        day=share.due.isoformat(),
         restricted=last[0].isoformat() if last else "–",
     )

@@ -22,7 +22,6 @@ from billing import credit_notes, invoices, journal, rating, totals
 from billing.drafts import TEXTS
 from billing.etax import amending, profiles
 from billing.etax.amendments import Reason
-from billing.etax.documents import TaxKind
 from billing.funding import drawing
 from billing.models import Account, CreditNote, Invoice, InvoiceKind, InvoiceLine
 from billing.payments import bookings
@@ -142,9 +141,8 @@ def newer_than(invoice: Invoice) -> Invoice | None:
 def _rule(invoice: Invoice, reason: Reason) -> VatRule:
     """The wrong invoice's own, so that the same amounts bear the same tax; none where the supply
     turns out to bear none."""
-    rule, profile = VatRule.parse(invoice.vat_rule), profiles.of(invoice.organization)
-    untaxed = profile is not None and profile.tax != TaxKind.TAXABLE
-    if untaxed or reason is Reason.LETTER_OF_CREDIT:
+    rule = VatRule.parse(invoice.vat_rule)
+    if profiles.bears_no_tax(invoice.organization) or reason is Reason.LETTER_OF_CREDIT:
         return replace(rule, rounding=ZERO)
     return replace(rule, rounding=totals.usual_rule().rounding) if rule.rounding == ZERO else rule
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
@@ -9,11 +10,12 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import Min, Sum
 
-from billing import drafting, dunning, receivables, terms
+from billing import drafting, dunning, shares, terms
 from billing.drafts import Draft, DraftLine
+from billing.etax import profiles
 from billing.models import DraftState, Invoice, InvoiceDraft, InvoiceLine
 from billing.rating import CUT, INTEREST, TERM_KINDS, Item
-from billing.vat import VatRule
+from billing.vat import ZERO, VatRule
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants.models import Organization
@@ -25,9 +27,11 @@ def usual_rule() -> VatRule:
 
 
 def rule_for(organization: Organization) -> VatRule:
-    """The same for one organization: public bodies' totals may be cut to ten won."""
+    """The same for one organization: public bodies' totals may be cut to ten won, and supplies to
+    some bear no tax."""
     cut = settings.DURE_TEN_WON_CUT and organization.kind == "public"
-    return replace(usual_rule(), ten_won=cut)
+    rule = replace(usual_rule(), ten_won=cut)
+    return replace(rule, rounding=ZERO) if profiles.bears_no_tax(organization) else rule
 
 
 def complete(found: Draft, organization: Organization, *, month: Month | None = None) -> Draft:
@@ -105,20 +109,23 @@ def _billed_terms(
 
 def interest(organization: Organization, month: Month) -> list[DraftLine]:
     """One line for each invoice that was overdue in the month: simple interest on what is still
-    open, for its late days of that month. None unless the operator has set a rate."""
+    open of it, earlier interest apart, for its late days of that month. None unless the operator
+    has set a rate."""
     rate: Decimal = settings.DURE_LATE_INTEREST_PERCENT
     if not rate:
         return []
     first, until = month.first_date, month.next.first_date
     late = list(Invoice.objects.filter(organization=organization, due_date__lt=until))
-    left = receivables.open_of_many(late)
+    left = shares.of_many(late)
     lines = []
     for invoice in late:
-        days = dunning.days_late(invoice.due_date, first, until)
-        exact = dunning.late_interest(left[invoice.pk], days, rate)
-        if exact:
-            item = Item(str(month), INTEREST, invoice.number, "", f"{days}")
-            lines.append(DraftLine(item, int(exact * MICRO), rate))
+        by_days: Counter[int] = Counter()
+        for share in left[invoice.pk]:
+            by_days[dunning.days_late(share.due, first, until)] += share.principal_won
+        for days, won in by_days.items():
+            if exact := dunning.late_interest(won, days, rate):
+                item = Item(str(month), INTEREST, invoice.number, "", f"{days}")
+                lines.append(DraftLine(item, int(exact * MICRO), rate))
     return lines
 
 

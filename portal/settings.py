@@ -99,6 +99,9 @@ DURE_TEN_WON_CUT = env.bool("DURE_TEN_WON_CUT", default=False)  # public bodies'
 DURE_REMINDER_DAYS = [int(day) for day in env.list("DURE_REMINDER_DAYS", default=[-3, 1, 7, 14])]
 DURE_RESTRICT_AFTER_DAYS = env.str("DURE_RESTRICT_AFTER_DAYS", default="30")
 DURE_LATE_INTEREST_PERCENT = Decimal(env.str("DURE_LATE_INTEREST_PERCENT", default="0"))
+# A voucher or a subsidy pays its part of an invoice at most so many days after the due date; until
+# then nobody is reminded of that part, restricted or charged interest for it.
+DURE_PROGRAMME_DAYS = env.int("DURE_PROGRAMME_DAYS", default=90)
 DURE_PREPAID_DAYS = env.int("DURE_PREPAID_DAYS", default=365)  # how long prepaid credit lasts
 if DURE_VAT_ROUNDING not in {"truncate", "half_up", "up"} or DURE_VAT_BASIS not in {
     "document",
@@ -107,6 +110,8 @@ if DURE_VAT_ROUNDING not in {"truncate", "half_up", "up"} or DURE_VAT_BASIS not 
     raise ImproperlyConfigured(
         "DURE_VAT_ROUNDING is truncate, half_up or up; DURE_VAT_BASIS is document or line."
     )
+if not 0 <= DURE_PROGRAMME_DAYS <= 1000:
+    raise ImproperlyConfigured("DURE_PROGRAMME_DAYS is 0 to 1000 days.")
 if not 0 <= DURE_REVIEW_UNTIL_DAY <= 10 or not 0 <= DURE_LATE_INTEREST_PERCENT <= 20:
     raise ImproperlyConfigured(
         "DURE_REVIEW_UNTIL_DAY is 0 to 10 (tax invoices are due on the 10th); "

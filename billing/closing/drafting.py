@@ -14,11 +14,13 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import QuerySet
 
 from billing import drafting, invoices, terms, totals
 from billing.closing import drafting_sql as sql
 from billing.drafts import Draft, line_fields
-from billing.models import DraftState, InvoiceDraft, InvoiceDraftLine, MonthClose
+from billing.etax.documents import TaxKind
+from billing.models import DraftState, EtaxProfile, InvoiceDraft, InvoiceDraftLine, MonthClose
 from portal.lib.periods import Month
 from tenants import rls
 from tenants.models import Organization
@@ -70,7 +72,7 @@ def to_count_again(close: MonthClose) -> list[Organization]:
 def many(close: MonthClose, *, now: datetime) -> int:
     """Draft all that wait at once, by sets; how many. Left for ``batch``, one by one: whose use
     has no price, whose totals take more than sets can do (fees, rebates, late interest, the cut to
-    ten won), and a handful, which is not worth it."""
+    ten won, no tax), and a handful, which is not worth it."""
     with rls.everyone(because="month end: every customer's use is drafted"):
         waiting = InvoiceDraft.objects.filter(close=close, state=DraftState.STALE)
         concerned = terms.concerned(Month.parse(close.month))
@@ -78,12 +80,19 @@ def many(close: MonthClose, *, now: datetime) -> int:
             return 0
         try:
             with transaction.atomic():
-                return _by_sets(close, list(concerned.values_list("pk", flat=True)), now)
+                left_out = {*concerned.values_list("pk", flat=True), *_untaxed()}
+                return _by_sets(close, sorted(left_out), now)
         except (OperationalError, InterfaceError):
             raise
         except DatabaseError:  # somebody's rows: found one by one, and set aside
             log.exception("month.drafting_by_sets_failed", month=close.month)
             return 0
+
+
+def _untaxed() -> QuerySet[EtaxProfile, int]:
+    """Organizations whose invoices bear no tax, by row."""
+    rows = EtaxProfile.objects.exclude(tax=TaxKind.TAXABLE)
+    return rows.values_list("organization", flat=True)
 
 
 def _by_sets(close: MonthClose, concerned: list[int], now: datetime) -> int:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from datetime import datetime
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_noop
 
-from billing.etax import amending, lifecycle
+from billing.etax import amending, lifecycle, trouble
 from billing.etax.amending import BadCorrection, Correction, NothingToAmend
 from billing.etax.amendments import Reason
 from billing.models import CreditNote, EtaxDocument, EtaxState, Invoice
@@ -29,12 +29,13 @@ OVERTAKEN = gettext_noop("A right invoice took its invoice's place before anythi
 
 def amend_due(*, now: datetime) -> int:
     """Write the amendments of corrections that have none yet; how many. A correction of an
-    invoice that has no e-tax document, or a waived one, is not told."""
+    invoice that has no e-tax document, or a waived one, is not told. What fails goes behind the
+    others."""
     with rls.everyone(because="e-tax: corrections of all organizations"):
-        notes = list(_notes().select_related("invoice__organization").order_by("pk")[:AT_ONCE])
-        later = list(_later().select_related("renews__invoice__organization")[:AT_ONCE])
-        due = [*map(correction_of, notes), *map(_billed_again, later)]
-    return sum(_amend(one, now) for one in due)
+        notes = trouble.in_order(_notes(), now=now).select_related("invoice__organization")
+        later = trouble.in_order(_later(), now=now).select_related("renews__invoice__organization")
+        due = [*notes[:AT_ONCE], *later[:AT_ONCE]]
+    return sum(_amended(one, now) for one in due)
 
 
 def _notes() -> QuerySet[CreditNote]:
@@ -48,7 +49,7 @@ def _later() -> QuerySet[Invoice]:
     amended = EtaxDocument.objects.filter(source=OuterRef("public_id"))
     return Invoice.objects.filter(
         _told("renews__invoice__"), ~Exists(amended), renews__issued_at__lt=F("issued_at")
-    ).order_by("pk")
+    )
 
 
 def _told(path: str) -> Q:
@@ -57,16 +58,27 @@ def _told(path: str) -> Q:
     return Q(Exists(EtaxDocument.objects.filter(own).exclude(state=EtaxState.WAIVED)))
 
 
-def _amend(correction: Correction, now: datetime) -> int:
-    by = actors.system(correction.invoice.organization, "E-tax")
+def _amended(row: CreditNote | Invoice, now: datetime) -> int:
     try:
-        with transaction.atomic():
-            if correction.renewed is not None and _overtaken(correction.invoice, now):
-                return 0
-            return len(amending.amend(correction=correction, by=by, now=now))
+        return _amend(row, now)
+    except (OperationalError, InterfaceError):
+        raise  # nothing is wrong with this correction
     except (NothingToAmend, BadCorrection) as error:  # somebody has amended it by hand
-        log.warning("etax.not_amended", correction=correction.public_id, error=str(error)[:200])
-        return 0
+        log.warning("etax.not_amended", correction=row.public_id, error=str(error)[:200])
+        trouble.note(row, error, now=now)
+    except Exception as error:  # whatever it is, it stops no other organization
+        log.exception("etax.not_amended", correction=row.public_id)
+        trouble.note(row, error, now=now)
+    return 0
+
+
+def _amend(row: CreditNote | Invoice, now: datetime) -> int:
+    with rls.tenant(row.organization_id), transaction.atomic():
+        found = correction_of(row) if isinstance(row, CreditNote) else _billed_again(row)
+        if found.renewed is not None and _overtaken(found.invoice, now):
+            return 0
+        by = actors.system(found.invoice.organization, "E-tax")
+        return len(amending.amend(correction=found, by=by, now=now))
 
 
 def _overtaken(invoice: Invoice, now: datetime) -> bool:

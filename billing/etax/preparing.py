@@ -10,12 +10,12 @@ from datetime import date, datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_noop
 
 from billing import receivables
-from billing.etax import deadlines, documents, lifecycle, profiles
+from billing.etax import deadlines, documents, lifecycle, profiles, trouble
 from billing.etax.documents import Document, Party, Purpose, TaxKind
 from billing.models import EtaxDocument, EtaxProfile, EtaxState, Invoice
 from portal.lib import ids
@@ -36,7 +36,8 @@ COMPLETE = gettext_noop("Its details are complete.")
 
 
 def prepare_due(*, now: datetime) -> int:
-    """Documents for invoices that have none. One organization's error never stops the others."""
+    """Documents for invoices that have none. One organization's error never stops the others,
+    and what fails goes behind them."""
     since = first_day()
     if since is None:
         return 0
@@ -46,8 +47,8 @@ def prepare_due(*, now: datetime) -> int:
             source=OuterRef("renews__invoice__public_id"), state=EtaxState.WAIVED
         )
         rows = Invoice.objects.filter(Q(renews=None) | Exists(never_told), issue_date__gte=since)
-        rows = rows.filter(etax=None)
-        due = list(rows.select_related("organization").order_by("pk")[:MOST])
+        waiting = trouble.in_order(rows.filter(etax=None), now=now)
+        due = list(waiting.select_related("organization")[:MOST])
     return sum(_tried(invoice, now) for invoice in due)
 
 
@@ -60,8 +61,11 @@ def first_day() -> date | None:
 def _tried(invoice: Invoice, now: datetime) -> bool:
     try:
         return prepare(invoice, now=now) is not None
-    except (DatabaseError, LookupError, ValueError):
+    except (OperationalError, InterfaceError):
+        raise  # nothing is wrong with this invoice
+    except Exception as error:  # whatever it is, it stops no other organization
         log.exception("etax.not_prepared", invoice=invoice.public_id)
+        trouble.note(invoice, error, now=now)
         return False
 
 

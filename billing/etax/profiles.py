@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.etax.documents import TaxKind
-from billing.models import EtaxProfile
+from billing.models import DraftState, EtaxProfile, InvoiceDraft
 from tenants import audit, mail_addresses, reasons
 from tenants.actors import Actor
 from tenants.models import Organization
@@ -43,6 +43,13 @@ class Details:
 def of(organization: Organization) -> EtaxProfile | None:
     """What is kept of an organization, inside its transaction."""
     return EtaxProfile.objects.filter(organization=organization).first()
+
+
+def bears_no_tax(organization: Organization) -> bool:
+    """Whether supplies to it bear no VAT (영세율, 면세), by the operator's word. Asked when an
+    invoice is made: the invoice keeps its rule."""
+    rows = EtaxProfile.objects.filter(organization=organization)
+    return rows.exclude(tax=TaxKind.TAXABLE).exists()
 
 
 def details_of(profile: EtaxProfile | None) -> Details:
@@ -78,7 +85,8 @@ def change(*, organization: Organization, details: Details, by: Actor, now: date
 def tax_as(
     *, organization: Organization, tax: TaxKind, because: str, by: Actor, now: datetime
 ) -> None:
-    """How supplies to this customer are taxed, from the next document on. The operator's word."""
+    """How supplies to this customer are taxed, from the next document on; a draft that was not
+    issued yet is made again. The operator's word."""
     by.require("operator.etax")
     reason = reasons.normalized(because)
     profile, _made = EtaxProfile.objects.get_or_create(
@@ -86,6 +94,8 @@ def tax_as(
     )
     before = profile.tax
     EtaxProfile.objects.filter(pk=profile.pk).update(tax=tax, changed_at=now)
+    drafts = InvoiceDraft.objects.filter(organization=organization, state=DraftState.DRAFTED)
+    drafts.update(state=DraftState.STALE)
     audit.record(
         "etax.tax_kind",
         by=by,

@@ -12,6 +12,7 @@ This is the only module that knows both sides.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
 
@@ -68,10 +69,17 @@ def _papers(year: FiscalYear) -> set[str]:
     return {NEW, *rows.values_list("public_id", flat=True)}
 
 
-def _limit(book: Book, year: FiscalYear, line: BudgetLine, now: datetime) -> int:
+def _limit(
+    book: Book,
+    year: FiscalYear,
+    line: BudgetLine,
+    now: datetime,
+    papers: Collection[str] | None = None,
+) -> int:
     if journal.phase_of(year, now) == Phase.PLANNED:
         return 0
-    return limit_of(book.line(line.public_id), year.year, seoul_date(now), _papers(year))
+    papers = _papers(year) if papers is None else papers
+    return limit_of(book.line(line.public_id), year.year, seoul_date(now), papers)
 
 
 def tell_before(
@@ -193,10 +201,32 @@ def refresh(*, now: datetime) -> int:
             .select_related("fiscal_year")
             .distinct()
         )
-    raised = 0
+    by_year: defaultdict[FiscalYear, list[BudgetLine]] = defaultdict(list)
     for line in rows:
-        with rls.tenant(line.organization_id):
-            year = journal.lock(line.fiscal_year)
-            limit = _limit(journal.book_of(year), year, line, now)
-            raised += sum(_raise(row, limit) for row in _budgets([line]).select_for_update())
-    return raised
+        by_year[line.fiscal_year].append(line)
+    return sum(_refreshed(year, lines, now) for year, lines in by_year.items())
+
+
+def _refreshed(year: FiscalYear, lines: list[BudgetLine], now: datetime) -> int:
+    """The lines of one organization's year. Its book is read once, and without a lock: as a rule
+    nothing has changed since the last minute; only lines that have are looked at under the lock."""
+    with rls.tenant(year.organization_id):
+        if not (lines := _too_low(year, lines, now)):
+            return 0
+        year = journal.lock(year)
+        limits_now = _limits(year, lines, now)
+        rows = _budgets(lines).select_for_update().order_by("pk")
+        return sum(_raise(row, limits_now[row.subject]) for row in rows)
+
+
+def _limits(year: FiscalYear, lines: Iterable[BudgetLine], now: datetime) -> dict[str, int]:
+    book, papers = journal.book_of(year), _papers(year)
+    return {one.public_id: _limit(book, year, one, now, papers) for one in lines}
+
+
+def _too_low(year: FiscalYear, lines: list[BudgetLine], now: datetime) -> list[BudgetLine]:
+    """Lines whose budget is below what follows from the journal."""
+    limits_now = _limits(year, lines, now)
+    rows = _budgets(lines).values_list("subject", "limit_won")
+    low = {subject for subject, won in rows if won < limits_now[subject]}
+    return [one for one in lines if one.public_id in low]

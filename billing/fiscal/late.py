@@ -3,7 +3,9 @@
 The books of a closed year take nothing more, and what was used is owed all the same. So the line
 that pays for the project in the present year pays it, never more than what lapsed in the line that
 would have paid it then (지방회계법, 지난 회계연도 지출; 국고금 관리법, 과년도 지출). What is above
-that needs a decision of the council; that, and what has no line or no room, waits and is shown.
+that, and what has no line or no room, waits and is shown. A decision of the council over what is
+above (추경) makes room in a line of the present year; it lifts the bound of what lapsed for nobody,
+so the agency spends it there as a paper of its own, and here it goes on being shown as waiting.
 """
 
 from __future__ import annotations

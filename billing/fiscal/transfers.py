@@ -32,6 +32,7 @@ from portal.lib.periods import seoul_date
 from tenants import actors, audit, reasons
 from tenants.actors import Actor
 
+FREE = "from_free_won"
 _CARRIED = {CarryKind.NAMED.value: "명시이월", CarryKind.ACCIDENT.value: "사고이월"}
 
 
@@ -96,7 +97,7 @@ def _terms(transfer: FiscalTransfer, now: datetime) -> dict[str, Any]:
         "from_line": _named(source),
         "to_line": _named(target),
         "won": transfer.won,
-        "from_free_won": free,
+        FREE: free,
     }
 
 
@@ -115,12 +116,17 @@ def _find(request: ApprovalRequest) -> FiscalTransfer:
 
 
 def terms_now(request: ApprovalRequest, now: datetime) -> Now:
-    """The same transfer seen from the book of now. ``CannotBeDone``."""
-    transfer = _find(request)
+    """The same transfer, as long as it fits into the book of now. ``CannotBeDone``.
+
+    What its first line had free tells the signers of how much it was; other deeds change that all
+    the time, and none of them makes it another transfer.
+    """
+    transfer, signed = _find(request), moving.terms_of(request).terms
     try:
-        return Now(_terms(transfer, now), transfer.won)
+        found = _terms(transfer, now)
     except Broken as error:
         raise CannotBeDone(sentence(error)) from error
+    return Now(found | {FREE: signed.get(FREE, found[FREE])}, transfer.won)
 
 
 def done(request: ApprovalRequest) -> str:

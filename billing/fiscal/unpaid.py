@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from billing import drafting, receivables
+from billing import drafting, receivables, totals
 from billing.models import FiscalYear
 from portal.lib.periods import seoul_date
 
@@ -51,4 +51,4 @@ def _unbilled(year: FiscalYear, now: datetime) -> int | None:
     amounts = [
         one.amount_won for one in draft.lines if one.item.usage_month.startswith(f"{year.year}-")
     ]
-    return max(0, sum(amounts) + draft.rule.vat(amounts))
+    return max(0, sum(amounts) + totals.rule_for(year.organization).vat(amounts))

@@ -66,6 +66,7 @@ from billing.models.etax import (
     EtaxMove,
     EtaxProfile,
     EtaxState,
+    EtaxTrouble,
 )
 from billing.models.fiscal import (
     BudgetLine,
@@ -181,6 +182,7 @@ __all__ = [
     "EtaxMove",
     "EtaxProfile",
     "EtaxState",
+    "EtaxTrouble",
     "FiscalCommitment",
     "FiscalMovement",
     "FiscalTransfer",

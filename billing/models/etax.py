@@ -174,6 +174,25 @@ class EtaxAttempt(models.Model):
         return f"{self.deed} {self.outcome}"
 
 
+class EtaxTrouble(models.Model):
+    """An invoice or a correction of which no document could be made, and when to try again, so
+    that it stands before no other. It stays after it was done: a document says that."""
+
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
+    source = models.CharField(max_length=24, unique=True, help_text="inv_… or crn_….")
+    error = models.CharField(max_length=300)
+    tries = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["next_at", "id"]
+
+    def __str__(self) -> str:
+        return self.source
+
+
 class EtaxCertificate(models.Model):
     """What the issuer said of the supplier's certificate. One row: there is one supplier."""
 

@@ -141,6 +141,7 @@ class Refund(models.Model):
                 condition=models.Q(state__in=RefundState.values), name="refund_state"
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["reference"], name="refund_reference")]
 
     def __str__(self) -> str:
         return self.public_id

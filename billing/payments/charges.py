@@ -9,13 +9,13 @@ repeated, late or out of order.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 from django.db import transaction
 from django.urls import reverse
 
-from billing import receivables
+from billing import shares
 from billing.funding import prepaid
 from billing.models import (
     CardCharge,
@@ -28,7 +28,7 @@ from billing.models import (
 )
 from billing.models.cards import LIVE_CHARGE
 from billing.models.payments import later
-from billing.payments import bookings
+from billing.payments import bookings, due
 from billing.payments.bookings import Receipt
 from billing.payments.refusals import AlreadyUnderWay, NoCard, NothingOpen, TooLargeForCard
 from billing.providers.contract import (
@@ -48,8 +48,6 @@ from tenants.models import Organization
 
 log = structlog.get_logger()
 
-MOST_ATTEMPTS = 3  # of charging one invoice by ourselves
-AGAIN_AFTER = timedelta(days=3)
 CONFIRM_WITHIN = timedelta(days=7)
 ASK_AGAIN = timedelta(minutes=10)  # about a charge that is on its way
 LABEL = "Card payments"
@@ -77,15 +75,17 @@ class Mismatch(Exception):
 
 
 @transaction.atomic
-def wish(*, invoice: Invoice, most_won: int, now: datetime) -> CardCharge:
-    """Decide to charge what is open. ``NoCard``, ``NothingOpen``, ``AlreadyUnderWay``,
+def wish(*, invoice: Invoice, most_won: int, now: datetime, by_hand: bool = False) -> CardCharge:
+    """Decide to charge what is open of the payer's own share; ``by_hand`` also what programmes
+    have not paid within their term. ``NoCard``, ``NothingOpen``, ``AlreadyUnderWay``,
     ``TooLargeForCard``."""
     with rls.tenant(invoice.organization_id):
         card = _card_of(invoice.organization)
         if CardCharge.objects.filter(invoice=invoice, state__in=LIVE_CHARGE).exists():
             raise AlreadyUnderWay
-        wanted = CardCharge(invoice=invoice, card=card, won=receivables.open_won(invoice))
-        return _made(wanted, most_won, now)
+        own = shares.own_won(invoice)
+        won = shares.due_won(invoice, seoul_date(now)) if by_hand else own
+        return _made(CardCharge(invoice=invoice, card=card, won=won), most_won, now)
 
 
 @transaction.atomic
@@ -142,7 +142,7 @@ def _note(charge: CardCharge, before: str, after: str, because: str, now: dateti
 def pay(*, invoice: Invoice, provider: CardProvider, by: Actor, now: datetime) -> CardCharge:
     """A member wants an invoice paid by card now; ``send`` it afterwards. Errors of ``wish``."""
     by.require("payments.change")
-    charge = wish(invoice=invoice, most_won=provider.most_won, now=now)
+    charge = wish(invoice=invoice, most_won=provider.most_won, now=now, by_hand=True)
     return _recorded(charge, by, now)
 
 
@@ -190,7 +190,7 @@ def _claimed(charge: CardCharge, now: datetime) -> Wish | None:
         row = CardCharge.objects.select_for_update().get(pk=charge.pk)
         if row.state != ChargeState.WANTED:
             return None
-        paid = _is_paid(row)
+        paid = _is_paid(row, seoul_date(now))
         # only before the first try: later nobody knows what the processor has done
         if row.tries == 0 and (paid or row.card.removed_at is not None):
             _step(row, ChargeState.CANCELED, "paid otherwise" if paid else "card removed", now)
@@ -207,10 +207,10 @@ def _claimed(charge: CardCharge, now: datetime) -> Wish | None:
         )
 
 
-def _is_paid(row: CardCharge) -> bool:
+def _is_paid(row: CardCharge, today: date) -> bool:
     """Whether there is nothing left to charge for; a top-up that was withdrawn as well."""
     if row.invoice is not None:
-        return receivables.open_won(row.invoice) == 0
+        return shares.due_won(row.invoice, today) == 0
     return row.topup not in prepaid.waiting(row.organization)
 
 
@@ -341,18 +341,20 @@ def confirm(
 def sweep(*, provider: CardProvider, now: datetime) -> int:
     """Charge what is due, and ask about what is on its way; how many charges were touched."""
     touched = 0
-    for invoice in _due_invoices(now):
+    for organization, invoice in due.invoices(now):
         try:
-            wish(invoice=invoice, most_won=provider.most_won, now=now)
+            with rls.tenant(organization):
+                row = Invoice.objects.select_related("organization").get(pk=invoice)
+            wish(invoice=row, most_won=provider.most_won, now=now)
         except (NoCard, NothingOpen, AlreadyUnderWay, TooLargeForCard):
             continue
         except Exception:  # one organization's trouble stops no other's
-            log.exception("charge.not_wished", invoice=invoice.public_id)
+            log.exception("charge.not_wished", invoice=invoice)
     with rls.everyone(because="sweep: card charges of all organizations"):
         rows = CardCharge.objects.filter(state__in=LIVE_CHARGE, due_at__lte=now)
         rows = rows.select_related("organization", "invoice", "topup", "card")
-        due = list(rows.order_by("due_at")[:500])
-    for charge in due:
+        waiting = list(rows.order_by("due_at")[:500])
+    for charge in waiting:
         try:
             _pursue(charge, provider, now)
         except Mismatch as error:
@@ -374,20 +376,3 @@ def _pursue(charge: CardCharge, provider: CardProvider, now: datetime) -> None:
         settle(charge, found, provider=provider, now=now)
     else:
         ask(charge, provider=provider, now=now)
-
-
-def _due_invoices(now: datetime) -> list[Invoice]:
-    """Open invoices whose day has come, of customers with a card, that were not tried too often or
-    a moment ago."""
-    with rls.everyone(because="sweep: due invoices of all organizations"):
-        cards = CardOnFile.objects.filter(removed_at=None).exclude(added_at=None)
-        rows = receivables.everybodys_open().filter(
-            due_date__lte=seoul_date(now), organization__in=cards.values("organization")
-        )
-        found = []
-        for invoice in rows:
-            tried = CardCharge.objects.filter(invoice=invoice)
-            recent = tried.filter(made_at__gt=now - AGAIN_AFTER).exists()
-            if not recent and tried.count() < MOST_ATTEMPTS:
-                found.append(invoice)
-    return found

@@ -7,12 +7,21 @@ Fees are the operator's expense and are posted to its own journal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    Subquery,
+    When,
+)
 
 from billing import journal
 from billing.journal import transfer
@@ -35,6 +44,7 @@ FIRST_LOOK = timedelta(days=35)
 LOOK_BACK = timedelta(days=3)  # movements may show up later than their time
 MISSING_AFTER = timedelta(days=3)
 CHARGES, REFUNDS, DISPUTES = {"charge", "payment"}, {"refund", "payment_refund"}, {"adjustment"}
+LISTED = 100  # of each side, on the page
 OWN = {"payout", "stripe_fee", "payout_cancel", "payout_failure"}  # concern no customer
 
 
@@ -111,50 +121,57 @@ class Difference:
 
 
 def differences(provider: str, *, now: datetime) -> list[Difference]:
-    """Where the processor's balance and our books disagree. The caller sees all organizations."""
-    rows = list(BalanceEntry.objects.filter(provider=provider).exclude(kind__in=OWN))
-    booked = _booked(provider)
-    found = []
-    for row in rows:
-        books = booked.get((_side(row.kind), row.about))
-        if books is None:
-            found.append(Difference("not_booked", row.reference, row.about, row.won, 0, row.at))
-        elif row.kind not in DISPUTES and books != row.won:
-            found.append(Difference("amount", row.reference, row.about, row.won, books, row.at))
-    return found + _missing(provider, rows, now)
-
-
-def _side(kind: str) -> str:
-    if kind in CHARGES:
-        return "charge"
-    return "refund" if kind in REFUNDS else "dispute"
-
-
-def _booked(provider: str) -> dict[tuple[str, str], int]:
-    """(side, the processor's reference) → won on the balance, by our books."""
-    found: dict[tuple[str, str], int] = {}
-    for reference, won in Payment.objects.filter(source=provider).values_list("reference", "won"):
-        found["charge", reference] = won
-    refunds = Refund.objects.filter(payment__source=provider).exclude(reference="")
-    for reference, won in refunds.values_list("reference", "won"):
-        found["refund", reference] = -won
-    for reference, won in Dispute.objects.values_list("reference", "won"):
-        found["dispute", reference] = -won
-    return found
-
-
-def _missing(provider: str, rows: Sequence[BalanceEntry], now: datetime) -> list[Difference]:
-    """Payments and refunds of some days ago that never moved the balance."""
-    on_balance = {one.about for one in rows}
-    before = now - MISSING_AFTER
-    payments = Payment.objects.filter(source=provider, received_at__lt=before)
-    refunds = Refund.objects.filter(
-        payment__source=provider, state=RefundState.DONE, decided_at__lt=before
-    )
-    sides = [(one.reference, one.won, one.received_at) for one in payments]
-    sides += [(one.reference, -one.won, one.decided_at) for one in refunds]
-    return [
-        Difference("not_on_balance", "", reference, 0, won, at)
-        for reference, won, at in sides
-        if reference not in on_balance
+    """Where the processor's balance and our books disagree, compared in the database: the latest
+    ``LISTED`` of each side. The caller sees all organizations."""
+    rows = BalanceEntry.objects.filter(provider=provider).exclude(kind__in=OWN)
+    other = ~Q(kind__in=DISPUTES) & ~Q(books=F("won"))
+    found = rows.annotate(books=_booked(provider)).filter(Q(books=None) | other)
+    unlike = [
+        Difference(
+            "not_booked" if row.books is None else "amount",
+            row.reference,
+            row.about,
+            row.won,
+            row.books or 0,
+            row.at,
+        )
+        for row in found.order_by("-at", "-pk")[:LISTED]
     ]
+    return unlike + _missing(provider, now)
+
+
+def _booked(provider: str) -> Case:
+    """Won on the balance by our books, for each of its movements; null: nothing is booked."""
+    payments = Payment.objects.filter(source=provider, reference=OuterRef("about"))
+    refunds = Refund.objects.filter(payment__source=provider, reference=OuterRef("about"))
+    disputes = Dispute.objects.filter(reference=OuterRef("about"))
+    back = [
+        Subquery(rows.exclude(reference="").annotate(back=-F("won")).values("back")[:1])
+        for rows in (refunds, disputes)
+    ]
+    return Case(
+        When(kind__in=CHARGES, then=Subquery(payments.values("won")[:1])),
+        When(kind__in=REFUNDS, then=back[0]),
+        default=back[1],
+        output_field=BigIntegerField(),
+    )
+
+
+def _missing(provider: str, now: datetime) -> list[Difference]:
+    """Payments and refunds of some days ago that never moved the balance."""
+    moved = BalanceEntry.objects.filter(provider=provider, about=OuterRef("reference"))
+    never = ~Exists(moved.exclude(kind__in=OWN))
+    before = now - MISSING_AFTER
+    payments = Payment.objects.filter(never, source=provider, received_at__lt=before)
+    refunds = Refund.objects.filter(
+        never, payment__source=provider, state=RefundState.DONE, decided_at__lt=before
+    )
+    sides = [
+        (one.reference, one.won, one.received_at)
+        for one in payments.order_by("-received_at", "-pk")[:LISTED]
+    ]
+    sides += [
+        (one.reference, -one.won, one.decided_at)
+        for one in refunds.order_by("-decided_at", "-pk")[:LISTED]
+    ]
+    return [Difference("not_on_balance", "", reference, 0, won, at) for reference, won, at in sides]

@@ -195,7 +195,8 @@ class TopUpsView(APIView):
 
     @extend_schema(request=TopUpIn, responses={201: TopUpOut})
     def post(self, request: Request) -> Response:
-        """Wish to pay in advance: a payment of exactly this amount becomes prepaid credit."""
+        """Wish to pay in advance: a transfer of exactly this amount becomes prepaid credit. By
+        card it is paid on the page, where the bank may ask the payer to confirm."""
         actor = actor_of(request)
         actor.require("payments.change")
         won = body_of(TopUpIn, request)["won"]

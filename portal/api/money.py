@@ -22,7 +22,7 @@ from portal.deployments import focus
 from portal.deployments.actions import closing
 from portal.lib.periods import Month
 from portal.usage import queries
-from tenants import rls
+from tenants import actors, rls
 
 MONTH = OpenApiParameter("month", str, description="such as 2026-11; this month if left out")
 GROUP = OpenApiParameter("group", str, enum=queries.GROUPS)
@@ -101,7 +101,11 @@ class InterimView(APIView):
         invoice = closing.bill_up_to_now(by=actor, now=timezone.now())
         if invoice is None:
             return Response(status=204)
-        return Response(shapes.InvoiceDetailOut(invoice).data, status=201)
+        with actors.scope_for(actor):
+            return Response(shapes.InvoiceDetailOut(invoice).data, status=201)
+
+
+interim_view = rls.own_transactions(InterimView.as_view())
 
 
 class InvoiceView(APIView):

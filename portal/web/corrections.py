@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from billing import credit_notes, documents, queries, receivables, renewals
+from billing import credit_notes, documents, queries, renewals
 from billing.etax.amendments import Reason
 from billing.models import Invoice
 from portal.web import doors
@@ -57,7 +57,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """Invoices of all customers, by number or name."""
     actor, text = doors.actor(request), doors.word(request.GET, "text")[:80]
     audit.seen("customer.read", by=actor, now=timezone.now(), subject=actor.organization.public_id)
-    page = doors.page_of(request, receivables.with_open(queries.any_invoice(actor, text=text)))
+    page = doors.page_of(request, queries.any_invoice(actor, text=text))
     context = {
         "page": page,
         "rows": with_states(page),

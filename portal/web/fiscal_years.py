@@ -44,7 +44,10 @@ def new(request: HttpRequest) -> HttpResponse:
 LATE = {
     late.Wait.NO_LINE: gettext_lazy("No line of this year pays for the project. Choose one."),
     late.Wait.NOT_LAPSED: gettext_lazy(
-        "More than what lapsed of the old line. The council has to decide about the rest."
+        "More than what lapsed of the old line. The rest takes a decision of the council: enter it "
+        "as a supplementary budget of a line of this year, then commit and spend the rest there by "
+        "hand, with the decision as its document. This entry stays, as what the old line did not "
+        "cover."
     ),
     late.Wait.NO_ROOM: gettext_lazy("This year's line has no room. Allot more to it."),
     None: gettext_lazy("Paid within the hour, as far as running use has not taken the room."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -17,18 +16,20 @@ from billing import (
     drilldown,
     invoices,
     queries,
-    receivables,
     reminding,
     renewals,
+    shares,
     totals,
 )
 from billing.document_words import vat_sentence
 from billing.funding import drawing
 from billing.models import Invoice
+from billing.shares import Share
 from billing.vat import VatRule
 from portal.deployments.actions import closing
 from portal.lib.periods import seoul_date
 from portal.web import doors, etax, states
+from tenants import rls
 from tenants.models import ApiKey
 from tenants.numbers import shown
 
@@ -39,7 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """All invoices, drafts that can be looked at, credit notes, and what the next one would be."""
     actor, now = doors.actor(request), timezone.now()
     found = invoices.draft(actor.organization, until=now)
-    page = doors.page_of(request, receivables.with_open(queries.invoices(actor)))
+    page = doors.page_of(request, queries.invoices(actor))
     return render(
         request,
         "invoices/index.html",
@@ -54,37 +55,40 @@ def index(request: HttpRequest) -> HttpResponse:
     )
 
 
-def with_states(found: Iterable[Any]) -> list[tuple[Invoice, states.State]]:
-    """Each invoice of ``receivables.with_open`` with whether it is paid, and whether it is late."""
-    return [(one, _state(one, max(one.open, 0))) for one in found]
+def with_states(found: Iterable[Invoice]) -> list[tuple[Invoice, states.State]]:
+    """Each invoice with whether it is paid, and whether it is late."""
+    rows = list(found)
+    left = shares.of_many(rows)
+    return [(one, _state(left[one.pk])) for one in rows]
 
 
-def _state(invoice: Invoice, open_won: int) -> states.State:
-    if not open_won:
+def _state(left: list[Share]) -> states.State:
+    if not left:
         return states.PAYMENT["settled"]
-    late = invoice.due_date < seoul_date(timezone.now())
+    late = shares.is_late(left, seoul_date(timezone.now()))
     return states.PAYMENT["overdue" if late else "waiting"]
 
 
 def document_of(invoice: Invoice, language: str) -> dict[str, object]:
     """What the pages of customers and of the operator show of an invoice."""
-    today, taken = seoul_date(timezone.now()), {one.step: one for one in invoice.reminders.all()}
-    open_won = receivables.open_won(invoice)
+    taken = {one.step: one for one in invoice.reminders.all()}
+    left = shares.of(invoice)
     return {
         "invoice": invoice,
         "lines": invoice.lines.all(),
         "buyer_number": shown(invoice.buyer["business_number"]),
         "seller_number": shown(invoice.seller["business_number"]),
         "vat_sentence": vat_sentence(VatRule.parse(invoice.vat_rule), language),
-        "open_won": open_won,
-        "state": _state(invoice, open_won),
+        "open_won": sum(one.won for one in left),
+        "awaited": next((one for one in left if one.of_programme), None),
+        "state": _state(left),
         "notes": invoice.credit_notes.all(),
         "parts": drawing.parts_of(invoice),
         "newer": renewals.newer_than(invoice),
         "older": invoice.renews.invoice if invoice.renews else None,
         "dates": [
-            (step, day, taken.get(step.name), day <= today)
-            for step, day in reminding.dates(invoice)
+            (share, step, day, taken.get(name))
+            for share, step, day, name in reminding.dates(invoice)
         ],
     }
 
@@ -176,6 +180,7 @@ def attached(content: bytes, name: str, language: str) -> HttpResponse:
     return response
 
 
+@rls.own_transactions
 @require_POST
 @doors.page_for("invoices.issue")
 def interim(request: HttpRequest) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from billing import receivables
+from billing import receivables, shares
 from billing.funding.queries import prepaid_left
 from billing.models import CardCharge, ChargeState
 from billing.models.cards import LIVE_CHARGE
@@ -47,9 +47,11 @@ def index(request: HttpRequest) -> HttpResponse:
         one.invoice_id: (one, states.CHARGE[one.state])
         for one in queries.charges(actor).filter(state__in=LIVE_CHARGE)
     }
+    today, left = timezone.localdate(), shares.of_many(rows)
     context = {
         "how": queries.how_to_pay(actor.organization),
-        "open": [(one, live.get(one.pk)) for one in rows],
+        "open": [(one, left[one.pk], live.get(one.pk)) for one in rows],
+        "late": {one.pk for one in rows if shares.is_late(left[one.pk], today)},
         "open_won": sum(one.open for one in rows),
         "credit_won": receivables.credit_won(actor.organization),
         "prepaid_won": prepaid_left(actor),
@@ -57,7 +59,6 @@ def index(request: HttpRequest) -> HttpResponse:
         "takes_cards": chosen.card_provider() is not None,
         "simulated": chosen.is_simulated(),
         "page": doors.page_of(request, queries.payments(actor)),
-        "today": timezone.localdate(),
     }
     return render(request, "payments/index.html", context)
 

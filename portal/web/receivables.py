@@ -115,7 +115,7 @@ def incoming(request: HttpRequest) -> HttpResponse:
         "text": text,
         "query": urlencode({"text": text}) + "&",
         "refunds": [(one, states.REFUND[one.state]) for one in queries.unpaid_refunds(actor)],
-        "differences": reconciliation.differences("stripe", now=now)[:100],
+        "differences": reconciliation.differences("stripe", now=now),
     }
     return render(request, "payments/incoming.html", context)
 

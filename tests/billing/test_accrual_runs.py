@@ -11,9 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 
-from billing import accruals
+from billing import accruals, invoices
 from billing.accruals import Rated
-from billing.models import Accrual
+from billing.models import Accrual, Invoice
+from portal.deployments.actions import closing
 from tenants import rls
 from tests import factories
 from tests.cast import Cast
@@ -44,6 +45,33 @@ def shop_floor(transactional_db: None) -> Iterator[list[Any]]:
         for hour in range(10):
             factories.ledger_entry(project, at=NOON + timedelta(hours=2 * hour), tokens_in=1000)
     yield projects
+
+
+def test_a_new_price_line_is_held_for_no_whole_invoice(
+    shop_floor: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one organization's invoice is written, another accrues use at the same new price."""
+    firm, other = (one.organization for one in shop_floor[:2])
+    owner = factories.member(factories.user("owner@example.com", "김서연"), firm)
+    issue, beside = invoices.issue_interim, []
+
+    def accrue() -> None:
+        try:
+            beside.append(accruals.accrue_organization(other, until=LATER, now=LATER))
+        finally:
+            connection.close()
+
+    def issued(**words: Any) -> Invoice | None:
+        made = issue(**words)
+        thread = threading.Thread(target=accrue)
+        thread.start()
+        thread.join(60)
+        return made
+
+    monkeypatch.setattr(closing.invoices, "issue_interim", issued)
+
+    assert closing.bill_up_to_now(by=owner, now=LATER) is not None
+    assert [one.accruals > 0 for one in beside] == [True]
 
 
 def test_accrues_once_when_four_accrue_at_once(shop_floor: list[Any]) -> None:

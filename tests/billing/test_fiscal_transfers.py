@@ -12,7 +12,7 @@ from billing.approvals.kinds import TermsChanged
 from billing.approvals.matrix import TRANSFER
 from billing.fiscal import lines, transfers
 from billing.fiscal.book import Broken, Rule
-from billing.models import ApprovalRequest, FiscalMovement, FiscalTransfer
+from billing.models import ApprovalRequest, BudgetLine, FiscalMovement, FiscalTransfer
 from tenants import actors, rls
 from tenants.actors import Actor
 from tests.billing import county as world
@@ -107,24 +107,16 @@ def test_what_is_not_approved_is_not_made(county: County, how: str) -> None:
     assert current(county) == BEFORE
 
 
-def test_what_was_allotted_meanwhile_is_shown_and_signed_anew(county: County) -> None:
-    asked = ask(county)
-    request = request_of(asked)
+def test_what_was_allotted_meanwhile_makes_it_no_other_transfer(county: County) -> None:
+    asked, crossing = ask(county), ask(county)
     lines.allot(
         line=county.office_costs, entry=entry(1), quarter=4, by=county.officer, now=NOVEMBER
     )
 
-    assert decided(asked, transfers.DEED, county.head).state == "changed"
-    with rls.tenant(county.office.pk):
-        now = transfers.DEED.terms_now(request, NOVEMBER)
-        assert (request.terms.get().terms["from_free_won"], now.terms["from_free_won"]) == (
-            12_000_000,
-            11_999_999,
-        )
-        asking.ask_again(request=request, deed=transfers.DEED, by=county.officer, now=NOVEMBER)
+    assert decided(asked, transfers.DEED, county.head).state == "done"
+    assert decided(crossing, transfers.DEED, county.head).state == "done"
 
-    assert decided(asked, transfers.DEED, county.head, number=2).state == "done"
-    assert current(county) == (BEFORE[0] + LITTLE, BEFORE[1] - LITTLE)
+    assert current(county) == (BEFORE[0] + 2 * LITTLE, BEFORE[1] - 2 * LITTLE)
 
 
 def test_more_than_is_left_by_now_fails_with_the_numbers(county: County) -> None:
@@ -180,12 +172,11 @@ def test_what_was_done_is_neither_withdrawn_nor_expired(county: County) -> None:
 
 
 def test_is_written_on_the_signed_terms_only(county: County) -> None:
-    """Between the look at the terms and the entries somebody allots."""
+    """Between the look at the terms and the entries the line becomes another one."""
     request = request_of(ask(county))
     left_approved(request)
-    lines.allot(
-        line=county.office_costs, entry=entry(1), quarter=4, by=county.officer, now=NOVEMBER
-    )
+    with rls.tenant(county.office.pk):
+        BudgetLine.objects.filter(pk=county.office_costs.pk).update(name="여비")
 
     with pytest.raises(TermsChanged):
         transfers.carry_out(request, county.head, NOVEMBER)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing import budgets, published
 from billing.agreements import Line
@@ -134,7 +136,9 @@ def test_a_limit_that_was_lowered_for_nothing_rises_again(county: County) -> Non
 
     assert enforcement.refresh(now=NOVEMBER) == 1
     assert limit(county) == 42_000_000 * 10 // 11
-    assert enforcement.refresh(now=NOVEMBER) == 0
+    with CaptureQueriesContext(connection) as asked:
+        assert enforcement.refresh(now=NOVEMBER) == 0
+    assert not any("FOR UPDATE" in one["sql"] for one in asked)  # nothing has changed
 
 
 def test_a_quarters_allotment_reaches_the_counters_on_its_first_day(county: County) -> None:

@@ -14,6 +14,7 @@ from tenants import rls, standing
 from tenants.actions import payment_holds
 from tenants.models import Notice, PaymentHold
 from tests import factories
+from tests.billing.payments.conftest import fund
 from tests.cast import Cast
 from tests.factories import NOON
 
@@ -96,6 +97,32 @@ def test_restricts_and_lifts_at_once_when_paid(cast: Cast, invoice: Invoice) -> 
     assert told(cast, "organization.payment_lifted") == 1
     with rls.tenant(cast.firm.pk):
         standing.require_ordering(cast.firm)
+
+
+def test_waits_for_a_programme_until_the_end_of_its_term(cast: Cast, invoice: Invoice) -> None:
+    fund(invoice, invoice.total_won)
+
+    reminding.sweep(now=DUE + timedelta(days=90 - 4))
+    assert (steps(cast), is_held(cast)) == ([], False)
+
+    reminding.sweep(now=DUE + timedelta(days=91))
+    reminding.sweep(now=DUE + timedelta(days=90 + 30))
+
+    assert steps(cast) == ["p-after-1", "p-restrict-30"]
+    assert told(cast, "invoice.overdue") == 1
+    assert is_held(cast)
+
+
+def test_restricts_for_the_own_share_while_a_programme_has_time(
+    cast: Cast, invoice: Invoice
+) -> None:
+    fund(invoice, invoice.total_won - 1)
+
+    reminding.sweep(now=DUE + timedelta(days=30))
+
+    assert is_held(cast)
+    with rls.tenant(cast.firm.pk):
+        assert [one.open_won for one in Reminder.objects.all()] == [1]
 
 
 def test_keeps_the_grants_of_a_restricted_organization_out(cast: Cast, invoice: Invoice) -> None:

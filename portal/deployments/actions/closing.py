@@ -10,14 +10,14 @@ import structlog
 from django.db import DatabaseError
 from django.utils.translation import gettext_noop
 
-from billing import invoices
+from billing import accruals, invoices
 from billing.closing import runs, steps
 from billing.closing.runs import MonthNotOver
 from billing.models import CloseState, DraftState, Invoice, InvoiceDraft, MonthClose
 from portal.deployments.actions import card_time
 from portal.deployments.models import EndpointKind, Placement
 from portal.lib.periods import Month
-from tenants import rls
+from tenants import actors, rls
 from tenants.actors import Actor
 from tenants.models import Organization
 
@@ -36,10 +36,18 @@ class Outcome:
 
 
 def bill_up_to_now(*, by: Actor, now: datetime) -> Invoice | None:
-    """An interim invoice of the actor's organization; ``None`` if there is nothing to bill."""
+    """An interim invoice of the actor's organization; ``None`` if there is nothing to bill.
+
+    Outside of any transaction: what was used is accrued in a short one of its own first. A new
+    price line is everybody's row, so another organization that uses it waits only for that one,
+    not for a whole invoice.
+    """
     by.require("invoices.issue")
-    card_time.accrue_organization(by.organization, now=now)
-    return invoices.issue_interim(organization=by.organization, by=by, now=now)
+    with actors.scope_for(by):
+        card_time.accrue_organization(by.organization, now=now)
+    accruals.accrue_organization(by.organization, until=now, now=now)
+    with actors.scope_for(by):
+        return invoices.issue_interim(organization=by.organization, by=by, now=now)
 
 
 def resume(close: MonthClose, *, now: datetime) -> MonthClose:

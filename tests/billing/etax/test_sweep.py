@@ -9,7 +9,7 @@ import pytest
 
 from billing import books, invoices, journal, receivables
 from billing.etax import credited, outcomes, preparing, queries, sweep
-from billing.models import Account, EtaxDocument, EtaxMove, Invoice
+from billing.models import Account, EtaxDocument, EtaxMove, EtaxTrouble, Invoice
 from tenants import actors, rls
 from tenants.models import Notice
 from tests import factories
@@ -221,6 +221,24 @@ def test_one_organizations_error_stops_no_other(
     desk.work()
 
     assert [one.key for one in desk.documents()] == ["2026-12-00002-1"]
+
+
+def test_those_that_fail_for_ever_stand_before_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "MOST", 2)
+    for number in (1, 2):
+        make_invoice(desk.cast.firm, number=f"2026-12-0000{number}", seller={})
+    make_invoice(desk.cast.firm, number="2026-12-00003")
+    desk.work()
+    assert desk.documents() == []
+
+    desk.work()
+
+    assert [one.key for one in desk.documents()] == ["2026-12-00003-1"]
+    with rls.tenant(desk.cast.firm.pk):
+        trouble = EtaxTrouble.objects.first()
+    assert trouble is not None and trouble.error.startswith("KeyError")
 
 
 # ─── when the issuer fails ─────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ import pytest
 from stripe import HTTPClient
 
 from billing import journal
-from billing.models import Account, Invoice, InvoiceSeries
+from billing.models import Account, FundingDraw, FundingSource, Invoice, InvoiceSeries
 from billing.payments import cards
 from billing.providers.stripe_cards import StripeCards
 from portal.lib import ids
@@ -26,9 +26,16 @@ TODAY = date(2026, 11, 16)
 Bill = Callable[..., Invoice]
 
 
-def bill(organization: Organization, total: int, *, due: date = TODAY, name: str = "") -> Invoice:
-    """An issued invoice over ``total`` won with VAT."""
-    vat = total // 11
+def bill(
+    organization: Organization,
+    total: int,
+    *,
+    due: date = TODAY,
+    name: str = "",
+    untaxed: int = 0,
+) -> Invoice:
+    """An issued invoice over ``total`` won with VAT, and with late interest where ``untaxed``."""
+    vat = (total - untaxed) // 11
     with rls.everyone(because="test set-up"):
         series, _made = InvoiceSeries.objects.get_or_create(month="2026-11")
         series.last += 1
@@ -46,10 +53,36 @@ def bill(organization: Organization, total: int, *, due: date = TODAY, name: str
             due_date=due,
             seller={"name": "두레", "business_number": ""},
             buyer={"name": name or organization.name, "business_number": ""},
-            supply_won=total - vat,
+            supply_won=total - untaxed - vat,
             vat_won=vat,
+            untaxed_won=untaxed,
             total_won=total,
             vat_rule="truncate",
+        )
+
+
+def fund(invoice: Invoice, won: int) -> None:
+    """A subsidy pays so much of an invoice."""
+    with rls.everyone(because="test set-up"):
+        source = FundingSource.objects.create(
+            public_id=ids.mint("fund"),
+            organization=invoice.organization,
+            kind="subsidy",
+            place=1,
+            name="AI 바우처",
+            starts=TODAY,
+            last_day=TODAY,
+            usable_until=TODAY,
+            added_at=NOON,
+        )
+        FundingDraw.objects.create(
+            organization=invoice.organization,
+            invoice=invoice,
+            position=1,
+            cost="1",
+            source=source,
+            won=won,
+            at=NOON,
         )
 
 

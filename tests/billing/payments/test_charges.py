@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing import receivables
 from billing.funding import prepaid
 from billing.models import Account, CardCharge, CardOnFile, ChargeState, Invoice, Payment
-from billing.payments import cards, charges
+from billing.payments import cards, charges, due
 from billing.payments.charges import ARROWS, Mismatch
 from billing.providers.contract import Charge, Charged, ProviderUnavailable, Wish
 from billing.providers.stripe_cards import StripeCards
 from tenants import rls
 from tenants.actors import NotAllowed
 from tenants.models import Notice
-from tests.billing.payments.conftest import TODAY, balances, bill, put_card
+from tests.billing.payments.conftest import TODAY, balances, bill, fund, put_card
 from tests.cast import Cast
 from tests.factories import NOON
 from tests.fakes.stripe import Stripe
@@ -357,3 +359,39 @@ def test_coming_back_without_a_card_adds_none(
     stripe.wrong = "down"
     with pytest.raises(ProviderUnavailable):
         cards.finish(card, provider=provider, now=NOON)
+
+
+def test_a_card_is_charged_the_own_share_only(
+    cast: Cast, stripe: Stripe, provider: StripeCards
+) -> None:
+    put_card(cast, stripe, provider)
+    invoice = bill(cast.firm, 110_000)
+    fund(invoice, 80_000)
+
+    for day in (0, 30, 200):  # also when the programme is late
+        charges.sweep(provider=provider, now=NOON + timedelta(days=day))
+
+    assert [one.won for one in rows(cast)] == [30_000]
+    with pytest.raises(charges.NothingOpen):
+        pay(cast, provider, invoice)
+    late = NOON + timedelta(days=200)
+    by_hand = charges.pay(invoice=invoice, provider=provider, by=cast.alice.may, now=late)
+    assert by_hand.won == 80_000
+
+
+def test_many_due_invoices_are_found_by_one_query(
+    cast: Cast, stripe: Stripe, provider: StripeCards
+) -> None:
+    put_card(cast, stripe, provider)
+    few = bill(cast.firm, 1000)
+    with CaptureQueriesContext(connection) as one:
+        assert len(due.invoices(NOON)) == 1
+    bill(cast.firm, 2000)
+    bill(cast.firm, 3000)
+
+    with CaptureQueriesContext(connection) as three:
+        assert len(due.invoices(NOON)) == 3
+
+    assert len(three) == len(one)
+    pay(cast, provider, few)
+    assert len(due.invoices(NOON)) == 2

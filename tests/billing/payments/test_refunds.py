@@ -241,21 +241,30 @@ def test_the_balance_is_asked_again_where_the_answer_was_lost(
     assert len(payments(cast)) == 1
 
 
-def test_says_where_the_balance_disagrees(cast: Cast, stripe: Stripe) -> None:
+def test_says_where_the_balance_disagrees(
+    cast: Cast, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from billing.models import Source
     from billing.payments import bookings
     from tenants import actors
 
-    BalanceEntry.objects.create(
-        provider="stripe",
-        reference="txn_1",
-        kind="charge",
-        won=700,
-        fee_won=0,
-        about="pi_1",
-        at=NOON,
-        read_at=NOON,
-    )
+    for kind, won, about in (
+        ("charge", 700, "pi_1"),
+        ("refund", -50, "re_1"),
+        ("refund", -60, "re_2"),
+        ("adjustment", -70, "dp_1"),
+        ("payout", -80, ""),
+    ):
+        BalanceEntry.objects.create(
+            provider="stripe",
+            reference=f"txn_{about}",
+            kind=kind,
+            won=won,
+            fee_won=0,
+            about=about,
+            at=NOON + timedelta(seconds=won),
+            read_at=NOON,
+        )
     for reference, won in (("pi_1", 900), ("pi_2", 5)):
         bookings.receive(
             organization=cast.firm,
@@ -265,9 +274,25 @@ def test_says_where_the_balance_disagrees(cast: Cast, stripe: Stripe) -> None:
         )
 
     with rls.everyone(because="test"):
+        Refund.objects.create(
+            public_id="rfd_1",
+            organization=cast.firm,
+            payment=Payment.objects.get(reference="pi_1"),
+            won=50,
+            because="두 번 냈습니다.",
+            state="done",
+            reference="re_1",
+            decided_at=NOON,
+            due_at=NOON,
+        )
         found = reconciliation.differences("stripe", now=NOON + timedelta(days=4))
+        monkeypatch.setattr(reconciliation, "LISTED", 1)
+        few = reconciliation.differences("stripe", now=NOON + timedelta(days=4))
 
     assert [(one.rule, one.about, one.balance_won, one.books_won) for one in found] == [
         ("amount", "pi_1", 700, 900),
+        ("not_booked", "re_2", -60, 0),
+        ("not_booked", "dp_1", -70, 0),
         ("not_on_balance", "pi_2", 0, 5),
     ]
+    assert [one.about for one in few] == ["pi_1", "pi_2"]
