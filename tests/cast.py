@@ -12,6 +12,7 @@ from tenants.actors import Actor
 from tenants.models import Organization, Project, User
 from tenants.roles import Role
 from tests import factories
+from tests.standing import STANDING
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def _person(name: str, label: str, of: Organization | None, role: str) -> Person
     return Person(user, factories.member(user, of, role) if of else None)
 
 
-@pytest.fixture
-def cast(db: None) -> Cast:
+def assembled() -> Cast:
+    """The cast in the database of now."""
     firm = factories.organization()
     other = factories.organization("이웃상사", number="2208162517")
     operator = factories.organization("두레 운영", kind="operator", number=None)
@@ -68,6 +69,17 @@ def cast(db: None) -> Cast:
         nobody=_person("nobody", "무소속", None, ""),
         olivia=_person("olivia", "오운영", operator, Role.OWNER),
     )
+
+
+@pytest.fixture
+def cast_stands() -> None:
+    """Marks who begins with the cast (``tests.standing``)."""
+
+
+@pytest.fixture
+def cast(db: None, cast_stands: None) -> Cast:
+    found: Cast | None = STANDING.copy_of("cast_stands")
+    return found or assembled()
 
 
 def browser(person: Person) -> Client:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,9 +18,14 @@ from tests.stack import TEMPLATE
 pytest_plugins = ["tests.cast"]
 
 
-def pytest_runtest_setup() -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     import pytest_socket
+    from pytest_django.plugin import blocking_manager_key
 
+    from tests import standing
+
+    with item.config.stash[blocking_manager_key].unblock():
+        standing.STANDING.keep(standing.wanted_by(item), str(item.path))
     pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
 
 
@@ -56,6 +62,25 @@ def _quick_settings(settings: object) -> None:
         "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture
+def _layers(
+    request: pytest.FixtureRequest,
+    _quick_settings: None,
+    django_db_setup: None,
+    django_db_blocker: Any,
+) -> None:
+    """What stands below the test's own savepoint."""
+    from tests import standing
+
+    with django_db_blocker.unblock():
+        standing.STANDING.raise_up(standing.wanted_by(request.node))
+
+
+@pytest.fixture
+def _django_db_helper(_layers: None, _django_db_helper: None) -> None:
+    """pytest-django's, which opens the test's own transaction or savepoint, after the layers."""
 
 
 @pytest.fixture

@@ -1,14 +1,18 @@
 """Loaded first (``-p tests.plugin``): the servers run and the environment is set before Django.
 
 The process that runs pytest starts the servers once; each xdist worker gets a copy of a migrated
-database and a Valkey database of its own.
+database and a Valkey database of its own. A file is one worker's; the longest begin first, so that
+no worker waits for another at the end.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 
-from tests.stack import Stack
+import pytest
+
+from tests.stack import ROOT, Stack
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 NUMBER = int(WORKER.removeprefix("gw"))
@@ -19,3 +23,33 @@ os.environ["VALKEY_URL"] = os.environ["VALKEY_URL"].rsplit("/", 1)[0] + f"/{NUMB
 os.environ["CELERY_BROKER_URL"] = os.environ["CELERY_BROKER_URL"].rsplit("/", 1)[0] + f"/{NUMBER}"
 os.environ["DURE_CACHE_URL"] = os.environ["CELERY_BROKER_URL"].rsplit("/", 1)[0] + f"/{NUMBER + 32}"
 os.environ["DATABASE_URL"] = os.environ["DATABASE_URL"].rsplit("/", 1)[0] + f"/dure_{WORKER}"
+
+# Files that take longer than a quarter of a minute, the longest first.
+LONG = (
+    "web/test_walk.py",
+    "journeys/test_whole.py",
+    "web/test_permissions.py",
+    "api/test_permissions.py",
+    "bench/test_tenants.py",
+    "drill/test_drill.py",
+    "deploy/test_backup.py",
+    "bench/test_gateway.py",
+    "support/test_remarks.py",
+    "tenants/test_audit_chain.py",
+    "bench/test_billing.py",
+    "drill/test_drill_billing.py",
+    "gateway/test_scenarios_ends.py",
+    "gateway/test_choosing.py",
+    "billing/payments/test_events.py",
+    "bench/test_requests.py",
+    "mdc/test_stories.py",
+)
+_PLACES = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In a worker only: of the others, those with the most tests first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (_PLACES.get(item.path, len(LONG)), -tests[item.path]))

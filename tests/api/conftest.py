@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.web.conftest import World, _no_static_files, world
+from tests.web.conftest import World, _no_static_files, world, world_stands
 
-__all__ = ["World", "_no_static_files", "world"]
+__all__ = ["World", "_no_static_files", "world", "world_stands"]

@@ -17,9 +17,9 @@ from tests.cast import Cast, browser
 from tests.factories import NOON
 from tests.registration.conftest import Newcomer, sign_up
 from tests.tenants.test_invitations_at_once import _at_once
-from tests.web.conftest import World, _no_static_files, world
+from tests.web.conftest import World, _no_static_files, world, world_stands
 
-__all__ = ["_no_static_files", "world"]
+__all__ = ["_no_static_files", "world", "world_stands"]
 
 MOST = quotas.QUOTAS["test_keys"].usual
 NUMBERS = ("1248100998", "2208162517", "1268103725", "1208147521")

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from tests.cast import Person, browser
-from tests.web.conftest import World, _no_static_files, world
+from tests.web.conftest import World, _no_static_files, world, world_stands
 
-__all__ = ["_no_static_files", "world"]
+__all__ = ["_no_static_files", "world", "world_stands"]
 
 
 def rise(person: Person) -> None:

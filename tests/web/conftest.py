@@ -21,6 +21,9 @@ from tenants.scopes import Scope
 from tests import factories
 from tests.cast import Cast
 from tests.factories import NOON
+from tests.standing import STANDING
+
+WITH_BUDGET = ("alice", "mallory", "olivia")
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,13 @@ def _no_static_files(settings: Any) -> None:
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if one != static]
 
 
-@pytest.fixture
-def world(cast: Cast, valkey_url: str, _no_static_files: None) -> Iterator[World]:
-    """Time stands still at NOON; sites were seen a moment ago; every firm has a budget."""
-    cache.clear()  # of rate limits, whose windows do not end while time stands still
-    budgets.admission.cache_clear()
+def built(cast: Cast) -> tuple[World, list[Budget]]:
+    """The world's rows, and the budgets of those of ``WITH_BUDGET``. Time stands still at NOON;
+    sites were seen a moment ago."""
     with time_machine.travel(NOON, tick=False):
         factories.catalogue()
         site = factories.site(cards=20, seen_at=NOON - timedelta(seconds=2))
-        for name in ("alice", "mallory", "olivia"):
-            organization = cast[name].may.organization
-            budgets.publish(factories.budget(organization, 100_000_000), organization)
+        made = [factories.budget(cast[name].may.organization, 100_000_000) for name in WITH_BUDGET]
         endpoint = factories.endpoint(cast.project)
         factories.placement(endpoint, site)
         key, secret = factories.api_key(cast.project, cast.alice.may, scopes=Scope.values)
@@ -68,7 +67,7 @@ def world(cast: Cast, valkey_url: str, _no_static_files: None) -> Iterator[World
         factories.ledger_entry(cast.project, at=NOON - timedelta(minutes=5), tokens_in=3_000_000)
         with rls.everyone(because="test set-up"):
             found = Budget.objects.get(subject=cast.firm.public_id)
-        yield World(
+        world = World(
             cast=cast,
             site=site,
             endpoint=endpoint,
@@ -78,3 +77,23 @@ def world(cast: Cast, valkey_url: str, _no_static_files: None) -> Iterator[World
             invoice=invoice,
             budget=found,
         )
+        return world, made
+
+
+@pytest.fixture
+def world_stands() -> None:
+    """Marks who begins with this world (``tests.standing``)."""
+
+
+@pytest.fixture
+def world(
+    cast: Cast, world_stands: None, valkey_url: str, _no_static_files: None
+) -> Iterator[World]:
+    """Time stands still at NOON; the gateway's Valkey knows every firm's budget."""
+    cache.clear()  # of rate limits, whose windows do not end while time stands still
+    budgets.admission.cache_clear()
+    with time_machine.travel(NOON, tick=False):
+        found, made = STANDING.copy_of("world_stands") or built(cast)
+        for name, budget in zip(WITH_BUDGET, made, strict=True):
+            budgets.publish(budget, cast[name].may.organization)
+        yield found
