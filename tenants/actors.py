@@ -218,7 +218,7 @@ def _of_session(request: HttpRequest) -> Actor | None:
         memberships = list(
             Membership.objects.filter(user=request.user)
             .select_related("organization__policy", "user")
-            .annotate(lent=lending(timezone.now()))
+            .annotate(lent=lending(timezone.now()), strong=policies.strength())
             .order_by("joined_at", "pk")
         )
     request.memberships = memberships  # type: ignore[attr-defined]  # the page's frame shows them

@@ -13,6 +13,7 @@ from typing import Any
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -71,12 +72,21 @@ def of(organization: Organization) -> Policy | None:
     return Policy.objects.filter(organization=organization).first()
 
 
+def second_factors(user: User | OuterRef) -> QuerySet[Authenticator]:
+    """What counts as one; recovery codes do not."""
+    kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+    found: QuerySet[Authenticator] = Authenticator.objects.filter(user=user, type__in=kinds)
+    return found
+
+
 def has_second_factor(user: User) -> bool:
-    return bool(
-        Authenticator.objects.filter(
-            user=user, type__in=[Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-        ).exists()
-    )
+    return second_factors(user).exists()
+
+
+def strength() -> Exists:
+    """An annotation of memberships (``strong``): whether the member's account has a second factor.
+    ``unmet`` asks for it: with the memberships it costs no further question."""
+    return Exists(second_factors(OuterRef("user")))
 
 
 def came_by(request: HttpRequest, organization: Organization) -> dict[str, Any] | None:
@@ -92,12 +102,11 @@ def came_by(request: HttpRequest, organization: Organization) -> dict[str, Any] 
     return None
 
 
-def _strong(request: HttpRequest, organization: Organization) -> bool:
-    record = came_by(request, organization)
+def _strong(request: HttpRequest, membership: Membership) -> bool:
+    record = came_by(request, membership.organization)
     if record is not None and STRONG & set(record.get("amr", ())):
         return True
-    assert isinstance(request.user, User)
-    return has_second_factor(request.user)
+    return bool(membership.strong)  # type: ignore[attr-defined]  # as ``strength`` annotates
 
 
 def proved_second_factor(request: HttpRequest, organization: Organization) -> bool:
@@ -110,17 +119,18 @@ def proved_second_factor(request: HttpRequest, organization: Organization) -> bo
 
 
 def unmet(request: HttpRequest, membership: Membership) -> Unmet | None:
-    """The first rule that this session does not meet in the member's organization."""
+    """The first rule that this session does not meet in the member's organization. The membership
+    is asked with ``strength``."""
     organization = membership.organization
     policy: Policy | None = getattr(organization, "policy", None)
-    rule = _broken(request, organization, policy) if policy is not None else None
-    if rule is None and organization.is_operator and not _strong(request, organization):
+    rule = _broken(request, membership, policy) if policy is not None else None
+    if rule is None and organization.is_operator and not _strong(request, membership):
         rule = Rule.SECOND_FACTOR
     return Unmet(rule, organization) if rule else None
 
 
-def _broken(request: HttpRequest, organization: Organization, policy: Policy) -> Rule | None:
-    now, session = time.time(), request.session
+def _broken(request: HttpRequest, membership: Membership, policy: Policy) -> Rule | None:
+    now, session, organization = time.time(), request.session, membership.organization
     ranges = policy.allowed_addresses
     if ranges and not covers(ranges, origins.of(request).address):
         return Rule.ADDRESS
@@ -130,7 +140,7 @@ def _broken(request: HttpRequest, organization: Organization, policy: Policy) ->
         return Rule.AGE
     if policy.idle_minutes and now - session.get(SESSION_SEEN, now) > policy.idle_minutes * 60:
         return Rule.IDLE
-    if policy.mfa_required and not _strong(request, organization):
+    if policy.mfa_required and not _strong(request, membership):
         return Rule.SECOND_FACTOR
     return None
 

@@ -274,7 +274,7 @@ ROWS = [
         POLICIES + "test_gives_the_operators_staff_nothing_without_a_second_factor",
         Cut(
             "tenants/policies.py",
-            "if rule is None and organization.is_operator and not _strong(request, organization):",
+            "if rule is None and organization.is_operator and not _strong(request, membership):",
             "if False:",
         ),
     ),
