@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
+from bench import audit_log
 from tenants import audit, pruning, rls, sealing, verifying
 from tenants.models import AuditEvent, AuditPruning, AuditSeal, Organization
 from tests import factories
@@ -32,18 +33,7 @@ def checkpoints(settings: Any, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _own_database_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' server has a database for each worker, whose open transactions would count."""
-    name = connection.settings_dict["NAME"]
-
-    def horizon() -> int:
-        with psycopg.connect(os.environ["DURE_TEST_SUPERUSER_URL"]) as server:
-            found = server.execute(
-                "SELECT least(pg_snapshot_xmax(pg_current_snapshot())::text::bigint, "
-                "(SELECT min(backend_xid::text::bigint) FROM pg_stat_activity WHERE datname = %s))",
-                [name],
-            ).fetchone()
-        return int(found[0]) if found else 0
-
-    monkeypatch.setattr(sealing, "_horizon", horizon)
+    monkeypatch.setattr(sealing, "_horizon", audit_log.own_horizon)
 
 
 def test_the_real_horizon_lies_below_what_still_runs() -> None:
