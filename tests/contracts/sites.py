@@ -31,6 +31,10 @@ def spec(number: int = 1, **changes: Any) -> PlacementSpec:
         "context_tokens": 2048,
         "parallel": 4,
         "credential": f"credential-{number}",
+        "organization": "org_1",
+        "sdk": "furiosa-llm 2026.4.0",
+        "image": "registry.example/furiosa-llm@sha256:" + "a" * 64,
+        "artifact": "furiosa-ai/Model-8B",
     }
     return PlacementSpec(**fields | changes)
 
