@@ -24,6 +24,7 @@ class Life:
         self.absent: set[str] = set()
         self.slow = False
         self.stuck = False  # pods that were told to end do not
+        self.until: dict[str, int] = {}  # pod's uid → when its back-off is over
         self.logs: dict[str, list[list[str]]] = {}  # pod's uid → one log for each life
 
     def step(self) -> None:
@@ -154,9 +155,12 @@ class Life:
         else:
             if container["image"] in self.absent:
                 found |= {"state": {"waiting": _why("ImagePullBackOff", "not found")}}
+            elif self.until.get(pod["metadata"]["uid"], 0) > self.store.clock:
+                pass
             elif "running" not in found.get("state", {}):
                 self._begin(pod, found, container, environment)
             elif name in self.crashing:
+                self.until[pod["metadata"]["uid"]] = self.store.clock + 10
                 self._crash(found)
             elif not self.slow and "ready" not in found:
                 found["ready"] = True

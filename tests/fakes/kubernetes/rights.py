@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ SHIPPED = Path(__file__).resolve().parents[3] / "deploy" / "kubernetes"
 ACCOUNT = {"kind": "ServiceAccount", "name": "dure-site", "namespace": "dure-system"}
 
 
-def shipped() -> list[Json]:
+@cache
+def shipped() -> tuple[Json, ...]:
     """Every object of the shipped files, in their order."""
     found: list[Json] = []
     for name in ("site.yaml", "site-role.yaml"):
-        found += list(yaml.safe_load_all((SHIPPED / name).read_text()))
-    return found
+        found += yaml.safe_load_all((SHIPPED / name).read_text())
+    return tuple(found)
 
 
 class Rights:

@@ -101,11 +101,18 @@ def _wants(pod: Object, node: NodeCards) -> int:
     spec = pod.get("spec") or {}
     if spec.get("nodeName") != node.node or (pod.get("status") or {}).get("phase") in OVER:
         return 0
-    asked = [
-        number(((one.get("resources") or {}).get("requests") or {}).get(node.resource))
-        for one in spec.get("containers") or ()
-    ]
-    return sum(asked) // node.devices_per_card
+    return extended_requests(pod).get(node.resource, 0) // node.devices_per_card
+
+
+def extended_requests(pod: Object) -> dict[str, int]:
+    """Devices that the pod asked for, by resource."""
+    found: dict[str, int] = {}
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        asked = (container.get("resources") or {}).get("requests") or {}
+        for name, amount in asked.items():
+            if "/" in name:
+                found[name] = found.get(name, 0) + number(amount)
+    return found
 
 
 def reported(nodes: Iterable[NodeCards], holder: Mapping[str, str]) -> tuple[CardReport, ...]:

@@ -24,6 +24,7 @@ TIMEOUT = httpx2.Timeout(10.0, connect=3.0)
 MAX_ANSWER = 16 * 1_048_576
 PAGE = 250
 MAX_OBJECTS = 20_000
+NOTHING = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody: not even loaded for http
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Kind → (API group and version, plural, whether it lies in a namespace).
 KINDS: dict[str, tuple[str, str, bool]] = {
@@ -85,7 +86,7 @@ class Client:
             base_url=url.rstrip("/"),
             timeout=TIMEOUT,
             headers={"Authorization": f"Bearer {access.token}", "Accept": "application/json"},
-            verify=_trust(access.ca),
+            verify=_trust(access.ca) if place.scheme == "https" else NOTHING,
             trust_env=False,  # a proxy of this machine has no business with a cluster's token
         )
 

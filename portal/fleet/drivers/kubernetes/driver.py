@@ -167,10 +167,10 @@ class _Applying:
         found = self._save(found, state)
         workloads = self._workloads()
         fenced = self._fences(workloads)
+        self._prune()  # first: who comes may need the cards of who goes
         for one in workloads:
             if one.spec.organization in fenced:
                 self._tell(one)
-        self._prune()
         done = not any(not one.final for one in self.refused.values())
         after = _live(self.client, self.settings).inventory()
         state = msgspec.structs.replace(
@@ -250,7 +250,14 @@ class _Applying:
         namespace = names.namespace_of(organization)
         if not known and self.client.get("Namespace", "", namespace) is not None:
             raise Refused(409, "Conflict", f"{namespace} exists and is not Dure's.")
-        for manifest in tenancy.fences(organization, specs, self.settings):
+        wanted = {spec.id for spec in specs}
+        ending = [
+            pod
+            for pod in self.live.pods
+            if labels(pod).get(names.ORGANIZATION) == organization
+            and labels(pod).get(names.PLACEMENT) not in wanted
+        ]
+        for manifest in tenancy.fences(organization, specs, self.settings, ending):
             self._apply(manifest, force=known)
         for spec in {spec.endpoint: spec for spec in specs}.values():
             self._apply(tenancy.disruption_budget(self.settings.site, spec), force=known)

@@ -67,6 +67,8 @@ def reports(
         seen = _seen(deployment, mine, pods, url)
         if seen.state != "ready":
             url = None
+            if name in refused:  # its Deployment is there, the rest of it is not
+                seen = seen._replace(state="failed", because=refused[name].because)
         found.append(_report(name, deployment, mine, seen, url, holder))
     for name, left in theirs.items():
         since = _milliseconds(meta(left[-1]).get("deletionTimestamp"))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from portal.fleet.drivers.contract import PlacementSpec
 from portal.fleet.drivers.hardware import devices_of
 from portal.fleet.drivers.kubernetes import names
+from portal.fleet.drivers.kubernetes.cards import extended_requests
 from portal.fleet.drivers.kubernetes.site import SiteSettings
 from portal.fleet.drivers.kubernetes.workload import resource_of
 from portal.fleet.drivers.servers import PORT
@@ -19,18 +20,22 @@ DNS: Final = 53
 
 
 def fences(
-    organization: str, placements: Iterable[PlacementSpec], settings: SiteSettings
+    organization: str,
+    placements: Iterable[PlacementSpec],
+    settings: SiteSettings,
+    ending: Iterable[names.Object] = (),
 ) -> list[dict[str, Any]]:
     """An organization's namespace and what stands around it, in the order of applying.
 
     Without placements: the same, with a quota of nothing. A namespace is never deleted.
+    ``ending``: pods that are there and no longer wanted.
     """
     namespace = names.namespace_of(organization)
     labels = names.labels_of(settings.site, **{names.ORGANIZATION: names.label(organization)})
     return [
         _namespace(namespace, labels),
         _binding(namespace, labels),
-        _quota(namespace, labels, list(placements)),
+        _quota(namespace, labels, list(placements), list(ending)),
         _network(namespace, labels, settings),
     ]
 
@@ -61,18 +66,22 @@ def _binding(namespace: str, labels: dict[str, str]) -> dict[str, Any]:
 
 
 def _quota(
-    namespace: str, labels: dict[str, str], placements: list[PlacementSpec]
+    namespace: str,
+    labels: dict[str, str],
+    placements: list[PlacementSpec],
+    ending: list[names.Object],
 ) -> dict[str, Any]:
     """Twice what is ordered: pods of a lost node count until the cluster has given them up, and
-    their replacements must not wait for that."""
+    their replacements must not wait for that. Neither must they wait for what is still ending."""
     devices: Counter[str] = Counter()
     for spec in placements:
         if spec.cards:
-            devices[resource_of(spec)] += devices_of(spec.chip, spec.cards)
-    hard = {f"requests.{name}": str(2 * count) for name, count in sorted(devices.items())}
+            devices[resource_of(spec)] += 2 * devices_of(spec.chip, spec.cards)
+    for pod in ending:
+        devices.update(extended_requests(pod))
+    hard = {f"requests.{name}": str(count) for name, count in sorted(devices.items())}
     hard |= {
-        "pods": str(2 * len(placements)),
-        "services": str(len(placements)),
+        "pods": str(2 * len(placements) + len(ending)),
         "services.loadbalancers": "0",
         "persistentvolumeclaims": "0",
     }
@@ -88,7 +97,7 @@ def _network(namespace: str, labels: dict[str, str], settings: SiteSettings) -> 
     """Only gateways reach the engines' port: vendors' servers ask for no credential on
     ``/metrics`` or ``/rerank``. Engines reach names, and what the site allows, and nothing else.
     """
-    callers = [{"ipBlock": {"cidr": cidr}} for cidr in settings.gateways]
+    callers: list[dict[str, Any]] = [{"ipBlock": {"cidr": cidr}} for cidr in settings.gateways]
     if not callers:
         home = {"kubernetes.io/metadata.name": names.HOME}
         callers = [{"namespaceSelector": {"matchLabels": home}}]

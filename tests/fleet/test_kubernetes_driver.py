@@ -1,0 +1,447 @@
+"""The Kubernetes driver against a strict, misbehaving API server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from portal.fleet.drivers.contract import ReplicaReport, SiteUnavailable, WishRefused
+from portal.fleet.drivers.kubernetes import client as http
+from portal.fleet.drivers.kubernetes.driver import KubernetesDriver
+from portal.fleet.drivers.kubernetes.watching import SiteWatch
+from tests.contracts.sites import spec, wish
+from tests.fakes.kubernetes import Cluster
+from tests.fakes.kubernetes.rights import shipped
+from tests.fakes.kubernetes.server import TOKEN
+from tests.fakes.kubernetes.store import Status, key_of
+
+DEPLOYMENT = ("Deployment", "dure-org-1", "plc-1")
+STATE = ("ConfigMap", "dure-system", "dure-state")
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with Cluster() as found:
+        yield found
+
+
+@pytest.fixture
+def driver(cluster: Cluster) -> KubernetesDriver:
+    return KubernetesDriver(cluster.url, TOKEN)
+
+
+def seen(driver: KubernetesDriver) -> dict[str, ReplicaReport]:
+    return {one.placement: one for one in driver.observe().replicas}
+
+
+def states(driver: KubernetesDriver, cluster: Cluster, ticks: int = 6) -> dict[str, str]:
+    cluster.tick(ticks)
+    return {name: one.state for name, one in seen(driver).items()}
+
+
+def pods(cluster: Cluster) -> list[str]:
+    return [one["metadata"]["labels"]["dure.kr/epoch"] for one in cluster.store.of("Pod")]
+
+
+def test_replaces_everything_of_an_organization_in_one_wish(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1), spec(2)))
+    states(driver, cluster)
+
+    driver.apply(wish(2, spec(3), spec(4)))
+
+    assert states(driver, cluster) == {"plc_3": "ready", "plc_4": "ready"}
+    assert driver.observe().generation == 2
+    left = {one["metadata"]["name"] for one in cluster.store.of("Secret", "dure-org-1")}
+    assert left == {"plc-3", "plc-4"}  # the cluster collected what the old ones owned
+
+
+def test_tells_a_repeated_wish_without_writing_to_what_is_there(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1)))
+    states(driver, cluster)
+    cluster.bodies.clear()
+
+    driver.apply(wish(2, spec(1), spec(2, cards=0)))
+
+    written = {(one["kind"], one["metadata"]["name"]) for one in cluster.bodies}
+    assert {("Deployment", "plc-2"), ("Secret", "plc-2"), ("Service", "plc-2")} < written
+    assert not {("Deployment", "plc-1"), ("Secret", "plc-1"), ("Service", "plc-1")} & written
+
+
+def test_a_new_epoch_begins_when_the_old_one_has_ended(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1)))
+    states(driver, cluster)
+    cluster.life.stuck = True
+    driver.apply(wish(2, spec(1, epoch=2)))
+    cluster.tick(5)
+
+    waiting = seen(driver)["plc_1"]
+    assert (pods(cluster), waiting.state, waiting.epoch, waiting.url) == (
+        ["1"],
+        "starting",
+        2,
+        None,
+    )
+    cluster.life.stuck = False
+    assert states(driver, cluster) == {"plc_1": "ready"}
+    assert pods(cluster) == ["2"]
+
+
+def test_loses_to_a_worker_that_wrote_in_between(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1)))
+
+    def other() -> None:
+        text = cluster.store.get(*STATE)["data"]["state"]
+        newer = json.loads(text) | {"generation": 3, "digest": "other"}
+        cluster.store.edit(STATE, "dure", ("data", "state"), json.dumps(newer))
+
+    # settings, state, four lists; then the state is written
+    cluster.before = [lambda: None] * 6 + [other]
+
+    with pytest.raises(WishRefused):
+        driver.apply(wish(2))
+
+    assert cluster.store.get(*DEPLOYMENT)
+
+
+def test_a_late_worker_never_writes_over_a_newer_generation(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1)))
+
+    def newer() -> None:
+        notes = ("metadata", "annotations", "dure.kr/generation")
+        cluster.store.edit(DEPLOYMENT, "dure", notes, "9")
+
+    cluster.before = [lambda: None] * 8 + [newer]
+
+    with pytest.raises(WishRefused):
+        driver.apply(wish(2, spec(1, parallel=8)))
+
+    words = cluster.store.get(*DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert words[words.index("--max-concurrency") + 1] == "4"
+
+
+def test_writes_again_when_only_the_status_changed_in_between(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1)))
+    states(driver, cluster)
+
+    def touched() -> None:
+        cluster.store.edit(DEPLOYMENT, "kubelet", ("status", "readyReplicas"), 1)
+
+    cluster.before = [lambda: None] * 6 + [touched] * 30
+
+    with pytest.raises(SiteUnavailable, match="faster"):
+        driver.apply(wish(2, spec(1, parallel=8)))
+    cluster.before = [lambda: None] * 6 + [touched] * 9
+    driver.apply(wish(2, spec(1, parallel=8)))
+
+    assert states(driver, cluster) == {"plc_1": "ready"}
+
+
+@pytest.mark.parametrize("what", ["Deployment", "Service", "Secret", "scaled"])
+def test_puts_right_what_somebody_else_changed(
+    driver: KubernetesDriver, cluster: Cluster, what: str
+) -> None:
+    driver.apply(wish(1, spec(1)))
+    assert states(driver, cluster) == {"plc_1": "ready"}
+
+    if what == "scaled":
+        cluster.store.edit(DEPLOYMENT, "kubectl", ("spec", "replicas"), 0)
+    else:
+        cluster.store.delete((what, "dure-org-1", "plc-1"))
+    if what == "Secret":  # a running engine does not mind; the next one does
+        cluster.store.delete(key_of(cluster.store.of("Pod")[0]))
+    cluster.tick(4)
+
+    assert driver.observe().generation == 0  # so the worker tells it again
+    assert seen(driver).get("plc_1") is None or seen(driver)["plc_1"].state != "ready"
+    driver.apply(wish(1, spec(1)))
+    assert states(driver, cluster) == {"plc_1": "ready"}
+    assert driver.observe().generation == 1
+
+
+def test_takes_no_namespace_that_it_has_not_made(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    theirs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dure-org-2"}}
+    cluster.store.create(theirs)
+
+    driver.apply(wish(1, spec(1), spec(2, organization="org_2")))
+
+    assert states(driver, cluster) == {"plc_1": "ready", "plc_2": "failed"}
+    assert "not Dure's" in seen(driver)["plc_2"].because
+    assert cluster.store.get("Namespace", "", "dure-org-2")["metadata"].get("labels") is None
+
+
+def test_overwrites_no_object_of_another_manager(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(2)))
+    mine = dict(cluster.store.get("Service", "dure-org-1", "plc-2"))
+    mine["metadata"] = {"name": "plc-1", "namespace": "dure-org-1", "labels": {}}
+    mine["spec"] = {"selector": {"app": "theirs"}, "type": "ClusterIP", "ports": []}
+    cluster.store.apply(mine, "helm", force=False)
+
+    driver.apply(wish(2, spec(1), spec(2)))
+
+    told = seen(driver)["plc_1"]
+    assert (told.state, 'conflict with "helm"' in told.because) == ("failed", True)
+    assert driver.observe().generation < 2  # told again until it is settled
+    assert cluster.store.get("Service", "dure-org-1", "plc-1")["spec"]["selector"] == {
+        "app": "theirs"
+    }
+
+
+def test_says_that_a_quota_of_the_cluster_is_used_up(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1))
+    space = {"name": "dure-org-1", "labels": {}}
+    cluster.store.create({"kind": "Namespace", "metadata": space})
+    place = {"name": "theirs", "namespace": "dure-org-1"}
+    hard = {"hard": {"requests.furiosa.ai/rngd": "0"}}
+    cluster.store.create({"kind": "ResourceQuota", "metadata": place, "spec": hard})
+    cluster.store.get("Namespace", "", "dure-org-1")["metadata"]["labels"] = {
+        "app.kubernetes.io/managed-by": "dure",
+        "dure.kr/site": "daegu-1",
+        "dure.kr/organization": "org_1",
+    }
+
+    driver.apply(wish(2, spec(1)))
+
+    assert states(driver, cluster) == {"plc_1": "failed"}
+    assert "exceeded quota" in seen(driver)["plc_1"].because
+
+
+@pytest.mark.parametrize("at", [6, 10, 17, 27])  # state, fences, first prune, last writes
+def test_a_wish_that_broke_off_is_told_whole_the_next_time(
+    driver: KubernetesDriver, cluster: Cluster, at: int
+) -> None:
+    driver.apply(wish(1, spec(1), spec(2)))
+    states(driver, cluster)
+    cluster.before = [lambda: None] * at + [lambda: cluster.faults.append(503)]
+    second = wish(2, spec(2), spec(3), spec(4, cards=0, organization="org_2"))
+
+    with pytest.raises(SiteUnavailable, match="503"):
+        driver.apply(second)
+    assert driver.observe().generation < 2
+    driver.apply(second)
+
+    assert set(states(driver, cluster)) == {"plc_2", "plc_3", "plc_4"}
+    assert set(states(driver, cluster).values()) == {"ready"}
+    assert driver.observe().generation == 2
+
+
+def test_one_impossible_placement_stops_no_other(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1), spec(2, sdk="abacus 1")))
+
+    assert states(driver, cluster) == {"plc_1": "ready", "plc_2": "failed"}
+    assert "No server is known" in seen(driver)["plc_2"].because
+    assert driver.observe().generation == 1  # asking again would not help
+
+
+def test_tells_what_keeps_an_engine_from_its_start(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    cluster.life.absent.add("registry.example/none@sha256:0")
+    cluster.life.crashing.add("plc_2")
+
+    driver.apply(wish(1, spec(1, image="registry.example/none@sha256:0"), spec(2)))
+    assert states(driver, cluster) == {"plc_1": "failed", "plc_2": "failed"}
+
+    assert "image" in seen(driver)["plc_1"].because
+    assert "again and again" in seen(driver)["plc_2"].because
+    assert seen(driver)["plc_2"].restarts > 0
+
+
+def test_a_card_that_is_given_back_is_no_lack_of_cards(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1, cards=2)))
+    states(driver, cluster)
+    cluster.life.stuck = True
+
+    driver.apply(wish(2, spec(2, cards=2)))
+    assert states(driver, cluster) == {"plc_1": "stopping", "plc_2": "starting"}
+
+    cluster.life.stuck = False
+    assert states(driver, cluster) == {"plc_2": "ready"}
+
+
+def test_logs_go_on_over_a_crash_and_never_show_the_credential(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    secret = "s" * 43
+    cluster.life.crashing.add("plc_1")
+    driver.apply(wish(1, spec(1, credential=secret, model="$(DURE_CREDENTIAL)")))
+    states(driver, cluster)
+    cluster.life.crashing.clear()
+    states(driver, cluster, 12)
+
+    page = driver.logs("plc_1", 0)
+
+    texts = [line.text for line in page.lines]
+    assert sum("arguments" in text for text in texts) == 2  # the life before, too
+    assert texts[-1] == "the engine answers"
+    numbers = [line.number for line in page.lines]
+    assert numbers == sorted(set(numbers))
+    assert all(line.at_ms > 0 for line in page.lines)
+    assert secret not in " ".join(texts)
+    assert "--served-model-name $(DURE_CREDENTIAL)" in texts[0]
+    assert "--api-key …" in texts[0]
+
+
+def test_reads_every_page_and_begins_anew_when_the_cluster_forgot(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1), spec(2)))
+    states(driver, cluster)
+    cluster.page = 1
+    cluster.gone = ["continue", "continue"]
+
+    assert set(seen(driver)) == {"plc_1", "plc_2"}
+
+    assert cluster.gone == []
+    cluster.gone = ["continue"] * 3
+    with pytest.raises(SiteUnavailable, match="forgets"):
+        driver.observe()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"items": 5}',
+        b'{"items": [], "metadata": []}',
+        b'{"data": {"site": "daegu-1", "reach": "pigeon"}}',
+        b'{"data": {"site": "daegu 1"}}',
+        b'{"data": {"site": "daegu-1", "gateways": "everywhere"}}',
+        b"{}",
+    ],
+)
+def test_believes_no_nonsense(driver: KubernetesDriver, cluster: Cluster, raw: bytes) -> None:
+    cluster.raw = [raw] * 6
+
+    with pytest.raises(SiteUnavailable):
+        driver.observe()
+
+
+def test_reads_no_answer_without_end(
+    driver: KubernetesDriver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MAX_ANSWER", 1000)
+    cluster.raw = [b'{"x": "' + b"y" * 2000 + b'"}']
+
+    with pytest.raises(SiteUnavailable, match="too large"):
+        driver.observe()
+
+
+def test_will_not_guess_a_generation(driver: KubernetesDriver, cluster: Cluster) -> None:
+    driver.apply(wish(1))
+    cluster.store.edit(STATE, "kubectl", ("data", "state"), "{")
+
+    with pytest.raises(SiteUnavailable, match="dure-state"):
+        driver.apply(wish(2))
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda url: KubernetesDriver(url, "wrong").observe(), "401"),
+        (lambda url: KubernetesDriver(url, '{"ca": "x"}').observe(), "cannot be read"),
+        (lambda url: KubernetesDriver("http://10.0.0.1:6443", TOKEN).observe(), "https only"),
+        (
+            lambda url: KubernetesDriver("https://10.0.0.1", '{"token": "t", "ca": "x"}').observe(),
+            "PEM",
+        ),
+        (
+            lambda url: KubernetesDriver(url, TOKEN).apply(
+                wish(1).__class__(site="busan-1", generation=1)
+            ),
+            "belongs to site daegu-1",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_how_it_is_reached(
+    cluster: Cluster, use: Callable[[str], Any], words: str
+) -> None:
+    with pytest.raises(SiteUnavailable, match=words):
+        use(cluster.url)
+
+
+def test_the_shipped_roles_are_all_that_is_needed_and_nothing_more(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    used: set[tuple[str, str, str]] = set()
+    check = cluster.rights.check
+
+    def noted(verb: str, group: str, resource: str, namespace: str, name: str) -> None:
+        check(verb, group, resource, namespace, name)
+        used.add((verb, group, resource))
+
+    cluster.rights.check = noted  # type: ignore[method-assign]
+    for generation in range(1, 4):  # an endpoint comes, is changed under a busy status, and goes
+        wanted = [spec(1, parallel=generation)] if generation < 3 else []
+        cluster.before = [lambda: None] * 6 + [
+            lambda: (
+                cluster.store.edit(DEPLOYMENT, "x", ("status", "n"), 1)
+                if DEPLOYMENT in cluster.store.objects
+                else None
+            )
+        ] * 8
+        driver.apply(wish(generation, *wanted))
+        states(driver, cluster)
+        driver.logs("plc_1", 0)
+    list(SiteWatch(cluster.url, TOKEN).changes())
+    with_kept = [spec(1, id=f"plc_{n}", cards=0) for n in range(8, 10)]
+    driver.apply(wish(4, *with_kept))
+
+    allowed = {
+        (verb, group, resource)
+        for one in shipped()
+        for rule in one.get("rules", ())
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert used <= allowed
+    assert allowed - used <= {("delete", "", "configmaps")}  # when 100 logs are kept
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "resource", "namespace"),
+    [
+        ("get", "", "secrets", "dure-org-1"),
+        ("list", "", "secrets", ""),
+        ("patch", "", "secrets", "kube-system"),
+        ("patch", "apps", "deployments", "kube-system"),
+        ("get", "", "pods/log", "kube-system"),
+        ("create", "", "pods/exec", "dure-org-1"),
+        ("delete", "", "namespaces", ""),
+        ("patch", "rbac.authorization.k8s.io", "clusterroles", ""),
+    ],
+)
+def test_the_token_opens_nothing_else(
+    driver: KubernetesDriver, cluster: Cluster, verb: str, group: str, resource: str, namespace: str
+) -> None:
+    driver.apply(wish(1, spec(1)))
+
+    with pytest.raises(Status, match="forbidden"):
+        cluster.rights.check(verb, group, resource, namespace, "x")
