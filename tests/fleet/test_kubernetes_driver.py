@@ -269,6 +269,23 @@ def test_tells_what_keeps_an_engine_from_its_start(
     assert seen(driver)["plc_2"].restarts > 0
 
 
+def test_an_engine_that_stops_answering_has_failed_until_it_answers_again(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    cluster.life.slow = True
+    driver.apply(wish(1, spec(1)))
+    assert states(driver, cluster) == {"plc_1": "starting"}
+    cluster.life.slow = False
+    assert states(driver, cluster) == {"plc_1": "ready"}
+
+    cluster.life.mute.add("plc_1")
+    assert states(driver, cluster) == {"plc_1": "failed"}
+    assert seen(driver)["plc_1"].url is None
+
+    cluster.life.mute.clear()
+    assert states(driver, cluster) == {"plc_1": "ready"}
+
+
 def test_a_card_that_is_given_back_is_no_lack_of_cards(
     driver: KubernetesDriver, cluster: Cluster
 ) -> None:

@@ -6,37 +6,14 @@ from typing import Any
 
 import pytest
 
-from portal.fleet.drivers.contract import PlacementSpec, ServerSettings
 from portal.fleet.drivers.kubernetes import cards, names, tenancy
 from portal.fleet.drivers.kubernetes.site import SiteSettings
-from portal.fleet.drivers.kubernetes.workload import Workload, owned, workload_of
+from portal.fleet.drivers.kubernetes.workload import Workload, workload_of
 from portal.fleet.drivers.servers import CannotServe
 from tests.contracts.sites import spec
 from tests.fakes.kubernetes import schemas
 from tests.fakes.kubernetes.rights import shipped
-
-SETTINGS = SiteSettings(site="daegu-1", gateways=("10.20.0.0/24",), egress=("10.30.0.0/16",))
-ATOM = ServerSettings(block_tokens=1024)
-KINDS = {
-    "rngd": spec(1, cards=2),
-    "atom-plus": spec(2, sdk="vllm-rbln 0.12.0", chip="atom-plus", cards=4, settings=ATOM),
-    "atom-max": spec(3, sdk="vllm-rbln 0.12.0", chip="atom-max", settings=ATOM),
-    "rebel100": spec(4, sdk="vllm-rbln 0.12.0", chip="rebel100", cards=2),
-    "generic": spec(5, sdk="vllm", chip="other-1", resource="vendor.example/npu"),
-    "no card": spec(6, sdk="llama.cpp", cards=0, engine="embedding", artifact="/m/e5.gguf"),
-}
-
-
-def manifests(one: PlacementSpec, settings: SiteSettings = SETTINGS) -> list[dict[str, Any]]:
-    made = workload_of(one, settings)
-    live = {"metadata": {"name": made.name, "uid": "u"}}
-    return [
-        *tenancy.fences(one.organization, [one], settings),
-        tenancy.disruption_budget(settings.site, one),
-        made.deployment,
-        owned(made.secret, live),
-        owned(made.service, live),
-    ]
+from tests.fakes.kubernetes.verdicts import KINDS, SETTINGS, manifests
 
 
 def container(made: Workload) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Life:
         self.crashing: set[str] = set()
         self.absent: set[str] = set()
         self.slow = False
+        self.mute: set[str] = set()  # placements whose engine answers no longer
         self.stuck = False  # pods that were told to end do not
         self.until: dict[str, int] = {}  # pod's uid → when its back-off is over
         self.logs: dict[str, list[list[str]]] = {}  # pod's uid → one log for each life
@@ -162,6 +163,8 @@ class Life:
             elif name in self.crashing:
                 self.until[pod["metadata"]["uid"]] = self.store.clock + 10
                 self._crash(found)
+            elif name in self.mute:
+                found.pop("ready", None)
             elif not self.slow and "ready" not in found:
                 found["ready"] = True
                 self._say(pod, "the engine answers")

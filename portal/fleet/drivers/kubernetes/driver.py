@@ -162,6 +162,7 @@ class _Applying:
                 f"400: the cluster belongs to site {self.settings.site}, not {self.wanted.site}."
             )
         self.live = _live(self.client, self.settings)
+        self.pods = replicas.by_placement(self.live.pods)
         state = state.claim(self.wanted)
         state = msgspec.structs.replace(state, cards=self._cards(state))
         found = self._save(found, state)
@@ -288,7 +289,7 @@ class _Applying:
     def _intact(self, one: Workload, live: Object) -> bool:
         """Nothing to write: what is there says all that is wanted."""
         service = next((s for s in self.live.services if _same(s, one)), None)
-        pods = replicas.by_placement(self.live.pods).get(one.spec.id, [])
+        pods = self.pods.get(one.spec.id, [])
         return (
             names.covers(live, one.deployment)
             and names.covers(service, one.service)
@@ -319,13 +320,12 @@ class _Applying:
         """Stop what is not wanted; what its log said stays readable."""
         wanted = {spec.id for spec in self.wanted.placements}
         stale = [d for d in self.live.deployments if labels(d).get(names.PLACEMENT) not in wanted]
-        pods = replicas.by_placement(self.live.pods)
         for deployment in stale:
             if site.generation_of(deployment) > self.wanted.generation:
                 raise WishRefused("The site is being told a newer generation.")
             name = labels(deployment).get(names.PLACEMENT, "")
             if names.PUBLIC_ID.match(name):
-                self._keep_log(name, pods.get(name, []))
+                self._keep_log(name, self.pods.get(name, []))
             self.client.delete(deployment)
         if stale:
             self._forget_logs()

@@ -135,6 +135,8 @@ def _of_pod(pod: Object, everyone: Iterable[Object], url: str | None) -> Seen:
     reason, message = _waiting(pod)
     if reason in STUCK:
         return Seen("failed", since, f"{STUCK[reason]} {message}".strip())
+    if 0 < _running_since(pod) < since:  # it was ready in this life, and is no longer
+        return Seen("failed", since, "The engine has stopped answering.")
     return Seen("starting", since, "The engine is starting.")
 
 
@@ -166,6 +168,12 @@ def _waiting(pod: Object) -> tuple[str, str]:
         if waiting:
             return str(waiting.get("reason", "")), str(waiting.get("message", ""))
     return "", ""
+
+
+def _running_since(pod: Object) -> int:
+    """Unix milliseconds; 0 if no container runs."""
+    running = [(one.get("state") or {}).get("running") or {} for one in _statuses(pod)]
+    return max((_milliseconds(one.get("startedAt")) for one in running), default=0)
 
 
 def _restarts(pod: Object) -> int:
