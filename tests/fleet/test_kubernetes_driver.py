@@ -69,9 +69,11 @@ def test_tells_a_repeated_wish_without_writing_to_what_is_there(
 
     driver.apply(wish(2, spec(1), spec(2, cards=0)))
 
-    written = {(one["kind"], one["metadata"]["name"]) for one in cluster.bodies}
-    assert {("Deployment", "plc-2"), ("Secret", "plc-2"), ("Service", "plc-2")} < written
-    assert not {("Deployment", "plc-1"), ("Secret", "plc-1"), ("Service", "plc-1")} & written
+    written = [(one["kind"], one["metadata"]["name"]) for one in cluster.bodies]
+    fences = [("ResourceQuota", "dure")]
+    new = [("Deployment", "plc-2"), ("Secret", "plc-2"), ("Service", "plc-2")]
+    state = [("ConfigMap", "dure-state")]
+    assert written == [*state, *fences, *new, *state]
 
 
 def test_a_new_epoch_begins_when_the_old_one_has_ended(
@@ -105,8 +107,8 @@ def test_loses_to_a_worker_that_wrote_in_between(
         newer = json.loads(text) | {"generation": 3, "digest": "other"}
         cluster.store.edit(STATE, "dure", ("data", "state"), json.dumps(newer))
 
-    # settings, state, four lists; then the state is written
-    cluster.before = [lambda: None] * 6 + [other]
+    # settings, state, five lists; then the state is written
+    cluster.before = [lambda: None] * 7 + [other]
 
     with pytest.raises(WishRefused):
         driver.apply(wish(2))
@@ -151,7 +153,7 @@ def test_writes_again_when_only_the_status_changed_in_between(
     assert states(driver, cluster) == {"plc_1": "ready"}
 
 
-@pytest.mark.parametrize("what", ["Deployment", "Service", "Secret", "scaled"])
+@pytest.mark.parametrize("what", ["Deployment", "Service", "Secret", "NetworkPolicy", "scaled"])
 def test_puts_right_what_somebody_else_changed(
     driver: KubernetesDriver, cluster: Cluster, what: str
 ) -> None:
@@ -161,16 +163,19 @@ def test_puts_right_what_somebody_else_changed(
     if what == "scaled":
         cluster.store.edit(DEPLOYMENT, "kubectl", ("spec", "replicas"), 0)
     else:
-        cluster.store.delete((what, "dure-org-1", "plc-1"))
+        name = "dure" if what == "NetworkPolicy" else "plc-1"
+        cluster.store.delete((what, "dure-org-1", name))
     if what == "Secret":  # a running engine does not mind; the next one does
         cluster.store.delete(key_of(cluster.store.of("Pod")[0]))
     cluster.tick(4)
 
     assert driver.observe().generation == 0  # so the worker tells it again
-    assert seen(driver).get("plc_1") is None or seen(driver)["plc_1"].state != "ready"
+    runs = seen(driver).get("plc_1")
+    assert what == "NetworkPolicy" or runs is None or runs.state != "ready"
     driver.apply(wish(1, spec(1)))
     assert states(driver, cluster) == {"plc_1": "ready"}
     assert driver.observe().generation == 1
+    assert cluster.store.get("NetworkPolicy", "dure-org-1", "dure")
 
 
 def test_takes_no_namespace_that_it_has_not_made(
@@ -226,7 +231,7 @@ def test_says_that_a_quota_of_the_cluster_is_used_up(
     assert "exceeded quota" in seen(driver)["plc_1"].because
 
 
-@pytest.mark.parametrize("at", [6, 10, 17, 27])  # state, fences, first prune, last writes
+@pytest.mark.parametrize("at", [7, 16, 21, 28])  # state, fences, prune, last writes
 def test_a_wish_that_broke_off_is_told_whole_the_next_time(
     driver: KubernetesDriver, cluster: Cluster, at: int
 ) -> None:
@@ -368,6 +373,18 @@ def test_reads_no_answer_without_end(
 
     with pytest.raises(SiteUnavailable, match="too large"):
         driver.observe()
+
+
+def test_waits_for_no_answer_that_dribbles_in_for_ever(cluster: Cluster) -> None:
+    access = http.Access(TOKEN)
+    with http.Client(cluster.url, access, seconds=5) as client:
+        with client.stream("/api/v1/nodes", seconds=-1) as parts:  # its time is over already
+            with pytest.raises(SiteUnavailable, match="does not end"):
+                list(parts)
+
+    with http.Client(cluster.url, access, seconds=-1) as late:
+        with pytest.raises(SiteUnavailable, match="too slow"):
+            late.every("Node")
 
 
 def test_will_not_guess_a_generation(driver: KubernetesDriver, cluster: Cluster) -> None:

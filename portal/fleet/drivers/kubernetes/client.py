@@ -1,7 +1,8 @@
 """The few calls of the Kubernetes API that the driver makes, over HTTP.
 
-Promises: a timeout on every call and a bound on every answer and list; ``SiteUnavailable`` for
-everything that goes wrong on the way; ``Refused`` for what the API server decided.
+Promises: an end to every call, and to all calls of one client together; a bound on every answer
+and list; ``SiteUnavailable`` for everything that goes wrong on the way; ``Refused`` for what the
+API server decided.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +22,7 @@ import msgspec
 from portal.fleet.drivers.contract import SiteUnavailable
 from portal.fleet.drivers.kubernetes.names import MANAGER, Object
 
-TIMEOUT = httpx2.Timeout(10.0, connect=3.0)
+TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
 MAX_ANSWER = 16 * 1_048_576
 PAGE = 250
 MAX_OBJECTS = 20_000
@@ -76,9 +78,11 @@ def path_of(kind: str, namespace: str | None = None, name: str | None = None) ->
 
 
 class Client:
-    """A connection to one API server; a context manager."""
+    """A connection to one API server; a context manager. Ends after ``seconds``, whatever it is
+    at: an answer that dribbles in for ever meets no timeout of its own."""
 
-    def __init__(self, url: str, access: Access) -> None:
+    def __init__(self, url: str, access: Access, *, seconds: float) -> None:
+        self.end = time.monotonic() + seconds
         place = urlsplit(url)
         if place.scheme != "https" and place.hostname not in LOOPBACK:
             raise SiteUnavailable("A cluster is reached over https only.")
@@ -102,20 +106,26 @@ class Client:
         self._http.close()
 
     @contextlib.contextmanager
-    def stream(self, path: str, **options: Any) -> Iterator[Iterator[bytes]]:
-        """The bytes of a log or a watch, as they come. ``Refused`` or ``SiteUnavailable``."""
+    def stream(
+        self, path: str, *, seconds: float = float("inf"), **options: Any
+    ) -> Iterator[Iterator[bytes]]:
+        """The bytes of a log or a watch, as they come, for at most ``seconds``. ``Refused`` or
+        ``SiteUnavailable``."""
+        end = min(self.end, time.monotonic() + seconds)
         try:
             with self._http.stream("GET", path, **options) as answer:
                 if answer.status_code != 200:
-                    raise _refusal(answer.status_code, _bounded(answer))
-                yield answer.iter_bytes()
+                    raise _refusal(answer.status_code, _bounded(_parts(answer, end)))
+                yield _parts(answer, end)
         except httpx2.HTTPError as error:
             raise SiteUnavailable(f"{type(error).__name__}: {error}") from error
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        if time.monotonic() > self.end:
+            raise SiteUnavailable("The cluster is too slow.")
         try:
             with self._http.stream(method, path, **options) as answer:
-                raw = _bounded(answer)
+                raw = _bounded(_parts(answer, self.end))
         except httpx2.HTTPError as error:
             raise SiteUnavailable(f"{type(error).__name__}: {error}") from error
         if answer.status_code >= 300:
@@ -217,9 +227,16 @@ def _trust(ca: str) -> ssl.SSLContext | bool:
         raise SiteUnavailable("The site's authority (ca) is no PEM certificate.") from error
 
 
-def _bounded(answer: httpx2.Response) -> bytes:
-    raw = bytearray()
+def _parts(answer: httpx2.Response, end: float) -> Iterator[bytes]:
     for part in answer.iter_bytes():
+        yield part
+        if time.monotonic() > end:
+            raise SiteUnavailable("The cluster's answer does not end.")
+
+
+def _bounded(parts: Iterator[bytes]) -> bytes:
+    raw = bytearray()
+    for part in parts:
         raw += part
         if len(raw) > MAX_ANSWER:
             raise SiteUnavailable("The cluster's answer is too large.")

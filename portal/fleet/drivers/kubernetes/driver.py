@@ -31,7 +31,11 @@ from portal.fleet.drivers.kubernetes.site import Refusal, SiteSettings, SiteStat
 from portal.fleet.drivers.kubernetes.workload import Workload
 from portal.fleet.drivers.servers import CannotServe
 
-APPLY_SECONDS = 20.0  # a worker whose lease (30 s) may have ended writes nothing more
+# Observe, apply, observe: together shorter than a worker's lease (30 s), so that whose lease may
+# have ended writes nothing more.
+LOOK_SECONDS = 6.0
+APPLY_SECONDS = 15.0
+LOG_SECONDS = 2.0  # to keep what a stopped placement said
 TRIES = 4  # against a Deployment whose status changes under our hands
 VERSION = "kubernetes"
 
@@ -42,13 +46,14 @@ class Live(msgspec.Struct, frozen=True):
     deployments: list[Object]
     services: list[Object]
     pods: list[Object]
+    policies: list[Object]
     nodes: list[cards.NodeCards]
 
     def inventory(self) -> str:
         """A Service whose Deployment is gone is the garbage collector's, and not counted."""
         running = {labels(one).get(names.PLACEMENT) for one in self.deployments}
         doors = [one for one in self.services if labels(one).get(names.PLACEMENT) in running]
-        return site.inventory_of([*self.deployments, *doors])
+        return site.inventory_of([*self.deployments, *doors, *self.policies])
 
     def holder(self, state: SiteState) -> dict[str, str]:
         return cards.held(self.nodes, self.pods, state.cards)
@@ -62,7 +67,7 @@ class KubernetesDriver:
         self.token = token
 
     def apply(self, wanted: SiteSpec) -> None:
-        with _decided(), self._client() as client:
+        with _decided(), self._client(APPLY_SECONDS) as client:
             _Applying(client, wanted).run()
 
     def observe(self) -> SiteReport:
@@ -82,8 +87,8 @@ class KubernetesDriver:
             found = client.get("ConfigMap", names.HOME, logs.kept_name(placement))
         return logs.read_kept(found, since)
 
-    def _client(self) -> Client:
-        return Client(self.url, access_of(self.token))
+    def _client(self, seconds: float = LOOK_SECONDS) -> Client:
+        return Client(self.url, access_of(self.token), seconds=seconds)
 
 
 @contextlib.contextmanager
@@ -108,6 +113,7 @@ def _live(client: Client, settings: SiteSettings) -> Live:
         client.every("Deployment", selector=ours),
         client.every("Service", selector=ours),
         client.every("Pod", selector=ours),
+        client.every("NetworkPolicy", selector=ours),
         cards.on_nodes(client.every("Node")),
     )
 
@@ -130,7 +136,9 @@ def _report(settings: SiteSettings, state: SiteState, live: Live) -> SiteReport:
     )
 
 
-def _lines(client: Client, pod: Object, since: int, **options: Any) -> list[LogLine]:
+def _lines(
+    client: Client, pod: Object, since: int, *, seconds: float = LOOK_SECONDS
+) -> list[LogLine]:
     """The last ``MOST_LINES`` of the pod's log after ``since``."""
     found: deque[LogLine] = deque(maxlen=logs.MOST_LINES)
     path = f"/api/v1/namespaces/{meta(pod)['namespace']}/pods/{meta(pod)['name']}/log"
@@ -140,7 +148,7 @@ def _lines(client: Client, pod: Object, since: int, **options: Any) -> list[LogL
         params |= {"previous": "true"} if one.previous else {}
         with (
             contextlib.suppress(Refused),  # that life's log is gone already
-            client.stream(path, params=params, **options) as parts,
+            client.stream(path, params=params, seconds=seconds) as parts,
         ):
             found.extend(logs.lines_of(parts, one.first, since, secret))
     return list(found)
@@ -152,7 +160,6 @@ class _Applying:
     def __init__(self, client: Client, wanted: SiteSpec) -> None:
         self.client = client
         self.wanted = wanted
-        self.end = time.monotonic() + APPLY_SECONDS
         self.refused: dict[str, Refusal] = {}
 
     def run(self) -> None:
@@ -230,7 +237,8 @@ class _Applying:
         """Before the first pod: namespaces with quota and network policy. Which organizations
         have theirs; one that could not be fenced gets nothing started."""
         wanted: dict[str, list[PlacementSpec]] = defaultdict(list)
-        spaces = self.client.every("Namespace", selector=names.selector(self.settings.site))
+        self._read_fences()
+        spaces = [one for key, one in self.there.items() if key[0] == "Namespace"]
         ours = {labels(space).get(names.ORGANIZATION, "") for space in spaces} - {""}
         for organization in sorted(ours):
             wanted[organization] = []
@@ -247,6 +255,13 @@ class _Applying:
         self._forget_budgets({spec.endpoint for specs in wanted.values() for spec in specs})
         return done
 
+    def _read_fences(self) -> None:
+        """What stands around organizations already."""
+        ours = names.selector(self.settings.site)
+        kinds = ("Namespace", "RoleBinding", "ResourceQuota", "PodDisruptionBudget")
+        found = [one for kind in kinds for one in self.client.every(kind, selector=ours)]
+        self.there = {_key(one): one for one in [*found, *self.live.policies]}
+
     def _fence(self, organization: str, specs: list[PlacementSpec], *, known: bool) -> None:
         namespace = names.namespace_of(organization)
         if not known and self.client.get("Namespace", "", namespace) is not None:
@@ -258,21 +273,18 @@ class _Applying:
             if labels(pod).get(names.ORGANIZATION) == organization
             and labels(pod).get(names.PLACEMENT) not in wanted
         ]
-        for manifest in tenancy.fences(organization, specs, self.settings, ending):
-            self._apply(manifest, force=known)
+        fences = tenancy.fences(organization, specs, self.settings, ending)
         for spec in {spec.endpoint: spec for spec in specs}.values():
-            self._apply(tenancy.disruption_budget(self.settings.site, spec), force=known)
+            fences.append(tenancy.disruption_budget(self.settings.site, spec))
+        for manifest in fences:
+            if not names.covers(self.there.get(_key(manifest)), manifest):
+                self.client.apply(manifest, force=known)
 
     def _forget_budgets(self, endpoints: set[str]) -> None:
-        selector = names.selector(self.settings.site)
-        for budget in self.client.every("PodDisruptionBudget", selector=selector):
-            if labels(budget).get(names.ENDPOINT) not in endpoints:
-                self.client.delete(budget)
-
-    def _apply(self, manifest: Object, *, force: bool) -> dict[str, Any]:
-        if time.monotonic() > self.end:
-            raise SiteUnavailable(f"The cluster took more than {APPLY_SECONDS:.0f} s.")
-        return self.client.apply(manifest, force=force)
+        for (kind, *_), one in self.there.items():
+            gone = labels(one).get(names.ENDPOINT) not in endpoints
+            if kind == "PodDisruptionBudget" and gone:
+                self.client.delete(one)
 
     def _tell(self, one: Workload) -> None:
         """Deployment, then what it owns. What the cluster refuses concerns this placement only."""
@@ -282,7 +294,7 @@ class _Applying:
         try:
             made = self._deploy(one, live)
             for manifest in (one.secret, one.service):
-                self._apply(workload.owned(manifest, made), force=live is not None)
+                self.client.apply(workload.owned(manifest, made), force=live is not None)
         except Refused as error:
             self._refuse(one.spec, f"The cluster refused it: {error}", final=False)
 
@@ -303,7 +315,7 @@ class _Applying:
                 raise WishRefused("The site is being told a newer generation.")
             manifest = self._dated(one.deployment, live)
             try:
-                return self._apply(manifest, force=live is not None)
+                return self.client.apply(manifest, force=live is not None)
             except Refused as error:
                 if error.status != 409 or live is None:
                     raise
@@ -333,9 +345,9 @@ class _Applying:
     def _keep_log(self, name: str, pods: list[Object]) -> None:
         """As far as the node still tells it: a lost node must not hold anything up."""
         with contextlib.suppress(SiteUnavailable, Refused):
-            lines = _lines(self.client, pods[-1], 0, timeout=2.0) if pods else []
+            lines = _lines(self.client, pods[-1], 0, seconds=LOG_SECONDS) if pods else []
             if lines:
-                self._apply(logs.kept(self.settings.site, name, lines), force=True)
+                self.client.apply(logs.kept(self.settings.site, name, lines), force=True)
 
     def _forget_logs(self) -> None:
         selector = f"{names.selector(self.settings.site)},{names.PLACEMENT}"
@@ -346,6 +358,11 @@ class _Applying:
 
 def _same(thing: Object, one: Workload) -> bool:
     return (meta(thing).get("namespace"), meta(thing).get("name")) == (one.namespace, one.name)
+
+
+def _key(thing: Object) -> tuple[str, str, str]:
+    where = meta(thing)
+    return str(thing.get("kind")), str(where.get("namespace", "")), str(where.get("name"))
 
 
 def _created(thing: Object) -> str:

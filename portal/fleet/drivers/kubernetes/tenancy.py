@@ -33,11 +33,20 @@ def fences(
     namespace = names.namespace_of(organization)
     labels = names.labels_of(settings.site, **{names.ORGANIZATION: names.label(organization)})
     return [
-        _namespace(namespace, labels),
-        _binding(namespace, labels),
-        _quota(namespace, labels, list(placements), list(ending)),
-        _network(namespace, labels, settings),
+        _dated(manifest)
+        for manifest in (
+            _namespace(namespace, labels),
+            _binding(namespace, labels),
+            _quota(namespace, labels, list(placements), list(ending)),
+            _network(namespace, labels, settings),
+        )
     ]
+
+
+def _dated(manifest: dict[str, Any]) -> dict[str, Any]:
+    """With a digest of what it says: a field that is dropped from it is seen by that."""
+    content = {names.CONTENT: names.content_of(manifest)}
+    return {**manifest, "metadata": {**manifest["metadata"], "annotations": content}}
 
 
 def _namespace(name: str, labels: dict[str, str]) -> dict[str, Any]:
@@ -128,7 +137,7 @@ def disruption_budget(site: str, spec: PlacementSpec) -> dict[str, Any]:
             names.ENDPOINT: names.label(spec.endpoint),
         },
     )
-    return {
+    budget = {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": {
@@ -142,3 +151,4 @@ def disruption_budget(site: str, spec: PlacementSpec) -> dict[str, Any]:
             "selector": {"matchLabels": {names.ENDPOINT: spec.endpoint}},
         },
     }
+    return _dated(budget)

@@ -19,7 +19,7 @@ from portal.fleet.drivers.kubernetes.site import SETTINGS, read_settings
 
 WATCH_SECONDS: Final = 240  # the API server ends a watch after so long; then it is asked again
 MOST_EVENT: Final = 2 * 1_048_576
-SILENT: Final = httpx2.Timeout(10.0, connect=3.0, read=WATCH_SECONDS + 15.0)
+SILENT: Final = httpx2.Timeout(5.0, connect=2.0, read=WATCH_SECONDS + 15.0)
 
 
 class Forgotten(Exception):
@@ -41,7 +41,8 @@ class SiteWatch:
         Ends quietly when the cluster ends the watch: call it again, it goes on. ``SiteUnavailable``
         as everywhere; the next call goes on where this one stopped, too.
         """
-        with Client(self.url, access_of(self.token)) as client:
+        seconds = WATCH_SECONDS + 60.0
+        with Client(self.url, access_of(self.token), seconds=seconds) as client:
             try:
                 settings = read_settings(client.get("ConfigMap", names.HOME, SETTINGS))
                 chosen = names.selector(settings.site)
