@@ -377,14 +377,18 @@ def test_reads_no_answer_without_end(
 
 def test_waits_for_no_answer_that_dribbles_in_for_ever(cluster: Cluster) -> None:
     access = http.Access(TOKEN)
-    with http.Client(cluster.url, access, seconds=5) as client:
-        with client.stream("/api/v1/nodes", seconds=-1) as parts:  # its time is over already
-            with pytest.raises(SiteUnavailable, match="does not end"):
-                list(parts)
 
-    with http.Client(cluster.url, access, seconds=-1) as late:
-        with pytest.raises(SiteUnavailable, match="too slow"):
-            late.every("Node")
+    with (
+        http.Client(cluster.url, access, seconds=5) as client,
+        client.stream("/api/v1/nodes", seconds=-1) as parts,  # its time is over already
+        pytest.raises(SiteUnavailable, match="does not end"),
+    ):
+        list(parts)
+    with (
+        http.Client(cluster.url, access, seconds=-1) as late,
+        pytest.raises(SiteUnavailable, match="too slow"),
+    ):
+        late.every("Node")
 
 
 def test_will_not_guess_a_generation(driver: KubernetesDriver, cluster: Cluster) -> None:
