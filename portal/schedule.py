@@ -22,6 +22,7 @@ def _at(task: str, moment: crontab) -> dict[str, Any]:
 SCHEDULE = {
     "sweep-sites": _every(2, "portal.provisioning.tasks.sweep"),
     "accrue-card-time": _every(MINUTE, "portal.deployments.tasks.accrue"),
+    "tell-of-room": _every(MINUTE, "portal.deployments.tasks.tell_of_room"),
     "repair-commitments": _every(MINUTE, "portal.deployments.tasks.repair_commitments"),
     "note-key-use": _every(MINUTE, "portal.usage.tasks.note_key_use"),
     "seal-audit": _every(20, "tenants.tasks.seal_audit"),

@@ -27,6 +27,8 @@ WORDS: dict[str, Promise | str] = {
     "account.totp_deactivated": _("Removed an authenticator app"),
     "account.webauthn_added": _("Added a passkey"),
     "account.webauthn_removed": _("Removed a passkey"),
+    "capacity.forget": _("No longer waits for free cards"),
+    "capacity.watch": _("Waits for free cards"),
     "alias.change": _("Changed what a project's name for a model means"),
     "alias.create": _("Gave a model a name of the project's own"),
     "alias.delete": _("Deleted a project's name for a model"),

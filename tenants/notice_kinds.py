@@ -39,6 +39,14 @@ KINDS: dict[str, Kind] = {
         _("The API key “%(name)s” was not used for 90 days. Revoke it if nobody needs it."),
         group=Group.KEYS,
     ),
+    "capacity.found": Kind(
+        _("There is room now"),
+        _(
+            "%(model)s with %(replicas)s replicas finds room for the project %(project_name)s. "
+            "Nothing is set aside: the first who orders gets it."
+        ),
+        group=Group.ENDPOINTS,
+    ),
     "endpoint.failed": Kind(
         _("A replica of “%(name)s” failed"),
         _(

@@ -15,12 +15,22 @@ from tenants.actors import NotAllowed
 
 
 class Refused(exceptions.APIException):
-    """A domain rule said no. ``field`` names what to change, if it is one field."""
+    """A domain rule said no. ``field`` names what to change, if it is one field; ``more`` are
+    members of the problem of its own."""
 
     status_code = 422
 
-    def __init__(self, sentence: str, *, code: str, field: str = "", status: int = 422) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str,
+        field: str = "",
+        status: int = 422,
+        more: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(sentence, code)
+        self.more = more or {}
         self.status_code = status
         self.field = field
         self.code = code
@@ -51,6 +61,8 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         body["detail"] = str(error.detail)
         if isinstance(error, Refused) and error.field:
             body["errors"] = [{"field": error.field, "message": str(error.detail)}]
+        if isinstance(error, Refused):
+            body |= error.more
     if (request := context.get("request")) is not None:
         body["request_id"] = origins.of(request).request_id  # what a support request names
     response.data = body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -19,7 +20,7 @@ from portal.api.pages import listed
 from portal.api.problems import Refused
 from portal.api.tenancy import find_project
 from portal.catalog.models import CatalogModel
-from portal.deployments import queries
+from portal.deployments import explaining, queries, quoting, why_words
 from portal.deployments.actions import endpoints, orders
 from portal.deployments.models import Endpoint, Order, OrderState
 from portal.fleet.models import Site
@@ -80,6 +81,31 @@ def _shown(endpoint: Endpoint) -> dict[str, Any]:
     return dict(shapes.EndpointOut(endpoint).data)
 
 
+def _reasons(codes: Sequence[str], sentences: Sequence[str]) -> list[dict[str, str]]:
+    pairs = zip(codes, sentences, strict=True)
+    return [{"code": code, "sentence": sentence} for code, sentence in pairs]
+
+
+def _why_not(error: quoting.NoRoom) -> dict[str, Any]:
+    """Each site with its reasons, and what to change: each change was tried and works."""
+    return {
+        "sites": [
+            {
+                "site": one.site.code,
+                "chip": one.chip,
+                "reasons": _reasons(one.codes, one.sentences),
+                "cards_free": one.free,
+                "cards_needed": one.needed,
+            }
+            for one in why_words.reasons(error.rejected)
+        ],
+        "fixes": [
+            {"kind": one.kind, "value": one.value, "sentence": one.sentence}
+            for one in why_words.advice(error.fixes)
+        ],
+    }
+
+
 class EndpointsView(APIView):
     @extend_schema(responses=shapes.EndpointOut(many=True))
     def get(self, request: Request) -> Response:
@@ -106,24 +132,24 @@ class EndpointsView(APIView):
         sent = dict(body.validated_data)
         with actors.scope_for(actor):
             project = find_project(actor, sent.pop("project"))
-        wish = orders.Wish(**sent)
+        wish = quoting.Wish(**sent)
         try:
             if request.query_params.get("estimate") == "true":
                 with actors.scope_for(actor):
-                    found = orders.quote(wish=wish, project=project, now=timezone.now())
+                    found = quoting.quote(wish=wish, project=project, now=timezone.now())
                     return Response(shapes.QuoteOut(found).data)
             return self._order(request, wish, project)
         except (orders.NameTaken, names.BadName) as error:
             raise Refused(str(error), code="name", field="name") from error
-        except orders.NoCardFree as error:
-            raise Refused(str(error), code="no_card_free", field="region", status=409) from error
-        except orders.BadReplicas as error:
+        except quoting.NoRoom as error:
+            raise Refused(str(error), code="no_room", status=409, more=_why_not(error)) from error
+        except quoting.BadReplicas as error:
             raise Refused(str(error), code="replicas", field="replicas") from error
         except orders.TooManyEndpoints as error:
             raise Refused(str(error), code="quota", status=409) from error
         except standing.OrderingClosed as error:
             raise Refused(str(error), code="ordering_closed", status=409) from error
-        except orders.NotForSale as error:
+        except quoting.NotForSale as error:
             raise Refused(str(error), code="unknown_model", field="model") from error
         except orders.IdempotencyMismatch as error:
             raise Refused(str(error), code="idempotency_mismatch") from error
@@ -134,7 +160,7 @@ class EndpointsView(APIView):
         except Refusal as error:
             raise Refused(str(error), code="budget_line", status=409) from error
 
-    def _order(self, request: Request, wish: orders.Wish, project: Any) -> Response:
+    def _order(self, request: Request, wish: quoting.Wish, project: Any) -> Response:
         key = request.headers.get("Idempotency-Key", "")
         if not 8 <= len(key) <= 80:
             raise Refused(
@@ -187,3 +213,24 @@ class OrdersView(APIView):
         actor.require("endpoints.read")
         rows = Order.objects.visible_to(actor).select_related("endpoint")
         return listed(request, rows, shapes.OrderOut)
+
+
+class EndpointPlacementView(APIView):
+    @extend_schema(responses=shapes.PlacementOut(many=True))
+    def get(self, request: Request, public_id: str) -> Response:
+        """Why an endpoint of your own runs where it runs; by the rules and prices of now."""
+        actor = actor_of(request)
+        actor.require("endpoints.read")
+        endpoint = get_object_or_404(queries.own_endpoints(actor), public_id=public_id)
+        rows = [
+            {
+                "site": one.site.code,
+                "chip": one.chip,
+                "replicas": one.replicas,
+                "cards_free": one.free,
+                "cards_needed": one.needed,
+                "reasons": _reasons(one.codes, one.sentences),
+            }
+            for one in explaining.explain(endpoint, now=timezone.now())
+        ]
+        return Response({"data": rows, "next": None, "previous": None})

@@ -226,12 +226,39 @@ class ReplicaOut(serializers.Serializer[Any]):
     since = serializers.DateTimeField(source="state_since")
 
 
-class EndpointIn(Strict):
-    name = serializers.CharField(max_length=60)
+class PlacedIn(Strict):
+    """What is to be placed: where it may run decides what it costs."""
+
     project = serializers.CharField(max_length=24)
     model = serializers.CharField(max_length=64)
-    region = serializers.CharField(max_length=24, default="", allow_blank=True)
+    region = serializers.CharField(
+        max_length=24, default="", allow_blank=True, help_text="Empty: any the project allows."
+    )
     replicas = serializers.IntegerField(min_value=1, max_value=64, default=1)
+    chip = serializers.CharField(
+        max_length=24, default="", allow_blank=True, help_text="Empty: the cheapest with room."
+    )
+    apart = serializers.BooleanField(default=False, help_text="Each replica at a site of its own.")
+
+
+class EndpointIn(PlacedIn):
+    name = serializers.CharField(max_length=60)
+
+
+class ReasonOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+
+
+class PlacementOut(serializers.Serializer[Any]):
+    """A site, the endpoint's replicas there, and what speaks against one more."""
+
+    site = serializers.CharField()
+    chip = serializers.CharField()
+    replicas = serializers.IntegerField()
+    cards_free = serializers.IntegerField()
+    cards_needed = serializers.IntegerField()
+    reasons = ReasonOut(many=True)
 
 
 class EndpointOut(serializers.Serializer[Any]):

@@ -35,6 +35,7 @@ from portal.api import (
     serving,
     support,
     tenancy,
+    watches,
 )
 from portal.api import documentation as docs
 
@@ -206,6 +207,17 @@ urlpatterns = [
     path("sites/<slug:code>", serving.SiteView.as_view(), name="api_site"),
     path("endpoints", serving.endpoints_view, name="api_endpoints"),
     path("endpoints/<slug:public_id>", serving.EndpointView.as_view(), name="api_endpoint"),
+    path(
+        "endpoints/<slug:public_id>/placement",
+        serving.EndpointPlacementView.as_view(),
+        name="api_endpoint_placement",
+    ),
+    path("capacity-watches", watches.CapacityWatchesView.as_view(), name="api_capacity_watches"),
+    path(
+        "capacity-watches/<slug:public_id>",
+        watches.CapacityWatchView.as_view(),
+        name="api_capacity_watch",
+    ),
     path("orders", serving.OrdersView.as_view(), name="api_orders"),
     path("usage", money.UsageView.as_view(), name="api_usage"),
     path("usage/focus", money.focus_view, name="api_usage_focus"),

@@ -33,12 +33,22 @@ class Region(Named):
 
     code = models.SlugField(max_length=24, unique=True)
     order = models.PositiveSmallIntegerField(default=0)
+    # Of its office: how far it is to another region's site is told in whole kilometres only.
+    latitude = models.FloatField(null=True)
+    longitude = models.FloatField(null=True)
 
     class Meta:
         ordering: ClassVar = ["order", "code"]
 
     def __str__(self) -> str:
         return self.name_en
+
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Degrees, or ``None`` where nobody wrote them down."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        return self.latitude, self.longitude
 
 
 class Chip(Named):

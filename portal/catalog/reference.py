@@ -12,24 +12,25 @@ from django.db import transaction
 from portal.catalog.models import CatalogModel, Chip, Offering, Region, Version
 from portal.lib import ids
 
+# code, Korean and English name, latitude and longitude of the provincial or city office
 REGIONS = [
-    ("seoul", "서울특별시", "Seoul"),
-    ("busan", "부산광역시", "Busan"),
-    ("daegu", "대구광역시", "Daegu"),
-    ("incheon", "인천광역시", "Incheon"),
-    ("gwangju", "광주광역시", "Gwangju"),
-    ("daejeon", "대전광역시", "Daejeon"),
-    ("ulsan", "울산광역시", "Ulsan"),
-    ("sejong", "세종특별자치시", "Sejong"),
-    ("gyeonggi", "경기도", "Gyeonggi"),
-    ("gangwon", "강원특별자치도", "Gangwon"),
-    ("chungbuk", "충청북도", "North Chungcheong"),
-    ("chungnam", "충청남도", "South Chungcheong"),
-    ("jeonbuk", "전북특별자치도", "Jeonbuk"),
-    ("jeonnam", "전라남도", "South Jeolla"),
-    ("gyeongbuk", "경상북도", "North Gyeongsang"),
-    ("gyeongnam", "경상남도", "South Gyeongsang"),
-    ("jeju", "제주특별자치도", "Jeju"),
+    ("seoul", "서울특별시", "Seoul", 37.567, 126.978),
+    ("busan", "부산광역시", "Busan", 35.18, 129.075),
+    ("daegu", "대구광역시", "Daegu", 35.871, 128.601),
+    ("incheon", "인천광역시", "Incheon", 37.456, 126.705),
+    ("gwangju", "광주광역시", "Gwangju", 35.16, 126.851),
+    ("daejeon", "대전광역시", "Daejeon", 36.35, 127.385),
+    ("ulsan", "울산광역시", "Ulsan", 35.539, 129.311),
+    ("sejong", "세종특별자치시", "Sejong", 36.48, 127.289),
+    ("gyeonggi", "경기도", "Gyeonggi", 37.275, 127.009),
+    ("gangwon", "강원특별자치도", "Gangwon", 37.885, 127.73),
+    ("chungbuk", "충청북도", "North Chungcheong", 36.636, 127.491),
+    ("chungnam", "충청남도", "South Chungcheong", 36.659, 126.673),
+    ("jeonbuk", "전북특별자치도", "Jeonbuk", 35.82, 127.109),
+    ("jeonnam", "전라남도", "South Jeolla", 34.816, 126.463),
+    ("gyeongbuk", "경상북도", "North Gyeongsang", 36.576, 128.506),
+    ("gyeongnam", "경상남도", "South Gyeongsang", 35.238, 128.692),
+    ("jeju", "제주특별자치도", "Jeju", 33.489, 126.498),
 ]
 
 # code, vendor, name, memory GiB, TDP watts
@@ -99,9 +100,16 @@ _NOTE_EN = "Really runs, on the CPU of a simulated site. It says nothing about t
 @transaction.atomic
 def load() -> None:
     """Write what is missing and correct names; nothing is deleted."""
-    for order, (code, korean, english) in enumerate(REGIONS):
+    for order, (code, korean, english, latitude, longitude) in enumerate(REGIONS):
         Region.objects.update_or_create(
-            code=code, defaults={"name_ko": korean, "name_en": english, "order": order}
+            code=code,
+            defaults={
+                "name_ko": korean,
+                "name_en": english,
+                "order": order,
+                "latitude": latitude,
+                "longitude": longitude,
+            },
         )
     for order, (code, vendor, name, memory, watts) in enumerate(CHIPS):
         Chip.objects.update_or_create(

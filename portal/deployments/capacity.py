@@ -2,62 +2,113 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db.models import Sum
 
-from portal.catalog.models import CatalogModel, Evidence, Offering
+from portal.catalog.models import CatalogModel, Chip, Evidence, Offering
 from portal.deployments.models import Placement
 from portal.deployments.placement import SiteRoom
 from portal.fleet.models import Card, Site
 
+PROVEN = (Evidence.MEASURED, Evidence.SIMULATED)
 
-def promised_cards() -> Counter[str]:
-    """Cards of every living placement, by site code. Needs sight of all tenants' placements."""
+
+class Room:
+    """All cards of some sites at one moment, for many models to be asked about.
+
+    Make it with the sites locked when the answer decides an order. Needs sight of all tenants'
+    placements, since cards are shared by all. ``prices``: chip → micro-won a card and hour, for
+    the one who asks.
+    """
+
+    def __init__(self, sites: list[Site], *, prices: Mapping[str, int], now: datetime) -> None:
+        self.sites = sites
+        self.now = now
+        self.prices = prices
+        self.promised = promised_cards()
+        self.cards: dict[tuple[int, int], list[Card]] = defaultdict(list)
+        self.chips: dict[int, Chip] = {}
+        rows = Card.objects.filter(site__in=sites).exclude(state="failed")
+        for card in rows.select_related("chip"):
+            self.cards[card.site_id, card.chip_id].append(card)
+            self.chips[card.chip_id] = card.chip
+
+    def of(self, models: Iterable[CatalogModel]) -> dict[str, list[SiteRoom]]:
+        """Model → a room for each kind of chip at each site; a site without cards has one too."""
+        offerings: dict[int, dict[int, list[Offering]]] = defaultdict(lambda: defaultdict(list))
+        asked = list(models)
+        rows = Offering.objects.filter(version__model__in=asked, version__current=True)
+        for offering in rows.select_related("version").order_by("pk"):
+            offerings[offering.version.model_id][offering.chip_id].append(offering)
+        return {model.slug: self._rooms(offerings[model.pk]) for model in asked}
+
+    def _rooms(self, offerings: dict[int, list[Offering]]) -> list[SiteRoom]:
+        found = []
+        for site in self.sites:
+            kinds = [chip for chip in self.chips.values() if (site.pk, chip.pk) in self.cards]
+            for chip in kinds:
+                offering = _best(offerings.get(chip.pk, []), site)
+                found.append(self._room(site, chip, offering))
+            if not kinds:
+                found.append(self._room(site, None, None))
+        return found
+
+    def _room(self, site: Site, chip: Chip | None, offering: Offering | None) -> SiteRoom:
+        cards = self.cards[site.pk, chip.pk] if chip else []
+        promised = self.promised[site.code, chip.code] if chip else 0
+        return SiteRoom(
+            site=site.code,
+            region=site.region.code,
+            chip=chip.code if chip else "",
+            state=site.state_at(self.now),
+            cards=len(cards),
+            cards_free=max(0, len(cards) - promised),
+            offering=offering.pk if offering else None,
+            cards_per_replica=offering.cards if offering else 0,
+            data_classes=tuple(site.data_classes),
+            proven=offering is not None and offering.evidence in PROVEN,
+            nodes=_free_by_node(cards),
+            watts_per_card=chip.tdp_watts if chip else 0,
+            watts_free=_watts_free(site),
+            price_micro=self.prices.get(chip.code) if chip else None,
+            place=site.region.place,
+        )
+
+
+def promised_cards() -> Counter[tuple[str, str]]:
+    """Cards of every living placement, by site and chip."""
     rows = (
         Placement.objects.living()
         .filter(wanted=True)
-        .values("site__code")
+        .values_list("site__code", "offering__chip__code")
         .annotate(total=Sum("cards"))
     )
-    return Counter({row["site__code"]: row["total"] or 0 for row in rows})
+    return Counter({(site, chip): total or 0 for site, chip, total in rows})
 
 
-def rooms(model: CatalogModel, *, sites: list[Site], now: datetime) -> list[SiteRoom]:
-    """One room per site. Call it with the sites locked when the answer decides an order."""
-    promised = promised_cards()
-    cards: dict[int, list[Card]] = {}
-    for card in Card.objects.filter(site__in=sites).exclude(state="failed").select_related("chip"):
-        cards.setdefault(card.site_id, []).append(card)
-    offerings = {
-        offering.chip_id: offering
-        for offering in Offering.objects.filter(
-            version__model=model,
-            version__current=True,
-            evidence__in=[Evidence.MEASURED, Evidence.SIMULATED],
-        )
-    }
-    return [
-        _room(site, cards.get(site.pk, []), offerings, promised[site.code], now) for site in sites
-    ]
+def _best(offerings: list[Offering], site: Site) -> Offering | None:
+    """One with evidence before one without. What was proven on pretended cards only says nothing
+    about a real site."""
+    fit = [one for one in offerings if site.simulated or one.evidence != Evidence.SIMULATED]
+    proven = [one for one in fit if one.evidence in PROVEN]
+    return next(iter(proven or fit), None)
 
 
-def _room(
-    site: Site, cards: list[Card], offerings: dict[int, Offering], promised: int, now: datetime
-) -> SiteRoom:
-    chip = cards[0].chip if cards else None
-    offering = offerings.get(chip.pk) if chip else None
-    if offering is not None and offering.evidence == Evidence.SIMULATED and not site.simulated:
-        offering = None  # proven only on pretended cards
-    return SiteRoom(
-        site=site.code,
-        region=site.region.code,
-        chip=chip.code if chip else "",
-        state=site.state_at(now),
-        cards=len(cards),
-        cards_free=max(0, len(cards) - promised),
-        offering=offering.pk if offering else None,
-        cards_per_replica=offering.cards if offering else 0,
-        data_classes=tuple(site.data_classes),
-    )
+def _free_by_node(cards: list[Card]) -> tuple[int, ...]:
+    """Free cards of each machine as reported; empty where the site does not name machines."""
+    if not cards or not all(card.node for card in cards):
+        return ()
+    free = Counter({card.node: 0 for card in cards})
+    free.update(card.node for card in cards if card.state == "free")
+    return tuple(free[node] for node in sorted(free))
+
+
+def _watts_free(site: Site) -> int | None:
+    """What the supply may still give by the last report; ``None`` without bound or report."""
+    report = site.last_report() if site.power_budget_watts is not None else None
+    if report is None or report.power is None or site.power_budget_watts is None:
+        return None
+    return site.power_budget_watts - round(report.power.facility_watts)

@@ -132,6 +132,7 @@ class Revision(models.Model):
     offering = models.ForeignKey(Offering, models.PROTECT, related_name="+", null=True)
     replicas = models.PositiveSmallIntegerField()
     regions = models.JSONField(default=list)
+    apart = models.BooleanField(default=False, help_text="Each replica at a site of its own.")
     because = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=120)
@@ -239,6 +240,8 @@ class Order(models.Model):
     model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="+")
     region = models.CharField(max_length=24)
     replicas = models.PositiveSmallIntegerField()
+    apart = models.BooleanField(default=False, help_text="Each replica at a site of its own.")
+    wished_chip = models.CharField(max_length=24, blank=True, help_text="Empty: any.")
     chip = models.CharField(max_length=24)
     cards = models.PositiveSmallIntegerField()
     price_version = models.CharField(max_length=24)
@@ -282,3 +285,41 @@ class OrderMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_state} → {self.to_state}"
+
+
+class CapacityWatchQuerySet(models.QuerySet["CapacityWatch"]):
+    def visible_to(self, actor: Actor) -> CapacityWatchQuerySet:
+        """Of the actor's organization, in the projects that the actor may see."""
+        rows = self.filter(organization=actor.organization)
+        if actor.projects is not None:
+            rows = rows.filter(project__public_id__in=actor.projects)
+        return rows
+
+
+class CapacityWatch(models.Model):
+    """A wish that found no room: whoever may order is told once, as soon as it does."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
+    project = models.ForeignKey("tenants.Project", models.PROTECT, related_name="+")
+    model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="+")
+    region = models.CharField(max_length=24, blank=True)
+    replicas = models.PositiveSmallIntegerField()
+    chip = models.CharField(max_length=24, blank=True)
+    apart = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    until = models.DateTimeField()
+
+    objects = CapacityWatchQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["project", "model", "region", "replicas", "chip", "apart"],
+                name="capacity_watch_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -1,17 +1,55 @@
-"""Which site should hold a replica, and why not the others. Pure."""
+"""Which sites should hold the replicas of an order, and why not the others. Pure.
+
+All replicas of an order stand on one kind of chip, so that it has one price: the cheapest kind
+that fits. Among its sites they are spread: the loss of one site should take as little as possible.
+What happens inside a site is the site's: here it is only counted what fits on its nodes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-WhyNot = Literal["other_region", "no_offering", "no_card_free", "silent", "drained", "data_class"]
+WhyNot = Literal[
+    "data_class",  # the project's data may not go there
+    "project_region",  # the project does not allow the region
+    "other_region",  # not where it was wanted
+    "other_chip",  # not the chip that was wanted
+    "no_offering",  # the model does not run on its chip
+    "unproven",  # an offering without evidence, or one that fails
+    "no_price",  # nobody has set a price for its cards
+    "waiting",  # enrolled, never seen
+    "silent",  # does not answer
+    "drained",  # takes no new work
+    "power",  # would draw more than its supply may give
+    "no_card_free",
+    "apart",  # has room, but not enough sites do to keep the replicas apart
+]
+REASONS: tuple[WhyNot, ...] = get_args(WhyNot)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What has to be placed. ``allowed``: regions of the project; ``region``: the wanted one;
+    empty means any. No chip: any. ``apart``: one replica a site."""
+
+    replicas: int
+    data_class: str
+    allowed: frozenset[str] = frozenset()
+    region: str = ""
+    chip: str = ""
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SiteRoom:
-    """One site as placement sees it. ``offering`` is ``None`` if the model cannot run there."""
+    """One kind of chip at one site, as placement sees it for one model.
+
+    ``nodes``: free cards by node; empty where a site does not tell. ``watts_free``: what its
+    supply may still give, ``None`` without a bound. ``price_micro``: micro-won of one card for
+    one hour. ``place``: latitude and longitude.
+    """
 
     site: str
     region: str
@@ -22,74 +60,118 @@ class SiteRoom:
     offering: int | None
     cards_per_replica: int
     data_classes: tuple[str, ...] = ("open", "sensitive", "confidential", "medical")
+    proven: bool = True
+    nodes: tuple[int, ...] = ()
+    watts_per_card: int = 0
+    watts_free: int | None = None
+    price_micro: int | None = 0
+    place: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a site was not chosen. ``needed``: cards of all replicas together."""
+    """Everything that speaks against a site. ``needed``: cards of all replicas together."""
 
     site: str
-    why: WhyNot
+    chip: str
+    reasons: tuple[WhyNot, ...]
     free: int
     needed: int
+
+    @property
+    def why(self) -> WhyNot:
+        """The reason that weighs most."""
+        return self.reasons[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Sites chosen, one per replica, and the reasons against the others."""
+    """Sites chosen, one entry a replica, all on ``chip``; and what speaks against the others."""
 
     sites: tuple[str, ...]
     rejected: tuple[Rejection, ...]
+    chip: str = ""
 
 
-def _why_not(room: SiteRoom, regions: frozenset[str], data_class: str) -> WhyNot | None:
-    if regions and room.region not in regions:
-        return "other_region"
-    if data_class not in room.data_classes:
-        return "data_class"
-    if room.offering is None:
-        return "no_offering"
-    if room.state == "drained":
-        return "drained"
-    if room.state != "healthy":
-        return "silent"
-    if room.cards_free < room.cards_per_replica:
-        return "no_card_free"
-    return None
+def holds(room: SiteRoom, *, limit: int) -> int:
+    """How many replicas have room there, at most ``limit``."""
+    per = room.cards_per_replica
+    if per == 0:
+        return limit
+    free = room.cards_free // per
+    if room.nodes:
+        free = min(free, sum(node // per for node in room.nodes))
+    if room.watts_free is not None and room.watts_per_card:
+        free = min(free, max(0, room.watts_free) // (room.watts_per_card * per))
+    return min(free, limit)
 
 
-def choose(
-    rooms: Iterable[SiteRoom], *, regions: Iterable[str], replicas: int, data_class: str
-) -> Choice:
-    """Spread ``replicas`` over allowed sites, the emptiest first; all of them or none.
+def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
+    """What speaks against one site by itself, the weightiest first; empty if nothing does."""
+    needs_watts = room.watts_per_card * room.cards_per_replica
+    fails: dict[WhyNot, bool] = {
+        "data_class": wanted.data_class not in room.data_classes,
+        "project_region": bool(wanted.allowed) and room.region not in wanted.allowed,
+        "other_region": bool(wanted.region) and room.region != wanted.region,
+        "other_chip": bool(wanted.chip) and room.chip != wanted.chip,
+        "no_offering": room.offering is None,
+        "unproven": room.offering is not None and not room.proven,
+        "no_price": room.offering is not None and room.price_micro is None,
+        "waiting": room.state == "waiting",
+        "silent": room.state == "silent",
+        "drained": room.state == "drained",
+        "power": room.watts_free is not None and room.watts_free < needs_watts,
+        "no_card_free": room.cards_free < room.cards_per_replica
+        or (bool(room.nodes) and max(room.nodes) < room.cards_per_replica),
+    }
+    return tuple(reason for reason in REASONS if fails.get(reason))
 
-    ``regions`` empty means any. The result has no sites if not all replicas fit.
-    """
-    allowed = frozenset(regions)
-    open_rooms: list[SiteRoom] = []
+
+def choose(rooms: Iterable[SiteRoom], wanted: Wanted) -> Choice:
+    """All replicas or none. Equal rooms in another order give an equal answer."""
     rejected: list[Rejection] = []
-    for room in rooms:
-        why = _why_not(room, allowed, data_class)
-        if why is None:
-            open_rooms.append(room)
+    kinds: dict[str, list[SiteRoom]] = {}
+    for room in sorted(rooms, key=lambda room: (room.site, room.chip)):
+        if reasons := why_not(room, wanted):
+            rejected.append(_against(room, reasons, wanted))
         else:
-            needed = room.cards_per_replica * replicas
-            rejected.append(Rejection(room.site, why, room.cards_free, needed))
-    free = {room.site: room.cards_free for room in open_rooms}
-    load = {room.site: 0 for room in open_rooms}
+            kinds.setdefault(room.chip, []).append(room)
+    for chip in sorted(kinds, key=lambda chip: (_price(kinds[chip][0]), chip)):
+        if sites := _spread(kinds[chip], wanted):
+            return Choice(sites, tuple(rejected), chip)
+    for room in (room for fitting in kinds.values() for room in fitting):
+        kept = wanted.apart and holds(room, limit=wanted.replicas) > 1
+        rejected.append(_against(room, ("apart",) if kept else ("no_card_free",), wanted))
+    return Choice((), tuple(sorted(rejected, key=lambda one: (one.site, one.chip))))
+
+
+def _against(room: SiteRoom, reasons: tuple[WhyNot, ...], wanted: Wanted) -> Rejection:
+    needed = room.cards_per_replica * wanted.replicas
+    return Rejection(room.site, room.chip, reasons, room.cards_free, needed)
+
+
+def _price(room: SiteRoom) -> int:
+    """Micro-won of one replica for one hour; of one kind of chip it is the same everywhere."""
+    return (room.price_micro or 0) * max(1, room.cards_per_replica)
+
+
+def _spread(rooms: Sequence[SiteRoom], wanted: Wanted) -> tuple[str, ...]:
+    """One replica after the other, to the site with the fewest of them, then the emptiest."""
+    limit = 1 if wanted.apart else wanted.replicas
+    left = {room.site: holds(room, limit=limit) for room in rooms}
+    if sum(left.values()) < wanted.replicas:
+        return ()
+    free = {room.site: room.cards_free for room in rooms}
+    per = rooms[0].cards_per_replica
+    load = dict.fromkeys(left, 0)
     chosen: list[str] = []
-    for _ in range(replicas):
-        fitting = [room for room in open_rooms if free[room.site] >= room.cards_per_replica]
-        if not fitting:
-            rejected += [
-                Rejection(
-                    room.site, "no_card_free", room.cards_free, room.cards_per_replica * replicas
-                )
-                for room in open_rooms
-            ]
-            return Choice((), tuple(rejected))
-        best = min(fitting, key=lambda room: (load[room.site], -free[room.site], room.site))
-        chosen.append(best.site)
-        free[best.site] -= best.cards_per_replica
-        load[best.site] += 1
-    return Choice(tuple(chosen), tuple(rejected))
+    for _ in range(wanted.replicas):
+        best = min(
+            (site for site, count in left.items() if count),
+            key=lambda site: (load[site], -free[site], site),
+        )
+        chosen.append(best)
+        left[best] -= 1
+        free[best] -= per
+        load[best] += 1
+    return tuple(chosen)

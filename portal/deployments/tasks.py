@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from billing.models import MonthClose
 from portal.deployments import approving
-from portal.deployments.actions import card_time, closing, commitments
+from portal.deployments.actions import card_time, closing, commitments, watches
 
 
 @shared_task
@@ -37,3 +37,9 @@ def resume_month(close_id: int) -> None:
 def sweep_approvals() -> None:
     """Each minute: what expires, who is reminded, and what a dead process left approved."""
     approving.sweep(now=timezone.now())
+
+
+@shared_task
+def tell_of_room() -> None:
+    """Each minute: wishes that had found no room, and find some now."""
+    watches.sweep(now=timezone.now())

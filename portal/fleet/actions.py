@@ -84,6 +84,7 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
                 ref=card.id,
                 chip=chips[card.chip],
                 state=card.state,
+                node=card.node[:64],
                 placement=card.placement or "",
                 simulated=card.simulated,
                 seen_at=now,
@@ -92,7 +93,7 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
         ],
         update_conflicts=True,
         unique_fields=["site", "ref"],
-        update_fields=["chip", "state", "placement", "simulated", "seen_at"],
+        update_fields=["chip", "state", "node", "placement", "simulated", "seen_at"],
     )
     engine_counts.add_up(site=site, report=report, now=now)
     site.observed_at = now

@@ -37,6 +37,9 @@ class Site(Named):
     data_classes = models.JSONField(default=all_data_classes)
     enrolled_at = models.DateTimeField()
     drained_at = models.DateTimeField(null=True, blank=True)
+    power_budget_watts = models.PositiveIntegerField(
+        null=True, help_text="What the whole site may draw; empty: no bound."
+    )
     # What is wanted here grows a number each time that it changes; the site refuses older ones.
     generation = models.PositiveBigIntegerField(default=0)
     wanted_digest = models.CharField(max_length=64, blank=True)
@@ -136,6 +139,7 @@ class Card(models.Model):
     ref = models.CharField(max_length=64)
     chip = models.ForeignKey(Chip, models.PROTECT, related_name="cards")
     state = models.CharField(max_length=16)
+    node = models.CharField(max_length=64, blank=True, help_text="Machine; empty: not told.")
     placement = models.CharField(max_length=24, blank=True, help_text="Public id, as reported.")
     simulated = models.BooleanField()
     seen_at = models.DateTimeField()

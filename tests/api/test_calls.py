@@ -16,6 +16,7 @@ from tests.api.callers import caller, send
 from tests.api.rows.row import an_order
 from tests.factories import CHAT
 from tests.web.conftest import World
+from tests.web.rows.watches import a_wish
 
 PROBLEM = "application/problem+json"
 
@@ -123,7 +124,32 @@ def test_says_which_sites_have_no_room(world: World) -> None:
     answer = send(caller(world, "key"), "POST", "endpoints", body, Idempotency_Key="abcdefgh-1")
 
     assert answer.status_code == 409
-    assert answer.json()["title"] == "no_card_free"
+    problem = answer.json()
+    assert problem["title"] == "no_room"
+    (site,) = problem["sites"]
+    assert [one["code"] for one in site["reasons"]] == ["other_region"]
+    assert all(one["sentence"] for one in site["reasons"])
+    assert {"kind": "region", "value": "daegu"}.items() <= problem["fixes"][0].items()
+
+    region = problem["fixes"][0]["value"]
+    fixed = send(
+        caller(world, "key"),
+        "POST",
+        "endpoints",
+        body | {"region": region},
+        Idempotency_Key="abcdefgh-2",
+    )
+    assert fixed.status_code == 201
+
+
+def test_waits_for_room_instead(world: World) -> None:
+    alice = caller(world, "alice")
+
+    waiting = send(alice, "POST", "capacity-watches", a_wish(world)).json()
+
+    assert (waiting["region"], waiting["replicas"], waiting["chip"]) == ("", 1, "atom-plus")
+    has_room = send(alice, "POST", "capacity-watches", a_wish(world) | {"chip": ""})
+    assert (has_room.status_code, has_room.json()["title"]) == (409, "has_room")
 
 
 def test_shows_a_price_and_orders_nothing(world: World) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from portal.deployments import quoting
 from portal.deployments.actions import aliases, orders
 from portal.deployments.models import Endpoint
 from tenants import rls
@@ -143,7 +144,7 @@ def test_no_endpoint_takes_a_name_away(cast: Cast, own: Endpoint) -> None:
 
     with pytest.raises(orders.NameIsAlias):
         orders.place(
-            wish=orders.Wish("gpt-4o", CHAT, "daegu", 1),
+            wish=quoting.Wish("gpt-4o", CHAT, "daegu", 1),
             project=cast.project,
             idempotency_key="once-and-no-more",
             by=cast.bob.may,

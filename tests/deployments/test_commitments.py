@@ -8,6 +8,7 @@ import pytest
 
 from billing import budgets
 from billing.models import Commitment
+from portal.deployments import quoting
 from portal.deployments.actions import card_time, commitments, endpoints, orders, placements
 from portal.deployments.models import Endpoint, Order, Placement
 from portal.deployments.states import move_placement
@@ -177,7 +178,7 @@ def test_keeps_a_hold_whose_order_was_written(shop: Shop, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(budgets, "tell", lambda *_: None)
         orders.place(
-            wish=orders.Wish("견적", "smollm2-135m-instruct", "daegu", 1),
+            wish=quoting.Wish("견적", "smollm2-135m-instruct", "daegu", 1),
             project=shop.project,
             idempotency_key="key-00001",
             by=shop.alice,

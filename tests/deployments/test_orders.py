@@ -11,6 +11,7 @@ from django.db import connection
 
 from billing import budgets
 from billing.models import Commitment
+from portal.deployments import quoting
 from portal.deployments.actions import endpoints, orders
 from portal.deployments.models import Endpoint, Order, OrderMove, Placement, Revision
 from portal.fleet.models import Card, Site
@@ -29,9 +30,9 @@ NOVEMBER = Month(2026, 11)
 REST_WON = ceil(1450 * (14.5 * 86400 + 1) / 3600)
 
 
-def wish(**changes: object) -> orders.Wish:
+def wish(**changes: object) -> quoting.Wish:
     fields = {"name": "견적-상담", "model": CHAT, "region": "daegu", "replicas": 1} | changes
-    return orders.Wish(**fields)  # type: ignore[arg-type]
+    return quoting.Wish(**fields)  # type: ignore[arg-type]
 
 
 def place(shop: Shop, key: str = "key-00001", **changes: object) -> Order:
@@ -98,7 +99,7 @@ def test_refuses_the_key_for_another_wish(shop: Shop, changes: dict[str, object]
 
 
 def test_refuses_what_has_no_card(shop: Shop) -> None:
-    with pytest.raises(orders.NoCardFree) as refused:
+    with pytest.raises(quoting.NoRoom) as refused:
         place(shop, replicas=3)
 
     assert [(one.site, one.why) for one in refused.value.rejected] == [
@@ -111,7 +112,7 @@ def test_refuses_what_has_no_card(shop: Shop) -> None:
 def test_counts_promised_cards_that_no_site_has_reported_yet(shop: Shop) -> None:
     place(shop, replicas=2)
 
-    with pytest.raises(orders.NoCardFree):
+    with pytest.raises(quoting.NoRoom):
         place(shop, "key-00002", name="zweiter")
 
 
@@ -138,7 +139,7 @@ def test_places_nothing_at_a_site_that_may_not_have_it(shop: Shop, change: str) 
             Project.objects.update(data_class="medical")
             shop.project.refresh_from_db()
 
-    with pytest.raises(orders.NoCardFree):
+    with pytest.raises(quoting.NoRoom):
         place(shop)
 
     assert nothing_is_left(shop)
@@ -147,7 +148,7 @@ def test_places_nothing_at_a_site_that_may_not_have_it(shop: Shop, change: str) 
 def test_offers_what_only_ran_on_pretended_cards_at_pretended_sites_only(shop: Shop) -> None:
     Site.objects.filter(code="daegu-1").update(simulated=False)
 
-    with pytest.raises(orders.NoCardFree) as refused:
+    with pytest.raises(quoting.NoRoom) as refused:
         place(shop)
 
     assert ("daegu-1", "no_offering") in [(one.site, one.why) for one in refused.value.rejected]
@@ -178,7 +179,7 @@ def test_refuses_a_region_outside_of_the_projects(shop: Shop) -> None:
         Project.objects.update(regions=["busan"])
         shop.project.refresh_from_db()
 
-    with pytest.raises(orders.NoCardFree):
+    with pytest.raises(quoting.NoRoom):
         place(shop, region="daegu")
 
 
@@ -200,7 +201,7 @@ def test_takes_a_name_again_once_it_is_stopped(shop: Shop) -> None:
 
 @pytest.mark.parametrize("model", [EMBEDDING, "gpt", ""])
 def test_refuses_what_is_not_for_sale(shop: Shop, model: str) -> None:
-    with pytest.raises(orders.NotForSale):
+    with pytest.raises(quoting.NotForSale):
         place(shop, model=model)
 
 
@@ -208,7 +209,7 @@ def test_refuses_bad_names_and_counts(shop: Shop) -> None:
     with pytest.raises(BadName):
         place(shop, name="a\u202eb")
     for replicas in (0, 9, -1):
-        with pytest.raises(orders.BadReplicas):
+        with pytest.raises(quoting.BadReplicas):
             place(shop, replicas=replicas)
 
     assert nothing_is_left(shop)
@@ -260,7 +261,7 @@ def test_lets_only_those_order_who_may(shop: Shop) -> None:
 def test_sets_aside_from_now_to_the_months_end(shop: Shop, now: datetime, seconds: int) -> None:
     Site.objects.update(observed_at=now)
     with rls.tenant(shop.firm.pk):
-        quote = orders.quote(wish=wish(), project=shop.project, now=now)
+        quote = quoting.quote(wish=wish(), project=shop.project, now=now)
 
     assert quote.month == NOVEMBER
     assert quote.rest_of_month_micro == -(-1450 * seconds // 3600) * MICRO
@@ -319,7 +320,7 @@ def test_promises_the_last_card_to_one_of_four(valkey_url: str) -> None:
 
     results = together(shop, [f"key-0000{n}" for n in range(4)], list("abcd"))
 
-    assert sorted(type(one).__name__ for one in results) == ["NoCardFree"] * 3 + ["Order"]
+    assert sorted(type(one).__name__ for one in results) == ["NoRoom"] * 3 + ["Order"]
     assert counted(shop) == (REST_WON, 0)
 
 

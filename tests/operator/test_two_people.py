@@ -14,6 +14,7 @@ from django.test import TestCase
 
 from billing import budgets, price_changes, tariffs
 from portal.admission import keys as names
+from portal.deployments import quoting
 from portal.deployments.actions import orders
 from portal.routing import deciding, snapshot
 from tenants import quotas, reasons, rls, standing
@@ -188,7 +189,7 @@ def test_orders_nothing_new(cast: Cast, paul: Actor, valkey_url: str) -> None:
     factories.site(cards=20)
     budgets.publish(factories.budget(cast.firm, 100_000_000), cast.firm)
     suspend(cast, cast.olivia.may, paul)
-    wish = orders.Wish(name="neu", model=CHAT, region="daegu", replicas=1)
+    wish = quoting.Wish(name="neu", model=CHAT, region="daegu", replicas=1)
 
     with pytest.raises(standing.OrderingClosed):
         orders.place(

@@ -14,8 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
-from bench import audit_log
-from tenants import actors, audit, pruning, rls, sealing, verifying
+from tenants import audit, pruning, rls, sealing, verifying
 from tenants.models import AuditEvent, AuditPruning, AuditSeal, Organization
 from tests import factories
 from tests.factories import NOON
@@ -66,20 +65,6 @@ def firm() -> Organization:
         with rls.tenant(made.pk):
             audit.record(f"thing.deed{number}", by=owner, now=NOON, subject=f"prj_{number}")
     return made
-
-
-def test_the_benchmark_seals_what_waits_behind_a_running_transaction(firm: Organization) -> None:
-    """Its figure would be of half a log whenever the server analyzes a table meanwhile."""
-    with psycopg.connect(**connection.get_connection_params()) as other:
-        other.execute("SELECT pg_current_xact_id()")
-        with rls.tenant(firm.pk):
-            audit.record("thing.late", by=actors.system(firm, "tests"), now=NOON, subject="prj_9")
-        waiting = threading.Timer(0.2, other.commit)
-        waiting.start()
-        audit_log.seal_all(now=NOON)
-        waiting.join()
-
-    assert verifying.verify(firm, now=SOON).unsealed == 0
 
 
 @pytest.fixture

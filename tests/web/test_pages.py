@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views import defaults
 
 from billing.models import Invoice
-from portal.deployments.actions import orders
+from portal.deployments import quoting
 from portal.deployments.models import Order
 from tenants import rls
 from tenants.models import ApiKey
@@ -147,7 +147,7 @@ def test_says_how_many_replicas_are_possible(world: World, replicas: str) -> Non
 
     answer = browser(world.cast.alice).get(url)
 
-    assert answer.context["no_quote"] == str(orders.BadReplicas())
+    assert answer.context["no_quote"] == str(quoting.BadReplicas())
 
 
 def test_harmless_csv_cells(world: World) -> None:

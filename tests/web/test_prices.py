@@ -14,7 +14,7 @@ from django.utils.translation import override
 from billing import tariffs
 from billing.agreements import Line
 from billing.models import Agreement, PriceTerm
-from portal.deployments.actions import orders
+from portal.deployments import quoting
 from portal.fleet.models import Site
 from tenants import rls
 from tenants.actors import Actor
@@ -191,11 +191,11 @@ def test_the_order_page_shows_the_quote_with_vat(world: World) -> None:
 
 def test_an_order_is_priced_as_agreed(world: World, second: Actor) -> None:
     agree(world.cast, second, Line("cards", "rngd", {"off": "20"}))
-    wish = orders.Wish("neu", CHAT, "daegu", 1)
+    wish = quoting.Wish("neu", CHAT, "daegu", 1)
     Site.objects.update(observed_at=midnight(TOMORROW))
 
     with rls.tenant(world.cast.firm.pk):
-        quote = orders.quote(wish=wish, project=world.cast.project, now=midnight(TOMORROW))
+        quote = quoting.quote(wish=wish, project=world.cast.project, now=midnight(TOMORROW))
 
     assert quote.won_per_hour == 1160
 

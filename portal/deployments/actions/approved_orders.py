@@ -11,17 +11,18 @@ from billing import budgets
 from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
 from billing.fiscal.refusals import Refusal
 from billing.models import ApprovalRequest, Commitment
+from portal.deployments import quoting
 from portal.deployments.actions import fulfilling, orders, waiting_orders
-from portal.deployments.actions.orders import Quote, Wish
 from portal.deployments.models import Order, OrderState
+from portal.deployments.quoting import Quote, Wish
 from portal.deployments.states import move_order
 from tenants import actors, standing
 from tenants.actors import Actor
 
 REFUSALS = (
-    orders.NoCardFree,
-    orders.NotForSale,
-    orders.BadReplicas,
+    quoting.NoRoom,
+    quoting.NotForSale,
+    quoting.BadReplicas,
     orders.TooManyEndpoints,
     orders.NameTaken,
     standing.OrderingClosed,
@@ -37,13 +38,15 @@ def _find(request: ApprovalRequest) -> Order:
 
 
 def _wish(order: Order) -> Wish:
-    return Wish(order.name, order.model.slug, order.region, order.replicas)
+    return Wish(
+        order.name, order.model.slug, order.region, order.replicas, order.wished_chip, order.apart
+    )
 
 
 def _quote(order: Order, now: datetime) -> Quote:
     """``CannotBeDone`` where it cannot be had now."""
     try:
-        return orders.quote(wish=_wish(order), project=order.project, now=now)
+        return quoting.quote(wish=_wish(order), project=order.project, now=now)
     except REFUSALS as error:
         raise CannotBeDone(str(error)) from error
 
@@ -126,7 +129,7 @@ def _write(
         raise TermsChanged  # somebody else has just placed or cancelled it
     wish = _wish(order)
     orders.check(by, wish)
-    priced, sites = orders.quote_locked(wish, order.project, now)
+    priced, sites = quoting.quote_locked(wish, order.project, now)
     if _terms(order, priced) != approved:
         raise TermsChanged
     order.price_version = priced.price_version

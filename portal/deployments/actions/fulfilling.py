@@ -24,7 +24,7 @@ from tenants import audit
 from tenants.actors import Actor
 
 if TYPE_CHECKING:
-    from portal.deployments.actions.orders import Quote
+    from portal.deployments.quoting import Quote
 
 
 def fulfil(order: Order, priced: Quote, sites: list[Site], by: Actor, now: datetime) -> Commitment:
@@ -72,9 +72,7 @@ def fulfil(order: Order, priced: Quote, sites: list[Site], by: Actor, now: datet
 def _place_replicas(
     order: Order, endpoint: Endpoint, priced: Quote, sites: list[Site], now: datetime
 ) -> None:
-    offering = Offering.objects.get(
-        version__model=endpoint.model, version__current=True, chip__code=priced.chip
-    )
+    offering = Offering.objects.get(pk=priced.offering)
     Revision.objects.create(
         organization=endpoint.organization,
         endpoint=endpoint,
@@ -82,6 +80,7 @@ def _place_replicas(
         offering=offering,
         replicas=order.replicas,
         regions=[order.region] if order.region else [],
+        apart=order.apart,
         because=_("Ordered."),
         created_at=now,
         created_by=order.placed_by,

@@ -8,40 +8,24 @@ must not open one around this action (``rls.own_transactions``).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
-import msgspec
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
-from billing import budgets, estimates, tariffs, terms
+from billing import budgets
 from billing.models import Commitment
 from portal.catalog.models import CatalogModel
-from portal.deployments import capacity, placement
+from portal.deployments import quoting
 from portal.deployments.actions import fulfilling, waiting_orders
 from portal.deployments.models import Endpoint, Order, OrderMove, OrderState
-from portal.deployments.placement import Choice, Rejection, SiteRoom
-from portal.fleet.models import Site
+from portal.deployments.quoting import Quote, Wish
 from portal.lib import ids
-from portal.lib.periods import Month
-from tenants import actors, names, quotas, rls, standing
+from tenants import actors, names, quotas, standing
 from tenants.actors import Actor
 from tenants.models import ModelAlias, Project
-
-
-class NoCardFree(Exception):
-    """No allowed site has room. ``rejected`` says why, site by site."""
-
-    def __init__(self, rejected: tuple[Rejection, ...]) -> None:
-        super().__init__()
-        self.rejected = rejected
-
-    def __str__(self) -> str:
-        return _("No site there has enough free cards. Choose another region or fewer replicas.")
 
 
 class NameTaken(Exception):
@@ -56,23 +40,9 @@ class NameIsAlias(NameTaken):
         return _("A project calls a model by this name. Choose a different one.")
 
 
-class NotForSale(Exception):
-    def __str__(self) -> str:
-        return _("This model cannot be ordered as an endpoint of your own yet.")
-
-
 class IdempotencyMismatch(Exception):
     def __str__(self) -> str:
         return _("This Idempotency-Key was used for another order. Send a new key.")
-
-
-class BadReplicas(Exception):
-    def __init__(self, most: int = quotas.QUOTAS["replicas"].usual) -> None:
-        super().__init__(most)
-        self.most = most
-
-    def __str__(self) -> str:
-        return _("Choose 1 to %(most)d replicas.") % {"most": self.most}
 
 
 class _HasToBeSigned(Exception):
@@ -94,112 +64,13 @@ class TooManyEndpoints(Exception):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a customer chose."""
-
-    name: str
-    model: str  # slug
-    region: str  # code; empty means any
-    replicas: int
-
-    def digest(self) -> str:
-        return hashlib.sha256(
-            msgspec.json.encode([self.name, self.model, self.region, self.replicas])
-        ).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The price before the button. Whole won are rounded up; VAT is not in them."""
-
-    chip: str
-    cards: int
-    price_version: str
-    won_per_card_hour: Decimal
-    won_per_hour: int
-    won_per_month: int
-    rest_of_month_micro: int
-    month: Month
-    choice: Choice
-
-
-def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
-    """What the wish would cost and where it would run. ``NoCardFree``, ``NotForSale``."""
-    most = quotas.most(project.organization, "replicas")
-    if not 1 <= wish.replicas <= most:
-        raise BadReplicas(most)
-    model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
-    if model is None:
-        raise NotForSale
-    return _quote(wish, model, project, list(_sites()), now)
-
-
-def _sites() -> list[Site]:
-    return list(Site.objects.active().select_related("region").order_by("pk"))
-
-
-def _quote(
-    wish: Wish, model: CatalogModel, project: Project, sites: list[Site], now: datetime
-) -> Quote:
-    with rls.everyone(because="cards are shared by all tenants; only counts are read"):
-        rooms = capacity.rooms(model, sites=sites, now=now)
-    choice = _choose(rooms, wish, project)
-    chosen = {room.site: room for room in rooms}[choice.sites[0]]
-    tariff = tariffs.card_tariff_at(chosen.chip, now, project.organization_id)
-    if tariff is None:
-        raise NotForSale
-    cards = chosen.cards_per_replica * wish.replicas
-    month = Month.of(now)
-    rest_seconds = int((month.period.end - now).total_seconds()) + 1
-    of_month = terms.of(project.organization, month)
-    rest = estimates.run(tariff, cards=cards, seconds=rest_seconds, terms=of_month)
-    priced = estimates.endpoint(tariff, cards=cards, month=month)
-    return Quote(
-        chip=chosen.chip,
-        cards=cards,
-        price_version=tariff.public_id,
-        won_per_card_hour=tariff.won_per_hour,
-        won_per_hour=priced.hour.supply_won,
-        won_per_month=priced.worst.supply_won,
-        rest_of_month_micro=rest.supply_won * 1_000_000,
-        month=month,
-        choice=choice,
-    )
-
-
-def _choose(rooms: list[SiteRoom], wish: Wish, project: Project) -> Choice:
-    """All replicas on one kind of chip, so that an order has one price. The first that fits."""
-    regions = [wish.region] if wish.region else list(project.regions)
-    if wish.region and project.regions and wish.region not in project.regions:
-        # Its keys could never call it there.
-        raise NoCardFree(
-            tuple(
-                Rejection(room.site, "other_region", room.cards_free, room.cards_per_replica)
-                for room in rooms
-            )
-        )
-    rejected: tuple[Rejection, ...] = ()
-    for chip in sorted({room.chip for room in rooms}):
-        choice = placement.choose(
-            [room for room in rooms if room.chip == chip],
-            regions=regions,
-            replicas=wish.replicas,
-            data_class=project.data_class,
-        )
-        if choice.sites:
-            return choice
-        rejected += choice.rejected
-    raise NoCardFree(rejected)
-
-
 def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now: datetime) -> Order:
     """Order an endpoint. The same key again gives the same order; nothing is ordered twice.
 
     Where the organization's rules ask for approval the order waits (state ``awaiting``): it has
     its price, and holds neither money nor cards until all have signed.
 
-    ``NoCardFree``, ``NameTaken``, ``BadReplicas``, ``TooManyEndpoints``,
+    ``quoting.NoRoom``, ``NameTaken``, ``BadReplicas``, ``TooManyEndpoints``,
     ``standing.OrderingClosed``, ``budgets.BudgetExceeded``, ``IdempotencyMismatch``, and of a
     budget line ``fiscal.LineRefuses``, ``NoLine``.
     """
@@ -212,7 +83,7 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
             if before is not None:
                 return before
             check(by, wish)
-            priced = quote(wish=wish, project=project, now=now)
+            priced = quoting.quote(wish=wish, project=project, now=now)
             if waiting_orders.steps_for(project, priced.won_per_month):
                 return _wait(wished, priced)
         return keep(wished.reference, priced, project, by, lambda: _write(wished))
@@ -261,7 +132,7 @@ def keep(
 
 
 def _normal(wish: Wish) -> Wish:
-    return Wish(names.normalized(wish.name, longest=60), wish.model, wish.region, wish.replicas)
+    return replace(wish, name=names.normalized(wish.name, longest=60))
 
 
 def _before(by: Actor, idempotency_key: str, wish: Wish) -> Order | None:
@@ -328,6 +199,8 @@ def _row(wished: Wished, priced: Quote, state: str) -> Order:
         model=CatalogModel.objects.get(slug=wish.model),
         region=wish.region,
         replicas=wish.replicas,
+        apart=wish.apart,
+        wished_chip=wish.chip,
         chip=priced.chip,
         cards=priced.cards,
         price_version=priced.price_version,
@@ -361,16 +234,8 @@ def _wait(wished: Wished, priced: Quote) -> Order:
 def _write(wished: Wished) -> tuple[Order, Commitment]:
     """All rows of the order, with the sites locked so that no card is promised twice."""
     standing.require_ordering(wished.by.organization)  # a hold may have come meanwhile
-    priced, sites = quote_locked(wished.wish, wished.project, wished.now)
+    priced, sites = quoting.quote_locked(wished.wish, wished.project, wished.now)
     if waiting_orders.steps_for(wished.project, priced.won_per_month):
         raise _HasToBeSigned(priced)
     order = _row(wished, priced, OrderState.PLACED)
     return order, fulfilling.fulfil(order, priced, sites, wished.by, wished.now)
-
-
-def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
-    """The price, with the sites locked until the end of the transaction."""
-    sites = list(
-        Site.objects.active().select_for_update(of=["self"]).select_related("region").order_by("pk")
-    )
-    return _quote(wish, CatalogModel.objects.get(slug=wish.model), project, sites, now), sites

@@ -43,6 +43,12 @@ ROWS = [
     Row("api_endpoints", "POST", at("endpoints"), "201 201 403 403 422 422 201 422", an_order),
     Row("api_endpoint", "GET", at("endpoints/{endpoint}"), "200 200 200 200 404 200 200 404"),
     Row("api_endpoint", "GET", at("endpoints/{shared}"), ALL),
+    Row(
+        "api_endpoint_placement",
+        "GET",
+        at("endpoints/{endpoint}/placement"),
+        "200 200 200 200 404 404 200 404",
+    ),
     # the operator sees a customer's endpoint and may not stop it; nobody stops a shared one
     Row("api_endpoint", "DELETE", at("endpoints/{endpoint}"), "200 200 403 403 404 403 200 404"),
     Row("api_endpoint", "DELETE", at("endpoints/{shared}"), "403 403 403 403 403 200 403 403"),

@@ -1,0 +1,175 @@
+"""What a wish would cost and where it would run; or why not, and what to change."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from django.utils.translation import gettext as _
+
+from billing import estimates, tariffs, terms
+from portal.catalog.models import CatalogModel, Region
+from portal.deployments import placement
+from portal.deployments.capacity import Room
+from portal.deployments.fixes import Fix, fixes
+from portal.deployments.placement import Choice, Rejection, Wanted
+from portal.fleet.models import Site
+from portal.lib.periods import Month
+from tenants import quotas, rls
+from tenants.models import Project
+
+MOST_SMALLER = 5  # models that are tried in the stead of one that finds no room
+
+
+class NoRoom(Exception):
+    """No allowed sites hold all of it. ``rejected`` says why, site by site; ``fixes`` what to
+    change: each was tried."""
+
+    def __init__(self, rejected: tuple[Rejection, ...], tried: tuple[Fix, ...]) -> None:
+        super().__init__()
+        self.rejected = rejected
+        self.fixes = tried
+
+    def __str__(self) -> str:
+        return _("No allowed site has room for all of it now.")
+
+
+class NotForSale(Exception):
+    def __str__(self) -> str:
+        return _("This model cannot be ordered as an endpoint of your own yet.")
+
+
+class BadReplicas(Exception):
+    def __init__(self, most: int = quotas.QUOTAS["replicas"].usual) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def __str__(self) -> str:
+        return _("Choose 1 to %(most)d replicas.") % {"most": self.most}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a customer chose."""
+
+    name: str
+    model: str  # slug
+    region: str  # code; empty means any
+    replicas: int
+    chip: str = ""  # code; empty means any
+    apart: bool = False  # each replica at a site of its own
+
+    def digest(self) -> str:
+        """The same as ever for what could be asked before ``chip`` and ``apart`` were there."""
+        words = [self.name, self.model, self.region, self.replicas]
+        more = [self.chip, self.apart] if self.chip or self.apart else []
+        return hashlib.sha256(msgspec.json.encode(words + more)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The price before the button. Whole won are rounded up; VAT is not in them."""
+
+    chip: str
+    offering: int
+    cards: int
+    price_version: str
+    won_per_card_hour: Decimal
+    won_per_hour: int
+    won_per_month: int
+    rest_of_month_micro: int
+    month: Month
+    choice: Choice
+
+
+def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
+    """``NoRoom``, ``NotForSale``, ``BadReplicas``."""
+    most = quotas.most(project.organization, "replicas")
+    if not 1 <= wish.replicas <= most:
+        raise BadReplicas(most)
+    model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
+    if model is None:
+        raise NotForSale
+    sites = Site.objects.active().select_related("region").order_by("pk")
+    return _quote(wish, model, project, list(sites), now)
+
+
+def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
+    """The price, with the sites locked until the end of the transaction."""
+    sites = list(
+        Site.objects.active().select_for_update(of=["self"]).select_related("region").order_by("pk")
+    )
+    return _quote(wish, CatalogModel.objects.get(slug=wish.model), project, sites, now), sites
+
+
+def wanted_of(wish: Wish, project: Project) -> Wanted:
+    """A wish in the words of placement."""
+    return Wanted(
+        replicas=wish.replicas,
+        data_class=project.data_class,
+        allowed=frozenset(project.regions),
+        region=wish.region,
+        chip=wish.chip,
+        apart=wish.apart,
+    )
+
+
+def _quote(
+    wish: Wish, model: CatalogModel, project: Project, sites: list[Site], now: datetime
+) -> Quote:
+    book = tariffs.Book("cards", now, project.organization_id)
+    room = room_of(sites, book, project, now)
+    rooms = room.of([model])[model.slug]
+    wanted = wanted_of(wish, project)
+    choice = placement.choose(rooms, wanted)
+    if not choice.sites:
+        if all(one.offering is None for one in rooms if one.chip):
+            raise NotForSale
+        raise NoRoom(choice.rejected, _fixes(room, rooms, wanted, model))
+    chosen = next(one for one in rooms if (one.site, one.chip) == (choice.sites[0], choice.chip))
+    tariff = book.price(choice.chip, project.organization_id)
+    assert tariff is not None and chosen.offering is not None  # else it is not chosen
+    cards = chosen.cards_per_replica * wish.replicas
+    month = Month.of(now)
+    of_month = terms.of(project.organization, month)
+    rest_seconds = int((month.period.end - now).total_seconds()) + 1
+    rest = estimates.run(tariff, cards=cards, seconds=rest_seconds, terms=of_month)
+    priced = estimates.endpoint(tariff, cards=cards, month=month)
+    return Quote(
+        chip=choice.chip,
+        offering=chosen.offering,
+        cards=cards,
+        price_version=tariff.public_id,
+        won_per_card_hour=tariff.won_per_hour,
+        won_per_hour=priced.hour.supply_won,
+        won_per_month=priced.worst.supply_won,
+        rest_of_month_micro=rest.supply_won * 1_000_000,
+        month=month,
+        choice=choice,
+    )
+
+
+def room_of(sites: list[Site], book: tariffs.Book, project: Project, now: datetime) -> Room:
+    """The cards of ``sites``, at the prices of the project's organization."""
+    organization = project.organization_id
+    prices = {}
+    for chip in book.names(organization):
+        price = book.price(chip, organization)
+        if price is not None:
+            prices[chip] = int(price.won_per_hour * 1_000_000)
+    with rls.everyone(because="cards are shared by all tenants; only counts are read"):
+        return Room(sites, prices=prices, now=now)
+
+
+def _fixes(
+    room: Room, rooms: list[placement.SiteRoom], wanted: Wanted, model: CatalogModel
+) -> tuple[Fix, ...]:
+    smaller = CatalogModel.objects.filter(
+        kind=model.kind, parameters_millions__lt=model.parameters_millions
+    ).order_by("-parameters_millions", "slug")[:MOST_SMALLER]
+    region = Region.objects.filter(code=wanted.region).first() if wanted.region else None
+    centre = region.place if region else None
+    return fixes(rooms, wanted, centre=centre, smaller=room.of(smaller))
