@@ -31,10 +31,10 @@ def spec(number: int = 1, **changes: Any) -> PlacementSpec:
         "context_tokens": 2048,
         "parallel": 4,
         "credential": f"credential-{number}",
+        "sdk": "llama.cpp",
+        "artifact": "/models/smollm2.gguf",
         "organization": "org_1",
-        "sdk": "furiosa-llm 2026.4.0",
-        "image": "registry.example/furiosa-llm@sha256:" + "a" * 64,
-        "artifact": "furiosa-ai/Model-8B",
+        "image": "registry.example/server@sha256:" + "a" * 64,
     }
     return PlacementSpec(**fields | changes)
 

@@ -12,11 +12,12 @@ from portal.fleet.drivers.contract import ReplicaReport, SiteUnavailable, WishRe
 from portal.fleet.drivers.kubernetes import client as http
 from portal.fleet.drivers.kubernetes.driver import KubernetesDriver
 from portal.fleet.drivers.kubernetes.watching import SiteWatch
-from tests.contracts.sites import spec, wish
+from tests.contracts.sites import wish
 from tests.fakes.kubernetes import Cluster
 from tests.fakes.kubernetes.rights import shipped
 from tests.fakes.kubernetes.server import TOKEN
 from tests.fakes.kubernetes.store import Status, key_of
+from tests.fakes.kubernetes.verdicts import spec
 
 DEPLOYMENT = ("Deployment", "dure-org-1", "plc-1")
 STATE = ("ConfigMap", "dure-system", "dure-state")
@@ -352,9 +353,6 @@ def test_reads_every_page_and_begins_anew_when_the_cluster_forgot(
         b"[]",
         b'{"items": 5}',
         b'{"items": [], "metadata": []}',
-        b'{"data": {"site": "daegu-1", "reach": "pigeon"}}',
-        b'{"data": {"site": "daegu 1"}}',
-        b'{"data": {"site": "daegu-1", "gateways": "everywhere"}}',
         b"{}",
     ],
 )
@@ -362,6 +360,20 @@ def test_believes_no_nonsense(driver: KubernetesDriver, cluster: Cluster, raw: b
     cluster.raw = [raw] * 6
 
     with pytest.raises(SiteUnavailable):
+        driver.observe()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("site", "daegu 1"), ("reach", "pigeon"), ("gateways", "everywhere"), ("cpus_per_card", "x")],
+)
+def test_names_the_setting_that_makes_no_sense(
+    driver: KubernetesDriver, cluster: Cluster, name: str, value: str
+) -> None:
+    settings = ("ConfigMap", "dure-system", "dure-site")
+    cluster.store.edit(settings, "kubectl", ("data", name), value)
+
+    with pytest.raises(SiteUnavailable, match="dure-site makes no sense"):
         driver.observe()
 
 

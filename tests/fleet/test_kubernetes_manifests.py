@@ -10,10 +10,9 @@ from portal.fleet.drivers.kubernetes import cards, names, tenancy
 from portal.fleet.drivers.kubernetes.site import SiteSettings
 from portal.fleet.drivers.kubernetes.workload import Workload, workload_of
 from portal.fleet.drivers.servers import CannotServe
-from tests.contracts.sites import spec
 from tests.fakes.kubernetes import schemas
 from tests.fakes.kubernetes.rights import shipped
-from tests.fakes.kubernetes.verdicts import KINDS, SETTINGS, manifests
+from tests.fakes.kubernetes.verdicts import KINDS, SETTINGS, manifests, spec
 
 
 def container(made: Workload) -> dict[str, Any]:

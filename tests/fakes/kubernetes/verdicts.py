@@ -9,9 +9,16 @@ from portal.fleet.drivers.contract import PlacementSpec, ServerSettings
 from portal.fleet.drivers.kubernetes import tenancy
 from portal.fleet.drivers.kubernetes.site import SiteSettings
 from portal.fleet.drivers.kubernetes.workload import ENGINE, owned, workload_of
-from tests.contracts.sites import spec
+from tests.contracts import sites
 from tests.fakes.kubernetes import schemas
 from tests.fakes.kubernetes.rights import shipped
+
+
+def spec(number: int = 1, **changes: Any) -> PlacementSpec:
+    """A placement on the usual server of these tests."""
+    furiosa = {"sdk": "furiosa-llm 2026.4.0", "artifact": "furiosa-ai/Model-8B"}
+    return sites.spec(number, **furiosa | changes)
+
 
 ATOM = ServerSettings(block_tokens=1024)
 # One placement for each chip, server and way of asking for it.
