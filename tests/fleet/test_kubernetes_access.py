@@ -16,8 +16,8 @@ from tests.fakes.kubernetes import Cluster
 from tests.fakes.kubernetes.looking import seen, states
 from tests.fakes.kubernetes.rights import shipped
 from tests.fakes.kubernetes.server import TOKEN
-from tests.fakes.kubernetes.store import Status
-from tests.fakes.kubernetes.verdicts import spec
+from tests.fakes.kubernetes.store import Status, put
+from tests.fakes.kubernetes.verdicts import manifests, spec
 
 DEPLOYMENT = ("Deployment", "dure-org-1", "plc-1")
 STATE = ("ConfigMap", "dure-system", "dure-state")
@@ -139,6 +139,36 @@ def test_says_what_is_wrong_with_how_it_is_reached(
 ) -> None:
     with pytest.raises(SiteUnavailable, match=words):
         use(cluster.url)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "status", "words"),
+    [
+        (("spec", "replica"), 1, 400, "strict decoding error"),
+        (("spec", "replicas"), "one", 400, "strict decoding error"),
+        (("metadata", "resourceVersion"), "1", 409, "modified"),
+        (("spec", "selector", "matchLabels"), {"a": "b"}, 422, "immutable"),
+    ],
+)
+def test_the_fake_is_as_strict_as_a_cluster(
+    driver: KubernetesDriver,
+    cluster: Cluster,
+    path: tuple[str, ...],
+    value: Any,
+    status: int,
+    words: str,
+) -> None:
+    driver.apply(wish(1, spec(1)))
+    manifest = manifests(spec(1))[-3]
+    put(manifest, path, value)
+
+    with (
+        http.Client(cluster.url, http.Access(TOKEN), seconds=5) as client,
+        pytest.raises(http.Refused, match=words) as refused,
+    ):
+        client.apply(manifest, force=True)
+
+    assert refused.value.status == status
 
 
 def test_the_shipped_roles_are_all_that_is_needed_and_nothing_more(
