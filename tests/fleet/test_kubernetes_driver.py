@@ -249,6 +249,18 @@ def test_one_impossible_placement_stops_no_other(
     assert driver.observe().generation == 1  # asking again would not help
 
 
+def test_what_runs_is_not_ended_by_a_form_of_it_that_cannot_run(
+    driver: KubernetesDriver, cluster: Cluster
+) -> None:
+    driver.apply(wish(1, spec(1)))
+    assert states(driver, cluster) == {"plc_1": "ready"}
+
+    driver.apply(wish(2, spec(1, image="")))
+
+    assert states(driver, cluster) == {"plc_1": "ready"}
+    assert driver.observe().generation == 2
+
+
 def test_tells_what_keeps_an_engine_from_its_start(
     driver: KubernetesDriver, cluster: Cluster
 ) -> None:

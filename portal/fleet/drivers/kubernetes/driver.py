@@ -161,6 +161,7 @@ class _Applying:
         self.client = client
         self.wanted = wanted
         self.refused: dict[str, Refusal] = {}
+        self.told: list[Object] = []
 
     def run(self) -> None:
         self.settings, state, found = _home(self.client)
@@ -180,14 +181,22 @@ class _Applying:
             if one.spec.organization in fenced:
                 self._tell(one)
         done = not any(not one.final for one in self.refused.values())
-        after = _live(self.client, self.settings).inventory()
         state = msgspec.structs.replace(
             state,
             refused=self.refused,
-            inventory=after,
+            inventory=self._inventory(),
             done=self.wanted.generation if done else state.done,
         )
         self._save(found, state)
+
+    def _inventory(self) -> str:
+        """Of what was told, and of what still runs in a form that is no longer understood."""
+        left = [
+            one
+            for one in (*self.live.deployments, *self.live.services)
+            if labels(one).get(names.PLACEMENT) in self.refused
+        ]
+        return site.inventory_of([*self.told, *left])
 
     def _cards(self, state: SiteState) -> dict[str, tuple[str, ...]]:
         """Placement → the cards that it has now, so that it keeps them."""
@@ -279,6 +288,7 @@ class _Applying:
         for manifest in fences:
             if not names.covers(self.there.get(_key(manifest)), manifest):
                 self.client.apply(manifest, force=known)
+        self.told += [one for one in fences if one["kind"] == "NetworkPolicy"]
 
     def _forget_budgets(self, endpoints: set[str]) -> None:
         for (kind, *_), one in self.there.items():
@@ -290,11 +300,13 @@ class _Applying:
         """Deployment, then what it owns. What the cluster refuses concerns this placement only."""
         live = next((d for d in self.live.deployments if _same(d, one)), None)
         if live is not None and self._intact(one, live):
+            self.told += [one.deployment, one.service]
             return
         try:
             made = self._deploy(one, live)
             for manifest in (one.secret, one.service):
                 self.client.apply(workload.owned(manifest, made), force=live is not None)
+            self.told += [one.deployment, one.service]
         except Refused as error:
             self._refuse(one.spec, f"The cluster refused it: {error}", final=False)
 
