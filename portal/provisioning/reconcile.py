@@ -84,7 +84,7 @@ def _living(site: Site) -> list[Placement]:
     return list(
         Placement.objects.filter(site=site)
         .living()
-        .select_related("endpoint", "offering__version__model", "offering__chip")
+        .select_related("endpoint", "organization", "offering__version__model", "offering__chip")
         .order_by("pk")
     )
 
@@ -114,6 +114,8 @@ def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
             context_tokens=one.offering.context_tokens,
             parallel=one.offering.parallel,
             credential=unseal(one.sealed_credential, settings.DURE_SEAL_KEYS),
+            organization=one.organization.public_id,
+            sdk=one.offering.sdk,
         )
         for one in placements
         if _wanted(one)

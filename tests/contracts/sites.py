@@ -31,6 +31,10 @@ def spec(number: int = 1, **changes: Any) -> PlacementSpec:
         "context_tokens": 2048,
         "parallel": 4,
         "credential": f"credential-{number}",
+        "sdk": "llama.cpp",
+        "artifact": "/models/smollm2.gguf",
+        "organization": "org_1",
+        "image": "registry.example/server@sha256:" + "a" * 64,
     }
     return PlacementSpec(**fields | changes)
 

@@ -12,6 +12,26 @@ EngineKind = Literal["chat", "embedding"]
 ReplicaState = Literal["starting", "ready", "failed", "stopping"]
 
 
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an offering fixes about its server, in words that no vendor owns.
+
+    0 and empty mean: as the chip and the server do by themselves (``servers.command``).
+    """
+
+    tensor_parallel: int = 0
+    pipeline_parallel: int = 0
+    data_parallel: int = 0
+    devices_per_rank: int = 0  # devices over which one rank is spread by the compiler (RBLN)
+    block_tokens: int = 0  # key-value cache block
+    batched_tokens: int = 0  # most tokens in one step
+    model_impl: Literal["", "optimum", "vllm"] = ""
+    bundle: str = ""  # path of the compiled bundle, where it does not lie beside the weights
+    tool_parser: str = ""
+    reasoning_parser: str = ""
+    chat_template: str = ""  # path
+    prefix_caching: bool | None = None
+
+
 class PlacementSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One wanted replica."""
 
@@ -26,6 +46,14 @@ class PlacementSpec(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int
     parallel: int  # requests answered at the same time
     credential: str  # bearer token that the engine asks for
+    # Below: what sites with vendors' own servers need; an embedded site needs none of it.
+    organization: str = ""  # public id of the tenant, whose engines a site keeps apart
+    sdk: str = ""  # as the offering says it: "furiosa-llm 2026.4.0"
+    image: str = ""  # container image, by digest
+    artifact: str = ""  # weights or compiled model: a Hugging Face id or a path
+    revision: str = ""  # of a Hugging Face id
+    resource: str = ""  # the site's scheduler knows the chip by this name, not by its usual one
+    settings: ServerSettings = ServerSettings()
 
 
 class SiteSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 from portal.fleet.drivers.contract import Driver
 from portal.fleet.drivers.embedded import EmbeddedDriver
+from portal.fleet.drivers.kubernetes.driver import KubernetesDriver
 
-DRIVERS: dict[str, Callable[[str, str], Driver]] = {"embedded": EmbeddedDriver}
+DRIVERS: dict[str, Callable[[str, str], Driver]] = {
+    "embedded": EmbeddedDriver,
+    "kubernetes": KubernetesDriver,
+}
 
 
 def driver_for(kind: str, *, control_url: str, token: str) -> Driver:

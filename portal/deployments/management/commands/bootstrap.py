@@ -79,7 +79,7 @@ class Command(BaseCommand):
             site = fleet.enrol(
                 code=entry["code"],
                 region=entry["region"],
-                driver="embedded",
+                driver=entry.get("driver", "embedded"),
                 control_url=entry["control_url"],
                 token=entry["token"],
                 simulated=entry["simulated"],

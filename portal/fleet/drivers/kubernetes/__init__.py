@@ -1,0 +1,1 @@
+"""A Kubernetes cluster per site, reached through its API server with a least-privilege token."""
