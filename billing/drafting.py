@@ -24,7 +24,7 @@ from billing import rating, tariffs
 from billing.drafting_sql import BILLABLE, USED
 from billing.drafts import Draft, DraftLine
 from billing.models import InvoiceLine, RatingMark, Unrated
-from billing.rating import BATCH, CARD_PAID, TEST_FREE, Item
+from billing.rating import BATCH, FREE, Item
 from portal.lib.periods import Month, Period, day_period, seoul_date
 from portal.usage.models import CardTime, LedgerEntry, StoredVolume
 from tenants.models import Organization
@@ -181,7 +181,7 @@ def _tokens(organization: Organization, period: Period, month: str) -> list[tupl
     rows = (
         LedgerEntry.objects.filter(organization=organization)
         .admitted(period.start, period.end)
-        .exclude(price_version__in=[CARD_PAID, TEST_FREE])
+        .exclude(price_version__in=FREE)
         .values("project", "model", "price_version", "batch")
         .annotate(
             token_in=Sum(F("tokens_in") - F("tokens_cached")),

@@ -369,6 +369,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include("portal.api.urls")),
+    path("v1/", include("portal.api.openai_urls")),
     path("api/", include(documentation)),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portal.gateway.errors import Problem
 from portal.lib.ids import ApiKeyParts
+from portal.lib.passes import Pass
 
 
 class Request:
@@ -12,6 +13,7 @@ class Request:
 
     __slots__ = (
         "body",
+        "by_pass",
         "counted_for",
         "headers",
         "keep_alive",
@@ -38,6 +40,7 @@ class Request:
         self.counted_for = ""  # the organization among whose open requests it is
         self.keep_alive = True
         self.old = False  # HTTP/1.0: knows no chunks
+        self.by_pass: Pass | None = None  # a job's, sent by a worker of ours
         self.key: ApiKeyParts | None = None  # of a request that calls a model
         self.problem: Problem | None = None  # found while it was read; nothing else is answered
 
