@@ -122,7 +122,7 @@ class Admission:
     def demand(self) -> list[bytes]:
         """What each gateway told lately, encoded (``portal.routing.demand``)."""
         try:
-            found: dict[Any, Any] = self.client.hgetall(keys.DEMAND)  # type: ignore[assignment]
+            found: dict[Any, Any] = self.client.hgetall(keys.DEMAND)
         except redis.RedisError as error:
             raise AdmissionUnavailable(str(error)) from error
         return list(found.values())

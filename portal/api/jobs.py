@@ -7,15 +7,13 @@ everything. What they do is docs/jobs.md.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser, MultiPartParser
@@ -25,12 +23,12 @@ from rest_framework.views import APIView
 
 from portal.api.authentication import HasActor, actor_of
 from portal.api.bodies import Json
-from portal.jobs import batches, files, shapes
+from portal.jobs import batches, downloads, files, shapes
 from portal.jobs.models import Job, JobFile, Purpose
 from portal.jobs.reading import URLS
 from portal.jobs.refusals import Refusal
 from portal.jobs.storage import FileLost
-from tenants import actors, audit, standing
+from tenants import actors, standing
 from tenants.actors import Actor, NotAllowed
 from tenants.models import ApiKey
 
@@ -198,29 +196,6 @@ class FileView(OpenAIView):
         return Response({"id": row.public_id, "object": "file", "deleted": True})
 
 
-class Pieces(StreamingHttpResponse):
-    """An answer out of an ordinary iterator, piece by piece under ASGI too: Django would read all
-    of it first."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = iter(self.streaming_content)  # type: ignore[arg-type]
-        following = sync_to_async(lambda: next(pieces, None))
-        while (piece := await following()) is not None:
-            yield piece
-
-
-def content_of(row: JobFile, actor: Actor) -> HttpResponseBase:
-    """The file as an attachment; noted in the audit log. ``FileLost``."""
-    with actors.scope_for(actor):
-        audit.record("job_file.read", by=actor, now=timezone.now(), subject=row.public_id)
-    answer = Pieces(files.content(row), content_type="application/jsonl")
-    answer["Content-Length"] = str(row.bytes)
-    answer["Content-Disposition"] = content_disposition_header(True, row.name) or "attachment"
-    answer["X-Content-Type-Options"] = "nosniff"
-    answer["Cache-Control"] = "private, no-store"
-    return answer
-
-
 @extend_schema(exclude=True)
 class ContentView(OpenAIView):
     def get(self, request: Request, public_id: str) -> HttpResponseBase:
@@ -230,7 +205,7 @@ class ContentView(OpenAIView):
         with actors.scope_for(actor):
             row = _file(actor, public_id)
         try:
-            return content_of(row, actor)
+            return downloads.attachment(row, actor, now=timezone.now())
         except FileLost:
             raise exceptions.NotFound from None
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from portal.jobs import grants, states
+from portal.jobs import grants, states, words
 from portal.jobs.models import JOB_ARROWS, Job, JobFile, JobMove, JobState, Purpose
 from portal.jobs.refusals import (
     HasEnded,
@@ -117,7 +117,7 @@ def _row(wish: Wish, by: Actor, now: datetime) -> Job:
         job=job,
         from_state="",
         to_state=job.state,
-        because="Its lines are being read and priced.",
+        because=words.READING,
         at=now,
     )
     audit.record(
@@ -152,7 +152,7 @@ def cancel(*, job: Job, by: Actor, now: datetime) -> Job:
         to = JobState.CANCELLED if job.state == JobState.VALIDATING else JobState.CANCELLING
         if (job.state, to) not in JOB_ARROWS:
             raise HasEnded
-        states.move(job, to, because="Cancelled by a member or a program.", now=now)
+        states.move(job, to, because=words.CANCELLED, now=now)
         audit.record("job.cancel", by=by, now=now, subject=job.public_id)
         nudge(job)
     return job

@@ -13,7 +13,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import F
 
-from portal.jobs import files, money, recording, states
+from portal.jobs import files, money, recording, states, words
 from portal.jobs.models import Job, JobFile, JobLine, JobState, LineState, Purpose
 from portal.jobs.storage import storage
 from tenants import rls
@@ -37,8 +37,7 @@ def finish(job: Job, *, now: datetime) -> None:
             "output_file": _row(job, output, "output", now),
             "error_file": _row(job, errors, "errors", now),
         }
-        told = f"{job.total:,} lines; its files are written."
-        if states.move(job, ending, because=told, now=now, **seen):
+        if states.move(job, ending, because=words.WRITTEN, now=now, **seen):
             JobLine.objects.filter(job=job).update(result=None)
     money.end(job)
 

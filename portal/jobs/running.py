@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import Q
 
-from portal.jobs import demand, finishing, money, recording, room, states, validating
+from portal.jobs import demand, finishing, money, recording, room, states, validating, words
 from portal.jobs.models import Job, JobLine, JobState, LineState
 from portal.jobs.outcomes import Answer, KeyEnded, Sent, of
 from portal.jobs.reading import body_of
@@ -186,11 +186,11 @@ class Slice:
             self.pause_until = max(pause, self.pause_until or pause)
         if any(isinstance(outcome, KeyEnded) for _, outcome in outcomes):
             self.stopping = True
-            self._move(JobState.CANCELLING, "Its API key is no longer valid.", now)
+            self._move(JobState.CANCELLING, words.KEY_OVER, now)
 
     def _file_lost(self, now: datetime) -> None:
         self.stopping = True
-        self._move(JobState.CANCELLING, "Its input file is not there any more.", now)
+        self._move(JobState.CANCELLING, words.FILE_LOST, now)
 
     def _rest(self) -> None:
         """Nothing is under way. Is the job through? Else, when is the next look?"""
@@ -201,11 +201,9 @@ class Slice:
             rows = JobLine.objects.filter(job=self.job, state=LineState.WAITING)
             due = rows.order_by("due_at").values_list("due_at", flat=True).first()
         if due is None:
-            told = "Every line has its result."
-            self._move(JobState.FINALIZING, told, now, ends_as=JobState.COMPLETED)
+            self._move(JobState.FINALIZING, words.THROUGH, now, ends_as=JobState.COMPLETED)
         elif now >= self.job.expires_at:
-            told = "Its 24 hours are over."
-            self._move(JobState.FINALIZING, told, now, ends_as=JobState.EXPIRED)
+            self._move(JobState.FINALIZING, words.TIME_OVER, now, ends_as=JobState.EXPIRED)
         else:
             self._sleep(max(due, self.pause_until or due), now)
 

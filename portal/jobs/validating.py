@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from billing import budgets
-from portal.jobs import grants, money, states
+from portal.jobs import grants, money, states, words
 from portal.jobs.models import Job, JobLine, JobState
 from portal.jobs.reading import Fault, Line, Reader
 from portal.jobs.storage import FileLost, storage
@@ -35,6 +35,9 @@ class _Later(Exception):
 def validate(job: Job, *, now: datetime) -> None:
     """Move the job on, to ``in_progress`` or ``failed``; or leave it for the next look. Repeating
     it after a crash begins from the beginning."""
+    if now >= job.expires_at:
+        _fail(job, [Fault("batch_expired", "Nobody could look at it for a day.")], now)
+        return
     try:
         estimate, count = _lines(job, now)
         _begin(job, estimate, count, now)
@@ -111,7 +114,7 @@ def _begin(job: Job, estimate: int, count: int, now: datetime) -> None:
             if states.move(
                 job,
                 JobState.IN_PROGRESS,
-                because="Priced, and its money is set aside.",
+                because=words.PRICED,
                 now=now,
                 total=count,
                 estimate_micro=estimate,
