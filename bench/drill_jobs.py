@@ -115,7 +115,7 @@ def _desk(gateway_url: str, engine_url: str, world: Any) -> tuple[Any, Any, Any]
     firm = factories.organization()
     with rls.everyone(because="drill"):
         Organization.objects.filter(pk=firm.pk).update(code=ORG_CODE)
-    firm.refresh_from_db()
+        firm.refresh_from_db()
     by = factories.member(factories.user(), firm)
     project = factories.project(firm)
     key, world.key = factories.api_key(project, by, rpm_limit=100_000)

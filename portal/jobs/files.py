@@ -10,6 +10,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import batched
 
 from django.conf import settings
 from django.db import transaction
@@ -26,6 +27,7 @@ from tenants.actors import Actor
 from tenants.models import Organization, Project
 
 MEGABYTE = 1_000_000
+STRAY = timedelta(days=1)  # no upload and no writing takes so long
 AT_ONCE = 200  # files that one sweep removes
 
 
@@ -133,6 +135,19 @@ def delete(*, row: JobFile, by: Actor, now: datetime) -> None:
             locked.save(update_fields=["deleted_at"])
             audit.record("job_file.delete", by=by, now=now, subject=locked.public_id)
     storage().remove(row.public_id)
+
+
+def sweep_strays(*, now: datetime) -> int:
+    """Remove what a process left in the storage when it died before its row; how many files."""
+    count = 0
+    for some in batched(storage().older(now - STRAY), AT_ONCE):
+        with rls.everyone(because="sweep: which files of the storage have a row?"):
+            rows = JobFile.objects.there().filter(public_id__in=some)
+            known = set(rows.values_list("public_id", flat=True))
+        for name in set(some) - known:
+            storage().remove(name)
+            count += 1
+    return count
 
 
 def sweep(*, now: datetime) -> int:

@@ -22,7 +22,7 @@ from django.db.models import Q
 
 from portal.jobs import demand, finishing, money, recording, room, states, validating, words
 from portal.jobs.models import Job, JobLine, JobState, LineState
-from portal.jobs.outcomes import Answer, KeyEnded, Sent, of
+from portal.jobs.outcomes import Answer, Done, KeyEnded, Sent, of
 from portal.jobs.reading import body_of
 from portal.jobs.sending import Sender
 from portal.jobs.storage import FileLost, Lines, storage
@@ -31,6 +31,7 @@ from tenants import rls
 LEASE = timedelta(seconds=30)
 RENEW_SECONDS = 5.0
 SLICE_SECONDS = 20.0
+LINES_AHEAD = 32
 LOOK_SECONDS = 1.0  # at demand, and at whether the job was cancelled
 
 Clock = Callable[[], datetime]
@@ -86,7 +87,8 @@ class Slice:
     flights: dict[Future[Answer], JobLine] = field(default_factory=dict)
     pause_until: datetime | None = None
     stopping: bool = False
-    _aside: int | None = None
+    _waits: int = 0  # what the lines that have no result may cost
+    _aside: int | None = None  # in the budgets; None: as somebody else left it
     _looked: float = 0.0
     _renewed: float = 0.0
     _room: int = 0
@@ -96,6 +98,8 @@ class Slice:
         then is waited for."""
         lines = Lines(storage(), self.job.input_file.public_id)
         end = time.monotonic() + self.seconds
+        with rls.tenant(self.job.organization_id):
+            self._waits = recording.waiting_micro(self.job)
         self._renewed = time.monotonic()
         with (
             Sender(self.job, most=room.MOST) as sender,
@@ -151,7 +155,7 @@ class Slice:
             rows = list(waiting.exclude(pk__in=busy).order_by("number")[:free])
         if not rows:
             return False
-        self._set_aside([*self.flights.values(), *rows])
+        self._make_way([*self.flights.values(), *rows])
         for row in rows:
             try:
                 body = body_of(lines.at(row.offset, row.length))
@@ -162,11 +166,15 @@ class Slice:
             self.flights[flight] = row
         return True
 
-    def _set_aside(self, under_way: list[JobLine]) -> None:
-        """Money of lines that wait and are not under way; before these hold their own."""
-        with rls.tenant(self.job.organization_id):
-            waits = recording.waiting_micro(self.job)
-        amount = waits - sum(one.worst_micro for one in under_way)
+    def _make_way(self, under_way: list[JobLine]) -> None:
+        """What is set aside never covers lines that are under way, which hold their own money. It
+        is lowered for some lines ahead, so that not each of them costs a look at the budgets."""
+        needed = self._waits - sum(one.worst_micro for one in under_way)
+        if self._aside is None or needed < self._aside:
+            ahead = LINES_AHEAD * max(one.worst_micro for one in under_way)
+            self._set_aside(max(0, needed - ahead))
+
+    def _set_aside(self, amount: int) -> None:
         if amount != self._aside:
             self._aside = amount
             money.set_aside(self.job, amount, now=self.clock())
@@ -180,7 +188,10 @@ class Slice:
         for flight in ended:
             row = self.flights.pop(flight)
             sent = Sent(row.run, row.free, row.tries, row.doubted_at)
-            outcomes.append((row, of(flight.result(), sent, now=now)))
+            outcome = of(flight.result(), sent, now=now)
+            outcomes.append((row, outcome))
+            if isinstance(outcome, Done):
+                self._waits -= row.worst_micro
         pause = recording.record(self.job, outcomes, now=now)
         if pause is not None:
             self.pause_until = max(pause, self.pause_until or pause)
@@ -210,7 +221,7 @@ class Slice:
     def _sleep(self, due: datetime, now: datetime) -> None:
         if due <= now and not self._room:
             due = now + timedelta(seconds=2)  # others are served first
-        self._set_aside([])
+        self._set_aside(self._waits)
         with rls.tenant(self.job.organization_id):
             mine = Job.objects.filter(pk=self.job.pk, lease_token=self.job.lease_token)
             mine.update(due_at=due)

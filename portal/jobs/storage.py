@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -31,7 +32,7 @@ class Writing(Protocol):
 
 
 class Storage(Protocol):
-    """Files by name. Another kind of storage is another class with these three."""
+    """Files by name. Another kind of storage is another class with these."""
 
     def writing(self, name: str) -> AbstractContextManager[Writing]:
         """What was written is there once the block has ended well, and not at all if it has not."""
@@ -41,6 +42,9 @@ class Storage(Protocol):
 
     def remove(self, name: str) -> None:
         """Also if there is none."""
+
+    def older(self, moment: datetime) -> Iterator[str]:
+        """Names of files that were written before then."""
 
 
 class _Blocks:
@@ -114,6 +118,12 @@ class Disk:
     def remove(self, name: str) -> None:
         with suppress(FileNotFoundError):
             self._path(name).unlink()
+
+    def older(self, moment: datetime) -> Iterator[str]:
+        for path in self.folder.glob("??/*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < moment.timestamp():
+                    yield path.name
 
 
 def storage() -> Storage:

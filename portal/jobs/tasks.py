@@ -23,3 +23,4 @@ def run(organization_id: int, job_id: int) -> None:
 def sweep_files() -> None:
     """Delete the content of files that are kept no longer."""
     files.sweep(now=timezone.now())
+    files.sweep_strays(now=timezone.now())

@@ -51,7 +51,7 @@ def test_a_line_is_charged_under_its_key_and_kept_until_it_is_fetched(
     assert (first[0], second[0], second[1]["idempotent-replayed"]) == (200, 200, "true")
     assert second[2] == first[2]
     assert (event.batch, event.replayable) == (True, True)
-    assert event.cost_micro == event.settled_micro > 0
+    assert event.cost_micro == world.standing().spent > 0
     assert len(upstream.engine.heard) == 1
 
     world.admission.forget_answers(ORG_CODE, [first[1]["x-request-id"]])

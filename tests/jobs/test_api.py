@@ -67,8 +67,9 @@ def test_serves_the_official_client(client: openai.OpenAI, world: World) -> None
     with pytest.raises(openai.NotFoundError):
         client.files.content(sent.id)
     with rls.tenant(world.cast.firm.pk):
-        verbs = list(AuditEvent.objects.filter(verb__startswith="job").values_list("verb"))
-    assert [one for (one,) in verbs[::-1]] == [
+        events = AuditEvent.objects.filter(verb__startswith="job").order_by("pk")
+        verbs = list(events.values_list("verb", flat=True))
+    assert verbs == [
         "job_file.upload",
         "job.create",
         "job_file.read",
@@ -211,3 +212,8 @@ def test_deletes_what_is_too_old_but_not_under_a_job(client: openai.OpenAI, worl
     assert (gone, there) == (1, [kept])
     with pytest.raises(storage.FileLost):
         list(storage.storage().read(old))
+    with storage.storage().writing("file_stray"):
+        pass  # its process died here
+    assert files.sweep_strays(now=NOON) == 0
+    assert files.sweep_strays(now=NOON + timedelta(days=365)) == 1
+    assert len(list(storage.storage().read(kept))) == 1

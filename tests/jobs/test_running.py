@@ -13,6 +13,7 @@ from billing import budgets
 from billing.models import Commitment
 from portal.jobs import batches, files, running, sweeping
 from portal.jobs.models import Job, JobFile, JobLine
+from portal.jobs.refusals import HasEnded
 from portal.jobs.sending import Sender
 from portal.jobs.storage import storage
 from portal.usage.events import RUN_AGAIN
@@ -41,9 +42,8 @@ class Desk:
         self.cast, self.world, self.gateway = cast, world, gateway
         with rls.everyone(because="test set-up"):
             Organization.objects.filter(pk=cast.firm.pk).update(code=ORG_CODE)
-        cast.firm.refresh_from_db()
-        cast.alice.may.organization.refresh_from_db()
-        cast.project.organization.refresh_from_db()
+            for one in (cast.firm, cast.alice.may.organization, cast.project.organization):
+                one.refresh_from_db()
         factories.catalogue()
         self.key, world.key = factories.api_key(cast.project, cast.alice.may)
         self.budget = factories.budget(cast.firm, 1_000_000)
@@ -226,8 +226,8 @@ def test_ends_with_what_it_has_when_it_is_cancelled(desk: Desk) -> None:
     assert [one["error"]["code"] for one in content(job.error_file)] == ["batch_cancelled"] * 2
     assert desk.commitments(job) == [(0, True)]
     assert desk.charges() == []
-    with pytest.raises(batches.HasEnded):
-        done = desk.slices(desk.job(chat(1)), "completed")
+    done = desk.slices(desk.job(chat(1)), "completed")
+    with pytest.raises(HasEnded):
         batches.cancel(job=done, by=desk.cast.alice.may, now=now())
 
 
