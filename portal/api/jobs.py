@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -53,10 +54,21 @@ class HasKey(HasActor):
         return super().has_permission(request, view) and actor_of(request).key is not None
 
 
+class WhateverIsAccepted(DefaultContentNegotiation):
+    """OpenAI's client asks for a file's content as ``application/binary``, and reads its errors as
+    JSON."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
+
+
 class OpenAIView(APIView):
     """Refusals in OpenAI's form: ``{"error": {"message", "type", "param", "code"}}``."""
 
     permission_classes = (HasKey,)
+    content_negotiation_class = WhateverIsAccepted
     parser_classes: Sequence[type[BaseParser]] = (Json,)
 
     def handle_exception(self, exc: Exception) -> Response:

@@ -77,8 +77,8 @@ def _done(job: Job, row: JobLine, outcome: Done) -> None:
     )
     if ended:
         Job.objects.filter(pk=job.pk).update(
-            done=F("done") + good,
-            failed=F("failed") + (not good),
+            done=F("done") + int(good),
+            failed=F("failed") + int(not good),
             spent_micro=F("spent_micro") + outcome.cost_micro,
         )
 

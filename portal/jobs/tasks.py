@@ -12,7 +12,7 @@ def sweep() -> None:
     sweeping.nudge_due(now=timezone.now())
 
 
-@shared_task(time_limit=None, soft_time_limit=None)
+@shared_task
 def run(organization_id: int, job_id: int) -> None:
     """One slice of a job; then the next one, if there is room."""
     if running.run(organization_id, job_id, clock=timezone.now):
