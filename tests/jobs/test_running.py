@@ -256,11 +256,11 @@ def test_waits_where_no_site_answers_and_goes_on_later(desk: Desk, upstream: Ups
     desk.serve(upstream, "busy")
 
     running.run(job.organization_id, job.pk, clock=now, seconds=2)
-    seen = desk.seen(job)
+    seen, (row,) = desk.seen(job), desk.rows(job)
     desk.serve(upstream)
 
     assert (seen.state, seen.waits_because) == ("in_progress", "room")
-    assert seen.due_at > now()
+    assert (row.state, row.tries, row.due_at) == ("waiting", 0, seen.due_at)
     assert desk.slices(job, "completed").waits_because == ""
     assert desk.world.settled(1)
 
