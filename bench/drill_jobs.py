@@ -196,14 +196,16 @@ def _compare(job: Any, world: Any) -> Books:
 
 def _run(drill: Drill, job: Any, kills: int, minutes: float) -> Any:
     """Until the job has ended; kills fall while it runs."""
-    end = time.monotonic() + minutes * 60
+    end, rounds = time.monotonic() + minutes * 60, 0
     while time.monotonic() < end:
-        time.sleep(drill.chance.uniform(0.2, 2.0))
+        time.sleep(drill.chance.uniform(0.05, 1.0))
         job = _seen(job)
         if job.state in ("completed", "failed", "expired", "cancelled"):
             break
-        if job.state == "in_progress" and job.done and drill.killed.total() < kills:
+        due = job.total * (rounds + 1) // (kills + 1)  # spread over the whole job
+        if job.state == "in_progress" and rounds < kills and job.done >= due:
             drill.kill_some()
+            rounds += 1
         print(f"{job.state}: {job.done} of {job.total}; killed {dict(drill.killed)}", flush=True)
     return job
 

@@ -11,8 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing import rating, tariffs
-from billing.rating import FREE
-from billing.rating import Item
+from billing.rating import FREE, Item
 from billing.resolution import Version
 from portal.lib.money import MICRO, micro_to_won
 from portal.lib.periods import Month

@@ -249,7 +249,9 @@ async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
 def _note(gateway: Gateway, seen: _Visit, status: int) -> None:
     """Ids, times and counts; never a word of a prompt, never a key, never a foreign path."""
     path = seen.request.path
-    route = path if path in ROUTES else "passed" if seen.request.passes_on else "other"
+    route = path if path in ROUTES else "other"
+    if seen.request.passes_on:
+        route = "passed"
     seconds = time.monotonic() - seen.began
     gateway.metrics.request(route, status, seconds)
     line = Line(request_id=seen.id, route=route, status=status, ms=round(seconds * 1000, 2))

@@ -29,9 +29,7 @@ def bearer(world: World, *, age: int = 0, free: bool = False, sha256: str = "") 
 
 def send(gateway: GatewayProcess, world: World, key: str = "b:1:1", **changes: Any) -> Any:
     asked = body(changes.pop("model", "smollm2"))
-    return gateway.post(
-        PATH, asked, authorization=bearer(world, **changes), idempotency_key=key
-    )
+    return gateway.post(PATH, asked, authorization=bearer(world, **changes), idempotency_key=key)
 
 
 def answers(world: World) -> list[bytes]:
@@ -93,9 +91,7 @@ def test_a_line_takes_a_free_seat_and_never_waits(
     world.publish()
     wait_until(lambda: gateway.get("/ready")[1].get("table") == world.number)
     found: list[Any] = []
-    people = [
-        threading.Thread(target=lambda: found.append(gateway.chat("busy"))) for _ in range(2)
-    ]
+    people = [threading.Thread(target=lambda: found.append(gateway.chat("busy"))) for _ in range(2)]
     for one in people:
         one.start()
     wait_until(lambda: upstream.engine.thinking == 1)

@@ -54,7 +54,7 @@ def _answers(portal: Portal) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - names of the library's
+        do_GET = do_POST = do_DELETE = _serve
 
     return Answers
 
