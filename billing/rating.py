@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from portal.lib.money import MICRO, TOKENS_PER_PRICE
+from portal.usage.events import RUN_AGAIN
 
 SECONDS_PER_HOUR = 3600
 # Items whose quantity is an amount by itself, in micro-won.
@@ -21,6 +22,7 @@ MICRO_KINDS = frozenset(
 MB_SECONDS_PER_GB_DAY = 1000 * 86_400
 CARD_PAID = "card"  # price version of requests whose cards are paid by the hour
 TEST_FREE = "test"  # price version of requests with test keys, which cost nothing
+FREE = (CARD_PAID, TEST_FREE, RUN_AGAIN)  # they are no prices: nothing is charged by tokens
 # Of a whole month and not of any day's use: nothing is accrued of them.
 TERM_KINDS = MICRO_KINDS - {"correction", "interest"}
 BATCH = "batch"  # label of items that were used in batch

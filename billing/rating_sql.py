@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.rating import BATCH, CARD_PAID, MB_SECONDS_PER_GB_DAY, SECONDS_PER_HOUR, TEST_FREE
+from billing.rating import BATCH, FREE, MB_SECONDS_PER_GB_DAY, SECONDS_PER_HOUR
 
 # Every price that a ledger may name, by its version. Prices of tokens: won per million, which is
 # micro-won per token. Other prices: won of ``unit`` of the quantity.
@@ -123,7 +123,7 @@ def _sum(expression: str) -> str:
 _SOUND = f"""
     u.quantity >= 0 AND greatest(u.quantity, u.cached, u.output, u.lost) < {TOO_MUCH}
 """
-_PAID_BY_TOKENS = f"AND u.price_version NOT IN ('{CARD_PAID}', '{TEST_FREE}')"
+_PAID_BY_TOKENS = "AND u.price_version NOT IN (" + ", ".join(f"'{one}'" for one in FREE) + ")"
 _TOKENS = f"""'tokens' AS kind, u.model AS line_subject, u.price_version,
     '' AS subject, CASE WHEN u.batch THEN '{BATCH}' ELSE '' END AS label,
     {_sum("u.tokens_in - u.tokens_cached")} AS quantity, {_sum("u.tokens_cached")} AS cached,

@@ -11,8 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing import rating, tariffs
-from billing.invoices import CARD_PAID, TEST_FREE
-from billing.rating import Item
+from billing.rating import FREE, Item
 from billing.resolution import Version
 from portal.lib.money import MICRO, micro_to_won
 from portal.lib.periods import Month
@@ -69,8 +68,8 @@ def _because(entry: LedgerEntry) -> str:
 
 
 def _lines(entry: LedgerEntry) -> tuple[str, tuple[PriceLine, ...]]:
-    if entry.price_version in {CARD_PAID, TEST_FREE}:
-        return {CARD_PAID: "card", TEST_FREE: "test"}[entry.price_version], ()
+    if entry.price_version in FREE:
+        return entry.price_version, ()
     if entry.counted == "none":
         return "unknown", ()
     try:

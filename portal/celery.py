@@ -19,5 +19,6 @@ app.autodiscover_tasks(
         "portal.deployments",
         "portal.provisioning",
         "portal.routing",
+        "portal.jobs",
     ]
 )

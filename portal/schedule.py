@@ -25,6 +25,8 @@ SCHEDULE = {
     "tell-of-room": _every(MINUTE, "portal.deployments.tasks.tell_of_room"),
     "repair-commitments": _every(MINUTE, "portal.deployments.tasks.repair_commitments"),
     "note-key-use": _every(MINUTE, "portal.usage.tasks.note_key_use"),
+    "sweep-jobs": _every(3, "portal.jobs.tasks.sweep"),
+    "sweep-job-files": _every(HOUR, "portal.jobs.tasks.sweep_files"),
     "seal-audit": _every(20, "tenants.tasks.seal_audit"),
     "verify-audit": _every(MINUTE, "tenants.tasks.verify_audit"),
     "prune-audit": _every(HOUR, "tenants.tasks.prune_audit"),

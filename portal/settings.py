@@ -49,6 +49,11 @@ DURE_CHECKPOINT_DIR = Path(
 DURE_SITES_FILE = env.str("DURE_SITES_FILE", default="")
 DURE_EMBEDDED = env.bool("DURE_EMBEDDED", default=False)  # the embedded stack runs us
 VALKEY_URL = env.str("VALKEY_URL")
+# Jobs (docs/jobs.md): where their files stand, and for how many days.
+DURE_JOBS_DIR = Path(env.str("DURE_JOBS_DIR", default=str(DURE_DATA_DIR / "jobs")))
+# The gateway as workers reach it; jobs send their requests there.
+DURE_JOBS_GATEWAY_URL = env.str("DURE_JOBS_GATEWAY_URL", default=DURE_GATEWAY_URL)
+DURE_JOBS_FILE_DAYS = env.int("DURE_JOBS_FILE_DAYS", default=30)
 # Where superusers read tables (Django's admin); nowhere unless it is set. Nobody should guess it.
 DURE_ADMIN_PATH = env.str("DURE_ADMIN_PATH", default="")
 if DURE_ADMIN_PATH and not re.fullmatch(r"(?=.*[0-9])[A-Za-z0-9-]{12,64}/", DURE_ADMIN_PATH):
@@ -130,6 +135,7 @@ INSTALLED_APPS = [
     "portal.fleet",
     "portal.usage",
     "portal.deployments",
+    "portal.jobs",
     "django.contrib.admin.apps.SimpleAdminConfig",  # without the admin modules of others
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -318,6 +324,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 5,
     "max_retries": 1,
 }
+CELERY_TASK_ROUTES = {"portal.jobs.tasks.run": {"queue": "jobs"}}  # a worker of their own
 CELERY_TIMEZONE = "Asia/Seoul"  # portal/schedule.py says when what is done
 
 REST_FRAMEWORK = {

@@ -260,13 +260,13 @@ def find(request: HttpRequest) -> Actor | None:
 
 def _of_request(request: HttpRequest) -> Actor | None:
     header = request.headers.get("Authorization", "")
-    if request.path.startswith("/api/") and header:
+    if request.path.startswith(("/api/", "/v1/")) and header:
         scheme, _blank, secret = header.partition(" ")
         if scheme != "Bearer":
             return None
         found = of_key(secret, now=timezone.now(), origin=origins.of(request))
         return None if found is None or _elsewhere(request, found) else found
-    if request.path.startswith("/static/"):
+    if request.path.startswith(("/static/", "/v1/")):  # only keys are asked for there
         return None
     return _of_session(request)
 

@@ -22,6 +22,8 @@ VERBS = {
     "endpoints.read": _("See endpoints"),
     "endpoints.change": _("Stop and change endpoints, and name models"),
     "orders.create": _("Order what costs money"),
+    "jobs.read": _("See jobs and their files"),
+    "jobs.create": _("Upload files and run jobs"),
     "usage.read": _("See usage"),
     "budgets.read": _("See budgets"),
     "budgets.ask": _("Ask for a higher limit"),
@@ -77,7 +79,8 @@ ROLES: dict[str, frozenset[str]] = {
     Role.DEVELOPER: frozenset(
         (_READ - {"members.read", "access.read", "audit.read", "support.read"})
         - {"invoices.read", "payments.read"}
-        | {"keys.change", "endpoints.change", "orders.create", "support.write", "budgets.ask"}
+        | {"keys.change", "endpoints.change", "orders.create", "jobs.create"}
+        | {"support.write", "budgets.ask"}
     ),
     Role.BUDGET_OFFICER: frozenset(
         (_READ - {"keys.read", "access.read", "audit.read", "support.read"})

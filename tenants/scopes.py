@@ -17,7 +17,7 @@ class Scope(models.TextChoices):
 
 # Verbs at the control API. No scope makes keys, changes budgets or members, or reads the log.
 VERBS: dict[str, frozenset[str]] = {
-    Scope.INFERENCE: frozenset(),
+    Scope.INFERENCE: frozenset({"jobs.read", "jobs.create"}),  # models, asked by the file
     Scope.CONTROL_READ: frozenset(
         {"organization.read", "projects.read", "keys.read", "endpoints.read"}
     ),

@@ -97,6 +97,7 @@ class Config:
             "DURE_GATEWAY_PORT": str(gateway),
             "DURE_JOURNAL_DIR": str(self.folder / "journal"),
             "DURE_DATA_DIR": str(self.folder),
+            "DURE_JOBS_DIR": str(self.folder / "jobs"),
             "DURE_OUTBOX_DIR": str(self.folder / "outbox"),
             "DURE_SITES_FILE": str(self.sites_file),
             "DURE_REGISTRY_URL": f"http://127.0.0.1:{self.port('REGISTRY')}/nts-businessman/v1",

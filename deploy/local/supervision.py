@@ -50,6 +50,7 @@ def programs(config: Config) -> list[Program]:
             "ready",
             env,
         ),
+        Program("jobs", _jobs(celery), "ready", env),
         Program("beat", [*celery, *beat], "ready", env),
         Program(
             "gateway",
@@ -60,6 +61,12 @@ def programs(config: Config) -> list[Program]:
         ),
         Program("web", web, "ready", env | {"DURE_DB_POOL": "1"}),
     ]
+
+
+def _jobs(celery: list[str]) -> list[str]:
+    """A worker of their own: a slice of a job takes half a minute, and nobody else waits for it."""
+    command = [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--queues", "jobs"]
+    return [*command, "--hostname", "jobs@%h", "-l", "WARNING", "--without-mingle"]
 
 
 def _sites(config: Config) -> list[Program]:

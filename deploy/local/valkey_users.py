@@ -64,7 +64,7 @@ INTAKE = User(
 PORTAL = User(  # web, worker and beat
     "portal",
     f"~{{c*}} {_HOLDS} %W~{{c*}}:limits {_FENCE} ~{{c*}}:grant:* "
-    "~{c*}:order:* ~{c*}:reserved ~{c*}:late:* "
+    "~{c*}:order:* ~{c*}:reserved ~{c*}:late:* %W~{c*}:answer:* "
     "%R~{c*}:seen %R~{c*}:idem:* %R~{c*}:events %R~routes:index %R~routes:parts ~routes:ended "
     "%R~demand",
     f"{_HELLO} {_RECORDS} {_LEASES} hgetall expireat sadd xlen xinfo|stream",

@@ -119,6 +119,19 @@ class Admission:
         """Free a hold of which nothing came."""
         self._ask(calls.release(cell_of(org_code), request_id))
 
+    def demand(self) -> list[bytes]:
+        """What each gateway told lately, encoded (``portal.routing.demand``)."""
+        try:
+            found: dict[Any, Any] = self.client.hgetall(keys.DEMAND)
+        except redis.RedisError as error:
+            raise AdmissionUnavailable(str(error)) from error
+        return list(found.values())
+
+    def forget_answers(self, org_code: str, request_ids: Sequence[str]) -> None:
+        """Answers that were kept for who asked, and who has them now."""
+        cell = cell_of(org_code)
+        self._ask(("DEL", *(keys.answer(cell, one) for one in request_ids)))
+
     def last_uses(self, cell: int) -> dict[str, tuple[int, str]]:
         """Key → when (Unix milliseconds) and from which address it was last used."""
         found = {}

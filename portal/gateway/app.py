@@ -26,6 +26,7 @@ from portal.gateway import (
     forward,
     idempotency,
     pages,
+    passing,
     rerank,
     responses,
     tracing,
@@ -102,6 +103,8 @@ def look(gateway: Gateway, request: Request) -> Problem | None:
 
 
 def _look(gateway: Gateway, request: Request) -> Problem | None:
+    if passing.concerns(request.path):
+        return _look_at_passed(gateway, request)
     method, route = _find(request)
     if request.method != method and (request.method, method) != ("HEAD", "GET"):
         raise Problem(
@@ -117,6 +120,20 @@ def _look(gateway: Gateway, request: Request) -> Problem | None:
             return errors.overloaded(gateway.config.most_open)  # many: nothing is raised for it
         request.key = admit.key_of(gateway, request)
         bodies.check_headers(request)
+    return None
+
+
+def _look_at_passed(gateway: Gateway, request: Request) -> Problem | None:
+    if request.method not in passing.METHODS:
+        allowed = ", ".join(passing.METHODS)
+        headers = ((b"allow", allowed.encode()),)
+        raise Problem(405, "method_not_allowed", f"Only {allowed} are answered.", headers=headers)
+    if gateway.draining:
+        raise errors.admission_unavailable("this gateway is being stopped.")
+    if not gateway.shedding.admits(len(gateway.clients)):
+        return errors.overloaded(gateway.config.most_open)
+    admit.key_of(gateway, request)
+    request.passes_on = True
     return None
 
 
@@ -161,6 +178,8 @@ async def _answer(gateway: Gateway, seen: _Visit) -> int:
     """The status that was answered."""
     request = seen.request
     try:
+        if request.passes_on:
+            return await passing.serve(gateway, seen.client, seen.request_id)
         _, route = _find(request)
         if isinstance(route, Inference):
             await _infer(gateway, seen, route)
@@ -231,6 +250,8 @@ def _note(gateway: Gateway, seen: _Visit, status: int) -> None:
     """Ids, times and counts; never a word of a prompt, never a key, never a foreign path."""
     path = seen.request.path
     route = path if path in ROUTES else "other"
+    if seen.request.passes_on:
+        route = "passed"
     seconds = time.monotonic() - seen.began
     gateway.metrics.request(route, status, seconds)
     line = Line(request_id=seen.id, route=route, status=status, ms=round(seconds * 1000, 2))

@@ -52,6 +52,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     sha256: str = ""  # of its key
     leased_ms: int = 0  # until when its hold was renewed; 0: not yet, see ``admitted``
     again: Key | None = None  # of a client that wants it to run once
+    batch: bool = False  # a line of a job: it never waits for a seat
+    free: bool = False  # run again because of us: the operator's loss
     kept: Command | None = None  # keeps its answer, once it is settled
 
     def end(self, failure: BaseException) -> None:

@@ -31,7 +31,9 @@ class Config:
     gateway_id: str = "gateway"
     public_url: str = ""
     receipts: bytes = b""  # the address of a receipt, without the request's id
+    portal_url: str = ""  # which keeps files and batches
     body_bytes: int = 1 << 20
+    file_bytes: int = 210_000_000  # of a body that is passed on: a file, and the form around it
     header_seconds: float = 10.0
     body_seconds: float = 30.0
     answer_bytes: int = 16 << 20  # of one answer that is not streamed
@@ -71,6 +73,7 @@ def from_environment(environment: Mapping[str, str]) -> Config:
         gateway_id=environment.get("DURE_GATEWAY_ID") or f"{socket.gethostname()}-{port}",
         public_url=environment.get("DURE_GATEWAY_URL", f"http://{host}:{port}").rstrip("/"),
         receipts=_receipts(environment),
+        portal_url=environment.get("DURE_PORTAL_URL") or _origin(environment),
         processes=_number(environment, "DURE_GATEWAY_PROCESSES", 1),
         share_port=bool(_number(environment, "DURE_GATEWAY_SHARE_PORT", 0)),
         admin_port=_number(environment, "DURE_GATEWAY_ADMIN_PORT", 0),
@@ -131,9 +134,13 @@ def reloaded(before: Config, after: Config) -> tuple[Config, list[str]]:
     return replace(after, **kept), waiting
 
 
-def _receipts(environment: Mapping[str, str]) -> bytes:
+def _origin(environment: Mapping[str, str]) -> str:
     origin = environment.get("DURE_WEB_ORIGIN") or "http://127.0.0.1:8000"  # as the portal's own
-    return f"{origin.rstrip('/')}/api/v1/receipts/".encode("ascii", "ignore")
+    return origin.rstrip("/")
+
+
+def _receipts(environment: Mapping[str, str]) -> bytes:
+    return f"{_origin(environment)}/api/v1/receipts/".encode("ascii", "ignore")
 
 
 def _within(

@@ -19,6 +19,7 @@ from portal.gateway import malformed
 from portal.gateway.client import JSON, Client, head, lines
 from portal.gateway.config import Config
 from portal.gateway.errors import Problem
+from portal.gateway.feed import Feed
 from portal.gateway.malformed import HEADER_BYTES, URL_BYTES
 from portal.gateway.outbox import Writes
 from portal.gateway.request import Request
@@ -254,17 +255,26 @@ class Connection(asyncio.Protocol):
         self.deadline = self.loop.time() + self.config.body_seconds
         request.problem = self._server.look(request)
         self._known = request.known
-        if request.problem is None and length > self.config.body_bytes:
-            request.problem = malformed.too_large(self.config.body_bytes)
+        most = self.config.file_bytes if request.passes_on else self.config.body_bytes
+        if request.problem is None and length > most:
+            request.problem = malformed.too_large(most)
         if request.problem is not None and length > READ_ON_BYTES:
             self._stop(request.problem)
         self._expect(request)
+        if request.problem is None and request.passes_on:
+            request.feed = Feed(self._transport)
+            self._read.append(request)  # it is begun before its body is here
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
         request = self._reading
         assert request is not None
-        if request.problem is None:
+        if request.feed is not None:
+            if self._body > self.config.file_bytes:
+                request.feed.lose()
+                self._stop(malformed.too_large(self.config.file_bytes))
+            request.feed.came(body)
+        elif request.problem is None:
             self._parts.append(body)
             if self._body > self.config.body_bytes or len(self._parts) > MOST_PIECES:
                 request.problem = malformed.too_large(self.config.body_bytes)
@@ -284,7 +294,10 @@ class Connection(asyncio.Protocol):
             self.ending = True
         self._in_body = False
         self._used = True
-        self._read.append(request)
+        if request.feed is not None:
+            request.feed.end()
+        else:
+            self._read.append(request)
 
     # What is not beyond doubt.
 

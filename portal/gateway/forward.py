@@ -45,7 +45,11 @@ async def _forward(gateway: Gateway, call: Call, client: Client) -> None:
         if client.left:
             raise ClientLeft
         try:
-            seat = _seat(gateway, call, failed) or await _wait(gateway, call, failed, until)
+            seat = _seat(gateway, call, failed)
+            if seat is None:
+                if call.batch:  # its worker comes again; a queue is for those who sit and wait
+                    raise errors.no_room(0, 2)
+                seat = await _wait(gateway, call, failed, until)
         except NoTarget as none:
             if last is None or last.kind == "connect":
                 raise _nobody(none) from None

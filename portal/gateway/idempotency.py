@@ -6,7 +6,9 @@ key. The mark is written by ``admit`` in its one round trip and remembered for a
 
 An answer is replayed only where the grant says so (``replay_seconds``), ten minutes at most, only
 if it came whole and not as a stream, and only to who sends the same key again: it is sealed with a
-secret made of ours, the API key and the Idempotency-Key, which is kept nowhere.
+secret made of ours, the API key and the Idempotency-Key, which is kept nowhere. Answers to lines
+of jobs are always kept, for a day, until their worker has written them down and deletes them: so
+no answer is lost that was charged (docs/jobs.md).
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from __future__ import annotations
 import re
 import time
 from base64 import urlsafe_b64encode
-from collections import deque
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from portal.gateway.client import Client
     from portal.gateway.gateway import Gateway
 
+JOB_SECONDS = 86_400  # of a line of a job: as long as its mark; its worker deletes it sooner
+JOB_BYTES = 4 << 20  # of one kept answer of a job: vectors of many texts
+JOB_TAKEN_SECONDS = 30  # until which its worker has usually written it down
 REPLAY_SECONDS = 600  # at most, whatever a grant says
 ANSWER_BYTES = 256 << 10  # of one kept answer; larger ones are not kept
 HEADERS_BYTES = 1024  # counted for the header lines of each
@@ -129,16 +134,16 @@ class Answers:
     """How much this gateway keeps in Valkey for replays: bounded, because money lives there."""
 
     bytes: int = 0
-    _ends: deque[tuple[float, int]] = field(default_factory=deque)
+    _ends: list[tuple[float, int]] = field(default_factory=list)
 
-    def take(self, size: int, now: float) -> bool:
+    def take(self, size: int, now: float, seconds: int = REPLAY_SECONDS) -> bool:
         """Whether there is room for so many bytes; it is taken if there is, for as long as an
         answer can be kept."""
         while self._ends and self._ends[0][0] <= now:
-            self.bytes -= self._ends.popleft()[1]
+            self.bytes -= heappop(self._ends)[1]
         if self.bytes + size > ALL_BYTES:
             return False
-        self._ends.append((now + REPLAY_SECONDS, size))
+        heappush(self._ends, (now + seconds, size))
         self.bytes += size
         return True
 
@@ -156,7 +161,13 @@ _decoder = msgspec.msgpack.Decoder(_Answer)
 def will_keep(gateway: Gateway, call: Call, size: int) -> bool:
     """Whether an answer of so many bytes is kept; the room for it is taken then. Asked before the
     settlement, which says so: its receipt tells what was stored."""
-    if call.again is None or call.grant.replay_seconds <= 0 or size > ANSWER_BYTES:
+    if call.again is None:
+        return False
+    if call.batch:  # whatever its project says: jobs keep their answers anyway
+        return size <= JOB_BYTES and gateway.answers.take(
+            size + HEADERS_BYTES, time.monotonic(), JOB_TAKEN_SECONDS
+        )
+    if call.grant.replay_seconds <= 0 or size > ANSWER_BYTES:
         return False
     return gateway.answers.take(size + HEADERS_BYTES, time.monotonic())
 
@@ -165,7 +176,7 @@ def keep(gateway: Gateway, call: Call, body: bytes, headers: bytes) -> None:
     """Seal a whole answer that ``will_keep`` has found room for, and its header lines. It is put
     into Valkey once its settlement was heard."""
     assert call.again is not None
-    seconds = min(call.grant.replay_seconds, REPLAY_SECONDS)
+    seconds = JOB_SECONDS if call.batch else min(call.grant.replay_seconds, REPLAY_SECONDS)
     lines = headers.splitlines(keepends=True)
     lasting = b"".join(line for line in lines if not line.startswith(_OF_THEIR_MOMENT))
     content = msgspec.msgpack.encode(_Answer(lasting, body))

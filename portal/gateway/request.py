@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from portal.gateway.errors import Problem
+from portal.gateway.feed import Feed
 from portal.lib.ids import ApiKeyParts
+from portal.lib.passes import Pass
 
 
 class Request:
@@ -12,13 +14,16 @@ class Request:
 
     __slots__ = (
         "body",
+        "by_pass",
         "counted_for",
+        "feed",
         "headers",
         "keep_alive",
         "key",
         "known",
         "method",
         "old",
+        "passes_on",
         "path",
         "peer",
         "problem",
@@ -38,6 +43,9 @@ class Request:
         self.counted_for = ""  # the organization among whose open requests it is
         self.keep_alive = True
         self.old = False  # HTTP/1.0: knows no chunks
+        self.feed: Feed | None = None  # the body of a request that is passed on, while it comes
+        self.passes_on = False
+        self.by_pass: Pass | None = None  # a job's, sent by a worker of ours
         self.key: ApiKeyParts | None = None  # of a request that calls a model
         self.problem: Problem | None = None  # found while it was read; nothing else is answered
 

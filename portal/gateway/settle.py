@@ -25,7 +25,7 @@ from portal.gateway.meter import Counts
 from portal.gateway.metrics import Metrics
 from portal.gateway.segment import UNKNOWN, Settlement
 from portal.lib.money import ceil_micro, token_cost_micro
-from portal.usage.events import Outcome, UsageEvent, encode
+from portal.usage.events import RUN_AGAIN, Outcome, UsageEvent, encode
 
 BATCH = 256
 SHORTEST_PAUSE = 0.1
@@ -48,7 +48,7 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
     """The settlement of a request that a target answered, in whole or in part."""
     target, grant, admitted = call.target, call.grant, call.admitted
     assert target is not None
-    cost = cost_micro(counts, call.model)
+    cost = 0 if call.free else cost_micro(counts, call.model)
     event = UsageEvent(
         request_id=call.request_id,
         organization=grant.organization,
@@ -70,7 +70,7 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         first_byte_at_ms=call.first_byte_at_ms,
         ended_at_ms=now_ms,
         attempts=call.attempts,
-        price_version=admitted.price_version,
+        price_version=RUN_AGAIN if call.free else admitted.price_version,
         hold_micro=admitted.hold_micro,
         cost_micro=cost,
         stream=call.asked.stream,
@@ -78,6 +78,7 @@ def account(call: Call, counts: Counts, outcome: Outcome, now_ms: int) -> Settle
         simulated=call.simulated,
         waited_ms=call.waited_ms,
         replayable=call.replayable,
+        batch=call.batch,
     )
     tokens = None if counts.counted == "none" else counts.tokens_in + counts.tokens_out
     return Settlement(

@@ -112,10 +112,14 @@ class Waiting:
         """How many wait for each endpoint; the portal wakes and scales by it."""
         return {name: queue.length for name, queue in self._crowded.items()}
 
-    def check(self, endpoint: str, organization: str, sites: Hashable) -> None:
+    def check(
+        self, endpoint: str, organization: str, sites: Hashable, *, may_wait: bool = True
+    ) -> None:
         """Before anything is held: ``Problem`` if others of it wait for the same seats, and there
-        is no place to wait either."""
+        is no place to wait either. Who may not wait comes after everybody who does."""
         queue = self._crowded.get(endpoint)
+        if queue is not None and not may_wait:
+            raise _no_room(queue)
         if queue is None or not queue.waits(organization, sites):
             return
         if queue.is_full_for(organization):

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 Counted = Literal["reported", "counted", "none"]
+RUN_AGAIN = "again"  # price version of a job's line that is run again because of us: free
 Outcome = Literal["answered", "cut_short", "client_left", "site_failed", "orphaned"]
 
 

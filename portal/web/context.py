@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from billing.approvals import turns
 from tenants import inbox, rls, standing
@@ -114,6 +115,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
             [
                 ("models", _("Models"), "model", "endpoints.read"),
                 ("endpoints", _("Endpoints"), "endpoint", "endpoints.read"),
+                ("jobs", pgettext("navigation", "Jobs"), "usage", "jobs.read"),
                 ("keys", _("API keys"), "key", "keys.read"),
                 ("limits", _("Limits"), "clock", "keys.read"),
             ],

@@ -51,6 +51,16 @@ ETAX = {
     "elsewhere": _state("ok", "ok", pgettext_lazy("e-tax", "Issued elsewhere")),
     "waived": _state("", "off", pgettext_lazy("e-tax", "Not due")),
 }
+JOB = {
+    "validating": _state("info", "half", pgettext_lazy("job", "Being read and priced")),
+    "in_progress": _state("info", "half", pgettext_lazy("job", "Running")),
+    "finalizing": _state("info", "half", pgettext_lazy("job", "Files are being written")),
+    "completed": _state("ok", "ok", pgettext_lazy("job", "Completed")),
+    "failed": _state("bad", "bad", pgettext_lazy("job", "Refused")),
+    "expired": _state("warn", "warn", pgettext_lazy("job", "Expired")),
+    "cancelling": _state("", "half", pgettext_lazy("job", "Being cancelled")),
+    "cancelled": _state("", "off", pgettext_lazy("job", "Cancelled")),
+}
 SITE = {
     "healthy": _state("ok", "ok", _("Healthy")),
     "silent": _state("bad", "bad", _("Silent")),

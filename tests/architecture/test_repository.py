@@ -264,7 +264,7 @@ def test_reverses_plain_addresses() -> None:
 
 # ─── layers that import-linter cannot see ──────────────────────────────────────────────────────
 
-LAYERS = ["tenants", "catalog", "usage", "billing", "fleet", "deployments"]
+LAYERS = ["tenants", "catalog", "usage", "billing", "fleet", "deployments", "jobs"]
 SAME = {("billing", "fleet"), ("fleet", "billing")}
 
 

@@ -222,8 +222,8 @@ class Upstream:
         self._loop.close()
 
 
-async def _main(port: int) -> None:
-    server = await asyncio.start_server(Engine().serve, "127.0.0.1", port)
+async def _main(port: int, think: float) -> None:
+    server = await asyncio.start_server(Engine(think=think).serve, "127.0.0.1", port)
     async with server:
         await server.serve_forever()
 
@@ -231,4 +231,6 @@ async def _main(port: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    asyncio.run(_main(parser.parse_args().port))
+    parser.add_argument("--think", type=float, default=0.0, help="seconds, of the mood `think`")
+    given = parser.parse_args()
+    asyncio.run(_main(given.port, given.think))

@@ -137,7 +137,7 @@ ROWS = [
         "breakins/test_requests.py::test_a_key_opens_no_page",
         Cut(
             ACTORS,
-            '    if request.path.startswith("/api/") and header:\n',
+            '    if request.path.startswith(("/api/", "/v1/")) and header:\n',
             "    if header:\n",
         ),
         Cut(

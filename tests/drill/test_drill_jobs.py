@@ -1,0 +1,24 @@
+"""A short run of the jobs' drill, so that it does not rot: every line once, whoever is killed."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import drill_jobs
+
+
+@pytest.mark.story
+@pytest.mark.django_db(transaction=True)
+def test_answers_and_charges_each_line_once_whoever_is_killed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = drill_jobs.run(lines=120, kills=3, minutes=4, seed=7)
+
+    told = capsys.readouterr().out
+    assert code == 0, told
+    assert "figure drill_jobs_results 120\n" in told
+    assert "figure drill_jobs_charges 120\n" in told
+
+
+def test_the_whole_has_five_thousand_lines() -> None:
+    assert drill_jobs.arguments([]).lines == 5000
