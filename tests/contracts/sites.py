@@ -31,6 +31,8 @@ def spec(number: int = 1, **changes: Any) -> PlacementSpec:
         "context_tokens": 2048,
         "parallel": 4,
         "credential": f"credential-{number}",
+        "sdk": "llama.cpp",
+        "artifact": "/models/smollm2.gguf",
     }
     return PlacementSpec(**fields | changes)
 

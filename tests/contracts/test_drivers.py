@@ -11,7 +11,9 @@ import pytest
 from portal.fleet.drivers import registry
 from portal.fleet.drivers.contract import Driver, SiteReport, SiteUnavailable, WishRefused
 from portal.fleet.drivers.embedded import EmbeddedDriver
+from portal.fleet.drivers.ray_serve import RayServeDriver
 from tests.contracts.sites import TOKEN, Site, spec, until, wish
+from tests.fakes.ray import RaySite
 from tests.fakes.site import FakeSite
 
 
@@ -42,10 +44,19 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.stop()
 
 
-@pytest.fixture(scope="module", params=["embedded", "fake"])
+@pytest.fixture(scope="module")
+def ray_serve() -> Iterator[RayServeDriver]:
+    site = RaySite(TOKEN)
+    yield RayServeDriver(site.url, TOKEN)
+    site.stop()
+
+
+@pytest.fixture(scope="module", params=["embedded", "ray_serve", "fake"])
 def kind(request: pytest.FixtureRequest) -> Kind:
     if request.param == "fake":
         return Kind(FakeSite(), "fake")
+    if request.param == "ray_serve":
+        return Kind(request.getfixturevalue("ray_serve"), "ray_serve")
     return Kind(request.getfixturevalue("embedded").driver, "embedded")
 
 
@@ -56,7 +67,7 @@ def _empty(kind: Kind) -> None:
 
 
 def test_covers_every_kind_that_is_registered() -> None:
-    assert set(registry.DRIVERS) == {"embedded"}
+    assert set(registry.DRIVERS) == {"embedded", "ray_serve"}
 
 
 def test_knows_no_other_kind() -> None:
@@ -162,7 +173,8 @@ def test_has_no_logs_of_what_it_never_ran(kind: Kind) -> None:
 @pytest.mark.parametrize("call", ["apply", "observe", "logs"])
 def test_says_that_nothing_is_known_when_nobody_answers(call: str) -> None:
     away = FakeSite(away=True)
-    for driver in (EmbeddedDriver("http://127.0.0.1:9", TOKEN), away):
+    nobody = "http://127.0.0.1:9"
+    for driver in (EmbeddedDriver(nobody, TOKEN), RayServeDriver(nobody, TOKEN), away):
         with pytest.raises(SiteUnavailable):
             if call == "apply":
                 driver.apply(wish(1))

@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 from portal.fleet.drivers.contract import Driver
 from portal.fleet.drivers.embedded import EmbeddedDriver
+from portal.fleet.drivers.ray_serve import RayServeDriver
 
-DRIVERS: dict[str, Callable[[str, str], Driver]] = {"embedded": EmbeddedDriver}
+DRIVERS: dict[str, Callable[[str, str], Driver]] = {
+    "embedded": EmbeddedDriver,
+    "ray_serve": RayServeDriver,
+}
 
 
 def driver_for(kind: str, *, control_url: str, token: str) -> Driver:
