@@ -1,6 +1,7 @@
 """Make the environment: find a Python that really runs, install hashed pins, compile translations.
 
-Runs on any Python from 3.9 with nothing installed: ``python3 deploy/local/setup.py [local|dev|ray]``.
+Runs on any Python from 3.9 with nothing installed:
+``python3 deploy/local/setup.py [local|dev|ray]``.
 A second run that finds nothing changed takes a fraction of a second.
 """
 

@@ -39,11 +39,10 @@ LINES_AT_ONCE = 200
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
-@serve.deployment(name="engine")
 class Engine:
     """One replica: one server."""
 
-    async def __init__(self, given: dict[str, Any]) -> None:
+    async def __init__(self, given: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it
         self.settings: EngineSettings = child.settings_of(given)
         context = serve.get_replica_context()
         self.replica = context.replica_id.unique_id
@@ -51,6 +50,7 @@ class Engine:
         self.lines: deque[tuple[int, str]] = deque(maxlen=LINES_WAITING)
         self.counts: Counts | None = None
         self.probe = httpx2.AsyncClient(timeout=child.PROBE_SECONDS, trust_env=False)
+        self.agent = serve.get_deployment_handle("site", app_name=SITE)
         self.telling = asyncio.create_task(self._tell_on())
         self.meters = _Meters(self.settings.placement)
         await self._until_started()
@@ -149,7 +149,7 @@ class Engine:
             counts=self.counts,
             lines=lines,
         )
-        await serve.get_app_handle(SITE).note.remote(msgspec.to_builtins(note))
+        await self.agent.note.remote(msgspec.to_builtins(note))
         for _ in lines:
             self.lines.popleft()
 
@@ -185,7 +185,6 @@ class _Meters:
         self.first_byte.observe(seconds, self.tags)
 
 
-@serve.deployment(name="site", ray_actor_options={"num_cpus": 0}, health_check_period_s=2)
 class Site:
     """The register and the agent."""
 
@@ -215,11 +214,17 @@ class Site:
         return JSONResponse({"error": "Not found."}, 404)
 
 
+ENGINE = serve.deployment(name="engine")(Engine)
+REGISTER = serve.deployment(
+    name="site", ray_actor_options={"num_cpus": 0}, health_check_period_s=2
+)(Site)
+
+
 def engine(args: dict[str, Any]) -> Application:
     """One placement's application."""
-    return Engine.bind(args)
+    return ENGINE.bind(args)
 
 
 def site(args: dict[str, Any]) -> Application:
     """The register's application."""
-    return Site.bind()
+    return REGISTER.bind()

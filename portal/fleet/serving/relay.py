@@ -130,7 +130,8 @@ async def _body(receive: Receive) -> bytes | None:
 
 def _path_of(scope: Mapping[str, Any]) -> str:
     """The path inside the application: whoever mounts it may have left its prefix on."""
-    root, path = scope.get("root_path", ""), scope["path"]
+    root: str = scope.get("root_path", "")
+    path: str = scope["path"]
     return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
