@@ -276,6 +276,17 @@ def test_an_engine_of_an_older_epoch_answers_for_nobody() -> None:
     assert (report.replicas[0].epoch, report.replicas[0].state) == (2, "starting")
 
 
+@pytest.mark.parametrize("state", ["starting", "failed"])
+def test_a_replica_whose_server_is_started_again_is_not_ready(state: str) -> None:
+    note = ray_reading.Engine("plc_1", 1, "r1", state=state, because="Exit code 3.")
+    serve = app("RUNNING", replica("RUNNING"))
+
+    report = ray_reading.report_of(serve, [node()], [ray_reading.Told(note)], now_ms=1, version="")
+
+    assert (report.replicas[0].state, report.replicas[0].url) == (state, None)
+    assert report.replicas[0].because == "Exit code 3."
+
+
 def test_believes_the_engine_about_its_cards_and_its_failure() -> None:
     serve = app("DEPLOYING", replica("STARTING"))
     note = ray_reading.Engine(

@@ -67,7 +67,10 @@ class Cluster:
             "RAY_AUTH_TOKEN": TOKEN,
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
-            "RAY_raylet_start_wait_time_s": "240",
+            "RAY_agent_register_timeout_ms": "600000",  # a busy machine starts slowly
+            "RAY_worker_register_timeout_seconds": "300",
+            "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+            "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
             "RAY_kill_child_processes_on_worker_exit": "true",
         }
         if self.redis:

@@ -317,12 +317,12 @@ def _state(app: App, reachable: bool, said: Told | None, cards: _Cards) -> tuple
     message = _message(app)
     if app.status == "DELETING":
         return "stopping", "No longer wanted; Serve is ending it."
-    if reachable:
+    if reachable and (said is None or said.note.state == "ready"):
         return "ready", "The engine answers."
     if app.status in {"DEPLOY_FAILED", "UNHEALTHY"}:
         return "failed", (said.note.because if said else "") or message
-    if said is not None and said.note.state == "failed":
-        return "failed", said.note.because
+    if said is not None and (said.note.state == "failed" or reachable):
+        return ("failed" if said.note.state == "failed" else "starting"), said.note.because
     need = _need_of(app)
     waiting = not any(one.node_id for one in _replicas(app))
     if waiting and not cards.has_room(need):

@@ -1,8 +1,8 @@
 """The Serve application: ``engine`` for each placement, ``site`` once. The only module with Ray.
 
-``engine`` starts a vendor's server, watches it, and streams through. When the server ends or no
-longer answers, the replica says so to Serve, which replaces it. ``site`` is the register (its
-``user_config``) and the agent that engines tell how they are.
+``engine`` starts a vendor's server, watches it, starts it again when it ends, and streams
+through. When the server hangs, the replica says so to Serve, which replaces it. ``site`` is the
+register (its ``user_config``) and the agent that engines tell how they are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-import itertools
 import os
 import time
 from collections import deque
@@ -37,6 +36,7 @@ TELL_SECONDS = 1.0
 LINES_WAITING = 1000
 LINES_AT_ONCE = 200
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+LONG_LIFE_SECONDS = 60.0
 
 
 class Engine:
@@ -49,32 +49,54 @@ class Engine:
         self.state, self.because, self.digest = "starting", "The server is starting.", ""
         self.lines: deque[tuple[int, str]] = deque(maxlen=LINES_WAITING)
         self.counts: Counts | None = None
+        self.relay: Relay | None = None
+        self.child = Child(self.settings, self._log)
         self.probe = httpx2.AsyncClient(timeout=child.PROBE_SECONDS, trust_env=False)
         self.agent = serve.get_deployment_handle("site", app_name=SITE)
-        self.telling = asyncio.create_task(self._tell_on())
+        self.starts, self.ready_once = 0, asyncio.Event()
         self.meters = _Meters(self.settings.placement)
-        await self._until_started()
+        self.telling = asyncio.create_task(self._tell_on())
+        self.running = asyncio.create_task(self._run())
+        # Serve sends nothing here before this returns; a replica that is not wanted any more is
+        # ended in the middle of it.
+        waiting = asyncio.create_task(self.ready_once.wait())
+        await asyncio.wait([waiting, self.running], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        self._raise_if_broken()
 
-    async def _until_started(self) -> None:
-        """Again and again: Serve would give up after three times, and tell nobody why. A replica
-        that is not wanted any more is ended in the middle of this."""
-        for pause in (*PAUSES, *itertools.repeat(PAUSES[-1])):
+    async def _run(self) -> None:
+        """One life of the server after another. Serve would give up after three failed starts,
+        and needs seconds for another replica."""
+        failures = 0
+        while True:
+            began = time.monotonic()
             try:
                 await self._start()
-                break
+                self._move("ready", "The server answers.")
+                self.ready_once.set()
+                raise await self.child.ended()
             except EngineFailed as error:
+                failures = 1 if time.monotonic() - began > LONG_LIFE_SECONDS else failures + 1
+                pause = PAUSES[min(failures, len(PAUSES)) - 1]
                 self._move("failed", f"{error} Started again in {pause:.0f} s.")
-                await asyncio.sleep(pause)
-                self._move("starting", "The server is being started again.")
-        self._move("ready", "The server answers.")
+            await asyncio.sleep(pause)
+            self._move("starting", "The server is being started again.")
+
+    def _raise_if_broken(self) -> None:
+        if self.running.done():
+            self.running.result()
 
     async def _start(self) -> None:
         wanted, artifact = self.settings.model_digest, self.settings.artifact
-        self.digest = await asyncio.to_thread(digest_of, artifact) or wanted
+        if not self.ready_once.is_set():  # large weights take minutes
+            self.digest = await asyncio.to_thread(digest_of, artifact) or wanted
         if wanted and self.digest != wanted:
             raise EngineFailed("The weights here have another digest than the wanted ones.")
         self.child = Child(self.settings, self._log)
+        self.starts += 1
         await self.child.start()
+        if self.relay is not None:
+            await self.relay.close()
         self.relay = Relay(
             self.child.url,
             self.child.credential,
@@ -83,19 +105,20 @@ class Engine:
         )
 
     async def __call__(self, request: Request) -> Response:
+        assert self.relay is not None  # nothing is sent here before the server was ready once
         return _Relayed(self.relay)
 
     async def check_health(self) -> None:
-        """Serve asks every two seconds; what is raised here ends this replica."""
-        try:
+        """Serve asks every two seconds, and replaces a replica that raises three times. A server
+        that has ended is started again here; one that hangs is not."""
+        self._raise_if_broken()
+        if self.state == "ready":
             await self.child.check(self.probe)
-        except EngineFailed as error:
-            self._move("failed", str(error))
-            raise
 
     async def __del__(self) -> None:
         """Serve calls it when the running answers have ended, or when it waits no longer."""
         self._log("stopping: no longer wanted here")
+        self.running.cancel()
         self.telling.cancel()
         await self.child.stop()
         self._log("the server has ended")
@@ -144,6 +167,7 @@ class Engine:
             node=ray.get_runtime_context().get_node_id(),
             state=self.state,
             because=self.because,
+            starts=self.starts,
             devices=child.devices(os.environ),
             model_digest=self.digest,
             counts=self.counts,

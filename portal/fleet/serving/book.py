@@ -37,6 +37,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     node: str = ""
     state: str = "starting"  # starting, ready, failed
     because: str = ""
+    starts: int = 1  # of its server
     devices: tuple[int, ...] = ()
     model_digest: str = ""
     counts: Counts | None = None
@@ -59,7 +60,7 @@ class Book:
 
     def __init__(self) -> None:
         self.notes: dict[str, Kept] = {}  # by replica
-        self.starts: dict[tuple[str, int], set[str]] = {}
+        self.starts: dict[tuple[str, int], dict[str, int]] = {}  # by owner, by replica
         self.logs: OrderedDict[str, deque[tuple[int, int, str]]] = OrderedDict()
         self.wanted: frozenset[str] = frozenset()
 
@@ -72,7 +73,7 @@ class Book:
         """Keep what an engine tells. ``now`` is a monotonic clock's."""
         self.notes[note.replica] = Kept(note, now)
         if note.placement in self.wanted:
-            self.starts.setdefault(_owner(note), set()).add(note.replica)
+            self.starts.setdefault(_owner(note), {})[note.replica] = note.starts
         log = self.logs.setdefault(note.placement, deque(maxlen=KEEP_LINES))
         self.logs.move_to_end(note.placement)
         for at_ms, text in note.lines:
@@ -88,7 +89,7 @@ class Book:
         shown = [
             {
                 "note": msgspec.structs.replace(kept.note, lines=()),
-                "restarts": max(0, len(self.starts.get(_owner(kept.note), ())) - 1),
+                "restarts": max(0, sum(self.starts.get(_owner(kept.note), {}).values()) - 1),
             }
             for kept in self.notes.values()
         ]

@@ -118,6 +118,13 @@ class Child:
                 await asyncio.sleep(LOOK_SECONDS)
         self._raise_if_ended()
 
+    async def ended(self) -> EngineFailed:
+        """Wait for its end; how it ended, with nothing of it left."""
+        assert self._process is not None
+        code = await self._process.wait()
+        await self.stop()
+        return EngineFailed(f"The server ended with {_ending(code)}.")
+
     async def check(self, client: httpx2.AsyncClient) -> None:
         """``EngineFailed`` unless it runs and says that it can serve."""
         self._raise_if_ended()
