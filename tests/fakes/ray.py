@@ -4,9 +4,10 @@ Stricter than Ray: a field that its schemas do not know is refused, and so is a 
 described. Applications come up and end by themselves after ``PAUSE`` seconds; cards are given
 out first come, first served. The agent's answers are the product's own ``Book``.
 
-``mood`` makes it misbehave: ``garbage``, ``huge``, ``broken`` (500), ``forgetful`` (a list is
-answered with 200 and not kept), ``raced`` (somebody else writes right after us), ``silent``
-(the agent does not answer).
+``mood`` makes it misbehave: ``garbage``, ``odd`` (our applications do not look like ours),
+``huge``, ``dribbles`` (an answer that never ends, byte by byte), ``broken`` (500), ``forgetful``
+(a list is answered with 200 and not kept), ``raced`` (somebody else writes right after us),
+``silent`` (the agent does not answer).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from portal.fleet.serving.book import Book, Note
 
 PAUSE = 0.05
 NODE = "c6" * 28
+DRIBBLES = object()
 APPLICATIONS = "/api/serve/applications/"
 TOP = {"proxy_location", "http_options", "applications"}
 HTTP = {
@@ -289,8 +291,15 @@ class RaySite:
             return 500, "Internal Server Error"
         if cluster.mood == "garbage":
             return 200, {"applications": {"plc_1": 7}}
+        if cluster.mood == "odd":
+            config = {"import_path": "portal.fleet.serving.app:site", "deployments": []}
+            config["deployments"] = [{"name": "site", "user_config": {"generation": "many"}}]
+            app = {"name": "dure-site", "status": "RUNNING", "deployed_app_config": config}
+            return 200, cluster.nodes() | {"applications": {"dure-site": app}}
         if cluster.mood == "huge":
-            return 200, "x" * 17_000_000
+            return 200, json.dumps(cluster.shown()) + " " * 17_000_000
+        if cluster.mood == "dribbles":
+            return 200, DRIBBLES
         if (method, parts.path) == ("GET", "/api/v0/nodes"):
             return 200, cluster.nodes()
         if parts.path != APPLICATIONS:
@@ -322,11 +331,24 @@ class RaySite:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 token = self.headers.get("Authorization", "").removeprefix("Bearer ")
                 status, found = answer(self.command, self.path, token, body)
+                if found is DRIBBLES:
+                    self._dribble()
+                    return
                 raw = (found if isinstance(found, str) else json.dumps(found)).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
                 self.wfile.write(raw)
+
+            def _dribble(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+                try:
+                    while True:
+                        self.wfile.write(b" ")
+                        time.sleep(0.05)
+                except OSError:
+                    return
 
             do_GET = do_PUT = do_POST = do_DELETE = _do
 

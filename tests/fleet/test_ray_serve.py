@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from portal.fleet.drivers import ray_config, ray_reading
+from portal.fleet.drivers import ray_config, ray_reading, ray_serve
 from portal.fleet.drivers.contract import SiteSpec, SiteUnavailable, WishRefused
 from portal.fleet.drivers.ray_reading import Node, Serve
 from portal.fleet.drivers.ray_serve import RayServeDriver
@@ -184,7 +184,7 @@ def test_knows_what_runs_without_the_agent(site: RaySite, driver: RayServeDriver
         driver.logs("plc_1", 0)
 
 
-@pytest.mark.parametrize("mood", ["garbage", "huge", "broken"])
+@pytest.mark.parametrize("mood", ["garbage", "odd", "huge", "broken"])
 @pytest.mark.parametrize("call", ["apply", "observe", "logs"])
 def test_nonsense_says_nothing(site: RaySite, driver: RayServeDriver, mood: str, call: str) -> None:
     site.cluster.mood = mood
@@ -197,6 +197,24 @@ def test_nonsense_says_nothing(site: RaySite, driver: RayServeDriver, mood: str,
         }[call]()
 
     assert not site.cluster.apps
+
+
+def test_waits_no_longer_than_it_may(
+    site: RaySite, driver: RayServeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_serve, "LOOK_SECONDS", 0.3)
+    site.cluster.mood = "dribbles"
+
+    with pytest.raises(SiteUnavailable, match="too slow"):
+        driver.observe()
+
+
+def test_a_round_ends_before_the_lease_does() -> None:
+    from portal.fleet.leases import LEASE
+
+    whole = 2 * ray_serve.LOOK_SECONDS + ray_serve.TELL_SECONDS
+
+    assert whole < LEASE.total_seconds()
 
 
 def test_a_wrong_token_is_told(site: RaySite) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx2
 
+from portal.fleet.drivers import ray_serve
 from portal.fleet.drivers.contract import PlacementSpec, ReplicaReport, SiteUnavailable
 from portal.fleet.drivers.ray_serve import RayServeDriver
 from tests.contracts.sites import TOKEN, spec
@@ -28,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RAY = Path(os.environ.get("DURE_RAY_VENV", ROOT / ".venv-ray")) / "bin" / "ray"
 HEAD, WORKER = "127.0.1.1", "127.0.2.1"
 SECONDS = float(os.environ.get("DURE_RAY_SECONDS", "300"))  # longest wait; a busy machine is slow
+# The driver's own bounds belong to a site's lease, which is not looked at here.
+ray_serve.LOOK_SECONDS = ray_serve.TELL_SECONDS = SECONDS
 
 
 def said(text: str) -> None:
@@ -58,7 +61,7 @@ class Cluster:
         default_factory=lambda: RayServeDriver(f"http://{HEAD}:8265", TOKEN)
     )
 
-    def _start(self, *words: str) -> None:
+    def _start(self, *words: str, ports: int) -> None:
         outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         surroundings = outer | {
             "PATH": f"{ROOT / 'tests' / 'ray' / 'bin'}:{os.environ['PATH']}",
@@ -77,6 +80,11 @@ class Cluster:
             surroundings["RAY_REDIS_ADDRESS"] = self.redis
             surroundings["RAY_external_storage_namespace"] = "dure"
         common = ["--num-cpus", "2", "--disable-usage-stats", "--object-store-memory", "80000000"]
+        # Told ports are not waited for: Ray gives an agent only 15 s to find some.
+        common += ["--dashboard-agent-listen-port", str(ports)]
+        common += ["--dashboard-agent-grpc-port", str(ports + 1)]
+        common += ["--runtime-env-agent-port", str(ports + 2)]
+        common += ["--metrics-export-port", str(ports + 3)]
         labels = ["--labels", "dure.kr/chip=rngd,dure.kr/simulated=true"]
         with (self.folder / "ray.log").open("ab") as log:
             subprocess.run(
@@ -94,6 +102,7 @@ class Cluster:
         self._start(
             *("--head", "--node-ip-address", HEAD, "--port", "6379", "--dashboard-host", HEAD),
             *("--temp-dir", str(self.folder / "h"), "--resources", json.dumps({"FURIOSA": cards})),
+            ports=20000,
         )
         until(self.driver.observe, "the head's API")
         said(f"head up: {time.monotonic() - began:.1f} s")
@@ -103,6 +112,7 @@ class Cluster:
         self._start(
             *("--address", f"{HEAD}:6379", "--node-ip-address", WORKER),
             *("--resources", json.dumps({"FURIOSA": cards})),
+            ports=21000,
         )
         until(lambda: len(self.driver.observe().cards) > 2, "the worker's cards")
         said(f"worker node up: {time.monotonic() - began:.1f} s")

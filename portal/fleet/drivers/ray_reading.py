@@ -70,7 +70,8 @@ class Serve(msgspec.Struct, frozen=True):
     http_options: dict[str, Any] | None = None
 
     def register(self) -> Register:
-        """What was accepted; an empty one where Serve has nothing of ours."""
+        """What was accepted; an empty one where Serve has nothing of ours.
+        ``msgspec.MsgspecError`` where somebody wrote another thing there."""
         found = self.applications.get(SITE)
         if found is None or found.deployed_app_config is None:
             return Register()
@@ -78,6 +79,11 @@ class Serve(msgspec.Struct, frozen=True):
             if one.get("user_config"):
                 return msgspec.convert(one["user_config"], Register)
         return Register()
+
+    def epoch_of(self, placement: str) -> int | None:
+        """Of what is wanted under this name now."""
+        app = self.applications.get(placement)
+        return _arguments_of(app).epoch if app else None
 
     def strangers(self) -> list[str]:
         """Applications that somebody else put here; our list would end them."""
@@ -200,19 +206,35 @@ class _Cards:
         )
 
 
+class _Actor(msgspec.Struct, frozen=True):
+    resources: dict[str, float] = {}
+    label_selector: dict[str, str] = {}
+
+
+class _Arguments(msgspec.Struct, frozen=True):
+    epoch: int | None = None
+    model_digest: str = ""
+
+
+def _arguments_of(app: App) -> _Arguments:
+    config = app.deployed_app_config
+    return _Arguments() if config is None else msgspec.convert(config.args, _Arguments)
+
+
 def _need_of(app: App) -> Need:
     for one in app.deployed_app_config.deployments if app.deployed_app_config else ():
-        options = one.get("ray_actor_options") or {}
-        chip = (options.get("label_selector") or {}).get(CHIP_LABEL, "")
+        asked = msgspec.convert(one.get("ray_actor_options", {}), _Actor)
+        chip = asked.label_selector.get(CHIP_LABEL, "")
         per_card = devices_of(chip, 1)
-        devices = sum((options.get("resources") or {}).values())
-        return Need(chip, int(devices) // per_card, per_card)
+        return Need(chip, int(sum(asked.resources.values())) // per_card, per_card)
     return Need()
 
 
 def _cards_of(serve: Serve, nodes: Iterable[Node], by_replica: dict[str, Told]) -> _Cards:
     cards = _Cards(nodes)
     for name, app in serve.applications.items():
+        if name == SITE:
+            continue
         need = _need_of(app)
         for one in _replicas(app):
             if need.cards and one.node_id and one.state != "STOPPED":
@@ -229,7 +251,8 @@ def has_room(serve: Serve, nodes: Iterable[Node], need: Need) -> bool:
 def report_of(
     serve: Serve, nodes: Iterable[Node], told: Iterable[Told], *, now_ms: int, version: str
 ) -> SiteReport:
-    """The full state of a site. ``told`` is empty where the agent does not answer."""
+    """The full state of a site. ``told`` is empty where the agent does not answer.
+    ``msgspec.MsgspecError`` where our own applications do not look like ours."""
     living = [node for node in nodes if node.state == "ALIVE"]
     register = serve.register()
     by_replica = {one.note.replica: one for one in told}
@@ -272,8 +295,8 @@ def _of_app(
     by_replica: dict[str, Told],
     cards: _Cards,
 ) -> ReplicaReport:
-    arguments = app.deployed_app_config.args if app.deployed_app_config else {}
-    epoch = int(arguments.get("epoch", register.epochs[name]))
+    arguments = _arguments_of(app)
+    epoch = register.epochs[name] if arguments.epoch is None else arguments.epoch
     running = [one for one in _replicas(app) if one.state == "RUNNING"]
     # A replica of an older epoch may still end; it does not answer for this one.
     current = [one for one in running if _epoch_of(one, by_replica, epoch) == epoch]
@@ -289,7 +312,7 @@ def _of_app(
         state=state,
         url=f"{address}/{name}" if ready else None,
         cards=tuple(card for card, holder in cards.holder.items() if holder == name),
-        model_digest=(said.note.model_digest if said else "") or arguments.get("model_digest", ""),
+        model_digest=(said.note.model_digest if said else "") or arguments.model_digest,
         restarts=said.restarts if said else 0,
         since_ms=int(started * 1000),
         because=because[:LONGEST_BECAUSE],

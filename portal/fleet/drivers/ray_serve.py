@@ -1,20 +1,17 @@
 """The driver of Ray clusters: one cluster per site, over its REST API with its token.
 
-Promises: a timeout on every call, a bound on every answer, and ``SiteUnavailable`` for everything
-that goes wrong. Ray's API replaces the whole list of applications and compares nothing, so that
-older generations and epochs are refused here, by the register that the cluster keeps; between
-reading it and writing the list, the site's lease is what keeps two workers apart. What was
-written is read back.
+Promises: an end to every call and to all of one round together, a bound on every answer, and
+``SiteUnavailable`` for everything that goes wrong. Ray's API replaces the whole list of
+applications and compares nothing, so that older generations and epochs are refused here, by the
+register that the cluster keeps; between reading it and writing the list, the site's lease is what
+keeps two workers apart. What was written is read back.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from typing import Any
 from urllib.parse import quote
 
-import httpx2
 import msgspec
 
 from portal.fleet.drivers import ray_config, ray_reading
@@ -25,12 +22,14 @@ from portal.fleet.drivers.contract import (
     SiteUnavailable,
     WishRefused,
 )
+from portal.fleet.drivers.ray_calls import Calls, decoded, sense
 from portal.fleet.drivers.ray_reading import Need, Node, Serve, Told
 
-TIMEOUT = httpx2.Timeout(10.0, connect=2.0)
-FIRST_TIMEOUT = httpx2.Timeout(60.0, connect=2.0)  # Serve itself is started by the first list
-AGENT_TIMEOUT = httpx2.Timeout(3.0, connect=1.0)
-MAX_ANSWER = 16 * 1_048_576
+# Looking, telling and looking again end before the site's lease of 30 s does. The first list of a
+# cluster starts Serve itself, which takes 8 s; when it takes longer, the next look finds it done.
+LOOK_SECONDS = 6.0
+TELL_SECONDS = 16.0
+AGENT_SECONDS = 2.0
 MOST_NODES = 1000
 APPLICATIONS = "/api/serve/applications/"
 NODES = f"/api/v0/nodes?detail=1&limit={MOST_NODES}&timeout=5"
@@ -45,8 +44,10 @@ class RayServeDriver:
 
     def apply(self, wanted: SiteSpec) -> None:
         """Put the whole list. ``WishRefused`` if the cluster has accepted something newer."""
-        serve = self._serve()
-        have = serve.register()
+        calls = Calls(self.token, TELL_SECONDS)
+        serve = self._serve(calls)
+        with sense():
+            have = serve.register()
         if have.site not in ("", wanted.site):
             raise SiteUnavailable(f"This cluster is site {have.site}, not {wanted.site}.")
         if strangers := serve.strangers():
@@ -61,31 +62,27 @@ class RayServeDriver:
         config = ray_config.serve_config(
             wanted,
             register,
-            overlapping=self._overlapping(wanted, serve),
+            overlapping=self._overlapping(wanted, serve, calls),
             http_options=serve.http_options,
         )
-        self._put(config, FIRST_TIMEOUT if serve.http_options is None else TIMEOUT)
-        self._read_back(register)
+        calls.ask("PUT", self.url + APPLICATIONS, json=config)
+        self._read_back(register, calls)
 
-    def _overlapping(self, wanted: SiteSpec, serve: Serve) -> frozenset[str]:
+    def _overlapping(self, wanted: SiteSpec, serve: Serve, calls: Calls) -> frozenset[str]:
         """Those whose changed engine may start beside the old one: the owner is the same, and
         there are cards for both."""
-        nodes = self._nodes()
-        found = set()
-        for one in wanted.placements:
-            app = serve.applications.get(one.id)
-            config = app.deployed_app_config if app else None
-            if config is None or config.args.get("epoch") != one.epoch:
-                continue
-            if ray_reading.has_room(serve, nodes, Need.of(one)):
-                found.add(one.id)
-        return frozenset(found)
+        nodes = self._nodes(calls)
+        with sense():
+            return frozenset(
+                one.id
+                for one in wanted.placements
+                if serve.epoch_of(one.id) == one.epoch
+                and ray_reading.has_room(serve, nodes, Need.of(one))
+            )
 
-    def _put(self, config: dict[str, Any], timeout: httpx2.Timeout) -> None:
-        self._ask("PUT", self.url + APPLICATIONS, timeout, json=config)
-
-    def _read_back(self, register: ray_config.Register) -> None:
-        found = self._serve().register()
+    def _read_back(self, register: ray_config.Register, calls: Calls) -> None:
+        with sense():
+            found = self._serve(calls).register()
         if found == register:
             return
         if found.generation > register.generation:
@@ -93,58 +90,38 @@ class RayServeDriver:
         raise SiteUnavailable("The cluster did not keep the list that it was told.")
 
     def observe(self) -> SiteReport:
-        serve, nodes = self._serve(), self._nodes()
-        return ray_reading.report_of(
-            serve,
-            nodes,
-            self._told(serve),
-            now_ms=int(time.time() * 1000),
-            version="ray serve",
-        )
+        calls = Calls(self.token, LOOK_SECONDS)
+        serve, nodes = self._serve(calls), self._nodes(calls)
+        told = self._told(serve, calls)
+        now_ms = int(time.time() * 1000)
+        with sense():
+            return ray_reading.report_of(serve, nodes, told, now_ms=now_ms, version="ray serve")
 
     def logs(self, placement: str, since: int) -> LogPage:
         """Lines that the site's agent keeps: of engines that have ended too."""
-        address = self._serve().address()
+        calls = Calls(self.token, LOOK_SECONDS)
+        address = self._serve(calls).address()
         if address is None:
             raise SiteUnavailable("No proxy of Serve answers on this cluster.")
         path = f"/{ray_config.SITE}/logs/{quote(placement, safe='')}?since={since}"
-        return _decoded(self._ask("GET", address + path, AGENT_TIMEOUT), LogPage)
+        return decoded(calls.ask("GET", address + path), LogPage)
 
-    def _serve(self) -> Serve:
-        return _decoded(self._ask("GET", self.url + APPLICATIONS, TIMEOUT), Serve)
+    def _serve(self, calls: Calls) -> Serve:
+        return decoded(calls.ask("GET", self.url + APPLICATIONS), Serve)
 
-    def _nodes(self) -> tuple[Node, ...]:
-        raw = self._ask("GET", self.url + NODES, TIMEOUT)
-        return _decoded(raw, _Nodes).data.result.result
+    def _nodes(self, calls: Calls) -> tuple[Node, ...]:
+        return decoded(calls.ask("GET", self.url + NODES), _Nodes).data.result.result
 
-    def _told(self, serve: Serve) -> tuple[Told, ...]:
+    def _told(self, serve: Serve, calls: Calls) -> tuple[Told, ...]:
         """What the agent knows; nothing where it does not answer: Serve's own word suffices."""
         address = serve.address()
         if address is None or ray_config.SITE not in serve.applications:
             return ()
+        url = f"{address}/{ray_config.SITE}/report"
         try:
-            raw = self._ask("GET", f"{address}/{ray_config.SITE}/report", AGENT_TIMEOUT)
-            return _decoded(raw, _Report).engines
+            return decoded(calls.ask("GET", url, most=AGENT_SECONDS), _Report).engines
         except SiteUnavailable:
             return ()
-
-    def _ask(self, method: str, url: str, timeout: httpx2.Timeout, **options: Any) -> bytes:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        try:
-            with (
-                httpx2.Client(timeout=timeout, headers=headers, trust_env=False) as client,
-                client.stream(method, url, **options) as answer,
-            ):
-                raw = b""
-                for part in answer.iter_bytes():
-                    raw += part
-                    if len(raw) > MAX_ANSWER:
-                        raise SiteUnavailable("The site's answer is too large.")
-        except httpx2.HTTPError as error:
-            raise SiteUnavailable(f"{type(error).__name__}: {error}") from error
-        if answer.status_code != 200:
-            raise SiteUnavailable(f"The site answered {answer.status_code}. {_hint(raw)}".rstrip())
-        return raw
 
 
 class _NodeList(msgspec.Struct):
@@ -161,16 +138,3 @@ class _Nodes(msgspec.Struct):
 
 class _Report(msgspec.Struct):
     engines: tuple[Told, ...]
-
-
-def _hint(raw: bytes) -> str:
-    """The beginning of an error; a list of values that it quotes is not for a log."""
-    text = raw[:2000].decode(errors="replace")
-    return re.sub(r"input_value=.*", "", text).strip()[:200]
-
-
-def _decoded[T](raw: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SiteUnavailable(f"The site's answer makes no sense: {error}") from error
