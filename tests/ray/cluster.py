@@ -114,7 +114,7 @@ class Cluster:
             *("--resources", json.dumps({"FURIOSA": cards})),
             ports=21000,
         )
-        until(lambda: len(self.driver.observe().cards) > 2, "the worker's cards")
+        until(lambda: [one for one in self.driver.observe().cards if WORKER in one.id], "its cards")
         said(f"worker node up: {time.monotonic() - began:.1f} s")
 
     def kill_worker(self) -> None:
