@@ -30,7 +30,7 @@ RAY = Path(os.environ.get("DURE_RAY_VENV", ROOT / ".venv-ray")) / "bin" / "ray"
 HEAD, WORKER = "127.0.1.1", "127.0.2.1"
 SECONDS = float(os.environ.get("DURE_RAY_SECONDS", "300"))  # longest wait; a busy machine is slow
 # The driver's own bounds belong to a site's lease, which is not looked at here.
-ray_serve.LOOK_SECONDS = ray_serve.TELL_SECONDS = SECONDS
+ray_serve.LOOK_SECONDS = ray_serve.TELL_SECONDS = ray_serve.AGENT_SECONDS = SECONDS
 
 
 def said(text: str) -> None:

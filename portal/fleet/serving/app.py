@@ -47,7 +47,8 @@ class Engine:
         context = serve.get_replica_context()
         self.replica = context.replica_id.unique_id
         self.state, self.because, self.digest = "starting", "The server is starting.", ""
-        self.lines: deque[tuple[int, str]] = deque(maxlen=LINES_WAITING)
+        self.lines: deque[tuple[int, str]] = deque()
+        self.told = 0  # lines that the agent has
         self.counts: Counts | None = None
         self.relay: Relay | None = None
         self.child = Child(self.settings, self._log)
@@ -126,7 +127,8 @@ class Engine:
             await asyncio.wait_for(self._tell(), 2)
 
     def _log(self, text: str) -> None:
-        self.lines.append((int(time.time() * 1000), text[: child.LONGEST_LINE]))
+        if len(self.lines) < LINES_WAITING:  # the agent is away, or the server talks too much
+            self.lines.append((int(time.time() * 1000), text[: child.LONGEST_LINE]))
 
     def _move(self, state: str, because: str) -> None:
         if state != self.state:
@@ -171,9 +173,11 @@ class Engine:
             devices=child.devices(os.environ),
             model_digest=self.digest,
             counts=self.counts,
+            first=self.told,
             lines=lines,
         )
         await self.agent.note.remote(msgspec.to_builtins(note))
+        self.told += len(lines)
         for _ in lines:
             self.lines.popleft()
 

@@ -29,7 +29,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """One engine, told every second and at each change. ``lines`` are new ones: time and text."""
+    """One engine, told every second. ``lines`` are new ones (time and text), of which ``first`` is
+    the number in this replica: what was told twice, because the answer was lost, is kept once."""
 
     placement: str
     epoch: int
@@ -41,6 +42,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[int, ...] = ()
     model_digest: str = ""
     counts: Counts | None = None
+    first: int = 0
     lines: tuple[tuple[int, str], ...] = ()
 
 
@@ -49,6 +51,7 @@ class Kept(msgspec.Struct):
 
     note: Note
     at: float
+    heard: int = 0  # lines of this replica
 
 
 def _owner(note: Note) -> tuple[str, int]:
@@ -71,13 +74,16 @@ class Book:
 
     def take(self, note: Note, *, now: float) -> None:
         """Keep what an engine tells. ``now`` is a monotonic clock's."""
-        self.notes[note.replica] = Kept(note, now)
+        before = self.notes.get(note.replica)
+        self.notes[note.replica] = Kept(note, now, before.heard if before else 0)
         if note.placement in self.wanted:
             self.starts.setdefault(_owner(note), {})[note.replica] = note.starts
         log = self.logs.setdefault(note.placement, deque(maxlen=KEEP_LINES))
         self.logs.move_to_end(note.placement)
-        for at_ms, text in note.lines:
+        heard = self.notes[note.replica].heard
+        for at_ms, text in note.lines[max(0, heard - note.first) :]:
             log.append(((log[-1][0] if log else 0) + 1, at_ms, text))
+        self.notes[note.replica].heard = max(heard, note.first + len(note.lines))
         while len(self.logs) > KEEP_LOGS:
             self.logs.popitem(last=False)
 
