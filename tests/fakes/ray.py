@@ -297,7 +297,8 @@ class RaySite:
             app = {"name": "dure-site", "status": "RUNNING", "deployed_app_config": config}
             return 200, cluster.nodes() | {"applications": {"dure-site": app}}
         if cluster.mood == "huge":
-            return 200, json.dumps(cluster.shown()) + " " * 17_000_000
+            found = cluster.nodes() if parts.path == "/api/v0/nodes" else cluster.shown()
+            return 200, json.dumps(found) + " " * 17_000_000
         if cluster.mood == "dribbles":
             return 200, DRIBBLES
         if (method, parts.path) == ("GET", "/api/v0/nodes"):

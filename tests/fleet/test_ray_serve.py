@@ -104,17 +104,23 @@ def test_what_no_server_can_run_fails_with_a_reason_and_the_rest_runs(
 
 
 @pytest.mark.parametrize(
-    ("epoch", "cards", "surge"),
-    [(1, 1, 100), (2, 1, 0), (1, 2, 0)],
-    ids=["same owner and room", "another owner", "no room"],
+    ("epoch", "cards", "others", "surge"),
+    [(1, 1, (), 100), (2, 1, (), 0), (1, 2, (), 0), (1, 1, (2,), 0)],
+    ids=["same owner and room", "another owner", "no room", "room for a new one only"],
 )
 def test_a_changed_engine_starts_beside_the_old_one_only_if_it_may(
-    site: RaySite, driver: RayServeDriver, epoch: int, cards: int, surge: int
+    site: RaySite,
+    driver: RayServeDriver,
+    epoch: int,
+    cards: int,
+    others: tuple[int, ...],
+    surge: int,
 ) -> None:
     driver.apply(wish(1, spec(1, cards=cards)))
     until_ready(driver, "plc_1")
 
-    driver.apply(wish(2, spec(1, epoch=epoch, cards=cards, parallel=8)))
+    changed = spec(1, epoch=epoch, cards=cards, parallel=8, context_tokens=4096)
+    driver.apply(wish(2, changed, *map(spec, others)))
 
     last = json.loads(site.cluster.bodies[-1])["applications"][1]
     assert last["deployments"][0]["max_surge_percent"] == surge

@@ -21,7 +21,8 @@ from portal.fleet.drivers.contract import (
     SiteReport,
 )
 from portal.fleet.drivers.hardware import CHIP_LABEL, CHIPS, RESOURCE_LABEL, devices_of
-from portal.fleet.drivers.ray_config import ENGINE, OURS, SITE, Register
+from portal.fleet.drivers.ray_config import ENGINE, OURS, SITE, Register, arguments_of
+from portal.fleet.drivers.servers import CannotServe
 
 SIMULATED_LABEL = "dure.kr/simulated"
 LONGEST_BECAUSE = 300
@@ -79,11 +80,6 @@ class Serve(msgspec.Struct, frozen=True):
             if one.get("user_config"):
                 return msgspec.convert(one["user_config"], Register)
         return Register()
-
-    def epoch_of(self, placement: str) -> int | None:
-        """Of what is wanted under this name now."""
-        app = self.applications.get(placement)
-        return _arguments_of(app).epoch if app else None
 
     def strangers(self) -> list[str]:
         """Applications that somebody else put here; our list would end them."""
@@ -184,13 +180,22 @@ class _Cards:
         for card in told or free[: need.cards]:
             self.holder[card] = placement
 
-    def has_room(self, need: Need) -> bool:
-        """Whether one node has so many free."""
-        free: dict[str, int] = {}
+    def free(self, need: Need) -> list[str]:
+        """So many on one node; empty where no node has them."""
+        found: dict[str, list[str]] = {}
         for card, (chip, node, _) in self.chips.items():
             if chip == need.chip and card not in self.holder:
-                free[node] = free.get(node, 0) + 1
-        return need.cards == 0 or max(free.values(), default=0) >= need.cards
+                found.setdefault(node, []).append(card)
+        return next((f[: need.cards] for f in found.values() if len(f) >= need.cards), [])
+
+    def has_room(self, need: Need) -> bool:
+        return need.cards == 0 or bool(self.free(need))
+
+    def take(self, holder: str, need: Need) -> bool:
+        """As the scheduler would; whether there was room."""
+        found = self.has_room(need)
+        self.holder |= dict.fromkeys(self.free(need), holder)
+        return found
 
     def report(self) -> tuple[CardReport, ...]:
         return tuple(
@@ -243,9 +248,28 @@ def _cards_of(serve: Serve, nodes: Iterable[Node], by_replica: dict[str, Told]) 
     return cards
 
 
-def has_room(serve: Serve, nodes: Iterable[Node], need: Need) -> bool:
-    """Whether one node has so many cards that nobody holds."""
-    return _cards_of(serve, nodes, {}).has_room(need)
+def overlapping(
+    serve: Serve, nodes: Iterable[Node], wanted: Iterable[PlacementSpec]
+) -> frozenset[str]:
+    """Those whose changed engine may start beside the old one: the owner is the same, and there
+    are cards for both after everything new has found its own. Else a new engine could wait for a
+    card that nobody gives back, and the old one would go on for ever."""
+    cards = _cards_of(serve, nodes, {})
+    changed = []
+    for one in wanted:
+        app = serve.applications.get(one.id)
+        if app is None or app.deployed_app_config is None:
+            cards.take(one.id, Need.of(one))
+        elif _arguments_of(app).epoch == one.epoch and _differs(app.deployed_app_config, one):
+            changed.append(one)
+    return frozenset(one.id for one in changed if cards.take(f"{one.id} anew", Need.of(one)))
+
+
+def _differs(config: AppConfig, wanted: PlacementSpec) -> bool:
+    try:
+        return config.args != arguments_of(wanted)
+    except CannotServe:
+        return False  # it is not asked for at all
 
 
 def report_of(

@@ -23,7 +23,7 @@ from portal.fleet.drivers.contract import (
     WishRefused,
 )
 from portal.fleet.drivers.ray_calls import Calls, decoded, sense
-from portal.fleet.drivers.ray_reading import Need, Node, Serve, Told
+from portal.fleet.drivers.ray_reading import Node, Serve, Told
 
 # Looking, telling and looking again end before the site's lease of 30 s does. The first list of a
 # cluster starts Serve itself, which takes 8 s; when it takes longer, the next look finds it done.
@@ -59,26 +59,14 @@ class RayServeDriver:
             register = ray_config.accepted(wanted, have, self.token)
         except ray_config.Older as older:
             raise WishRefused(str(older)) from older
+        nodes = self._nodes(calls)
+        with sense():
+            overlapping = ray_reading.overlapping(serve, nodes, wanted.placements)
         config = ray_config.serve_config(
-            wanted,
-            register,
-            overlapping=self._overlapping(wanted, serve, calls),
-            http_options=serve.http_options,
+            wanted, register, overlapping=overlapping, http_options=serve.http_options
         )
         calls.ask("PUT", self.url + APPLICATIONS, json=config)
         self._read_back(register, calls)
-
-    def _overlapping(self, wanted: SiteSpec, serve: Serve, calls: Calls) -> frozenset[str]:
-        """Those whose changed engine may start beside the old one: the owner is the same, and
-        there are cards for both."""
-        nodes = self._nodes(calls)
-        with sense():
-            return frozenset(
-                one.id
-                for one in wanted.placements
-                if serve.epoch_of(one.id) == one.epoch
-                and ray_reading.has_room(serve, nodes, Need.of(one))
-            )
 
     def _read_back(self, register: ray_config.Register, calls: Calls) -> None:
         with sense():
