@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests simulate-ledger drill-gateway crowd manifests pins messages bench-billing drill-billing drill-jobs
+.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests simulate-ledger drill-gateway crowd manifests pins messages bench-billing drill-billing drill-jobs test-ray
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,8 @@ crowd: ## 1,000 organizations, 20,000 members, 1,000,000 audit events into the r
 	@$(PY) -m deploy.local run -m bench.crowd
 manifests: ## each Kubernetes object that is sent or shipped, with the strict schema's verdict
 	@$(SETUP) dev && $(PY) -m tests.fakes.kubernetes.verdicts
+test-ray: ## a real Ray cluster, in a network of its own: deploy, update, kill, lose nodes and head
+	@$(SETUP) dev && $(SETUP) ray && unshare -rnpf --kill-child --mount-proc sh -c 'ip link set lo up; exec "$$@"' sh env DURE_RAY_VENV=$(VENV)-ray $(PY) -m pytest -c tests/ray/pytest.ini --rootdir . --noconftest tests/ray
 pins: ## hashed pins out of pyproject.toml
 	@$(SETUP) dev && $(PY) -m deploy.local.pins
 messages: ## collect the texts to translate and compile them

@@ -1,6 +1,7 @@
 """Make the environment: find a Python that really runs, install hashed pins, compile translations.
 
-Runs on any Python from 3.9 with nothing installed: ``python3 deploy/local/setup.py [local|dev]``.
+Runs on any Python from 3.9 with nothing installed:
+``python3 deploy/local/setup.py [local|dev|ray]``.
 A second run that finds nothing changed takes a fraction of a second.
 """
 
@@ -92,15 +93,15 @@ def digest(paths):
     return total.hexdigest()
 
 
-def install(level):
+def install(level, venv):
     requirements = os.path.join(ROOT, "requirements", level + ".txt")
-    python = os.path.join(VENV, "bin", "python")
-    stamp = os.path.join(VENV, ".dure-" + level)
+    python = os.path.join(venv, "bin", "python")
+    stamp = os.path.join(venv, ".dure-" + level)
     wanted = digest([requirements])
     if os.path.exists(stamp) and open(stamp).read() == wanted and about(python):
         return
     if not about(python):
-        run([find_python(), "-m", "venv", "--clear", VENV], "Making the environment")
+        run([find_python(), "-m", "venv", "--clear", venv], "Making the environment")
     if not os.path.exists(os.path.join(TOOLS, "bin", "uv")):
         run([python, "-m", "venv", TOOLS], "Making the environment of the installer")
         run(
@@ -130,7 +131,7 @@ def install(level):
         ],
         "Installing",
     )
-    for other in glob.glob(os.path.join(VENV, ".dure-*")):
+    for other in glob.glob(os.path.join(venv, ".dure-*")):
         os.remove(other)
     with open(stamp, "w") as file:
         file.write(wanted)
@@ -150,13 +151,17 @@ def compile_messages():
 
 
 def main():
-    """``local`` is enough to run; ``dev`` adds the tools and contains ``local``."""
+    """``local`` is enough to run; ``dev`` adds the tools and contains ``local``. ``ray`` is an
+    environment beside it, as a node of a Ray cluster has it."""
     level = sys.argv[1] if len(sys.argv) > 1 else "local"
-    if level not in ("local", "dev"):
-        sys.exit("usage: setup.py [local|dev]")
+    if level not in ("local", "dev", "ray"):
+        sys.exit("usage: setup.py [local|dev|ray]")
+    if level == "ray":
+        install(level, VENV + "-ray")
+        return
     if level == "local" and os.path.exists(os.path.join(VENV, ".dure-dev")):
         level = "dev"
-    install(level)
+    install(level, VENV)
     compile_messages()
 
 

@@ -180,8 +180,9 @@ class Pool:
         """The lines that are the same for every request to a target, up to the body's length."""
         found = self._begins.get((url, path))
         if found is None:
+            parts = urlsplit(url)  # a proxy of several engines tells them apart by a path
             found = (
-                f"POST {path} HTTP/1.1\r\nhost: {urlsplit(url).netloc}\r\n"
+                f"POST {parts.path.rstrip('/')}{path} HTTP/1.1\r\nhost: {parts.netloc}\r\n"
                 "content-type: application/json\r\ncontent-length: "
             ).encode()
             self._begins[url, path] = found

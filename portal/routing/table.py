@@ -22,7 +22,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     region: str
     chip: str
     model_digest: str
-    url: str  # http://host:port, without a path
+    url: str  # http://host:port, and before the API's own path another where a proxy needs it
     credential: str  # sealed with DURE_SEAL_KEYS; sent as a bearer token
     engine_model: str  # the name that the engine knows the model by
     weight: int = 1

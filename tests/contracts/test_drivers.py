@@ -12,9 +12,11 @@ from portal.fleet.drivers import registry
 from portal.fleet.drivers.contract import Driver, SiteReport, SiteUnavailable, WishRefused
 from portal.fleet.drivers.embedded import EmbeddedDriver
 from portal.fleet.drivers.kubernetes.driver import KubernetesDriver
+from portal.fleet.drivers.ray_serve import RayServeDriver
 from tests.contracts.sites import TOKEN, Site, spec, until, wish
 from tests.fakes.kubernetes import Cluster
 from tests.fakes.kubernetes.server import TOKEN as CLUSTER_TOKEN
+from tests.fakes.ray import RaySite
 from tests.fakes.site import FakeSite
 
 DIGEST = "sha256:" + "d" * 64
@@ -54,13 +56,22 @@ def cluster() -> Iterator[Cluster]:
         yield found
 
 
-@pytest.fixture(scope="module", params=["embedded", "fake", "kubernetes"])
+@pytest.fixture(scope="module")
+def ray_serve() -> Iterator[RayServeDriver]:
+    site = RaySite(TOKEN)
+    yield RayServeDriver(site.url, TOKEN)
+    site.stop()
+
+
+@pytest.fixture(scope="module", params=["embedded", "fake", "kubernetes", "ray_serve"])
 def kind(request: pytest.FixtureRequest) -> Kind:
     if request.param == "fake":
         return Kind(FakeSite(), "fake")
     if request.param == "kubernetes":
         url = request.getfixturevalue("cluster").url
         return Kind(KubernetesDriver(url, CLUSTER_TOKEN), "kubernetes", digest=DIGEST)
+    if request.param == "ray_serve":
+        return Kind(request.getfixturevalue("ray_serve"), "ray_serve")
     return Kind(request.getfixturevalue("embedded").driver, "embedded")
 
 
@@ -71,7 +82,7 @@ def _empty(kind: Kind) -> None:
 
 
 def test_covers_every_kind_that_is_registered() -> None:
-    assert set(registry.DRIVERS) == {"embedded", "kubernetes"}
+    assert set(registry.DRIVERS) == {"embedded", "kubernetes", "ray_serve"}
 
 
 def test_knows_no_other_kind() -> None:
@@ -184,7 +195,8 @@ def test_has_no_logs_of_what_it_never_ran(kind: Kind) -> None:
 def test_says_that_nothing_is_known_when_nobody_answers(call: str) -> None:
     away = FakeSite(away=True)
     nowhere = "http://127.0.0.1:9"
-    for driver in (EmbeddedDriver(nowhere, TOKEN), KubernetesDriver(nowhere, TOKEN), away):
+    kinds = (EmbeddedDriver, KubernetesDriver, RayServeDriver)
+    for driver in (*(kind(nowhere, TOKEN) for kind in kinds), away):
         with pytest.raises(SiteUnavailable):
             if call == "apply":
                 driver.apply(wish(1))

@@ -54,6 +54,7 @@ class PlacementSpec(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""  # of a Hugging Face id
     resource: str = ""  # the site's scheduler knows the chip by this name, not by its usual one
     settings: ServerSettings = ServerSettings()
+    most_replicas: int = 1  # a site that scales by itself may run so many engines for it
 
 
 class SiteSpec(msgspec.Struct, frozen=True, kw_only=True):

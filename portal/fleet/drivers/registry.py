@@ -7,10 +7,12 @@ from collections.abc import Callable
 from portal.fleet.drivers.contract import Driver
 from portal.fleet.drivers.embedded import EmbeddedDriver
 from portal.fleet.drivers.kubernetes.driver import KubernetesDriver
+from portal.fleet.drivers.ray_serve import RayServeDriver
 
 DRIVERS: dict[str, Callable[[str, str], Driver]] = {
     "embedded": EmbeddedDriver,
     "kubernetes": KubernetesDriver,
+    "ray_serve": RayServeDriver,
 }
 
 
