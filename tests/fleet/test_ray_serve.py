@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from portal.fleet.drivers import ray_config, ray_reading, ray_serve
+from portal.fleet.drivers import ray_calls, ray_config, ray_reading, ray_serve
 from portal.fleet.drivers.contract import SiteSpec, SiteUnavailable, WishRefused
 from portal.fleet.drivers.ray_reading import Node, Serve
 from portal.fleet.drivers.ray_serve import RayServeDriver
@@ -192,7 +192,14 @@ def test_knows_what_runs_without_the_agent(site: RaySite, driver: RayServeDriver
 
 @pytest.mark.parametrize("mood", ["garbage", "odd", "huge", "broken"])
 @pytest.mark.parametrize("call", ["apply", "observe", "logs"])
-def test_nonsense_says_nothing(site: RaySite, driver: RayServeDriver, mood: str, call: str) -> None:
+def test_nonsense_says_nothing(
+    site: RaySite,
+    driver: RayServeDriver,
+    mood: str,
+    call: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ray_calls, "MAX_ANSWER", 100_000)
     site.cluster.mood = mood
 
     with pytest.raises(SiteUnavailable):

@@ -54,14 +54,14 @@ class Calls:
 
 
 def _bounded(answer: httpx2.Response, end: float) -> bytes:
-    raw = b""
+    raw = bytearray()
     for part in answer.iter_bytes():
         raw += part
         if len(raw) > MAX_ANSWER:
             raise SiteUnavailable("The site's answer is too large.")
         if time.monotonic() > end:
             raise SiteUnavailable("The site is too slow.")
-    return raw
+    return bytes(raw)
 
 
 def _hint(raw: bytes) -> str:
