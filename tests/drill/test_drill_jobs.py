@@ -12,12 +12,12 @@ from bench import drill_jobs
 def test_answers_and_charges_each_line_once_whoever_is_killed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code = drill_jobs.run(lines=120, kills=3, minutes=4, seed=7)
+    code = drill_jobs.run(lines=60, kills=2, minutes=4, seed=7)
 
     told = capsys.readouterr().out
     assert code == 0, told
-    assert "figure drill_jobs_results 120\n" in told
-    assert "figure drill_jobs_charges 120\n" in told
+    assert "figure drill_jobs_results 60\n" in told
+    assert "figure drill_jobs_charges 60\n" in told
 
 
 def test_the_whole_has_five_thousand_lines() -> None:
