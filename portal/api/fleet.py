@@ -72,16 +72,18 @@ class ConditionIn(Strict):
     because = serializers.CharField(max_length=300)
 
 
-def _fleet_site(site: Site) -> dict[str, Any]:
+def _fleet_site(site: Site, known: frozenset[str]) -> dict[str, Any]:
     return site_out(site) | {
-        "ailments": moves.ailments(site),
+        "ailments": moves.ailments(site, known),
         "may_become": site_conditions.ways_from(site.condition),
     }
 
 
 def _detail(site: Site) -> dict[str, Any]:
     replicas = leaving.progress(site, now=timezone.now())
-    return dict(FleetSiteDetailOut(_fleet_site(site) | {"replicas": replicas}).data)
+    return dict(
+        FleetSiteDetailOut(_fleet_site(site, queries.known_chips()) | {"replicas": replicas}).data
+    )
 
 
 def _find(code: str) -> Site:
@@ -104,7 +106,8 @@ class FleetView(APIView):
         """Every site, retired ones too."""
         actor_of(request).require("operator.read")
         sites = Site.objects.select_related("region").prefetch_related("cards").order_by("pk")
-        rows = [FleetSiteOut(_fleet_site(site)).data for site in sites]
+        known = queries.known_chips()
+        rows = [FleetSiteOut(_fleet_site(site, known)).data for site in sites]
         return Response({"data": rows, "next": None, "previous": None})
 
 

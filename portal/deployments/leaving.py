@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from billing import tariffs
 from portal.deployments import placement, quoting, why_words
 from portal.deployments.capacity import Room
-from portal.deployments.models import Endpoint, EndpointKind, Placement
+from portal.deployments.models import Endpoint, EndpointKind, Placement, PlacementQuerySet
 from portal.deployments.placement import Choice, Rejection, SiteRoom, Wanted
 from portal.fleet.models import Condition, Health, Site
 
@@ -34,21 +34,27 @@ def home_of(one: Placement, *, now: datetime) -> Site | None:
     """Where one that was stopped for a while runs again: its own site, unless that is left."""
     if not is_left(one.site) and one.site.condition in (Condition.OPEN, Condition.CORDONED):
         return one.site
-    others = Site.objects.asked().exclude(pk=one.site_id).select_related("region").order_by("pk")
-    sites = list(others)
+    sites = other_sites(one.site)
     choice = where(one, sites, now=now)
     return next((site for site in sites if site.code in choice.sites), None)
 
 
 def wanted_at(sites: Iterable[Site]) -> QuerySet[Placement]:
-    """What is wanted at the sites, with all that moving it needs."""
-    return (
-        Placement.objects.filter(site__in=sites, wanted=True)
-        .living()
-        .select_related("endpoint__project__organization", "endpoint__model", "endpoint")
-        .select_related("offering__chip", "site__region")
-        .order_by("pk")
+    """What is wanted at the sites, in the order of its making."""
+    return full().filter(site__in=sites, wanted=True).living().order_by("pk")
+
+
+def full() -> PlacementQuerySet:
+    """Replicas with all that moving them needs."""
+    return Placement.objects.select_related(
+        "endpoint__project__organization", "endpoint__model", "offering__chip", "site__region"
     )
+
+
+def other_sites(site: Site) -> list[Site]:
+    """All but this one and those that are retired."""
+    rows = Site.objects.asked().exclude(pk=site.pk)
+    return list(rows.select_related("region").order_by("pk"))
 
 
 def successor_of(one: Placement) -> Placement | None:
@@ -143,7 +149,7 @@ def leave_after() -> timedelta:
 def progress(site: Site, *, now: datetime) -> list[Leaving]:
     """All that is wanted at a site. Needs sight of all tenants' rows, like the operator's staff
     have."""
-    sites = list(Site.objects.asked().exclude(pk=site.pk).select_related("region").order_by("pk"))
+    sites = other_sites(site)
     found, explained = [], 0
     for step in stages(site):
         if step.stage == "stuck" and explained < MOST_EXPLAINED:

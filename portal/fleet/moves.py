@@ -28,7 +28,7 @@ def judge(site: Site, *, now: datetime, compared: bool = False) -> str | None:
     ``compared``: it was just told what is wanted, has it, and runs nothing else. A second mover
     moves nothing; the next look finds what is due by then.
     """
-    seen = _seen(site, compared)
+    seen = _seen(site, queries.known_chips(), compared=compared)
     due = health.move_of(seen, now=now, lost_after=lost_after())
     if due is None:
         return None
@@ -52,22 +52,22 @@ def judge(site: Site, *, now: datetime, compared: bool = False) -> str | None:
     return due.to_state
 
 
-def _seen(site: Site, compared: bool) -> health.Seen:
+def _seen(site: Site, known: frozenset[str], *, compared: bool = False) -> health.Seen:
     return health.Seen(
         health=site.health,
         seen_at=site.observed_at,
         failing_since=site.trouble_since,
         report=site.last_report(),
         power_budget_watts=site.power_budget_watts,
-        gone=site.cards.filter(state="gone").count() if site.report else 0,
-        unknown=len(queries.unknown_cards(site)),
+        gone=sum(card.state == "gone" for card in site.cards.all()),
+        unknown=len(queries.unknown_cards(site, known)),
         compared=compared,
     )
 
 
-def ailments(site: Site) -> tuple[str, ...]:
-    """Codes of what is wrong with it by its last report."""
-    return health.ailments(_seen(site, compared=False))
+def ailments(site: Site, known: frozenset[str]) -> tuple[str, ...]:
+    """Codes of what is wrong with it by its last report. ``known``: codes of the catalogue."""
+    return health.ailments(_seen(site, known))
 
 
 def sweep(*, now: datetime) -> int:

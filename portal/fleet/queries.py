@@ -9,13 +9,16 @@ from portal.fleet.models import Site, SiteMove
 MOST_MOVES = 50  # of a site's history that a page shows
 
 
-def unknown_cards(site: Site) -> list[CardReport]:
+def known_chips() -> frozenset[str]:
+    """Codes of the catalogue."""
+    return frozenset(Chip.objects.values_list("code", flat=True))
+
+
+def unknown_cards(site: Site, known: frozenset[str]) -> list[CardReport]:
     """Cards of the last report whose chip nobody has entered: they are shown and cannot be used."""
     report = site.last_report()
-    if report is None or not report.cards:
-        return []
-    known = set(Chip.objects.values_list("code", flat=True))
-    return [card for card in report.cards if card.chip not in known]
+    cards = report.cards if report else ()
+    return [card for card in cards if card.chip not in known]
 
 
 def history(site: Site) -> list[SiteMove]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -73,19 +74,23 @@ def _find(code: str) -> Site:
 def index(request: HttpRequest) -> HttpResponse:
     """Every site that is not retired, and what waits for somebody."""
     now = timezone.now()
-    rows = [_board_row(site, now) for site in all_sites().order_by("pk")]
+    known = queries.known_chips()
+    counts = dict(Placement.objects.living().values_list("site").annotate(count=Count("pk")))
+    rows = [
+        _board_row(site, known, counts.get(site.pk, 0), now) for site in all_sites().order_by("pk")
+    ]
     retired = Site.objects.filter(condition=Condition.RETIRED)
     return render(request, "operator/sites.html", {"rows": rows, "retired": retired, "now": now})
 
 
-def _board_row(site: Site, now: datetime) -> BoardRow:
+def _board_row(site: Site, known: frozenset[str], replicas: int, now: datetime) -> BoardRow:
     left = leaving.is_left(site)
     stages = [one.stage for one in leaving.stages(site)] if left else []
     return BoardRow(
         row=row_of(site, now),
         condition=states.CONDITION[site.condition],
-        ailments=words.sentences(moves.ailments(site)),
-        replicas=Placement.objects.living().filter(site=site).count(),
+        ailments=words.sentences(moves.ailments(site, known)),
+        replicas=replicas,
         leaving=[
             (state, stages.count(name)) for name, state in states.LEAVING.items() if name in stages
         ],
@@ -96,15 +101,15 @@ def _board_row(site: Site, now: datetime) -> BoardRow:
 @doors.page_for("operator.read")
 def detail(request: HttpRequest, code: str) -> HttpResponse:
     """One site: its replicas and how far they are, cards, history, deeds."""
-    site, now = _find(code), timezone.now()
+    site, now, known = _find(code), timezone.now(), queries.known_chips()
     context = {
         "row": row_of(site, now),
         "condition": states.CONDITION[site.condition],
-        "ailments": words.sentences(moves.ailments(site)),
+        "ailments": words.sentences(moves.ailments(site, known)),
         "replicas": [(one, states.LEAVING[one.stage]) for one in leaving.progress(site, now=now)],
         "others": Placement.objects.living().filter(site=site, wanted=False).count(),
         "nodes": nodes_of(site.cards.select_related("chip")),
-        "unknown": queries.unknown_cards(site),
+        "unknown": queries.unknown_cards(site, known),
         "history": events_of(site, reasons=True),
         "deeds": [(to, *DEEDS[to]) for to in site_conditions.ways_from(site.condition)],
     }

@@ -123,14 +123,15 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
         .filter(site=site)
         .select_related("endpoint")
     )
+    known = queries.known_chips()
     return render(
         request,
         "sites/detail.html",
         {
             "row": row_of(site, timezone.now()),
             "nodes": nodes_of(site.cards.all()),
-            "unknown": queries.unknown_cards(site),
-            "ailments": words.sentences(moves.ailments(site)),
+            "unknown": queries.unknown_cards(site, known),
+            "ailments": words.sentences(moves.ailments(site, known)),
             "history": events_of(site, reasons=False),
             "placements": [(one, states.PLACEMENT[one.state]) for one in own],
         },

@@ -97,22 +97,34 @@ def _gone_shared() -> list[int]:
 
 def _try(pk: int, now: datetime, *, bring_back: bool = False) -> None:
     try:
+        if not bring_back and _has_to_wait(pk, now):
+            return
         with transaction.atomic(), rls.everyone(because="a replica leaves its site"):
             # Sites first, as orders and the workers that record reports do.
             rows = Site.objects.asked().select_for_update(of=["self"])
             sites = list(rows.select_related("region").order_by("pk"))
-            one = (
-                Placement.objects.select_for_update(of=["self"])
-                .select_related("endpoint__project__organization", "endpoint__model")
-                .select_related("offering__chip", "site")
-                .get(pk=pk)
-            )
+            one = leaving.full().select_for_update(of=["self"]).get(pk=pk)
             if bring_back:
                 _bring_back(one, sites, now)
             elif one.wanted:
                 _step(one, sites, now)
     except Exception:  # one organization's trouble is not another's
         log.exception("leaving.failed", placement=pk)
+
+
+def _has_to_wait(pk: int, now: datetime) -> bool:
+    """Looked up without a lock, because it is asked every two seconds: its replacement does not
+    answer yet, or there is no room for one."""
+    with transaction.atomic(), rls.everyone(because="a replica that may have to leave"):
+        one = leaving.full().get(pk=pk)
+        if not leaving.is_left(one.site) or (one.instead_of and _original_stays(one)):
+            return False
+        successor = leaving.successor_of(one)
+        if successor is not None:
+            return one.site.health != Health.LOST and not _answers(successor, now)
+        if leaving.is_covered(one, now=now):
+            return False
+        return not leaving.where(one, leaving.other_sites(one.site), now=now).sites
 
 
 def _step(one: Placement, sites: list[Site], now: datetime) -> None:
