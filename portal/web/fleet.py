@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.deployments import leaving
@@ -26,7 +26,10 @@ from tenants import reasons
 
 # What each deed does, for who is about to do it: (the button, what happens).
 DEEDS = {
-    "open": (gettext_lazy("Open"), gettext_lazy("It takes new work again; a drain is undone.")),
+    "open": (
+        pgettext_lazy("site", "Open to new work"),
+        gettext_lazy("It takes new work again; a drain is undone."),
+    ),
     "cordoned": (
         gettext_lazy("Cordon"),
         gettext_lazy("What runs there stays; nothing new is placed there."),
