@@ -3,7 +3,6 @@ site counts as silent until it says something that can be true."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -54,10 +53,10 @@ def _power(report: SiteReport) -> Iterable[str]:
     if power is None:
         return
     for name, watts in (("machines", power.it_watts), ("site", power.facility_watts)):
-        if not (math.isfinite(watts) and 0 <= watts <= MOST_WATTS):
+        if not 0 <= watts <= MOST_WATTS:  # nor a number that is none
             yield f"It reports {watts:g} W for its {name}."
     low, high = INLET
-    if not (math.isfinite(power.inlet_celsius) and low <= power.inlet_celsius <= high):
+    if not low <= power.inlet_celsius <= high:
         yield f"It reports {power.inlet_celsius:g} °C at the inlet."
 
 
