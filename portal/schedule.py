@@ -21,6 +21,7 @@ def _at(task: str, moment: crontab) -> dict[str, Any]:
 
 SCHEDULE = {
     "sweep-sites": _every(2, "portal.provisioning.tasks.sweep"),
+    "watch-sites": _every(2, "portal.provisioning.tasks.watch"),
     "accrue-card-time": _every(MINUTE, "portal.deployments.tasks.accrue"),
     "tell-of-room": _every(MINUTE, "portal.deployments.tasks.tell_of_room"),
     "repair-commitments": _every(MINUTE, "portal.deployments.tasks.repair_commitments"),

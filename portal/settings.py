@@ -93,6 +93,10 @@ DURE_CARD_PROVIDER = env.str("DURE_CARD_PROVIDER", default="stripe")
 DURE_STRIPE_KEY = env.str("DURE_STRIPE_KEY", default="")
 DURE_STRIPE_WEBHOOK_SECRETS = env.list("DURE_STRIPE_WEBHOOK_SECRETS", default=[])
 DURE_STRIPE_URL = env.str("DURE_STRIPE_URL", default="")
+# Sites: asked in vain for so long, a site is lost and its replicas are asked for elsewhere; and so
+# long a replica that has been replaced goes on, so that the longest request is answered.
+DURE_SITE_LOST_SECONDS = env.int("DURE_SITE_LOST_SECONDS", default=300)
+DURE_SITE_LEAVE_SECONDS = env.int("DURE_SITE_LEAVE_SECONDS", default=660)
 # Month end: customers look at their drafts until the end of this day of the next month (0: not
 # at all). How tax is computed from now on; each document keeps the rule that it was made by.
 DURE_REVIEW_UNTIL_DAY = env.int("DURE_REVIEW_UNTIL_DAY", default=3)

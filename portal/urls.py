@@ -25,6 +25,7 @@ from portal.web import (
     fiscal,
     fiscal_deeds,
     fiscal_years,
+    fleet,
     funding,
     health,
     home,
@@ -270,6 +271,9 @@ urlpatterns = [
     path("support/<slug:public_id>/consent/", support.consent, name="support_consent"),
     path("support/<slug:public_id>/follow/", support.follow, name="support_follow"),
     path("operator/", operator.index, name="operator"),
+    path("operator/sites/", fleet.index, name="fleet"),
+    path("operator/sites/<slug:code>/", fleet.detail, name="fleet_site"),
+    path("operator/sites/<slug:code>/condition/", fleet.condition, name="fleet_condition"),
     path("operator/customers/", customers.index, name="customers"),
     path("operator/customers/<slug:public_id>/", customers.detail, name="customer"),
     path(

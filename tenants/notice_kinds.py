@@ -56,6 +56,23 @@ KINDS: dict[str, Kind] = {
         Severity.WARNING,
         group=Group.ENDPOINTS,
     ),
+    "endpoint.moved": Kind(
+        _("A replica of “%(name)s” moves"),
+        _(
+            "A replica of the endpoint “%(name)s” moves from the site %(old)s to %(new)s: "
+            "%(because)s The old one answers until the new one does."
+        ),
+        group=Group.ENDPOINTS,
+    ),
+    "endpoint.replaced": Kind(
+        _("A replica of “%(name)s” is started elsewhere"),
+        _(
+            "The site %(old)s does not answer. A replica of the endpoint “%(name)s” is started at "
+            "%(new)s in its stead; nothing is deleted at the old site."
+        ),
+        Severity.WARNING,
+        group=Group.ENDPOINTS,
+    ),
     "audit.not_whole": Kind(
         _("An audit log is not whole"),
         _("The audit log of %(name)s has %(count)s faults, the first: %(first)s. Keep all data."),

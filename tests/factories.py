@@ -180,6 +180,7 @@ def site(
             simulated=True,
             seen_at=NOON,
         )
+    fields = {"health": "waiting" if seen_at is None else "ready"} | fields
     Site.objects.filter(pk=made.pk).update(observed_at=seen_at, **fields)
     made.refresh_from_db()
     return made

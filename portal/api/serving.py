@@ -46,11 +46,14 @@ class ModelView(APIView):
         return Response(shapes.ModelOut(get_object_or_404(CatalogModel, slug=slug)).data)
 
 
-def _site(site: Site) -> dict[str, Any]:
-    cards = list(site.cards.all())
+def site_out(site: Site) -> dict[str, Any]:
+    """What ``SiteOut`` shows of a site."""
+    cards = [card for card in site.cards.all() if card.state != "gone"]
+    now = timezone.now()
     return {
         "site": site,
-        "code": site.state_at(timezone.now()),
+        "code": site.state_at(now),
+        "health": site.health_at(now),
         "cards": len(cards),
         "free": sum(card.state == "free" for card in cards),
     }
@@ -61,8 +64,10 @@ class SitesView(APIView):
     def get(self, request: Request) -> Response:
         """All sites with their live state."""
         actor_of(request).require("endpoints.read")
-        sites = Site.objects.select_related("region").prefetch_related("cards").order_by("pk")
-        rows = [shapes.SiteOut(_site(site)).data for site in sites]
+        sites = (
+            Site.objects.asked().select_related("region").prefetch_related("cards").order_by("pk")
+        )
+        rows = [shapes.SiteOut(site_out(site)).data for site in sites]
         return Response({"data": rows, "next": None, "previous": None})
 
 
@@ -71,8 +76,8 @@ class SiteView(APIView):
     def get(self, request: Request, code: str) -> Response:
         """One site."""
         actor_of(request).require("endpoints.read")
-        site = get_object_or_404(Site.objects.select_related("region"), code=code)
-        return Response(shapes.SiteOut(_site(site)).data)
+        site = get_object_or_404(Site.objects.asked().select_related("region"), code=code)
+        return Response(shapes.SiteOut(site_out(site)).data)
 
 
 def _shown(endpoint: Endpoint) -> dict[str, Any]:

@@ -212,6 +212,9 @@ class SiteOut(serializers.Serializer[Any]):
     region = serializers.CharField(source="site.region.code")
     simulated = serializers.BooleanField(source="site.simulated")
     state = serializers.CharField(source="code")
+    health = serializers.CharField()
+    health_since = serializers.DateTimeField(source="site.health_since", allow_null=True)
+    condition = serializers.CharField(source="site.condition")
     cards = serializers.IntegerField()
     cards_free = serializers.IntegerField(source="free")
 

@@ -14,6 +14,7 @@ from portal.api import (
     desk,
     etax,
     fiscal_urls,
+    fleet,
     funding,
     incidents,
     invoice_drafts,
@@ -205,6 +206,14 @@ urlpatterns = [
     path("models/<slug:slug>", serving.ModelView.as_view(), name="api_model"),
     path("sites", serving.SitesView.as_view(), name="api_sites"),
     path("sites/<slug:code>", serving.SiteView.as_view(), name="api_site"),
+    path("sites/<slug:code>/history", fleet.SiteHistoryView.as_view(), name="api_site_history"),
+    path("operator/sites", fleet.FleetView.as_view(), name="api_fleet"),
+    path("operator/sites/<slug:code>", fleet.FleetSiteView.as_view(), name="api_fleet_site"),
+    path(
+        "operator/sites/<slug:code>/condition",
+        fleet.SiteConditionView.as_view(),
+        name="api_site_condition",
+    ),
     path("endpoints", serving.endpoints_view, name="api_endpoints"),
     path("endpoints/<slug:public_id>", serving.EndpointView.as_view(), name="api_endpoint"),
     path(

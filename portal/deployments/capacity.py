@@ -31,7 +31,7 @@ class Room:
         self.promised = promised_cards()
         self.cards: dict[tuple[int, int], list[Card]] = defaultdict(list)
         self.chips: dict[int, Chip] = {}
-        rows = Card.objects.filter(site__in=sites).exclude(state="failed")
+        rows = Card.objects.filter(site__in=sites).exclude(state__in=["failed", "gone"])
         for card in rows.select_related("chip"):
             self.cards[card.site_id, card.chip_id].append(card)
             self.chips[card.chip_id] = card.chip

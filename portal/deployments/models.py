@@ -181,6 +181,10 @@ class Placement(models.Model):
     restarts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     state_since = models.DateTimeField()
+    instead_of = models.CharField(
+        max_length=24, blank=True, help_text="Public id of the replica that it replaces."
+    )
+    leaving_at = models.DateTimeField(null=True, help_text="It takes no new requests since then.")
     accrued_until = models.DateTimeField(null=True, help_text="Card time is recorded up to here.")
 
     objects = PlacementQuerySet.as_manager()
@@ -194,7 +198,10 @@ class Placement(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["site"], condition=~Q(state="stopped"), name="placement_living")
+            models.Index(fields=["site"], condition=~Q(state="stopped"), name="placement_living"),
+            models.Index(
+                fields=["instead_of"], condition=~Q(instead_of=""), name="placement_instead"
+            ),
         ]
 
     def __str__(self) -> str:

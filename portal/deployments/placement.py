@@ -21,6 +21,8 @@ WhyNot = Literal[
     "no_price",  # nobody has set a price for its cards
     "waiting",  # enrolled, never seen
     "silent",  # does not answer
+    "lost",  # has not answered for so long that its replicas were asked for elsewhere
+    "returned",  # answers again; what it runs is being compared
     "drained",  # takes no new work
     "power",  # would draw more than its supply may give
     "no_card_free",
@@ -54,7 +56,7 @@ class SiteRoom:
     site: str
     region: str
     chip: str
-    state: str  # healthy, silent, drained, waiting
+    state: str  # healthy, waiting, silent, lost, returned, drained
     cards: int
     cards_free: int
     offering: int | None
@@ -119,6 +121,8 @@ def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
         "no_price": room.offering is not None and room.price_micro is None,
         "waiting": room.state == "waiting",
         "silent": room.state == "silent",
+        "lost": room.state == "lost",
+        "returned": room.state == "returned",
         "drained": room.state == "drained",
         "power": room.watts_free is not None and room.watts_free < needs_watts,
         "no_card_free": room.cards_free < room.cards_per_replica

@@ -24,7 +24,7 @@ class Status:
 def status_of(endpoint: Endpoint, placements: Iterable[Placement]) -> Status:
     """Count what is ready against what is wanted."""
     living = [one for one in placements if one.state != "stopped"]
-    wanted = [one for one in living if one.wanted]
+    wanted = _counted(living)
     ready = sum(one.state == "ready" for one in wanted)
     if endpoint.stopped_at is not None:
         code = "stopping" if living else "stopped"
@@ -43,6 +43,13 @@ def status_of(endpoint: Endpoint, placements: Iterable[Placement]) -> Status:
     else:
         code = "waiting"
     return Status(code, ready, len(wanted))
+
+
+def _counted(living: list[Placement]) -> list[Placement]:
+    """While a replica moves to another site, it is one: the old until the new one took over."""
+    wanted = [one for one in living if one.wanted and one.leaving_at is None]
+    staying = {one.public_id for one in wanted}
+    return [one for one in wanted if one.instead_of not in staying]
 
 
 def endpoints(actor: Actor) -> QuerySet[Endpoint]:

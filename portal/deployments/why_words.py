@@ -23,6 +23,8 @@ REASONS: Mapping[WhyNot, object] = {
     "no_price": gettext_lazy("There is no price for its chip yet."),
     "waiting": gettext_lazy("It is being set up and has not reported yet."),
     "silent": gettext_lazy("It does not answer now."),
+    "lost": gettext_lazy("It has not answered for long; its work is done elsewhere."),
+    "returned": gettext_lazy("It answers again, and what it runs is being compared."),
     "drained": gettext_lazy("It takes no new work."),
     "power": gettext_lazy("Its power supply has no room for more cards."),
     "no_card_free": gettext_lazy("It has too few free cards."),

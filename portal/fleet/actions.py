@@ -12,8 +12,11 @@ from django.db import transaction
 from portal.catalog.models import Chip, Region
 from portal.fleet import engine_counts
 from portal.fleet.drivers.contract import SiteReport
-from portal.fleet.models import SILENT_AFTER, Card, Site, SiteOutage
+from portal.fleet.health import SILENT_AFTER
+from portal.fleet.models import Card, Site, SiteOutage
 from portal.lib.sealing import seal
+
+MOST_GONE = 256  # cards of a site that are remembered after it no longer reports them
 
 
 class UnknownRegion(Exception):
@@ -61,6 +64,8 @@ def enrol(
             "name_ko": name_ko,
             "name_en": name_en,
             "enrolled_at": now,
+            "health_since": now,
+            "condition_since": now,
         },
     )
     return site
@@ -75,6 +80,15 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
     if not kept:
         raise LeaseLost(site.code)
     _record_outage(site, now)
+    _record_cards(site, report, now)
+    engine_counts.add_up(site=site, report=report, now=now)
+    site.observed_at, site.trouble_since, site.trouble = now, None, ""
+    site.report = msgspec.to_builtins(report)
+
+
+def _record_cards(site: Site, report: SiteReport, now: datetime) -> None:
+    """Those of the report, and that the others are gone. Cards of a chip that nobody entered stay
+    in the report, which the site's page shows: without a chip there is nothing to price."""
     chips = {chip.code: chip for chip in Chip.objects.all()}
     known = [card for card in report.cards if card.chip in chips]
     Card.objects.bulk_create(
@@ -84,7 +98,7 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
                 ref=card.id,
                 chip=chips[card.chip],
                 state=card.state,
-                node=card.node[:64],
+                node=card.node,
                 placement=card.placement or "",
                 simulated=card.simulated,
                 seen_at=now,
@@ -95,8 +109,11 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
         unique_fields=["site", "ref"],
         update_fields=["chip", "state", "node", "placement", "simulated", "seen_at"],
     )
-    engine_counts.add_up(site=site, report=report, now=now)
-    site.observed_at = now
+    others = Card.objects.filter(site=site).exclude(ref__in=[card.id for card in known])
+    others.present().update(state="gone", placement="")
+    kept = others.order_by("-seen_at", "-pk").values_list("pk", flat=True)[:MOST_GONE]
+    if len(kept) == MOST_GONE:
+        others.exclude(pk__in=list(kept)).delete()
 
 
 def _record_outage(site: Site, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -10,8 +10,49 @@ from django.db import models
 
 from portal.catalog.models import Chip, Named, Region
 from portal.fleet.drivers.contract import SiteReport
+from portal.fleet.health import SERVING, SILENT_AFTER
 
-SILENT_AFTER = timedelta(seconds=15)  # a site that said nothing for so long counts as out
+
+class Health(models.TextChoices):
+    """How the site is. Moved by ``portal.fleet.moves`` along ``health.HEALTH_ARROWS``."""
+
+    WAITING = "waiting"  # enrolled, never seen
+    READY = "ready"
+    DEGRADED = "degraded"  # answers, and something is wrong
+    UNREACHABLE = "unreachable"
+    LOST = "lost"  # asked in vain for so long that its replicas are asked for elsewhere
+    RETURNED = "returned"  # answers again; what it runs is not compared yet
+
+
+class Condition(models.TextChoices):
+    """What the operator wants of the site, whatever its health is."""
+
+    OPEN = "open"
+    CORDONED = "cordoned"  # keeps what runs there, takes nothing new
+    DRAINING = "draining"  # what runs there moves elsewhere
+    MAINTENANCE = "maintenance"  # empty, and may be switched off
+    RETIRED = "retired"  # for good; nobody asks it any more
+
+
+# The arrows of the operator's condition. Those of ``EMPTY_FIRST`` need an empty site.
+CONDITION_ARROWS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("open", "cordoned"),
+        ("open", "draining"),
+        ("cordoned", "open"),
+        ("cordoned", "draining"),
+        ("cordoned", "maintenance"),
+        ("cordoned", "retired"),
+        ("draining", "open"),
+        ("draining", "cordoned"),
+        ("draining", "maintenance"),
+        ("draining", "retired"),
+        ("maintenance", "open"),
+        ("maintenance", "cordoned"),
+        ("maintenance", "retired"),
+    }
+)
+EMPTY_FIRST = (Condition.MAINTENANCE, Condition.RETIRED)
 
 
 def all_data_classes() -> list[str]:
@@ -21,8 +62,12 @@ def all_data_classes() -> list[str]:
 
 class SiteQuerySet(models.QuerySet["Site"]):
     def active(self) -> SiteQuerySet:
-        """Sites that take work."""
-        return self.filter(drained_at=None)
+        """Sites that take new work."""
+        return self.filter(condition=Condition.OPEN)
+
+    def asked(self) -> SiteQuerySet:
+        """Sites that are told what is wanted and asked what is: all but the retired ones."""
+        return self.exclude(condition=Condition.RETIRED)
 
 
 class Site(Named):
@@ -36,7 +81,11 @@ class Site(Named):
     simulated = models.BooleanField()
     data_classes = models.JSONField(default=all_data_classes)
     enrolled_at = models.DateTimeField()
-    drained_at = models.DateTimeField(null=True, blank=True)
+    condition = models.CharField(max_length=16, default=Condition.OPEN)
+    condition_since = models.DateTimeField(null=True, blank=True)
+    condition_because = models.CharField(max_length=300, blank=True)
+    health = models.CharField(max_length=16, default=Health.WAITING)
+    health_since = models.DateTimeField(null=True, blank=True)
     power_budget_watts = models.PositiveIntegerField(
         null=True, help_text="What the whole site may draw; empty: no bound."
     )
@@ -57,6 +106,14 @@ class Site(Named):
 
     class Meta:
         ordering: ClassVar = ["code"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(condition__in=Condition.values), name="site_condition"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(health__in=Health.values), name="site_health"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -65,13 +122,54 @@ class Site(Named):
         """The last full report, or ``None`` if the site never answered."""
         return None if self.report is None else msgspec.convert(self.report, SiteReport)
 
-    def state_at(self, now: datetime) -> str:
-        """``waiting`` (never seen), ``healthy``, ``silent`` or ``drained``."""
-        if self.drained_at is not None and self.drained_at <= now:
-            return "drained"
+    def health_at(self, now: datetime) -> str:
+        """One of ``Health``. Silence shows at once, also while nobody is there to move the row."""
         if self.observed_at is None:
-            return "waiting"
-        return "silent" if now - self.observed_at > SILENT_AFTER else "healthy"
+            return Health.WAITING
+        silent = now - self.observed_at > SILENT_AFTER
+        if silent and self.health != Health.LOST:
+            return Health.UNREACHABLE
+        return Health.READY if self.health == Health.WAITING else self.health
+
+    def serves_at(self, now: datetime) -> bool:
+        """Whether requests may go there."""
+        return self.health_at(now) in SERVING
+
+    def state_at(self, now: datetime) -> str:
+        """For who places work: ``drained`` (takes none), ``waiting`` (never seen), ``silent``,
+        ``lost``, ``returned`` or ``healthy``."""
+        if self.condition != Condition.OPEN:
+            return "drained"
+        health = self.health_at(now)
+        if health == Health.UNREACHABLE:
+            return "silent"
+        return "healthy" if health in SERVING else health
+
+
+class SiteMove(models.Model):
+    """Why a site's health or condition changed. Of a health, ``codes`` say why; of a condition, a
+    person does. Rows are never changed: the database refuses it."""
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="moves")
+    kind = models.CharField(max_length=16)
+    from_state = models.CharField(max_length=16)
+    to_state = models.CharField(max_length=16)
+    codes = models.JSONField(default=list)
+    because = models.CharField(max_length=300, blank=True)
+    by = models.CharField(max_length=120, blank=True, help_text="Who; empty: a worker.")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-id"]
+        indexes: ClassVar = [models.Index(fields=["site", "-at"], name="site_move_latest")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["health", "condition"]), name="site_move_kind"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_state} → {self.to_state}"
 
 
 class SiteOutage(models.Model):
@@ -132,24 +230,32 @@ class EngineDay(models.Model):
         return f"{self.placement} {self.day}"
 
 
+class CardQuerySet(models.QuerySet["Card"]):
+    def present(self) -> CardQuerySet:
+        """Those of the last report."""
+        return self.exclude(state="gone")
+
+
 class Card(models.Model):
     """One accelerator, as the site last reported it."""
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="cards")
     ref = models.CharField(max_length=64)
     chip = models.ForeignKey(Chip, models.PROTECT, related_name="cards")
-    state = models.CharField(max_length=16)
+    state = models.CharField(max_length=16)  # of its report; ``gone``: no longer in it
     node = models.CharField(max_length=64, blank=True, help_text="Machine; empty: not told.")
     placement = models.CharField(max_length=24, blank=True, help_text="Public id, as reported.")
     simulated = models.BooleanField()
     seen_at = models.DateTimeField()
+
+    objects = CardQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["site", "ref"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["site", "ref"], name="card_once_per_site"),
             models.CheckConstraint(
-                condition=models.Q(state__in=["free", "used", "failed"]),
+                condition=models.Q(state__in=["free", "used", "failed", "gone"]),
                 name="card_state",
             ),
         ]

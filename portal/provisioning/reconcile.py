@@ -20,7 +20,7 @@ from portal.deployments import failing
 from portal.deployments.models import Endpoint, Placement, PlacementState
 from portal.deployments.states import NoSuchMove, move_placement
 from portal.fleet import actions as fleet
-from portal.fleet import leases
+from portal.fleet import leases, moves
 from portal.fleet.drivers.contract import (
     Driver,
     PlacementSpec,
@@ -30,7 +30,8 @@ from portal.fleet.drivers.contract import (
     WishRefused,
 )
 from portal.fleet.drivers.registry import driver_for
-from portal.fleet.models import Site
+from portal.fleet.models import Condition, Site
+from portal.fleet.reports import nonsense
 from portal.lib.sealing import unseal
 from portal.provisioning.plan import Move, Wish, plan
 from tenants import rls
@@ -43,7 +44,7 @@ def reconcile(site_code: str, *, now: datetime) -> bool:
     with rls.everyone(because="reconcile: a site serves many organizations"):
         site = Site.objects.filter(code=site_code).first()
         token = leases.take(site, owner=socket.gethostname(), now=now) if site else None
-    if site is None or token is None:
+    if site is None or token is None or site.condition == Condition.RETIRED:
         return False
     try:
         _round(site, token, now)
@@ -78,6 +79,7 @@ def _round(site: Site, token: UUID, now: datetime) -> None:
         for move in result.moves:
             _record(by_id[move.placement], move, seen_at)
         _refresh(by_id, report)
+        moves.judge(site, now=seen_at, compared=not result.tell)
 
 
 def _living(site: Site) -> list[Placement]:
@@ -127,7 +129,7 @@ def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
 
 def _observe(driver: Driver, wanted: SiteSpec, placements: list[Placement]) -> SiteReport:
     """Look first; tell only if the site does not have this wish; then look again."""
-    report = driver.observe()
+    report = _look(driver, wanted.site)
     if not plan(_wishes(placements), report, generation=wanted.generation).tell:
         return report
     try:
@@ -135,7 +137,15 @@ def _observe(driver: Driver, wanted: SiteSpec, placements: list[Placement]) -> S
     except WishRefused as error:
         log.error("reconcile.wish_refused", site=wanted.site, generation=wanted.generation)
         raise SiteUnavailable(f"The site has a newer wish than ours: {error}") from error
-    return driver.observe()
+    return _look(driver, wanted.site)
+
+
+def _look(driver: Driver, site: str) -> SiteReport:
+    """What the site says, if it can be true."""
+    report = driver.observe()
+    if fault := nonsense(report, site=site, now=timezone.now()):
+        raise SiteUnavailable(f"Its report makes no sense. {fault}")
+    return report
 
 
 def _record(placement: Placement, move: Move, now: datetime) -> None:

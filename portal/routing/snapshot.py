@@ -118,7 +118,7 @@ def _more(
 
 
 def _site_state(site: Site, now: datetime) -> TargetState:
-    return "healthy" if site.state_at(now) == "healthy" else "out"
+    return "healthy" if site.serves_at(now) else "out"
 
 
 def _samples(demands: list[Demand]) -> dict[str, list[TargetDemand]]:
@@ -135,7 +135,7 @@ def _routes(
     by_id = {site.pk: site for site in sites}
     targets: dict[int, list[Target]] = defaultdict(list)
     placements = (
-        Placement.objects.filter(wanted=True, state="ready")
+        Placement.objects.filter(wanted=True, state="ready", leaving_at=None)
         .exclude(url="")
         .select_related("offering__chip", "offering__version__model")
         .order_by("pk")
@@ -163,7 +163,7 @@ def _target(
     placement: Placement, site: Site, now: datetime, samples: dict[str, list[TargetDemand]]
 ) -> Target:
     state = health.state_of(
-        site_state=site.state_at(now),
+        site_state=_site_state(site, now),
         replica_state=placement.state,
         sample=health.seen(samples.get(placement.public_id, [])),
     )

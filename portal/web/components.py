@@ -58,7 +58,13 @@ def gallery(request: HttpRequest) -> HttpResponse:
         {
             "empty_form": SampleForm(),
             "bad_form": SampleForm({"name": "", "amount": "-1", "kind": "x"}),
-            "state_groups": [states.ENDPOINT, states.SITE, states.KEY, states.EVIDENCE],
+            "state_groups": [
+                states.ENDPOINT,
+                states.SITE,
+                states.CONDITION,
+                states.KEY,
+                states.EVIDENCE,
+            ],
             "gauges": gauges,
             "chart": charts.bars(days, every=5),
             "zero_chart": charts.bars([("1", Decimal(0)), ("2", Decimal(0))]),

@@ -152,6 +152,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
             _("Operator"),
             [
                 ("operator", _("Overview"), "gear", "operator.read"),
+                ("fleet", _("Sites"), "site", "operator.read"),
                 ("customers", _("Customers"), "users", "operator.read"),
                 ("verifications", _("Confirmations"), "shield", "operator.read"),
                 ("desk", _("Support requests"), "help", "operator.support"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,42 +13,58 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from portal.deployments.models import Placement
+from portal.fleet import moves, queries, words
 from portal.fleet.drivers.contract import PowerReport
-from portal.fleet.models import Card, Site
-from portal.web import doors, states
+from portal.fleet.models import Card, Condition, Site, SiteMove
+from portal.web import doors, site_map, states
 
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
-    """One site for a table."""
+    """One site for a table. ``condition``: none where the site is open."""
 
     site: Site
     state: states.State
+    condition: states.State | None
     chips: str
     cards: int
     free: int
     power: PowerReport | None
 
 
+@dataclass(frozen=True, slots=True)
+class SiteEvent:
+    """One move of a site, as a page says it."""
+
+    at: datetime
+    state: states.State
+    sentences: list[str]
+    because: str
+    by: str
+
+
 def rows(now: datetime) -> list[SiteRow]:
-    """All sites with their live state."""
-    return [_row(site, now) for site in _sites().order_by("pk")]
+    """All sites that are not retired, with their live state."""
+    return [row_of(site, now) for site in all_sites().order_by("pk")]
 
 
-def _sites() -> QuerySet[Site]:
+def all_sites() -> QuerySet[Site]:
+    """With region and cards."""
     cards = Prefetch("cards", Card.objects.select_related("chip"))
-    return Site.objects.select_related("region").prefetch_related(cards)
+    return Site.objects.asked().select_related("region").prefetch_related(cards)
 
 
-def _row(site: Site, now: datetime) -> SiteRow:
-    cards = list(site.cards.all())
+def row_of(site: Site, now: datetime) -> SiteRow:
+    """What a table says of a site."""
+    cards = [card for card in site.cards.all() if card.state != "gone"]
     counts: dict[str, int] = {}
     for card in cards:
         counts[card.chip.title] = counts.get(card.chip.title, 0) + 1
     report = site.last_report()
     return SiteRow(
         site=site,
-        state=states.SITE[site.state_at(now)],
+        state=states.SITE[site.health_at(now)],
+        condition=None if site.condition == Condition.OPEN else states.CONDITION[site.condition],
         chips=", ".join(f"{name} × {count}" for name, count in counts.items()),
         cards=len(cards),
         free=sum(card.state == "free" for card in cards),
@@ -55,31 +72,67 @@ def _row(site: Site, now: datetime) -> SiteRow:
     )
 
 
+def nodes_of(cards: Iterable[Card]) -> list[tuple[str, list[Card]]]:
+    """Cards by machine; one nameless machine where the site does not tell."""
+    found: dict[str, list[Card]] = {}
+    for card in cards:
+        found.setdefault(card.node, []).append(card)
+    return sorted(found.items())
+
+
+def events_of(site: Site, *, reasons: bool) -> list[SiteEvent]:
+    """What happened to a site. ``reasons``: also what the operator's people gave as one."""
+    return [_event(move, reasons) for move in queries.history(site)]
+
+
+def _event(move: SiteMove, reasons: bool) -> SiteEvent:
+    table = states.SITE if move.kind == "health" else states.CONDITION
+    told = reasons and move.kind == "condition"
+    return SiteEvent(
+        at=move.at,
+        state=table[move.to_state],
+        sentences=words.sentences(move.codes),
+        because=move.because if told else "",
+        by=move.by if told else "",
+    )
+
+
 @require_GET
 @doors.page_for("endpoints.read")
 def index(request: HttpRequest) -> HttpResponse:
-    """All sites."""
+    """All sites, on a map and in a table."""
     template = "sites/index.html#rows" if request.headers.get("HX-Request") else "sites/index.html"
-    return render(request, template, {"rows": rows(timezone.now()), "now": timezone.now()})
+    now = timezone.now()
+    found = rows(now)
+    placed = [
+        site_map.Placed(row.site.code, row.site.region.code, row.site.title, row.state)
+        for row in found
+    ]
+    context = {"rows": found, "now": now, "tiles": site_map.tiles(placed)}
+    return render(request, template, context)
 
 
 @require_GET
 @doors.page_for("endpoints.read")
 def detail(request: HttpRequest, code: str) -> HttpResponse:
-    """One site: cards, power, and what of ours runs there."""
-    site = get_object_or_404(_sites(), code=code)
+    """One site: cards, power, what happened, and what of ours runs there."""
+    site = get_object_or_404(all_sites(), code=code)
     own = (
         Placement.objects.visible_to(doors.actor(request))
         .living()
         .filter(site=site)
         .select_related("endpoint")
     )
+    known = queries.known_chips()
     return render(
         request,
         "sites/detail.html",
         {
-            "row": _row(site, timezone.now()),
-            "cards": site.cards.all(),
+            "row": row_of(site, timezone.now()),
+            "nodes": nodes_of(site.cards.all()),
+            "unknown": queries.unknown_cards(site, known),
+            "ailments": words.sentences(moves.ailments(site, known)),
+            "history": events_of(site, reasons=False),
             "placements": [(one, states.PLACEMENT[one.state]) for one in own],
         },
     )

@@ -62,10 +62,28 @@ JOB = {
     "cancelled": _state("", "off", pgettext_lazy("job", "Cancelled")),
 }
 SITE = {
-    "healthy": _state("ok", "ok", _("Healthy")),
-    "silent": _state("bad", "bad", _("Silent")),
-    "drained": _state("", "pause", _("Drained")),
+    "ready": _state("ok", "ok", _("Healthy")),
+    "degraded": _state("warn", "warn", _("Degraded")),
+    "unreachable": _state("bad", "bad", _("Silent")),
+    "lost": _state("bad", "bad", pgettext_lazy("site", "Lost")),
+    "returned": _state("info", "half", pgettext_lazy("site", "Back, being compared")),
     "waiting": _state("info", "wait", _("Not seen yet")),
+}
+# What the operator wants of a site, whatever its health is.
+CONDITION = {
+    "open": _state("ok", "ok", pgettext_lazy("site", "Open")),
+    "cordoned": _state("warn", "pause", _("Takes no new work")),
+    "draining": _state("warn", "half", _("Being drained")),
+    "maintenance": _state("", "pause", _("In maintenance")),
+    "retired": _state("", "off", pgettext_lazy("site", "Retired")),
+}
+# How far a replica is that has to leave its site.
+LEAVING = {
+    "here": _state("", "ok", _("Stays")),
+    "held": _state("", "pause", _("Paused with its endpoint")),
+    "asked": _state("info", "half", _("Its replacement starts")),
+    "finishing": _state("info", "half", _("Finishes its requests")),
+    "stuck": _state("bad", "warn", _("Finds no room")),
 }
 KEY = {
     "live": _state("ok", "ok", _("Live")),

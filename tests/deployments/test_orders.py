@@ -130,7 +130,7 @@ def test_places_nothing_at_a_site_that_may_not_have_it(shop: Shop, change: str) 
     if change == "silent":
         Site.objects.filter(code="daegu-1").update(observed_at=NOON - timedelta(minutes=1))
     if change == "drained":
-        Site.objects.filter(code="daegu-1").update(drained_at=NOON)
+        Site.objects.filter(code="daegu-1").update(condition="draining")
     if change == "failed":
         Card.objects.filter(site=shop.daegu).update(state="failed")
     if change == "data_class":

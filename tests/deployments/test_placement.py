@@ -31,6 +31,8 @@ def chosen(*rooms: SiteRoom, replicas: int = 1, **wanted: Any) -> Choice:
         ({"price_micro": None}, ("no_price",)),
         ({"state": "waiting"}, ("waiting",)),
         ({"state": "silent"}, ("silent",)),
+        ({"state": "lost"}, ("lost",)),
+        ({"state": "returned"}, ("returned",)),
         ({"state": "drained"}, ("drained",)),
         ({"watts_free": 179, "watts_per_card": 180}, ("power",)),
         ({"cards_free": 0}, ("no_card_free",)),

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
-from portal.fleet import actions, leases
+from portal.fleet import actions, leases, queries
 from portal.fleet.drivers.contract import CardReport, SiteReport
 from portal.fleet.models import Card, Site
 from portal.lib.sealing import unseal
@@ -64,24 +64,26 @@ def test_refuses_an_unknown_region(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "drained", "state"),
+    ("seen", "fields", "state", "serves"),
     [
-        (None, None, "waiting"),
-        (0, None, "healthy"),
-        (15, None, "healthy"),
-        (15.001, None, "silent"),
-        (0, 0, "drained"),
-        (0, -60, "healthy"),  # to be drained in a minute
-        (99, 0, "drained"),
+        (None, {}, "waiting", False),
+        (0, {}, "healthy", True),  # seen, and not judged yet
+        (15, {"health": "ready"}, "healthy", True),
+        (15.001, {"health": "ready"}, "silent", False),  # before anybody has moved it
+        (0, {"health": "degraded"}, "healthy", True),
+        (0, {"health": "returned"}, "returned", False),
+        (99, {"health": "lost"}, "lost", False),
+        (0, {"health": "ready", "condition": "cordoned"}, "drained", True),
+        (0, {"health": "ready", "condition": "draining"}, "drained", True),
+        (99, {"health": "ready", "condition": "draining"}, "drained", False),
     ],
 )
-def test_knows_its_state(seen: float | None, drained: float | None, state: str) -> None:
-    found = Site(
-        observed_at=None if seen is None else NOON - timedelta(seconds=seen),
-        drained_at=None if drained is None else NOON - timedelta(seconds=drained),
-    )
+def test_knows_its_state(
+    seen: float | None, fields: dict[str, str], state: str, serves: bool
+) -> None:
+    found = Site(observed_at=None if seen is None else NOON - timedelta(seconds=seen), **fields)
 
-    assert found.state_at(NOON) == state
+    assert (found.state_at(NOON), found.serves_at(NOON)) == (state, serves)
 
 
 def test_writes_cards_down_as_reported(site: Site) -> None:
@@ -97,6 +99,21 @@ def test_writes_cards_down_as_reported(site: Site) -> None:
     card = Card.objects.get()
     assert (card.ref, card.state, card.placement) == ("rngd-0", "used", "plc_1")
     assert Site.objects.get().last_report() == report(used, foreign)
+    unknown = queries.unknown_cards(Site.objects.get(), queries.known_chips())
+    assert [one.id for one in unknown] == ["tpu-0"]
+
+
+def test_counts_no_card_that_is_gone(site: Site) -> None:
+    token = leases.take(site, owner="me", now=NOON)
+    assert token is not None
+    free = CardReport(id="rngd-0", chip="rngd", state="free", node="n")
+
+    for cards in ((free,), ()):
+        actions.record_report(site=site, report=report(*cards), token=token, now=NOON)
+    assert (Card.objects.get().state, Card.objects.present().count()) == ("gone", 0)
+
+    actions.record_report(site=site, report=report(free), token=token, now=NOON)
+    assert Card.objects.get().state == "free"
 
 
 def test_throws_away_what_was_seen_without_the_lease(site: Site) -> None:

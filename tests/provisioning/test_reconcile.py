@@ -245,14 +245,16 @@ def test_knows_no_site_of_that_name(shop: Shop) -> None:
     assert not reconcile("nowhere", now=NOON)
 
 
-def test_sweeps_every_active_site(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    Site.objects.filter(code="busan-1").update(drained_at=NOON)
+def test_sweeps_every_site_that_is_not_retired(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    factories.site("gwangju-1", region="gwangju", condition="draining")
+    Site.objects.filter(code="busan-1").update(condition="retired")
     sent: list[dict[str, str]] = []
     monkeypatch.setattr(tasks.reconcile, "apply_async", lambda kwargs, expires: sent.append(kwargs))
 
     tasks.sweep()
 
-    assert sent == [{"site": "daegu-1"}]
+    assert sent == [{"site": "daegu-1"}, {"site": "gwangju-1"}]
+    assert not reconcile("busan-1", now=NOON)
 
 
 def told() -> list[tuple[str, str]]:

@@ -55,7 +55,7 @@ def _accrue(pk: int, until: datetime) -> int:
         until = _heard(placement.site, until)
         moves = list(placement.moves.order_by("at", "id").values_list("at", "to_state"))
         outages = [Period(one.started_at, one.ended_at) for one in placement.site.outages.all()]
-        periods = ready_time.without(ready_time.ready_periods(moves, until=until), outages)
+        periods = ready_time.without(_ready(placement, moves, until), outages)
         rows = [
             _row(placement, start=piece.start, end=piece.end)
             for piece in ready_time.pieces(periods, after=placement.accrued_until)
@@ -66,6 +66,14 @@ def _accrue(pk: int, until: datetime) -> int:
             reached = max(reached, placement.state_since + timedelta(seconds=1))
         Placement.objects.filter(pk=pk).update(accrued_until=reached)
     return len(rows)
+
+
+def _ready(
+    placement: Placement, moves: list[tuple[datetime, str]], until: datetime
+) -> list[Period]:
+    """Of one that was replaced, only until its replacement took over: that one is paid then."""
+    end = min(until, placement.leaving_at or until)
+    return ready_time.ready_periods(moves, until=end)
 
 
 def _heard(site: Site, until: datetime) -> datetime:

@@ -72,7 +72,7 @@ def _offers(model: CatalogModel, sites: list[Site]) -> list[tuple[Site, Offering
     """Sites with a chip that this model is offered on. A site's chip is what its cards are."""
     found = []
     for site in sites:
-        chips = site.cards.values_list("chip", flat=True).distinct()
+        chips = site.cards.present().values_list("chip", flat=True).distinct()
         offering = Offering.objects.filter(
             version__model=model, version__current=True, chip__in=chips
         ).first()

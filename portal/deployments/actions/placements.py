@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.catalog.models import Offering
+from portal.deployments import leaving
 from portal.deployments.models import Endpoint, Placement, PlacementMove, PlacementState
 from portal.fleet.models import Site
 from portal.lib import ids
@@ -45,7 +46,8 @@ def want(*, endpoint: Endpoint, site: Site, offering: Offering, now: datetime) -
 
 def revive(*, now: datetime) -> int:
     """Replicas that were stopped for a hold that is over. A stopped replica never comes back, so
-    another one is asked for in its stead at the same site. Repeating it does no harm."""
+    another one is asked for in its stead at the same site, or elsewhere while that site is left.
+    Repeating it does no harm."""
     with transaction.atomic(), rls.everyone(because="sweep: holds of all organizations"):
         due = (
             Placement.objects.select_for_update(of=["self"])
@@ -56,14 +58,16 @@ def revive(*, now: datetime) -> int:
                 endpoint__funding_hold=False,
                 endpoint__operator_hold=False,
             )
-            .select_related("endpoint", "site", "offering")
+            .select_related("endpoint__project__organization", "endpoint__model", "site")
+            .select_related("offering__chip")
             .order_by("pk")
         )
-        found = list(due)
-        Placement.objects.filter(pk__in=[one.pk for one in found]).update(wanted=False)
-        for one in found:
-            want(endpoint=one.endpoint, site=one.site, offering=one.offering, now=now)
-    return len(found)
+        found = [(one, leaving.home_of(one, now=now)) for one in due]
+        for one, site in found:
+            if site is not None:
+                Placement.objects.filter(pk=one.pk).update(wanted=False)
+                want(endpoint=one.endpoint, site=site, offering=one.offering, now=now)
+    return sum(site is not None for _one, site in found)
 
 
 def unwant(*, endpoint: Endpoint) -> None:

@@ -6,6 +6,7 @@ everything that goes wrong. The site itself refuses older generations and epochs
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx2
@@ -20,6 +21,7 @@ from portal.fleet.drivers.contract import (
 )
 
 TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
+WHOLE_SECONDS = 8.0  # of one call, however slowly its bytes come; three fit into a lease
 MAX_ANSWER = 4 * 1_048_576
 
 
@@ -31,6 +33,7 @@ class EmbeddedDriver:
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def _ask(self, method: str, path: str, **options: Any) -> bytes:
+        end = time.monotonic() + WHOLE_SECONDS
         try:
             with (
                 httpx2.Client(timeout=TIMEOUT, headers=self.headers) as client,
@@ -41,6 +44,8 @@ class EmbeddedDriver:
                     raw += part
                     if len(raw) > MAX_ANSWER:
                         raise SiteUnavailable("The site's answer is too large.")
+                    if time.monotonic() > end:
+                        raise SiteUnavailable("The site's answer takes too long.")
         except httpx2.HTTPError as error:
             raise SiteUnavailable(f"{type(error).__name__}: {error}") from error
         if answer.status_code == 409:
@@ -62,5 +67,5 @@ class EmbeddedDriver:
     def _read[T](self, raw: bytes, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(raw, type=kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise SiteUnavailable(f"The site's answer makes no sense: {error}") from error

@@ -1,0 +1,122 @@
+"""How a site is: the arrows of its health, and which of them it takes. Pure.
+
+Silence is told by the time of the last report. That a site is *lost* also needs that it was asked
+and did not answer for so long: workers that were away themselves have lost no site.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from portal.fleet.drivers.contract import SiteReport
+
+# It is asked every two seconds and has seven to answer: two rounds may fail before it counts.
+SILENT_AFTER = timedelta(seconds=15)
+INLET_WARM, INLET_WELL = 32.0, 30.0  # °C; ASHRAE's allowable bound of class A1, and back below it
+POWER_FULL, POWER_WELL = 1.0, 0.95  # share of what the site may draw
+FEWEST_REPLICAS = 2  # one that fails says more about the replica than about the site
+
+Ailment = Literal["card_failed", "card_gone", "card_unknown", "power", "inlet", "replicas"]
+Code = Literal[Ailment, "silent", "long_silent", "answers", "back", "compared", "well"]
+
+# The arrows of a site's health. What is not here cannot happen.
+HEALTH_ARROWS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("waiting", "ready"),
+        ("waiting", "degraded"),
+        ("waiting", "unreachable"),
+        ("ready", "degraded"),
+        ("ready", "unreachable"),
+        ("degraded", "ready"),
+        ("degraded", "unreachable"),
+        ("unreachable", "ready"),
+        ("unreachable", "degraded"),
+        ("unreachable", "lost"),
+        ("lost", "returned"),
+        ("returned", "ready"),
+        ("returned", "degraded"),
+        ("returned", "unreachable"),
+    }
+)
+SERVING = ("ready", "degraded")  # requests go there
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a site. ``failing_since``: asked in vain since then. ``compared``: it has
+    the wish of now and runs nothing else. ``gone``: cards that it no longer reports."""
+
+    health: str
+    seen_at: datetime | None
+    failing_since: datetime | None = None
+    report: SiteReport | None = None
+    power_budget_watts: int | None = None
+    gone: int = 0
+    unknown: int = 0
+    compared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HealthMove:
+    """Where it goes, and the codes of why."""
+
+    to_state: str
+    codes: tuple[Code, ...]
+
+
+def ailments(seen: Seen) -> tuple[Ailment, ...]:
+    """What is wrong by the last report. Bounds of heat and power are left at lower values than
+    they are met at, so that a site at a bound does not move with each report."""
+    report = seen.report
+    if report is None:
+        return ()
+    ailing = seen.health == "degraded"
+    power = report.power
+    most = seen.power_budget_watts
+    failing = sum(one.state == "failed" for one in report.replicas)
+    found: dict[Ailment, bool] = {
+        "card_failed": any(card.state == "failed" for card in report.cards),
+        "card_gone": seen.gone > 0,
+        "card_unknown": seen.unknown > 0,
+        "power": power is not None
+        and most is not None
+        and power.facility_watts > most * (POWER_WELL if ailing else POWER_FULL),
+        "inlet": power is not None and power.inlet_celsius > (INLET_WELL if ailing else INLET_WARM),
+        "replicas": len(report.replicas) >= FEWEST_REPLICAS and failing * 2 >= len(report.replicas),
+    }
+    return tuple(code for code, wrong in found.items() if wrong)
+
+
+def move_of(seen: Seen, *, now: datetime, lost_after: timedelta) -> HealthMove | None:
+    """The arrow that is due, or none."""
+    if seen.seen_at is None:
+        return None
+    if now - seen.seen_at > SILENT_AFTER:
+        return _of_silent(seen, now, lost_after)
+    if seen.health == "lost":
+        return HealthMove("returned", ("back",))
+    if seen.health == "returned" and not seen.compared:
+        return None
+    codes = ailments(seen)
+    state = "degraded" if codes else "ready"
+    if state == seen.health:
+        return None
+    return HealthMove(state, codes or (_well(seen.health),))
+
+
+def _of_silent(seen: Seen, now: datetime, lost_after: timedelta) -> HealthMove | None:
+    if seen.health == "lost":
+        return None
+    if seen.health != "unreachable":
+        return HealthMove("unreachable", ("silent",))
+    if seen.failing_since is None or now - seen.failing_since <= lost_after:
+        return None
+    return HealthMove("lost", ("long_silent",))
+
+
+def _well(before: str) -> Code:
+    if before == "returned":
+        return "compared"
+    return "well" if before == "degraded" else "answers"

@@ -1,0 +1,142 @@
+"""The operator's sites: capacity, health, condition, and the deeds that change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.deployments import leaving
+from portal.deployments.actions import site_conditions
+from portal.deployments.models import Placement
+from portal.fleet import moves, queries, words
+from portal.fleet.models import Condition, Site
+from portal.web import doors, states
+from portal.web.sites import SiteRow, all_sites, events_of, nodes_of, row_of
+from tenants import reasons
+
+# What each deed does, for who is about to do it: (the button, what happens).
+DEEDS = {
+    "open": (
+        pgettext_lazy("site", "Open to new work"),
+        gettext_lazy("It takes new work again; a drain is undone."),
+    ),
+    "cordoned": (
+        gettext_lazy("Cordon"),
+        gettext_lazy("What runs there stays; nothing new is placed there."),
+    ),
+    "draining": (
+        gettext_lazy("Drain"),
+        gettext_lazy(
+            "Each replica gets a replacement at another site first and leaves once that answers. "
+            "Customers whose endpoints move read the reason."
+        ),
+    ),
+    "maintenance": (
+        gettext_lazy("Take into maintenance"),
+        gettext_lazy("Only when it is empty: it may be switched off then."),
+    ),
+    "retired": (
+        gettext_lazy("Retire"),
+        gettext_lazy("Only when it is empty, and for good: nobody asks it any more."),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One site on the board. ``leaving``: (stage, how many), where replicas have to leave."""
+
+    row: SiteRow
+    condition: states.State
+    ailments: list[str]
+    replicas: int
+    leaving: list[tuple[states.State, int]]
+
+
+class ConditionForm(forms.Form):
+    to = forms.ChoiceField(choices=[(one, one) for one in Condition.values])
+    because = forms.CharField(max_length=300)
+
+
+def _find(code: str) -> Site:
+    return get_object_or_404(Site.objects.select_related("region"), code=code)
+
+
+@require_GET
+@doors.page_for("operator.read")
+def index(request: HttpRequest) -> HttpResponse:
+    """Every site that is not retired, and what waits for somebody."""
+    now = timezone.now()
+    known = queries.known_chips()
+    counts = dict(Placement.objects.living().values_list("site").annotate(count=Count("pk")))
+    rows = [
+        _board_row(site, known, counts.get(site.pk, 0), now) for site in all_sites().order_by("pk")
+    ]
+    retired = Site.objects.filter(condition=Condition.RETIRED)
+    return render(request, "operator/sites.html", {"rows": rows, "retired": retired, "now": now})
+
+
+def _board_row(site: Site, known: frozenset[str], replicas: int, now: datetime) -> BoardRow:
+    left = leaving.is_left(site)
+    stages = [one.stage for one in leaving.stages(site)] if left else []
+    return BoardRow(
+        row=row_of(site, now),
+        condition=states.CONDITION[site.condition],
+        ailments=words.sentences(moves.ailments(site, known)),
+        replicas=replicas,
+        leaving=[
+            (state, stages.count(name)) for name, state in states.LEAVING.items() if name in stages
+        ],
+    )
+
+
+@require_GET
+@doors.page_for("operator.read")
+def detail(request: HttpRequest, code: str) -> HttpResponse:
+    """One site: its replicas and how far they are, cards, history, deeds."""
+    site, now, known = _find(code), timezone.now(), queries.known_chips()
+    context = {
+        "row": row_of(site, now),
+        "condition": states.CONDITION[site.condition],
+        "ailments": words.sentences(moves.ailments(site, known)),
+        "replicas": [(one, states.LEAVING[one.stage]) for one in leaving.progress(site, now=now)],
+        "others": Placement.objects.living().filter(site=site, wanted=False).count(),
+        "nodes": nodes_of(site.cards.select_related("chip")),
+        "unknown": queries.unknown_cards(site, known),
+        "history": events_of(site, reasons=True),
+        "deeds": [(to, *DEEDS[to]) for to in site_conditions.ways_from(site.condition)],
+    }
+    return render(request, "operator/site.html", context)
+
+
+@require_POST
+@doors.page_for(site_conditions.VERB)
+def condition(request: HttpRequest, code: str) -> HttpResponse:
+    """Put a site into another condition, for a reason."""
+    site, form = _find(code), ConditionForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose a condition and give the reason."))
+        return redirect("fleet_site", code=code)
+    try:
+        site_conditions.put(
+            site=site,
+            to=form.cleaned_data["to"],
+            because=form.cleaned_data["because"],
+            by=doors.actor(request),
+            now=timezone.now(),
+        )
+    except (site_conditions.NotPossible, site_conditions.NotEmpty, reasons.BadReason) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Done. What follows from it begins within seconds."))
+    return redirect("fleet_site", code=code)

@@ -1,0 +1,122 @@
+"""How a site is: every arrow, every missing one, and what it ails from."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from portal.fleet.drivers.contract import CardReport, PowerReport, ReplicaReport, SiteReport
+from portal.fleet.health import HEALTH_ARROWS, Seen, ailments, move_of
+from tests.factories import NOON
+
+LOST_AFTER = timedelta(minutes=5)
+WELL = SiteReport(site="daegu-1", at_ms=0, generation=1, simulated=True)
+HOT = SiteReport(
+    site="daegu-1",
+    at_ms=0,
+    generation=1,
+    simulated=True,
+    power=PowerReport(it_watts=1, facility_watts=1, inlet_celsius=40.0),
+)
+
+
+def seen(health: str, *, silent: float = 0, failing: float | None = None, **fields: Any) -> Seen:
+    return Seen(
+        health=health,
+        seen_at=NOON - timedelta(seconds=silent),
+        failing_since=None if failing is None else NOON - timedelta(seconds=failing),
+        **{"report": WELL} | fields,
+    )
+
+
+def goes_to(one: Seen) -> str:
+    move = move_of(one, now=NOON, lost_after=LOST_AFTER)
+    return move.to_state if move else "-"
+
+
+HEALTH = ("waiting", "ready", "degraded", "unreachable", "lost", "returned")
+
+# Before; answers; answers and is ill; is silent; was asked in vain for over five minutes.
+TABLE = [
+    ("waiting", "ready", "degraded", "unreachable", "unreachable"),
+    ("ready", "-", "degraded", "unreachable", "unreachable"),
+    ("degraded", "ready", "-", "unreachable", "unreachable"),
+    ("unreachable", "ready", "degraded", "-", "lost"),
+    ("lost", "returned", "returned", "-", "-"),
+    ("returned", "-", "-", "unreachable", "unreachable"),
+]
+
+
+@pytest.mark.parametrize(("before", "well", "ill", "silent", "long"), TABLE)
+def test_goes_where_the_table_says(
+    before: str, well: str, ill: str, silent: str, long: str
+) -> None:
+    assert goes_to(seen(before)) == well
+    assert goes_to(seen(before, report=HOT)) == ill
+    assert goes_to(seen(before, silent=15.1)) == silent
+    assert goes_to(seen(before, silent=400, failing=300.1)) == long
+
+
+def test_takes_only_arrows() -> None:
+    for before, silent, failing, report, compared in itertools.product(
+        HEALTH, (0, 15, 16, 9999), (None, 0, 9999), (None, WELL, HOT), (True, False)
+    ):
+        one = seen(before, silent=silent, failing=failing, report=report, compared=compared)
+        then = goes_to(one)
+        assert then == "-" or (before, then) in HEALTH_ARROWS
+
+
+def test_is_ready_again_once_what_it_runs_was_compared() -> None:
+    assert goes_to(seen("returned", compared=True)) == "ready"
+    assert goes_to(seen("returned", compared=True, report=HOT)) == "degraded"
+
+
+def test_loses_no_site_while_nobody_asked_it() -> None:
+    """The workers were away for an hour themselves."""
+    assert goes_to(seen("unreachable", silent=3600)) == "-"
+    assert goes_to(seen("unreachable", silent=3600, failing=300)) == "-"
+
+
+def test_never_seen_is_no_silence() -> None:
+    assert goes_to(replace(seen("waiting"), seen_at=None)) == "-"
+
+
+def replicas(*states: str) -> tuple[ReplicaReport, ...]:
+    return tuple(
+        ReplicaReport(placement=f"plc_{number}", epoch=1, state=state)  # type: ignore[arg-type]
+        for number, state in enumerate(states)
+    )
+
+
+def power(watts: float = 1, celsius: float = 20) -> PowerReport:
+    return PowerReport(it_watts=1, facility_watts=watts, inlet_celsius=celsius)
+
+
+@pytest.mark.parametrize(
+    ("report", "fields", "codes"),
+    [
+        ({}, {}, ()),
+        ({"cards": (CardReport(id="a", chip="rngd", state="failed"),)}, {}, ("card_failed",)),
+        ({}, {"gone": 1, "unknown": 1}, ("card_gone", "card_unknown")),
+        ({"power": power(1000)}, {"power_budget_watts": 1000}, ()),
+        ({"power": power(1001)}, {"power_budget_watts": 1000}, ("power",)),
+        ({"power": power(10**6)}, {}, ()),  # no bound
+        ({"power": power(celsius=32.1)}, {}, ("inlet",)),
+        ({"power": power(celsius=31)}, {}, ()),
+        ({"power": power(celsius=31)}, {"health": "degraded"}, ("inlet",)),  # not well yet
+        ({"power": power(960)}, {"health": "degraded", "power_budget_watts": 1000}, ("power",)),
+        ({"replicas": replicas("failed")}, {}, ()),  # one says more about itself
+        ({"replicas": replicas("failed", "ready")}, {}, ("replicas",)),
+        ({"replicas": replicas("failed", "ready", "ready")}, {}, ()),
+    ],
+)
+def test_says_what_it_ails_from(
+    report: dict[str, Any], fields: dict[str, Any], codes: tuple[str, ...]
+) -> None:
+    told = SiteReport(site="daegu-1", at_ms=0, generation=1, simulated=True, **report)
+
+    assert ailments(Seen(**{"health": "ready", "seen_at": NOON, "report": told} | fields)) == codes
