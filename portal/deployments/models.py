@@ -50,6 +50,12 @@ PLACEMENT_ARROWS: frozenset[tuple[str, str]] = frozenset(
 )
 
 
+class OrderKind(models.TextChoices):
+    CREATE = "create"
+    RESIZE = "resize"
+    RESUME = "resume"
+
+
 class OrderState(models.TextChoices):
     AWAITING = "awaiting"  # approval; nothing is held for it
     PLACED = "placed"
@@ -81,6 +87,10 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
 
     def running(self) -> EndpointQuerySet:
         """Endpoints whose replicas are wanted now."""
+        return self.routed().filter(paused_at=None)
+
+    def routed(self) -> EndpointQuerySet:
+        """Those and the paused ones: their name is known, and the answer says that they pause."""
         return self.filter(stopped_at=None, funding_hold=False, operator_hold=False)
 
 
@@ -98,6 +108,10 @@ class Endpoint(models.Model):
     created_by = models.CharField(max_length=120)
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_because = models.CharField(max_length=200, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    overcommitted = models.BooleanField(
+        default=False, help_text="Less runs now than money is set aside for."
+    )
     funding_hold = models.BooleanField(default=False)
     operator_hold = models.BooleanField(default=False)
 
@@ -121,6 +135,11 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def may_run(self) -> bool:
+        """By those whose it is: neither stopped nor paused. A hold may speak against it."""
+        return self.stopped_at is None and self.paused_at is None
 
 
 class Revision(models.Model):
@@ -228,12 +247,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 class Order(models.Model):
-    """A priced, idempotent request for a change that costs money."""
+    """A priced, idempotent request for a change that costs money. Cards and prices are those of
+    the whole endpoint after it; ``committed_micro`` is what it sets aside besides."""
 
     public_id = models.CharField(max_length=24, unique=True)
     organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     project = models.ForeignKey("tenants.Project", models.PROTECT, related_name="+")
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="orders", null=True)
+    kind = models.CharField(max_length=16, default=OrderKind.CREATE)
     idempotency_key = models.CharField(max_length=80)
     request_digest = models.CharField(max_length=64)
     name = models.CharField(max_length=64)
@@ -248,6 +269,7 @@ class Order(models.Model):
     won_per_card_hour = models.DecimalField(max_digits=18, decimal_places=6)
     won_per_hour = models.BigIntegerField()
     won_per_month = models.BigIntegerField()
+    won_per_hour_before = models.BigIntegerField(default=0, help_text="Of what ran until then.")
     committed_micro = models.BigIntegerField(help_text="Set aside for the rest of this month.")
     month = models.CharField(max_length=7)
     state = models.CharField(max_length=16, default=OrderState.PLACED)

@@ -28,6 +28,10 @@ from portal.routing.table import EndpointRoutes
 if TYPE_CHECKING:
     from portal.gateway.gateway import Gateway
 
+PAUSED = (
+    "this endpoint is paused. Who may order endpoints can resume it, on its page or through the "
+    "API; its name and address stay the same."
+)
 TRIES = 3  # when the grant or the endpoint changed between the two round trips
 
 _log = structlog.get_logger()
@@ -142,6 +146,9 @@ async def admit(
         if routes is None:
             await grant_of(gateway, key, until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
+        if routes.paused:
+            await grant_of(gateway, key, until)
+            raise errors.no_eligible_site(PAUSED)
         if asked.optional:
             fields.check_engines(asked.optional, routes.targets, grant.sites)
         gateway.waiting.check(model.endpoint, grant.organization, grant.sites)

@@ -29,6 +29,8 @@ ENDPOINT = {
     "failing": _state("bad", "bad", _("Failing")),
     "stopping": _state("", "half", _("Being stopped")),
     "stopped": _state("", "off", _("Stopped")),
+    "pausing": _state("", "half", _("Being paused")),
+    "paused": _state("", "pause", _("Paused")),
     "funding_hold": _state("warn", "pause", _("Paused: budget used up")),
     "operator_hold": _state("warn", "pause", _("Paused by the operator")),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 
 from django.conf import settings
@@ -53,6 +54,7 @@ def revive(*, now: datetime) -> int:
                 wanted=True,
                 state__in=[PlacementState.STOPPING, PlacementState.STOPPED],
                 endpoint__stopped_at=None,
+                endpoint__paused_at=None,
                 endpoint__funding_hold=False,
                 endpoint__operator_hold=False,
             )
@@ -66,9 +68,12 @@ def revive(*, now: datetime) -> int:
     return len(found)
 
 
-def unwant(*, endpoint: Endpoint) -> None:
-    """No replica of ``endpoint`` is wanted any more; the sites are told by the next round."""
+def unwant(*, endpoint: Endpoint, only: Collection[Placement] | None = None) -> None:
+    """No replica of ``endpoint`` is wanted any more, or none of ``only``; the sites are told by
+    the next round."""
     placements = endpoint.placements.living()
+    if only is not None:
+        placements = placements.filter(pk__in=[one.pk for one in only])
     sites = list(placements.values_list("site__code", flat=True).distinct())
     placements.update(wanted=False)
     for code in sites:

@@ -1,0 +1,152 @@
+"""Changing an endpoint that is there: see the price, another size, pause, resume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from billing import budgets
+from billing.approvals import words
+from billing.approvals.people import Members
+from billing.fiscal.refusals import Refusal
+from portal.deployments import queries, quoting, requoting, revising, why_words
+from portal.deployments.actions import changes, endpoints, orders, waiting_orders
+from portal.deployments.models import Endpoint, OrderKind, OrderState
+from portal.deployments.requoting import Change
+from portal.lib import ids
+from portal.lib.periods import Month
+from portal.web import doors
+from tenants import actors, rls, standing
+
+FIELD_TITLES = {
+    "replicas": gettext_lazy("Replicas"),
+    "chip": gettext_lazy("Chip"),
+    "sdk": gettext_lazy("SDK"),
+    "version": gettext_lazy("Version"),
+    "region": gettext_lazy("Region"),
+    "apart": gettext_lazy("Each replica at a site of its own"),
+}
+REFUSALS = (
+    changes.NotNow,
+    requoting.NothingChanges,
+    quoting.NoRoom,
+    quoting.NotForSale,
+    quoting.BadReplicas,
+    orders.TooManyEndpoints,
+    orders.IdempotencyMismatch,
+    standing.OrderingClosed,
+    budgets.BudgetExceeded,
+    budgets.CountersUnavailable,
+    Refusal,
+)
+DONE = {
+    OrderKind.RESIZE: gettext_lazy("Ordered. Replicas come and go as the page shows."),
+    OrderKind.RESUME: gettext_lazy("Ordered. The steps below show how it comes up again."),
+}
+KINDS = (OrderKind.RESIZE, OrderKind.RESUME)
+REVISIONS_SHOWN = 20
+
+
+def own(request: HttpRequest, public_id: str) -> Endpoint:
+    """One of the organization's own; 404 for others."""
+    rows = queries.own_endpoints(doors.actor(request))
+    found: Endpoint = get_object_or_404(rows, public_id=public_id)
+    return found
+
+
+def context(endpoint: Endpoint) -> dict[str, Any]:
+    """What the endpoint's page needs for its forms and revisions."""
+    rows = endpoint.revisions.select_related("offering__chip", "offering__version")
+    revisions = list(rows.order_by("-number")[:REVISIONS_SHOWN])
+    return {
+        "form_now": revisions[0] if revisions else None,
+        "revisions": [
+            (one, [(FIELD_TITLES[row.field], row) for row in changed])
+            for one, changed in revising.history(revisions)
+        ],
+        "idempotency_key": ids.mint("idem"),
+        "waiting_order": queries.waiting_order_of(endpoint),
+        "set_aside": queries.set_aside_micro(endpoint, Month.of(timezone.now())),
+    }
+
+
+def _change(request: HttpRequest) -> Change:
+    source = request.POST if request.method == "POST" else request.GET
+    kind = doors.word(source, "kind")
+    words = doors.word(source, "replicas")
+    replicas = int(words) if words.isascii() and words.isdigit() and len(words) < 6 else -1
+    return Change(kind if kind in KINDS else OrderKind.RESIZE, replicas)
+
+
+@require_GET
+@doors.page_for("endpoints.change")
+def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The price of a change, beside that of now; or why it cannot be had."""
+    endpoint, actor = own(request, public_id), doors.actor(request)
+    shown: dict[str, Any] = {}
+    try:
+        found, project = changes.price(
+            change=_change(request), endpoint=endpoint, by=actor, now=timezone.now()
+        )
+        shown["found"] = found
+        if changes.must_be_signed(endpoint, found, project):
+            steps = waiting_orders.steps_for(project, found.priced.won_per_month)
+            names = Members(actor.organization, now=timezone.now()).names()
+            shown["signs"] = words.steps(steps, names)
+    except quoting.NoRoom as error:
+        shown |= {
+            "refused": str(error),
+            "why_not": why_words.reasons(error.rejected),
+            "advice": why_words.advice(error.fixes),
+        }
+    except REFUSALS as error:
+        shown["refused"] = str(error)
+    return render(request, "endpoints/changes.html#estimate", shown)
+
+
+@rls.own_transactions
+@require_POST
+@doors.page_for("endpoints.change")
+def change(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Order a change. The action opens its own transactions."""
+    actor = doors.actor(request)
+    with actors.scope_for(actor):
+        endpoint = own(request, public_id)
+    wished = _change(request)
+    try:
+        order = changes.place(
+            change=wished,
+            endpoint=endpoint,
+            idempotency_key=doors.word(request.POST, "idempotency_key")[:80] or ids.mint("idem"),
+            by=actor,
+            now=timezone.now(),
+        )
+    except REFUSALS as error:
+        messages.error(request, str(error))
+        return redirect("endpoint", public_id)
+    if order.state != OrderState.AWAITING:
+        messages.success(request, DONE[OrderKind(order.kind)])
+        return redirect("endpoint", public_id)
+    with actors.scope_for(actor):
+        waiting = waiting_orders.request_of(order, actor)
+    messages.success(request, _("It has to be signed first. Nothing changes meanwhile."))
+    return redirect("approval", waiting.public_id) if waiting else redirect("endpoint", public_id)
+
+
+@require_POST
+@doors.page_for("endpoints.change")
+def pause(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Stop all replicas; name and address stay."""
+    endpoint = own(request, public_id)
+    endpoints.pause(endpoint=endpoint, by=doors.actor(request), now=timezone.now())
+    messages.success(
+        request, _("“%(name)s” is being paused. Charging has ended.") % {"name": endpoint.name}
+    )
+    return redirect("endpoint", public_id)
