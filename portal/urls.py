@@ -148,6 +148,11 @@ urlpatterns = [
         name="endpoint_change_estimate",
     ),
     path("endpoints/<slug:public_id>/change/", endpoint_changes.change, name="endpoint_change"),
+    path(
+        "endpoints/<slug:public_id>/roll-back/",
+        endpoint_changes.roll_back,
+        name="endpoint_roll_back",
+    ),
     path("endpoints/<slug:public_id>/pause/", endpoint_changes.pause, name="endpoint_pause"),
     path("endpoints/<slug:public_id>/stop/", endpoints.stop, name="endpoint_stop"),
     path("keys/", keys.index, name="keys"),

@@ -1,7 +1,8 @@
-"""Operations that change an endpoint: another size, pause, resume."""
+"""Operations that change an endpoint: another size or form, rollouts, pause, resume."""
 
 from __future__ import annotations
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -16,7 +17,7 @@ from portal.api.authentication import actor_of
 from portal.api.problems import Refused
 from portal.api.serving import ESTIMATE, IDEMPOTENCY, idempotency_key, shown, why_not
 from portal.deployments import queries, quoting, requoting
-from portal.deployments.actions import changes, endpoints, orders
+from portal.deployments.actions import changes, endpoints, orders, rolling
 from portal.deployments.models import Endpoint, OrderState
 from portal.deployments.requoting import Change
 from tenants import actors, rls, standing
@@ -108,3 +109,27 @@ class EndpointPauseView(APIView):
         endpoint = _own(request, public_id)
         endpoints.pause(endpoint=endpoint, by=actor, now=timezone.now())
         return Response(shown(_own(request, public_id)))
+
+
+class EndpointRolloutView(APIView):
+    def _newest(self, endpoint: Endpoint) -> Response:
+        rows = endpoint.rollouts.select_related("from_revision", "to_revision")
+        found = rows.prefetch_related("steps").first()
+        if found is None:
+            raise Http404
+        return Response(shapes.RolloutOut(found).data)
+
+    @extend_schema(responses=shapes.RolloutOut)
+    def get(self, request: Request, public_id: str) -> Response:
+        """The newest replacement of replicas, with its steps so far; 404 without one."""
+        actor_of(request).require("endpoints.read")
+        return self._newest(_own(request, public_id))
+
+    @extend_schema(responses=shapes.RolloutOut)
+    def delete(self, request: Request, public_id: str) -> Response:
+        """Roll back what is running. Repeating it changes nothing."""
+        actor = actor_of(request)
+        actor.require("endpoints.change")
+        endpoint = _own(request, public_id)
+        rolling.roll_back(endpoint=endpoint, by=actor, now=timezone.now())
+        return self._newest(endpoint)

@@ -219,6 +219,11 @@ urlpatterns = [
         name="api_endpoint_changes",
     ),
     path(
+        "endpoints/<slug:public_id>/rollout",
+        endpoint_changes.EndpointRolloutView.as_view(),
+        name="api_endpoint_rollout",
+    ),
+    path(
         "endpoints/<slug:public_id>/pause",
         endpoint_changes.EndpointPauseView.as_view(),
         name="api_endpoint_pause",

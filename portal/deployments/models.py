@@ -8,10 +8,29 @@ from django.db import models
 from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering
+from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep
 from portal.fleet.models import Site
 
 if TYPE_CHECKING:
     from tenants.actors import Actor
+
+
+__all__ = [
+    "CapacityWatch",
+    "Endpoint",
+    "EndpointKind",
+    "Order",
+    "OrderKind",
+    "OrderMove",
+    "OrderState",
+    "Placement",
+    "PlacementMove",
+    "PlacementState",
+    "Revision",
+    "Rollout",
+    "RolloutState",
+    "RolloutStep",
+]
 
 
 class EndpointKind(models.TextChoices):
@@ -54,6 +73,7 @@ class OrderKind(models.TextChoices):
     CREATE = "create"
     RESIZE = "resize"
     RESUME = "resume"
+    MOVE = "move"
 
 
 class OrderState(models.TextChoices):
@@ -158,7 +178,8 @@ class Revision(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["endpoint", "number"], name="revision_number_once")
+            models.UniqueConstraint(fields=["organization", "id"], name="revision_org_id"),
+            models.UniqueConstraint(fields=["endpoint", "number"], name="revision_number_once"),
         ]
 
     def __str__(self) -> str:
@@ -188,9 +209,13 @@ class Placement(models.Model):
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="placements")
     site = models.ForeignKey(Site, models.PROTECT, related_name="placements")
     offering = models.ForeignKey(Offering, models.PROTECT, related_name="placements")
+    revision = models.ForeignKey(Revision, models.PROTECT, related_name="placements", null=True)
     cards = models.PositiveSmallIntegerField()
     epoch = models.PositiveIntegerField(default=1)
     wanted = models.BooleanField(default=True)
+    leaving_at = models.DateTimeField(
+        null=True, help_text="Gets no new requests since then, so that those it has can end."
+    )
     state = models.CharField(max_length=16, default=PlacementState.WANTED)
     because = models.CharField(max_length=300, blank=True)
     sealed_credential = models.TextField()

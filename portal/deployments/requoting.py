@@ -31,7 +31,7 @@ from tenants.models import Project
 
 class NothingChanges(Exception):
     def __str__(self) -> str:
-        return _("It has that many replicas already.")
+        return _("It is so already.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,13 @@ class Change:
 
     kind: str  # of OrderKind
     replicas: int = 0
+    region: str = ""  # these three of a move; empty: any
+    chip: str = ""
+    apart: bool = False
 
     def digest(self, endpoint: Endpoint) -> str:
-        words = [self.kind, endpoint.public_id, self.replicas]
+        """What makes two wishes the same under one idempotency key."""
+        words = [self.kind, endpoint.public_id, self.replicas, self.region, self.chip, self.apart]
         return hashlib.sha256(msgspec.json.encode(words)).hexdigest()
 
 
@@ -57,6 +61,7 @@ class ChangeQuote:
     won_per_hour_before: int
     won_per_month_before: int
     generation: int
+    surge_micro: int = 0  # of what is set aside: for the time in which both forms run
 
     @property
     def more_per_hour(self) -> int:
@@ -78,14 +83,9 @@ def form_of(endpoint: Endpoint) -> Revision:
     return found
 
 
-def quote(*, change: Change, endpoint: Endpoint, now: datetime) -> ChangeQuote:
-    """``NoRoom``, ``NotForSale``, ``BadReplicas``, ``NothingChanges``."""
-    sites = Site.objects.active().select_related("region").order_by("pk")
-    return quote_at(list(sites), change, endpoint, now)
-
-
 def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetime) -> ChangeQuote:
-    """The same with sites that the caller has locked."""
+    """With sites that the caller may have locked. ``NoRoom``, ``NotForSale``, ``BadReplicas``,
+    ``NothingChanges``."""
     form = form_of(endpoint)
     project, offering = endpoint.project, form.offering
     assert project is not None and offering is not None  # form_of has looked
@@ -96,10 +96,10 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
     if change.kind == OrderKind.RESIZE and replicas == form.replicas:
         raise NothingChanges
     here = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
-    room = _Room(sites, project, now)
+    room = Room(sites, project, now)
     choice = room.more(form, endpoint, here, replicas - len(here))
     before = 0 if endpoint.paused_at else form.replicas
-    hour, month = _won(room, offering, before)
+    hour, month = won(room, offering, before)
     region = form.regions[0] if form.regions else ""
     return ChangeQuote(
         priced=_priced(room, offering, replicas, before, choice),
@@ -129,7 +129,7 @@ def surplus(here: list[Placement], count: int) -> list[Placement]:
     return found
 
 
-class _Room:
+class Room:
     """Prices and cards of one moment."""
 
     def __init__(self, sites: list[Site], project: Project, now: datetime) -> None:
@@ -179,7 +179,7 @@ def _fewer(rooms: list[SiteRoom], wanted: Wanted, here: int) -> tuple[Fix, ...]:
     return ()
 
 
-def _won(room: _Room, offering: Offering, replicas: int) -> tuple[int, int]:
+def won(room: Room, offering: Offering, replicas: int) -> tuple[int, int]:
     """Of an hour and of a whole month."""
     if not replicas:
         return 0, 0
@@ -189,7 +189,7 @@ def _won(room: _Room, offering: Offering, replicas: int) -> tuple[int, int]:
 
 
 def _priced(
-    room: _Room, offering: Offering, replicas: int, before: int, choice: placement.Choice
+    room: Room, offering: Offering, replicas: int, before: int, choice: placement.Choice
 ) -> Quote:
     tariff, month = room.tariff(offering), Month.of(room.now)
     aside = 0
@@ -199,7 +199,7 @@ def _priced(
         of_month = terms.of(room.project.organization, month)
         rest = estimates.run(tariff, cards=cards, seconds=seconds, terms=of_month)
         aside = rest.supply_won * 1_000_000
-    per_hour, per_month = _won(room, offering, replicas)
+    per_hour, per_month = won(room, offering, replicas)
     return Quote(
         chip=offering.chip.code,
         offering=offering.pk,

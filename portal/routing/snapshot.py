@@ -135,7 +135,7 @@ def _routes(
     by_id = {site.pk: site for site in sites}
     targets: dict[int, list[Target]] = defaultdict(list)
     placements = (
-        Placement.objects.filter(wanted=True, state="ready")
+        Placement.objects.filter(wanted=True, state="ready", leaving_at=None)
         .exclude(url="")
         .select_related("offering__chip", "offering__version__model")
         .order_by("pk")

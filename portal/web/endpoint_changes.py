@@ -16,13 +16,15 @@ from billing import budgets
 from billing.approvals import words
 from billing.approvals.people import Members
 from billing.fiscal.refusals import Refusal
+from portal.catalog.models import Chip, Region
 from portal.deployments import queries, quoting, requoting, revising, why_words
-from portal.deployments.actions import changes, endpoints, orders, waiting_orders
-from portal.deployments.models import Endpoint, OrderKind, OrderState
+from portal.deployments.actions import changes, endpoints, orders, rolling, waiting_orders
+from portal.deployments.models import Endpoint, OrderKind, OrderState, Revision
 from portal.deployments.requoting import Change
+from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.periods import Month
-from portal.web import doors
+from portal.web import doors, states
 from tenants import actors, rls, standing
 
 FIELD_TITLES = {
@@ -49,9 +51,23 @@ REFUSALS = (
 DONE = {
     OrderKind.RESIZE: gettext_lazy("Ordered. Replicas come and go as the page shows."),
     OrderKind.RESUME: gettext_lazy("Ordered. The steps below show how it comes up again."),
+    OrderKind.MOVE: gettext_lazy("Ordered. Replica by replica is replaced, as the page shows."),
 }
-KINDS = (OrderKind.RESIZE, OrderKind.RESUME)
+KINDS = (OrderKind.RESIZE, OrderKind.RESUME, OrderKind.MOVE)
 REVISIONS_SHOWN = 20
+STEP_WORDS = {
+    "begin": gettext_lazy("Began"),
+    "add_new": gettext_lazy("One more new replica asked for"),
+    "add_old": gettext_lazy("One more replica of the old form asked for"),
+    "keep": gettext_lazy("An old replica stays after all"),
+    "leave": gettext_lazy("A replica gets no new requests; those it has end"),
+    "remove": gettext_lazy("A replica is stopped"),
+    "no_room": gettext_lazy("No site has room for another replica now"),
+    "done": gettext_lazy("All replicas are new"),
+    "roll_back": gettext_lazy("Rolled back"),
+    "rolled_back": gettext_lazy("The old form runs again"),
+    "abandon": gettext_lazy("Given up"),
+}
 
 
 def own(request: HttpRequest, public_id: str) -> Endpoint:
@@ -67,13 +83,38 @@ def context(endpoint: Endpoint) -> dict[str, Any]:
     revisions = list(rows.order_by("-number")[:REVISIONS_SHOWN])
     return {
         "form_now": revisions[0] if revisions else None,
+        "region_now": "".join(revisions[0].regions[:1]) if revisions else "",
         "revisions": [
-            (one, [(FIELD_TITLES[row.field], row) for row in changed])
+            (one, [(FIELD_TITLES[row.field], row) for row in changed], _way(one, revisions[0]))
             for one, changed in revising.history(revisions)
         ],
+        "regions": Region.objects.filter(sites__isnull=False).distinct(),
+        "chips": Chip.objects.filter(cards__isnull=False).distinct(),
         "idempotency_key": ids.mint("idem"),
         "waiting_order": queries.waiting_order_of(endpoint),
         "set_aside": queries.set_aside_micro(endpoint, Month.of(timezone.now())),
+    }
+
+
+def _way(to: Revision, newest: Revision) -> str:
+    """The kind of change that leads back to an earlier form; empty where it is the same."""
+    fields = {one.field for one in revising.differences(newest, to)}
+    return OrderKind.MOVE if fields - {"replicas"} else OrderKind.RESIZE if fields else ""
+
+
+def rollout_of(endpoint: Endpoint) -> dict[str, Any]:
+    """The newest rollout with its steps, for the live part of the page."""
+    rollout = endpoint.rollouts.first()
+    if rollout is None:
+        return {}
+    sites = {one.code: one.title for one in Site.objects.only("code", "name_ko", "name_en")}
+    return {
+        "rollout": rollout,
+        "rollout_state": states.ROLLOUT[rollout.state],
+        "rollout_open": rollout.state in rolling.OPEN,
+        "rollout_steps": [
+            (one, STEP_WORDS[one.kind], sites.get(one.site, "")) for one in rollout.steps.all()
+        ],
     }
 
 
@@ -82,7 +123,10 @@ def _change(request: HttpRequest) -> Change:
     kind = doors.word(source, "kind")
     words = doors.word(source, "replicas")
     replicas = int(words) if words.isascii() and words.isdigit() and len(words) < 6 else -1
-    return Change(kind if kind in KINDS else OrderKind.RESIZE, replicas)
+    if kind != OrderKind.MOVE:
+        return Change(kind if kind in KINDS else OrderKind.RESIZE, replicas)
+    region, chip = doors.word(source, "region")[:24], doors.word(source, "chip")[:24]
+    return Change(kind, replicas, region, chip, bool(doors.word(source, "apart")))
 
 
 @require_GET
@@ -149,4 +193,16 @@ def pause(request: HttpRequest, public_id: str) -> HttpResponse:
     messages.success(
         request, _("“%(name)s” is being paused. Charging has ended.") % {"name": endpoint.name}
     )
+    return redirect("endpoint", public_id)
+
+
+@require_POST
+@doors.page_for("endpoints.change")
+def roll_back(request: HttpRequest, public_id: str) -> HttpResponse:
+    """End a rollout in favour of the old form."""
+    endpoint = own(request, public_id)
+    if rolling.roll_back(endpoint=endpoint, by=doors.actor(request), now=timezone.now()):
+        messages.success(request, _("The old form comes back, as the steps show."))
+    else:
+        messages.error(request, _("Nothing is being replaced just now."))
     return redirect("endpoint", public_id)

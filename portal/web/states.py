@@ -34,6 +34,13 @@ ENDPOINT = {
     "funding_hold": _state("warn", "pause", _("Paused: budget used up")),
     "operator_hold": _state("warn", "pause", _("Paused by the operator")),
 }
+ROLLOUT = {
+    "running": _state("info", "half", _("Replicas are being replaced")),
+    "back": _state("warn", "half", _("Being rolled back")),
+    "done": _state("ok", "ok", _("All replicas are new")),
+    "rolled_back": _state("warn", "warn", _("Rolled back")),
+    "abandoned": _state("", "off", _("Given up")),
+}
 PLACEMENT = {
     "wanted": _state("info", "wait", _("Waiting for the site")),
     "starting": _state("info", "half", _("Engine is starting")),

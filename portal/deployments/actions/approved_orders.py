@@ -62,11 +62,13 @@ def _quote_change(order: Order, now: datetime) -> Quote:
     assert order.endpoint is not None  # of every change
     system = actors.system(order.organization, order.public_id)
     changes.check(order.endpoint, _change(order), system, but=order.public_id)
-    return requoting.quote(change=_change(order), endpoint=order.endpoint, now=now).priced
+    return changes.quote(_change(order), order.endpoint, now).priced
 
 
 def _change(order: Order) -> Change:
-    return Change(order.kind, order.replicas)
+    if order.kind != OrderKind.MOVE:
+        return Change(order.kind, order.replicas)
+    return Change(order.kind, order.replicas, order.region, order.wished_chip, order.apart)
 
 
 def _terms(order: Order, priced: Quote) -> dict[str, Any]:
@@ -95,8 +97,8 @@ def sets_aside(request: ApprovalRequest, now: datetime) -> int:
 def done(request: ApprovalRequest) -> str:
     """The endpoint, if the order was carried out."""
     order = _find(request)
-    fulfilled = order.state == OrderState.FULFILLED
-    return order.endpoint.public_id if order.endpoint and fulfilled else ""
+    waits = order.state in {OrderState.AWAITING, OrderState.CANCELLED}
+    return order.endpoint.public_id if order.endpoint and not waits else ""
 
 
 def ended(request: ApprovalRequest, now: datetime) -> None:

@@ -19,8 +19,8 @@ from billing import budgets
 from billing.fiscal import orders as fiscal
 from billing.models import Commitment
 from portal.catalog.models import Offering
-from portal.deployments import quoting, requoting
-from portal.deployments.actions import orders, placements, waiting_orders
+from portal.deployments import moving, quoting, requoting
+from portal.deployments.actions import orders, placements, rolling, waiting_orders
 from portal.deployments.actions.orders import Wished
 from portal.deployments.models import Endpoint, Order, OrderKind, OrderState, Revision
 from portal.deployments.requoting import Change, ChangeQuote
@@ -34,6 +34,7 @@ from tenants.models import Project
 BECAUSE = {
     OrderKind.RESIZE: gettext_noop("Another number of replicas was ordered."),
     OrderKind.RESUME: gettext_noop("It runs again after a pause."),
+    OrderKind.MOVE: gettext_noop("Another form was ordered."),
 }
 
 
@@ -49,6 +50,11 @@ class Paused(NotNow):
 class Runs(NotNow):
     def __str__(self) -> str:
         return _("This endpoint is not paused.")
+
+
+class Rolls(NotNow):
+    def __str__(self) -> str:
+        return _("Replicas are being replaced just now. Wait for the end, or roll back first.")
 
 
 class Stopped(NotNow):
@@ -135,7 +141,18 @@ def price(
     check(endpoint, change, by)
     requoting.form_of(endpoint)
     assert endpoint.project is not None  # form_of has looked
-    return requoting.quote(change=change, endpoint=endpoint, now=now), endpoint.project
+    return quote(change, endpoint, now), endpoint.project
+
+
+def quote(change: Change, endpoint: Endpoint, now: datetime) -> ChangeQuote:
+    """``quoting.NoRoom``, ``NotForSale``, ``BadReplicas``, ``requoting.NothingChanges``."""
+    sites = Site.objects.active().select_related("region").order_by("pk")
+    return _quote_at(list(sites), change, endpoint, now)
+
+
+def _quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetime) -> ChangeQuote:
+    kind = moving if change.kind == OrderKind.MOVE else requoting
+    return kind.quote_at(sites, change, endpoint, now)
 
 
 def check(endpoint: Endpoint, change: Change, by: Actor, *, but: str = "") -> None:
@@ -148,8 +165,10 @@ def check(endpoint: Endpoint, change: Change, by: Actor, *, but: str = "") -> No
         raise Runs
     if endpoint.operator_hold or (endpoint.funding_hold and change.kind != OrderKind.RESUME):
         raise Held  # a resumed one sets its money aside anew
-    if change.kind == OrderKind.RESIZE and endpoint.paused_at is not None:
+    if change.kind != OrderKind.RESUME and endpoint.paused_at is not None:
         raise Paused
+    if rolling.open_of(endpoint) is not None:
+        raise Rolls
     if endpoint.orders.filter(state=OrderState.AWAITING).exclude(public_id=but).exists():
         raise Waits
     if change.kind == OrderKind.RESUME:
@@ -188,7 +207,7 @@ def quote_locked(
     rows = Endpoint.objects.select_related("project", "model", "organization")
     locked = rows.select_for_update(of=["self"]).get(organization=by.organization, pk=endpoint.pk)
     check(locked, change, by, but=but)
-    return requoting.quote_at(sites, change, locked, now), sites
+    return _quote_at(sites, change, locked, now), sites
 
 
 def fulfil(
@@ -198,6 +217,8 @@ def fulfil(
     the order, with sites and endpoint locked."""
     endpoint = order.endpoint
     assert endpoint is not None  # of every change
+    if order.kind == OrderKind.MOVE:
+        return _begin_move(order, found, by, now)
     Endpoint.objects.filter(pk=endpoint.pk).update(
         paused_at=None,
         funding_hold=False,
@@ -218,6 +239,25 @@ def fulfil(
         now=now,
         subject=endpoint.public_id,
         changes={"order": order.public_id, "replicas": order.replicas, "cards": order.cards},
+    )
+    return commitment
+
+
+def _begin_move(order: Order, found: ChangeQuote, by: Actor, now: datetime) -> Commitment | None:
+    """The order stays placed until the rollout is done, or fails with it."""
+    endpoint = order.endpoint
+    assert endpoint is not None  # of every change
+    Endpoint.objects.filter(pk=endpoint.pk).update(generation=found.generation + 1)
+    old = requoting.form_of(endpoint)
+    new = revise(endpoint, order, Offering.objects.get(pk=found.priced.offering), now)
+    rolling.begin(order=order, old=old, new=new, now=now)
+    commitment = set_aside(order, found.priced, by, now)
+    audit.record(
+        "endpoint.move",
+        by=by,
+        now=now,
+        subject=endpoint.public_id,
+        changes={"order": order.public_id, "region": order.region, "chip": order.chip},
     )
     return commitment
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.catalog.models import CatalogModel, Offering
-from portal.deployments.actions import placements
+from portal.deployments.actions import placements, rolling
 from portal.deployments.models import Endpoint, EndpointKind, Placement
 from portal.fleet.models import Site
 from portal.lib import ids
@@ -35,6 +35,7 @@ def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
         endpoint.stopped_at = now
         endpoint.generation += 1
         endpoint.save(update_fields=["stopped_at", "generation"])
+        rolling.abandon(endpoint, now)
         placements.unwant(endpoint=endpoint)
         audit.record("endpoint.stop", by=by, now=now, subject=endpoint.public_id)
     return endpoint
@@ -53,6 +54,7 @@ def pause(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
         endpoint.generation += 1
         endpoint.overcommitted = True
         endpoint.save(update_fields=["paused_at", "generation", "overcommitted"])
+        rolling.abandon(endpoint, now)
         placements.unwant(endpoint=endpoint)
         audit.record("endpoint.pause", by=by, now=now, subject=endpoint.public_id)
     return endpoint

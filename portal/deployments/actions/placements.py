@@ -10,7 +10,13 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.catalog.models import Offering
-from portal.deployments.models import Endpoint, Placement, PlacementMove, PlacementState
+from portal.deployments.models import (
+    Endpoint,
+    Placement,
+    PlacementMove,
+    PlacementState,
+    Revision,
+)
 from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.sealing import seal
@@ -18,14 +24,25 @@ from portal.lib.wake import wake
 from tenants import rls
 
 
-def want(*, endpoint: Endpoint, site: Site, offering: Offering, now: datetime) -> Placement:
-    """Want one replica of ``endpoint`` at ``site``. Called inside an action's transaction."""
+def want(
+    *,
+    endpoint: Endpoint,
+    site: Site,
+    offering: Offering,
+    now: datetime,
+    revision: Revision | None = None,
+) -> Placement:
+    """Want one replica of ``endpoint`` at ``site``. Called inside an action's transaction.
+    Without ``revision`` it is of the newest with this offering."""
+    if revision is None:
+        revision = endpoint.revisions.filter(offering=offering).order_by("-number").first()
     placement = Placement.objects.create(
         public_id=ids.mint("plc"),
         organization_id=endpoint.organization_id,
         endpoint=endpoint,
         site=site,
         offering=offering,
+        revision=revision,
         cards=offering.cards,
         sealed_credential=seal(secrets.token_urlsafe(32), settings.DURE_SEAL_KEYS),
         created_at=now,
@@ -58,13 +75,19 @@ def revive(*, now: datetime) -> int:
                 endpoint__funding_hold=False,
                 endpoint__operator_hold=False,
             )
-            .select_related("endpoint", "site", "offering")
+            .select_related("endpoint", "site", "offering", "revision")
             .order_by("pk")
         )
         found = list(due)
         Placement.objects.filter(pk__in=[one.pk for one in found]).update(wanted=False)
         for one in found:
-            want(endpoint=one.endpoint, site=one.site, offering=one.offering, now=now)
+            want(
+                endpoint=one.endpoint,
+                site=one.site,
+                offering=one.offering,
+                now=now,
+                revision=one.revision,
+            )
     return len(found)
 
 

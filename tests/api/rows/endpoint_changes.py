@@ -18,4 +18,17 @@ ROWS = [
         at("endpoints/{endpoint}/pause"),
         "200 200 403 403 404 404 200 404",
     ),
+    # nothing is being replaced there: 404 for everybody who may ask
+    Row(
+        "api_endpoint_rollout",
+        "GET",
+        at("endpoints/{endpoint}/rollout"),
+        "404 404 404 404 404 404 404 404",
+    ),
+    Row(
+        "api_endpoint_rollout",
+        "DELETE",
+        at("endpoints/{endpoint}/rollout"),
+        "404 404 403 403 404 404 404 404",
+    ),
 ]

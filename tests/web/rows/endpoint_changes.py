@@ -15,4 +15,5 @@ ROWS = [
     ),
     Row("endpoint_change", "POST", OWN, endpoint_id),
     Row("endpoint_pause", "POST", OWN, endpoint_id),
+    Row("endpoint_roll_back", "POST", OWN, endpoint_id),
 ]
