@@ -6,12 +6,14 @@ is set aside too, for the longest time that a rollout may take.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from billing import estimates, terms
 from billing.resolution import Version
+from billing.term_lines import Term
 from portal.catalog.models import Offering
 from portal.deployments import placement, rollouts
 from portal.deployments.models import Endpoint
@@ -34,7 +36,7 @@ class _Side:
     cards: int
     replicas: int
 
-    def rest_won(self, seconds: int, of_month: terms.Terms) -> int:
+    def rest_won(self, seconds: int, of_month: Sequence[Term]) -> int:
         """To the end of the month."""
         if not self.replicas:
             return 0

@@ -125,6 +125,9 @@ def place(
             if must_be_signed(endpoint, found, project):
                 return orders.wait(asked.wished(found), found.priced)
         return orders.keep(asked.reference, found.priced, project, by, lambda: _write(asked, found))
+    except orders.HasToBeSigned as error:  # the rules have changed since they were looked at
+        with actors.scope_for(by):
+            return orders.wait(asked.wished(found), error.priced)
     except (budgets.BudgetExceeded, ChangedMeanwhile) as error:
         return orders.twin(by, idempotency_key, digest, error)
     except IntegrityError as error:
@@ -151,8 +154,9 @@ def quote(change: Change, endpoint: Endpoint, now: datetime) -> ChangeQuote:
 
 
 def _quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetime) -> ChangeQuote:
-    kind = moving if change.kind == OrderKind.MOVE else requoting
-    return kind.quote_at(sites, change, endpoint, now)
+    if change.kind == OrderKind.MOVE:
+        return moving.quote_at(sites, change, endpoint, now)
+    return requoting.quote_at(sites, change, endpoint, now)
 
 
 def check(endpoint: Endpoint, change: Change, by: Actor, *, but: str = "") -> None:
@@ -193,6 +197,8 @@ def _write(asked: _Asked, seen: ChangeQuote) -> tuple[Order, Commitment | None]:
         seen.priced.rest_of_month_micro
     ):
         raise ChangedMeanwhile
+    if must_be_signed(asked.endpoint, found, asked.project):
+        raise orders.HasToBeSigned(found.priced)
     order = orders.row(asked.wished(found), found.priced, OrderState.PLACED)
     return order, fulfil(order, found, sites, asked.by, asked.now)
 
