@@ -386,13 +386,6 @@ def lower(commitment: Commitment, *, amount_micro: int) -> None:
     commitment.final = True
 
 
-def reduce(commitment: Commitment, *, amount_micro: int) -> None:
-    """Less of the order runs now than it set aside for; more may still be used. Valkey is told by
-    ``tell``."""
-    Commitment.objects.filter(pk=commitment.pk).update(amount_micro=amount_micro)
-    commitment.amount_micro = amount_micro
-
-
 def tell(commitment: Commitment, organization: Organization, subjects: list[str]) -> None:
     """Make Valkey's half of a commitment equal to its row. Repeating it does no harm."""
     try:

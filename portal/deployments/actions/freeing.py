@@ -87,7 +87,8 @@ def _lower(endpoint: Endpoint, month: Month, needed: int, now: datetime) -> list
     for row in rows:
         less = min(excess, row.amount_micro)
         if less > 0:
-            budgets.reduce(row, amount_micro=row.amount_micro - less)
+            row.amount_micro -= less
+            row.save(update_fields=["amount_micro"])  # not final: more may still be used
             fiscal.settle(row, amount_micro=row.amount_micro, by=by, now=now)
             lowered.append(row)
             excess -= less
