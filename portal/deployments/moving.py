@@ -60,10 +60,12 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
     most = quotas.most(project.organization, "replicas")
     if not 1 <= replicas <= most:
         raise BadReplicas(most)
-    room = Room(sites, project, now)
-    choice, to = one_more(room, endpoint, change)
     region = form.regions[0] if form.regions else ""
     same = (region, form.apart) == (change.region, change.apart)
+    if same and change.chip == offering.chip.code and offering.version.current:
+        raise NothingChanges
+    room = Room(sites, project, now)
+    choice, to = one_more(room, endpoint, change)
     if same and to.pk == offering.pk:
         raise NothingChanges
     old = _Side(room.tariff(offering), offering.cards, form.replicas)

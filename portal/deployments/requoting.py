@@ -76,7 +76,9 @@ class ChangeQuote:
 
 def form_of(endpoint: Endpoint) -> Revision:
     """The newest revision. ``NotForSale`` for an endpoint that was never ordered."""
-    rows = endpoint.revisions.select_related("offering__chip").order_by("-number")
+    rows = endpoint.revisions.select_related("offering__chip", "offering__version").order_by(
+        "-number"
+    )
     found = rows.first()
     if found is None or found.offering is None or endpoint.project is None:
         raise NotForSale

@@ -99,7 +99,7 @@ def test_moves_replica_by_replica_and_sets_both_forms_aside(shop: Shop) -> None:
     assert freeing.sweep(now=NOON) == 1
     assert counted(shop) == (REST_WON - 1, 0)  # to the micro-won, no longer rounded up
     with pytest.raises(NothingChanges):
-        move(shop, "key-again")
+        change(shop, "move", 1, "key-again", region="busan", chip="rngd")
 
 
 def test_a_worker_that_repeats_everything_does_no_harm(shop: Shop) -> None:
