@@ -88,6 +88,7 @@ KINDS: dict[str, Kind] = {
         pgettext_lazy("approval", "orders"),
         _("In a whole month"),
         {
+            "change": _("Change"),
             "name": _("Name of the endpoint"),
             "model": _("Model"),
             "region": _("Region"),

@@ -80,7 +80,8 @@ class SiteView(APIView):
         return Response(shapes.SiteOut(site_out(site)).data)
 
 
-def _shown(endpoint: Endpoint) -> dict[str, Any]:
+def shown(endpoint: Endpoint) -> dict[str, Any]:
+    """As the API tells it; loaded with its placements."""
     endpoint.living = list(endpoint.placements.all())  # type: ignore[attr-defined]
     endpoint.status_code = queries.status_of(endpoint, endpoint.living).code  # type: ignore[attr-defined]
     return dict(shapes.EndpointOut(endpoint).data)
@@ -91,7 +92,7 @@ def _reasons(codes: Sequence[str], sentences: Sequence[str]) -> list[dict[str, s
     return [{"code": code, "sentence": sentence} for code, sentence in pairs]
 
 
-def _why_not(error: quoting.NoRoom) -> dict[str, Any]:
+def why_not(error: quoting.NoRoom) -> dict[str, Any]:
     """Each site with its reasons, and what to change: each change was tried and works."""
     return {
         "sites": [
@@ -111,6 +112,18 @@ def _why_not(error: quoting.NoRoom) -> dict[str, Any]:
     }
 
 
+def idempotency_key(request: Request) -> str:
+    """Of an order."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not 8 <= len(key) <= 80:
+        raise Refused(
+            "Send an Idempotency-Key of 8 to 80 characters: a repeated call then orders once.",
+            code="idempotency_key",
+            status=400,
+        )
+    return key
+
+
 class EndpointsView(APIView):
     @extend_schema(responses=shapes.EndpointOut(many=True))
     def get(self, request: Request) -> Response:
@@ -119,7 +132,7 @@ class EndpointsView(APIView):
         actor.require("endpoints.read")
         with actors.scope_for(actor):  # this view opens its own transactions, because POST does
             rows = queries.endpoints(actor).filter(stopped_at=None)[:200]
-            data = [_shown(one) for one in rows]
+            data = [shown(one) for one in rows]
         return Response({"data": data, "next": None, "previous": None})
 
     @extend_schema(
@@ -147,7 +160,7 @@ class EndpointsView(APIView):
         except (orders.NameTaken, names.BadName) as error:
             raise Refused(str(error), code="name", field="name") from error
         except quoting.NoRoom as error:
-            raise Refused(str(error), code="no_room", status=409, more=_why_not(error)) from error
+            raise Refused(str(error), code="no_room", status=409, more=why_not(error)) from error
         except quoting.BadReplicas as error:
             raise Refused(str(error), code="replicas", field="replicas") from error
         except orders.TooManyEndpoints as error:
@@ -166,13 +179,7 @@ class EndpointsView(APIView):
             raise Refused(str(error), code="budget_line", status=409) from error
 
     def _order(self, request: Request, wish: quoting.Wish, project: Any) -> Response:
-        key = request.headers.get("Idempotency-Key", "")
-        if not 8 <= len(key) <= 80:
-            raise Refused(
-                "Send an Idempotency-Key of 8 to 80 characters: a repeated call then orders once.",
-                code="idempotency_key",
-                status=400,
-            )
+        key = idempotency_key(request)
         actor = actor_of(request)
         order = orders.place(
             wish=wish, project=project, idempotency_key=key, by=actor, now=timezone.now()
@@ -195,7 +202,7 @@ class EndpointView(APIView):
     def get(self, request: Request, public_id: str) -> Response:
         """One endpoint with its replicas."""
         actor_of(request).require("endpoints.read")
-        return Response(_shown(self._find(request, public_id)))
+        return Response(shown(self._find(request, public_id)))
 
     @extend_schema(responses=shapes.EndpointOut)
     def delete(self, request: Request, public_id: str) -> Response:
@@ -207,7 +214,7 @@ class EndpointView(APIView):
             endpoints.stop(endpoint=endpoint, by=actor, now=timezone.now())
         except endpoints.NotYours as error:
             raise Refused(str(error), code="not_yours", status=403) from error
-        return Response(_shown(self._find(request, public_id)))
+        return Response(shown(self._find(request, public_id)))
 
 
 class OrdersView(APIView):

@@ -12,6 +12,7 @@ from portal.api import (
     customers,
     deposits,
     desk,
+    endpoint_changes,
     etax,
     fiscal_urls,
     fleet,
@@ -220,6 +221,21 @@ urlpatterns = [
         "endpoints/<slug:public_id>/placement",
         serving.EndpointPlacementView.as_view(),
         name="api_endpoint_placement",
+    ),
+    path(
+        "endpoints/<slug:public_id>/changes",
+        endpoint_changes.changes_view,
+        name="api_endpoint_changes",
+    ),
+    path(
+        "endpoints/<slug:public_id>/rollout",
+        endpoint_changes.EndpointRolloutView.as_view(),
+        name="api_endpoint_rollout",
+    ),
+    path(
+        "endpoints/<slug:public_id>/pause",
+        endpoint_changes.EndpointPauseView.as_view(),
+        name="api_endpoint_pause",
     ),
     path("capacity-watches", watches.CapacityWatchesView.as_view(), name="api_capacity_watches"),
     path(

@@ -21,7 +21,12 @@ def tell(*, placement: Placement, now: datetime) -> bool:
     rows = Endpoint.objects.select_related("organization", "project")
     endpoint = rows.select_for_update(of=["self"]).get(pk=placement.endpoint_id)
     place = reverse("endpoint", args=[endpoint.public_id])
-    if not placement.wanted or endpoint.stopped_at is not None or _told(endpoint, place, now):
+    if (
+        not placement.wanted
+        or endpoint.paused_at is not None
+        or endpoint.stopped_at is not None
+        or _told(endpoint, place, now)
+    ):
         return False
     project = endpoint.project.public_id if endpoint.project else ""
     notices.tell(

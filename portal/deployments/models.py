@@ -8,10 +8,29 @@ from django.db import models
 from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering
+from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep
 from portal.fleet.models import Site
 
 if TYPE_CHECKING:
     from tenants.actors import Actor
+
+
+__all__ = [
+    "CapacityWatch",
+    "Endpoint",
+    "EndpointKind",
+    "Order",
+    "OrderKind",
+    "OrderMove",
+    "OrderState",
+    "Placement",
+    "PlacementMove",
+    "PlacementState",
+    "Revision",
+    "Rollout",
+    "RolloutState",
+    "RolloutStep",
+]
 
 
 class EndpointKind(models.TextChoices):
@@ -50,6 +69,13 @@ PLACEMENT_ARROWS: frozenset[tuple[str, str]] = frozenset(
 )
 
 
+class OrderKind(models.TextChoices):
+    CREATE = "create"
+    RESIZE = "resize"
+    RESUME = "resume"
+    MOVE = "move"
+
+
 class OrderState(models.TextChoices):
     AWAITING = "awaiting"  # approval; nothing is held for it
     PLACED = "placed"
@@ -81,6 +107,10 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
 
     def running(self) -> EndpointQuerySet:
         """Endpoints whose replicas are wanted now."""
+        return self.routed().filter(paused_at=None)
+
+    def routed(self) -> EndpointQuerySet:
+        """Those and the paused ones: their name is known, and the answer says that they pause."""
         return self.filter(stopped_at=None, funding_hold=False, operator_hold=False)
 
 
@@ -98,6 +128,10 @@ class Endpoint(models.Model):
     created_by = models.CharField(max_length=120)
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_because = models.CharField(max_length=200, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    overcommitted = models.BooleanField(
+        default=False, help_text="Less runs now than money is set aside for."
+    )
     funding_hold = models.BooleanField(default=False)
     operator_hold = models.BooleanField(default=False)
 
@@ -122,6 +156,11 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.public_id
 
+    @property
+    def may_run(self) -> bool:
+        """By those whose it is: neither stopped nor paused. A hold may speak against it."""
+        return self.stopped_at is None and self.paused_at is None
+
 
 class Revision(models.Model):
     """An endpoint's wanted form at one time. A new wish is a new row."""
@@ -139,7 +178,8 @@ class Revision(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["endpoint", "number"], name="revision_number_once")
+            models.UniqueConstraint(fields=["organization", "id"], name="revision_org_id"),
+            models.UniqueConstraint(fields=["endpoint", "number"], name="revision_number_once"),
         ]
 
     def __str__(self) -> str:
@@ -169,9 +209,13 @@ class Placement(models.Model):
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="placements")
     site = models.ForeignKey(Site, models.PROTECT, related_name="placements")
     offering = models.ForeignKey(Offering, models.PROTECT, related_name="placements")
+    revision = models.ForeignKey(Revision, models.PROTECT, related_name="placements", null=True)
     cards = models.PositiveSmallIntegerField()
     epoch = models.PositiveIntegerField(default=1)
     wanted = models.BooleanField(default=True)
+    leaving_at = models.DateTimeField(
+        null=True, help_text="Gets no new requests since then, so that those it has can end."
+    )
     state = models.CharField(max_length=16, default=PlacementState.WANTED)
     because = models.CharField(max_length=300, blank=True)
     sealed_credential = models.TextField()
@@ -235,12 +279,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 class Order(models.Model):
-    """A priced, idempotent request for a change that costs money."""
+    """A priced, idempotent request for a change that costs money. Cards and prices are those of
+    the whole endpoint after it; ``committed_micro`` is what it sets aside besides."""
 
     public_id = models.CharField(max_length=24, unique=True)
     organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     project = models.ForeignKey("tenants.Project", models.PROTECT, related_name="+")
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="orders", null=True)
+    kind = models.CharField(max_length=16, default=OrderKind.CREATE)
     idempotency_key = models.CharField(max_length=80)
     request_digest = models.CharField(max_length=64)
     name = models.CharField(max_length=64)
@@ -255,6 +301,7 @@ class Order(models.Model):
     won_per_card_hour = models.DecimalField(max_digits=18, decimal_places=6)
     won_per_hour = models.BigIntegerField()
     won_per_month = models.BigIntegerField()
+    won_per_hour_before = models.BigIntegerField(default=0, help_text="Of what ran until then.")
     committed_micro = models.BigIntegerField(help_text="Set aside for the rest of this month.")
     month = models.CharField(max_length=7)
     state = models.CharField(max_length=16, default=OrderState.PLACED)

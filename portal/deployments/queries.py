@@ -8,15 +8,25 @@ from datetime import datetime
 
 from django.db.models import FilteredRelation, Prefetch, Q, QuerySet
 
-from portal.deployments.models import Endpoint, EndpointKind, Order, Placement, PlacementMove
+from billing.models import Commitment
+from portal.deployments.models import (
+    Endpoint,
+    EndpointKind,
+    Order,
+    OrderState,
+    Placement,
+    PlacementMove,
+)
+from portal.lib.periods import Month
 from tenants.actors import Actor
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Derived, never stored. ``code`` is one of the keys of ``portal.web``'s status table."""
+    """Derived, never stored. ``code`` is one of the keys of ``portal.web``'s status table:
+    stopped, paused, funding_hold, operator_hold, failing, waiting, deploying, ready, degraded."""
 
-    code: str  # stopped, funding_hold, operator_hold, failing, waiting, deploying, ready, degraded
+    code: str
     ready: int
     wanted: int
 
@@ -28,6 +38,8 @@ def status_of(endpoint: Endpoint, placements: Iterable[Placement]) -> Status:
     ready = sum(one.state == "ready" for one in wanted)
     if endpoint.stopped_at is not None:
         code = "stopping" if living else "stopped"
+    elif endpoint.paused_at is not None:
+        code = "pausing" if living else "paused"
     elif endpoint.funding_hold:
         code = "funding_hold"
     elif endpoint.operator_hold:
@@ -78,8 +90,20 @@ def moves_of(endpoint: Endpoint, *, since: int = 0, limit: int = 200) -> list[Pl
 
 
 def order_of(endpoint: Endpoint) -> Order | None:
-    """The order behind a dedicated endpoint."""
-    return endpoint.orders.order_by("placed_at").first()
+    """The order behind what a dedicated endpoint is now: the newest that was carried out."""
+    done = endpoint.orders.filter(state=OrderState.FULFILLED)
+    return done.order_by("-placed_at", "-pk").first()
+
+
+def waiting_order_of(endpoint: Endpoint) -> Order | None:
+    """A change that has to be signed first."""
+    return endpoint.orders.filter(state=OrderState.AWAITING).first()
+
+
+def set_aside_micro(endpoint: Endpoint, month: Month) -> int:
+    """Of its orders together, in micro-won."""
+    rows = Commitment.objects.filter(endpoint=endpoint.public_id, month=str(month))
+    return sum(rows.values_list("amount_micro", flat=True))
 
 
 def steps_of(endpoint: Endpoint, now: datetime) -> list[tuple[str, str]]:

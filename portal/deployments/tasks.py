@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from billing.models import MonthClose
 from portal.deployments import approving
-from portal.deployments.actions import card_time, closing, commitments, watches
+from portal.deployments.actions import card_time, closing, commitments, freeing, watches
 
 
 @shared_task
@@ -17,7 +17,9 @@ def accrue() -> None:
 @shared_task
 def repair_commitments() -> None:
     """Commitments of a new month, of ended endpoints, and lost calls."""
-    commitments.repair(now=timezone.now())
+    now = timezone.now()
+    commitments.repair(now=now)
+    freeing.sweep(now=now)
 
 
 @shared_task

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from portal.gateway.gateway import Gateway
 
 _PASS = b"Bearer " + passes.PREFIX.encode()
+PAUSED = (
+    "this endpoint is paused. Who may order endpoints can resume it, on its page or through the "
+    "API; its name and address stay the same."
+)
 TRIES = 3  # when the grant or the endpoint changed between the two round trips
 
 _log = structlog.get_logger()
@@ -156,6 +160,9 @@ async def admit(
         if routes is None:
             await grant_of(gateway, key, until)  # a revoked key learns nothing
             raise errors.no_eligible_site("no replica of this model is running yet.")
+        if routes.paused:
+            await grant_of(gateway, key, until)
+            raise errors.no_eligible_site(PAUSED)
         if asked.optional:
             fields.check_engines(asked.optional, routes.targets, grant.sites)
         gateway.waiting.check(

@@ -93,7 +93,7 @@ def _living(site: Site) -> list[Placement]:
 
 def _wanted(placement: Placement) -> bool:
     endpoint: Endpoint = placement.endpoint
-    held = endpoint.funding_hold or endpoint.operator_hold or endpoint.stopped_at is not None
+    held = endpoint.funding_hold or endpoint.operator_hold or not endpoint.may_run
     return placement.wanted and not held
 
 

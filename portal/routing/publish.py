@@ -21,7 +21,7 @@ from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.grants import Grant
 from portal.admission.sync import Admission
 from portal.lib.ids import CELLS
-from portal.routing import beginning, demand, fence, gateways, snapshot, table
+from portal.routing import beginning, fence, gateways, snapshot, table, telling
 from portal.routing.demand import Demand
 from portal.routing.snapshot import Snapshot
 from portal.routing.table import EndpointRoutes, TableIndex
@@ -29,7 +29,6 @@ from tenants import rls
 
 log = structlog.get_logger()
 
-DEMAND_AGE_MS = 10_000
 ALL_AGAIN_SECONDS = 30
 PASSED_SECONDS = 2
 READ_ONLY = "read only replica"
@@ -70,7 +69,7 @@ class Publisher:
             self._forget(now)
         for sha in self.admission.take_ended():  # before the look, which is newer then
             self.told.pop(sha, None)
-        demands = self._demands(now)
+        demands = telling.demands(self.admission, now)
         found = snapshot.take(now=now, demands=demands)
         if strange:
             self.admission.load_functions()
@@ -142,21 +141,6 @@ class Publisher:
                 self.fences[cell] = (run, epochs[cell])
         if len(self.fences) == CELLS:
             fence.end(self.admission)  # who opened them may have died before it said so
-
-    def _demands(self, now: datetime) -> list[Demand]:
-        try:
-            raw: dict[Any, Any] = self.admission.client.hgetall(keys.DEMAND)
-        except redis.RedisError as error:
-            raise AdmissionUnavailable(str(error)) from error
-        found = []
-        for value in raw.values():
-            try:
-                one = demand.decode(value)
-            except msgspec.MsgspecError:
-                continue
-            if now.timestamp() * 1000 - one.at_ms < DEMAND_AGE_MS:
-                found.append(one)
-        return found
 
     def _limits(self, found: Snapshot, now: datetime) -> None:
         fresh = [pair for pair in found.limits if self.told.get(pair[1].name) != pair[1].mark]

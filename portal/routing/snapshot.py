@@ -143,7 +143,7 @@ def _routes(
     for placement in placements:
         site = by_id[placement.site_id]
         targets[placement.endpoint_id].append(_target(placement, site, now, samples))
-    endpoints = Endpoint.objects.running().select_related("model").order_by("pk")
+    endpoints = Endpoint.objects.routed().select_related("model").order_by("pk")
     return {
         endpoint.public_id: EndpointRoutes(
             endpoint=endpoint.public_id,
@@ -153,7 +153,8 @@ def _routes(
             context_tokens=endpoint.model.context_tokens,
             default_max_tokens=endpoint.model.default_max_tokens,
             template_tokens=endpoint.model.template_tokens,
-            targets=tuple(targets[endpoint.pk]),
+            targets=() if endpoint.paused_at else tuple(targets[endpoint.pk]),
+            paused=endpoint.paused_at is not None,
         )
         for endpoint in endpoints
     }
@@ -214,7 +215,7 @@ class _Grants:
         self.shared: list[Endpoint] = []
         self.dedicated: dict[int, list[Endpoint]] = defaultdict(list)
         self.classes = queries.offering_classes()
-        running = Endpoint.objects.running().filter(public_id__in=routes).select_related("model")
+        running = Endpoint.objects.routed().filter(public_id__in=routes).select_related("model")
         for endpoint in running:
             if endpoint.kind == EndpointKind.SHARED:
                 self.shared.append(endpoint)

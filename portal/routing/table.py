@@ -43,6 +43,7 @@ class EndpointRoutes(msgspec.Struct, frozen=True, gc=False):
     default_max_tokens: int  # used, and told in a header, when the client names none
     template_tokens: int  # measured overhead of the chat template per message, upper bound
     targets: tuple[Target, ...] = ()
+    paused: bool = False  # by its owner, who can resume it
 
 
 class SiteInfo(msgspec.Struct, frozen=True):

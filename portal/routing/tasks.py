@@ -1,10 +1,24 @@
-"""Door for the workers: accounts and organizations that end."""
+"""Door for the workers: rollouts that go on, accounts and organizations that end."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from portal.routing import endings
+from billing import budgets
+from portal.admission.calls import AdmissionUnavailable
+from portal.routing import endings, rolling, telling
 from tenants.actions import closings
+
+
+@shared_task
+def sweep_rollouts() -> None:
+    """Each two seconds, and nudged: rollouts go on. Without Valkey nothing is known of answers,
+    and they go on by what the sites say."""
+    now = timezone.now()
+    try:
+        told = telling.demands(budgets.admission(), now)
+    except AdmissionUnavailable:
+        told = []
+    rolling.sweep(told, now=now)
 
 
 @shared_task

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from portal.deployments import explaining, queries
 from portal.deployments.actions import endpoints as actions
-from portal.deployments.models import CapacityWatch, Endpoint, Order, OrderState
+from portal.deployments.actions import rolling
+from portal.deployments.models import CapacityWatch, Endpoint, EndpointKind, Order, OrderState
 from portal.fleet.drivers.contract import SiteUnavailable
 from portal.fleet.drivers.registry import driver_for
 from portal.lib.sealing import unseal
-from portal.web import doors, states
+from portal.web import doors, endpoint_changes, states
 from tenants import actors, rls
 
 STEP_TITLES = {
@@ -73,7 +74,8 @@ def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         "own": own,
         "state": states.ENDPOINT[status.code],
         "status": status,
-        "settled": status.code in {"ready", "stopped"},
+        "settled": status.code in {"ready", "stopped", "paused"}
+        and not (own and rolling.open_of(endpoint)),
         "steps": [
             {"title": STEP_TITLES[name], "mark": mark, "note": ""}
             for name, mark in queries.steps_of(endpoint, timezone.now())
@@ -81,6 +83,7 @@ def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
         "states_of": states.PLACEMENT,
+        **(endpoint_changes.rollout_of(endpoint) if own else {}),
     }
 
 
@@ -93,6 +96,8 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "order": queries.order_of(endpoint),
         "snippet": _snippet(endpoint),
     }
+    if context["own"] and endpoint.kind == EndpointKind.DEDICATED:
+        context |= endpoint_changes.context(endpoint)
     return render(request, "endpoints/detail.html", context)
 
 

@@ -29,8 +29,17 @@ ENDPOINT = {
     "failing": _state("bad", "bad", _("Failing")),
     "stopping": _state("", "half", _("Being stopped")),
     "stopped": _state("", "off", _("Stopped")),
+    "pausing": _state("", "half", _("Being paused")),
+    "paused": _state("", "pause", _("Paused")),
     "funding_hold": _state("warn", "pause", _("Paused: budget used up")),
     "operator_hold": _state("warn", "pause", _("Paused by the operator")),
+}
+ROLLOUT = {
+    "running": _state("info", "half", _("Replicas are being replaced")),
+    "back": _state("warn", "half", _("Being rolled back")),
+    "done": _state("ok", "ok", _("All replicas are new")),
+    "rolled_back": _state("warn", "warn", _("Rolled back")),
+    "abandoned": _state("", "off", _("Given up")),
 }
 PLACEMENT = {
     "wanted": _state("info", "wait", _("Waiting for the site")),
@@ -150,6 +159,14 @@ REASONS = (
     gettext_noop("No longer wanted; the site is stopping it."),
     gettext_noop("The site confirms that it no longer runs."),
     gettext_noop("The site does not run it; asked again."),
+    gettext_noop("A new replica has failed."),
+    gettext_noop("A new replica was not ready within 10 minutes."),
+    gettext_noop("No site had room for another new replica for 10 minutes."),
+    gettext_noop("It took longer than two hours."),
+    gettext_noop("The new replicas answer with errors."),
+    gettext_noop("The new replicas begin to answer much later than the old ones."),
+    gettext_noop("Rolled back by hand."),
+    gettext_noop("The endpoint was paused or stopped."),
     gettext_noop("Refused."),
     gettext_noop("Withdrawn."),
     gettext_noop("All have approved."),

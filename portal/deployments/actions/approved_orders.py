@@ -11,10 +11,11 @@ from billing import budgets
 from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
 from billing.fiscal.refusals import Refusal
 from billing.models import ApprovalRequest, Commitment
-from portal.deployments import quoting
-from portal.deployments.actions import fulfilling, orders, waiting_orders
-from portal.deployments.models import Order, OrderState
+from portal.deployments import quoting, requoting
+from portal.deployments.actions import changes, fulfilling, orders, waiting_orders
+from portal.deployments.models import Order, OrderKind, OrderState
 from portal.deployments.quoting import Quote, Wish
+from portal.deployments.requoting import Change
 from portal.deployments.states import move_order
 from tenants import actors, standing
 from tenants.actors import Actor
@@ -25,6 +26,8 @@ REFUSALS = (
     quoting.BadReplicas,
     orders.TooManyEndpoints,
     orders.NameTaken,
+    changes.NotNow,
+    requoting.NothingChanges,
     standing.OrderingClosed,
     budgets.BudgetExceeded,
     budgets.CountersUnavailable,
@@ -34,7 +37,9 @@ REFUSALS = (
 
 def _find(request: ApprovalRequest) -> Order:
     rows = Order.objects.filter(organization=request.organization, public_id=request.subject)
-    return rows.select_related("project__organization", "model", "endpoint").get()
+    return rows.select_related(
+        "organization", "project__organization", "model", "endpoint__model", "endpoint__project"
+    ).get()
 
 
 def _wish(order: Order) -> Wish:
@@ -46,9 +51,24 @@ def _wish(order: Order) -> Wish:
 def _quote(order: Order, now: datetime) -> Quote:
     """``CannotBeDone`` where it cannot be had now."""
     try:
+        if order.kind != OrderKind.CREATE:
+            return _quote_change(order, now)
         return quoting.quote(wish=_wish(order), project=order.project, now=now)
     except REFUSALS as error:
         raise CannotBeDone(str(error)) from error
+
+
+def _quote_change(order: Order, now: datetime) -> Quote:
+    assert order.endpoint is not None  # of every change
+    system = actors.system(order.organization, order.public_id)
+    changes.check(order.endpoint, _change(order), system, but=order.public_id)
+    return changes.quote(_change(order), order.endpoint, now).priced
+
+
+def _change(order: Order) -> Change:
+    if order.kind != OrderKind.MOVE:
+        return Change(order.kind, order.replicas)
+    return Change(order.kind, order.replicas, order.region, order.wished_chip, order.apart)
 
 
 def _terms(order: Order, priced: Quote) -> dict[str, Any]:
@@ -75,9 +95,10 @@ def sets_aside(request: ApprovalRequest, now: datetime) -> int:
 
 
 def done(request: ApprovalRequest) -> str:
-    """The endpoint, if the order has become one."""
+    """The endpoint, if the order was carried out."""
     order = _find(request)
-    return order.endpoint.public_id if order.endpoint else ""
+    waits = order.state in {OrderState.AWAITING, OrderState.CANCELLED}
+    return order.endpoint.public_id if order.endpoint and not waits else ""
 
 
 def ended(request: ApprovalRequest, now: datetime) -> None:
@@ -119,7 +140,7 @@ def _approved(request: ApprovalRequest, system: Actor) -> dict[str, Any]:
 
 def _write(
     request: ApprovalRequest, approved: dict[str, Any], by: Actor, now: datetime
-) -> tuple[Order, Commitment]:
+) -> tuple[Order, Commitment | None]:
     """As ``orders.place`` writes, into the order that waited, at the approved price only."""
     Order.objects.select_for_update().get(
         organization=request.organization, public_id=request.subject
@@ -127,9 +148,28 @@ def _write(
     order = _find(request)
     if order.state != OrderState.AWAITING:
         raise TermsChanged  # somebody else has just placed or cancelled it
+    if order.kind != OrderKind.CREATE:
+        return _write_change(order, approved, by, now)
     wish = _wish(order)
     orders.check(by, wish)
     priced, sites = quoting.quote_locked(wish, order.project, now)
+    _settle(order, priced, approved, now)
+    return order, fulfilling.fulfil(order, priced, sites, by, now)
+
+
+def _write_change(
+    order: Order, approved: dict[str, Any], by: Actor, now: datetime
+) -> tuple[Order, Commitment | None]:
+    assert order.endpoint is not None  # of every change
+    found, sites = changes.quote_locked(
+        order.endpoint, _change(order), by, now, but=order.public_id
+    )
+    _settle(order, found.priced, approved, now)
+    return order, changes.fulfil(order, found, sites, by, now)
+
+
+def _settle(order: Order, priced: Quote, approved: dict[str, Any], now: datetime) -> None:
+    """The order as it is placed; ``TermsChanged`` if it is not what was approved."""
     if _terms(order, priced) != approved:
         raise TermsChanged
     order.price_version = priced.price_version
@@ -137,7 +177,6 @@ def _write(
     order.month = str(priced.month)
     order.save()
     move_order(order, OrderState.PLACED, because="Approved, within the budget.", now=now)
-    return order, fulfilling.fulfil(order, priced, sites, by, now)
 
 
 DEED = Deed(terms_now=terms_now, carry_out=carry_out, done=done, ended=ended, sets_aside=sets_aside)

@@ -5,6 +5,7 @@ Sweeps over rows; a crash anywhere heals at the next turn. Valkey is called outs
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,27 +39,40 @@ LOST_AFTER_MS = 600_000  # no order takes so long between its hold and its rows
 
 @dataclass(frozen=True, slots=True)
 class _Running:
+    """``order`` is the newest: chip and cards of now. ``reference`` is that of the first: under
+    it stands each whole month; what changes ordered within a month stands under their own."""
+
     endpoint: Endpoint
     order: Order
+    reference: str
     organization: Organization
     project: Project
 
 
 def _running() -> list[_Running]:
-    """Dedicated endpoints that are not stopped, with their orders."""
+    """Dedicated endpoints that are neither stopped nor paused, with their orders."""
     with rls.everyone(because="sweep: commitments of all organizations"):
-        orders = (
+        rows = (
             Order.objects.filter(
-                endpoint__kind=EndpointKind.DEDICATED, endpoint__stopped_at=None, state="fulfilled"
+                endpoint__kind=EndpointKind.DEDICATED,
+                endpoint__stopped_at=None,
+                endpoint__paused_at=None,
+                state="fulfilled",
             )
             .select_related("endpoint", "organization", "project")
-            .order_by("pk")
+            .order_by("placed_at", "pk")
         )
-        return [
-            _Running(one.endpoint, one, one.organization, one.project)
-            for one in orders
-            if one.endpoint
-        ]
+        orders: dict[int, list[Order]] = defaultdict(list)
+        for one in rows:
+            if one.endpoint_id is not None:
+                orders[one.endpoint_id].append(one)
+    return [_of(found) for found in orders.values()]
+
+
+def _of(orders: list[Order]) -> _Running:
+    first, newest = orders[0], orders[-1]
+    assert newest.endpoint is not None  # they were grouped by it
+    return _Running(newest.endpoint, newest, first.public_id, newest.organization, newest.project)
 
 
 def renew(*, now: datetime) -> None:
@@ -66,28 +80,30 @@ def renew(*, now: datetime) -> None:
     month = Month.of(now)
     for one in _running():
         with rls.everyone(because="sweep: has this month been set aside?"):
-            have = Commitment.objects.filter(
-                reference=one.order.public_id, month=str(month)
-            ).exists()
-        if not have:
-            _renew_one(one, month, now)
+            rows = Commitment.objects.filter(endpoint=one.endpoint.public_id, month=str(month))
+            amounts = dict(rows.values_list("reference", "amount_micro"))
+        if one.reference not in amounts:
+            _renew_one(one, month, now, have=sum(amounts.values()))
 
 
-def _renew_one(one: _Running, month: Month, now: datetime) -> None:
+def _renew_one(one: _Running, month: Month, now: datetime, *, have: int) -> None:
+    """``have``: micro-won that changes of this month have set aside already."""
     with rls.tenant(one.organization.pk):
         price = tariffs.card_tariff_at(one.order.chip, now, one.organization.pk)
     if price is None:
         log.error("commitment.no_tariff", order=one.order.public_id)
         return
     seconds = int((month.period.end - max(now, month.period.start)).total_seconds()) + 1
-    amount = ceil_won(price.won_per_hour * one.order.cards * seconds / 3600) * MICRO
+    amount = ceil_won(price.won_per_hour * one.order.cards * seconds / 3600) * MICRO - have
+    if amount <= 0:
+        return
     with rls.tenant(one.organization.pk):
         subjects = budgets.subjects_of(one.organization, one.project)
     try:
         budgets.reserve(
             organization=one.organization,
             subjects=subjects,
-            reference=one.order.public_id,
+            reference=one.reference,
             month=month,
             amount_micro=amount,
         )
@@ -99,7 +115,7 @@ def _renew_one(one: _Running, month: Month, now: datetime) -> None:
     try:
         row = _keep(one, month, amount, now)
     except Refusal:
-        budgets.unreserve(organization=one.organization, reference=one.order.public_id, month=month)
+        budgets.unreserve(organization=one.organization, reference=one.reference, month=month)
         _hold(one, held=True, now=now)
         return
     budgets.tell(row, one.organization, subjects)
@@ -111,7 +127,7 @@ def _keep(one: _Running, month: Month, amount: int, now: datetime) -> Commitment
     ordered once is committed each month anew, so that none runs into a year without a budget."""
     with rls.tenant(one.organization.pk):
         row, _made = Commitment.objects.get_or_create(
-            reference=one.order.public_id,
+            reference=one.reference,
             month=str(month),
             defaults={
                 "organization": one.organization,
@@ -160,10 +176,13 @@ def settle_ended(*, now: datetime) -> None:
             ).exclude(stopped_at=None)
             if not endpoint.placements.living().exists()
         }
+    months: dict[tuple[str, str], list[Commitment]] = defaultdict(list)
     for row in rows:
         endpoint = ended.get(row.endpoint)
         if endpoint is not None and _is_accrued(endpoint):
-            _settle_one(row, now)
+            months[row.endpoint, row.month].append(row)
+    for found in months.values():
+        _settle_month(found, now)
 
 
 def _is_accrued(endpoint: Endpoint) -> bool:
@@ -173,26 +192,34 @@ def _is_accrued(endpoint: Endpoint) -> bool:
         return not endpoint.placements.filter(behind).exists()
 
 
-def _settle_one(row: Commitment, now: datetime) -> None:
-    month = Month.parse(row.month)
-    with rls.tenant(row.organization_id):
-        times = CardTime.objects.filter(
-            endpoint=row.endpoint,
-            started_at__gte=month.period.start,
-            started_at__lt=month.period.end,
-        )
-        amounts = [
-            card_amount(one.card_seconds, tariffs.unit_price(one.price_version, "card_seconds"))
-            for one in times
-        ]
-        exact = sum(amounts, Fraction(0))
-        used = int(-(-exact * MICRO // 1))
-        budgets.lower(row, amount_micro=used)
-        by = actors_module.system(row.organization, _("Budget check"))
-        fiscal.settle(row, amount_micro=used, by=by, now=now)
-        project = Project.objects.filter(public_id=row.project).first()
-        subjects = budgets.subjects_of(row.organization, project, month=month)
-    budgets.tell(row, row.organization, subjects)
+def _settle_month(rows: list[Commitment], now: datetime) -> None:
+    """All rows of an endpoint and month together: the oldest ones are used first."""
+    organization, month = rows[0].organization, Month.parse(rows[0].month)
+    with rls.tenant(organization.pk):
+        left = used_micro(rows[0].endpoint, month)
+        by = actors_module.system(organization, _("Budget check"))
+        for row in rows:
+            amount = left if row is rows[-1] else min(left, row.amount_micro)
+            left -= amount
+            budgets.lower(row, amount_micro=amount)
+            fiscal.settle(row, amount_micro=amount, by=by, now=now)
+        project = Project.objects.filter(public_id=rows[0].project).first()
+        subjects = budgets.subjects_of(organization, project, month=month)
+    for row in rows:
+        budgets.tell(row, organization, subjects)
+
+
+def used_micro(endpoint: str, month: Month) -> int:
+    """What the card time of an endpoint in a month cost, in micro-won, rounded up."""
+    times = CardTime.objects.filter(
+        endpoint=endpoint, started_at__gte=month.period.start, started_at__lt=month.period.end
+    )
+    amounts = [
+        card_amount(one.card_seconds, tariffs.unit_price(one.price_version, "card_seconds"))
+        for one in times
+    ]
+    exact = sum(amounts, Fraction(0))
+    return int(-(-exact * MICRO // 1))
 
 
 def retell(*, now: datetime) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.catalog.models import CatalogModel, Offering
-from portal.deployments.actions import placements
+from portal.deployments.actions import placements, rolling
 from portal.deployments.models import Endpoint, EndpointKind, Placement
 from portal.fleet.models import Site
 from portal.lib import ids
@@ -35,8 +35,28 @@ def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
         endpoint.stopped_at = now
         endpoint.generation += 1
         endpoint.save(update_fields=["stopped_at", "generation"])
+        rolling.abandon(endpoint, now)
         placements.unwant(endpoint=endpoint)
         audit.record("endpoint.stop", by=by, now=now, subject=endpoint.public_id)
+    return endpoint
+
+
+@transaction.atomic
+def pause(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
+    """Stop all replicas and the charging; name and address stay. Its cards and quota are free, and
+    what is set aside and not used is free once all have stopped. Repeating it changes nothing."""
+    by.require("endpoints.change")
+    if endpoint.organization_id != by.organization.pk:
+        raise NotYours
+    endpoint = Endpoint.objects.select_for_update(of=["self"]).get(pk=endpoint.pk)
+    if endpoint.stopped_at is None and endpoint.paused_at is None:
+        endpoint.paused_at = now
+        endpoint.generation += 1
+        endpoint.overcommitted = True
+        endpoint.save(update_fields=["paused_at", "generation", "overcommitted"])
+        rolling.abandon(endpoint, now)
+        placements.unwant(endpoint=endpoint)
+        audit.record("endpoint.pause", by=by, now=now, subject=endpoint.public_id)
     return endpoint
 
 

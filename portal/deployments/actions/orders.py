@@ -20,7 +20,7 @@ from billing.models import Commitment
 from portal.catalog.models import CatalogModel
 from portal.deployments import quoting
 from portal.deployments.actions import fulfilling, waiting_orders
-from portal.deployments.models import Endpoint, Order, OrderMove, OrderState
+from portal.deployments.models import Endpoint, Order, OrderKind, OrderMove, OrderState
 from portal.deployments.quoting import Quote, Wish
 from portal.lib import ids
 from tenants import actors, names, quotas, standing
@@ -45,7 +45,7 @@ class IdempotencyMismatch(Exception):
         return _("This Idempotency-Key was used for another order. Send a new key.")
 
 
-class _HasToBeSigned(Exception):
+class HasToBeSigned(Exception):
     """Price or rules have changed since they were looked at: nothing was placed."""
 
     def __init__(self, priced: Quote) -> None:
@@ -79,28 +79,28 @@ def place(*, wish: Wish, project: Project, idempotency_key: str, by: Actor, now:
     wished = Wished(ids.mint("ord"), wish, project, idempotency_key, by, now)
     try:
         with actors.scope_for(by):
-            before = _before(by, idempotency_key, wish)
-            if before is not None:
-                return before
+            first = before(by, idempotency_key, wish.digest())
+            if first is not None:
+                return first
             check(by, wish)
             priced = quoting.quote(wish=wish, project=project, now=now)
             if waiting_orders.steps_for(project, priced.won_per_month):
-                return _wait(wished, priced)
+                return wait(wished, priced)
         return keep(wished.reference, priced, project, by, lambda: _write(wished))
-    except _HasToBeSigned as error:
+    except HasToBeSigned as error:
         with actors.scope_for(by):
-            return _wait(wished, error.priced)
+            return wait(wished, error.priced)
     except budgets.BudgetExceeded as error:
-        return _twin(by, idempotency_key, wish, error)
+        return twin(by, idempotency_key, wish.digest(), error)
     except IntegrityError as error:
-        return _twin(by, idempotency_key, wish, NameTaken(), error)
+        return twin(by, idempotency_key, wish.digest(), NameTaken(), error)
 
 
 def check(by: Actor, wish: Wish) -> None:
     """Whether the organization may order this now, whatever it costs."""
     standing.require_ordering(by.organization)
     _refuse_name(by, wish.name)
-    _refuse_too_many(by)
+    refuse_too_many(by)
 
 
 def keep(
@@ -108,10 +108,13 @@ def keep(
     priced: Quote,
     project: Project,
     by: Actor,
-    write: Callable[[], tuple[Order, Commitment]],
+    write: Callable[[], tuple[Order, Commitment | None]],
 ) -> Order:
     """Hold the money, write the rows, make the hold a commitment. Opens its own transactions;
     whatever goes wrong, nothing is held afterwards. ``budgets.BudgetExceeded``."""
+    if not priced.rest_of_month_micro:  # it costs no more than what is set aside already
+        with actors.scope_for(by):
+            return write()[0]
     with actors.scope_for(by):
         subjects = budgets.subjects_of(by.organization, project)
     budgets.reserve(
@@ -127,7 +130,8 @@ def keep(
     except BaseException:
         budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
         raise
-    budgets.tell(commitment, by.organization, subjects)
+    if commitment is not None:
+        budgets.tell(commitment, by.organization, subjects)
     return order
 
 
@@ -135,24 +139,25 @@ def _normal(wish: Wish) -> Wish:
     return replace(wish, name=names.normalized(wish.name, longest=60))
 
 
-def _before(by: Actor, idempotency_key: str, wish: Wish) -> Order | None:
+def before(by: Actor, idempotency_key: str, digest: str) -> Order | None:
+    """The order that this key has made already. ``IdempotencyMismatch`` if of another wish."""
     found = (
         Order.objects.visible_to(by)
         .filter(idempotency_key=idempotency_key)
         .select_related("endpoint")
         .first()
     )
-    if found is not None and found.request_digest != wish.digest():
+    if found is not None and found.request_digest != digest:
         raise IdempotencyMismatch
     return found
 
 
-def _twin(
-    by: Actor, idempotency_key: str, wish: Wish, refusal: Exception, cause: Exception | None = None
+def twin(
+    by: Actor, idempotency_key: str, digest: str, refusal: Exception, cause: Exception | None = None
 ) -> Order:
     """Two equal requests at once: the second gets the first one's order, else its refusal."""
     with actors.scope_for(by):
-        found = _before(by, idempotency_key, wish)
+        found = before(by, idempotency_key, digest)
     if found is None:
         raise refusal from cause
     return found
@@ -166,16 +171,17 @@ def _refuse_name(by: Actor, name: str) -> None:
         raise NameIsAlias
 
 
-def _refuse_too_many(by: Actor) -> None:
+def refuse_too_many(by: Actor) -> None:
+    """A paused endpoint keeps its name and does not count. ``TooManyEndpoints``."""
     most = quotas.most(by.organization, "endpoints")
-    own = Endpoint.objects.filter(organization=by.organization, stopped_at=None)
+    own = Endpoint.objects.filter(organization=by.organization, stopped_at=None, paused_at=None)
     if own.count() >= most:
         raise TooManyEndpoints(most)
 
 
 @dataclass(frozen=True, slots=True)
 class Wished:
-    """A wish on its way to becoming an order."""
+    """A wish on its way to becoming an order; of a change with the endpoint and its own digest."""
 
     reference: str
     wish: Wish
@@ -183,9 +189,13 @@ class Wished:
     idempotency_key: str
     by: Actor
     now: datetime
+    kind: str = OrderKind.CREATE
+    endpoint: Endpoint | None = None
+    digest: str = ""
+    won_per_hour_before: int = 0
 
 
-def _row(wished: Wished, priced: Quote, state: str) -> Order:
+def row(wished: Wished, priced: Quote, state: str) -> Order:
     """The order with its price. What is set aside is known once it is placed."""
     wish, by = wished.wish, wished.by
     placed = state == OrderState.PLACED
@@ -193,8 +203,11 @@ def _row(wished: Wished, priced: Quote, state: str) -> Order:
         public_id=wished.reference,
         organization=by.organization,
         project=wished.project,
+        kind=wished.kind,
+        endpoint=wished.endpoint,
+        won_per_hour_before=wished.won_per_hour_before,
         idempotency_key=wished.idempotency_key,
-        request_digest=wish.digest(),
+        request_digest=wished.digest or wish.digest(),
         name=wish.name,
         model=CatalogModel.objects.get(slug=wish.model),
         region=wish.region,
@@ -224,9 +237,9 @@ def _row(wished: Wished, priced: Quote, state: str) -> Order:
     return order
 
 
-def _wait(wished: Wished, priced: Quote) -> Order:
+def wait(wished: Wished, priced: Quote) -> Order:
     """Write the order down and ask those who have to approve it."""
-    order = _row(wished, priced, OrderState.AWAITING)
+    order = row(wished, priced, OrderState.AWAITING)
     waiting_orders.ask(order, wished.project, wished.by, wished.now)
     return order
 
@@ -236,6 +249,6 @@ def _write(wished: Wished) -> tuple[Order, Commitment]:
     standing.require_ordering(wished.by.organization)  # a hold may have come meanwhile
     priced, sites = quoting.quote_locked(wished.wish, wished.project, wished.now)
     if waiting_orders.steps_for(wished.project, priced.won_per_month):
-        raise _HasToBeSigned(priced)
-    order = _row(wished, priced, OrderState.PLACED)
+        raise HasToBeSigned(priced)
+    order = row(wished, priced, OrderState.PLACED)
     return order, fulfilling.fulfil(order, priced, sites, wished.by, wished.now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 
 from django.conf import settings
@@ -10,7 +11,13 @@ from django.db import transaction
 
 from portal.catalog.models import Offering
 from portal.deployments import leaving
-from portal.deployments.models import Endpoint, Placement, PlacementMove, PlacementState
+from portal.deployments.models import (
+    Endpoint,
+    Placement,
+    PlacementMove,
+    PlacementState,
+    Revision,
+)
 from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.sealing import seal
@@ -18,14 +25,25 @@ from portal.lib.wake import wake
 from tenants import rls
 
 
-def want(*, endpoint: Endpoint, site: Site, offering: Offering, now: datetime) -> Placement:
-    """Want one replica of ``endpoint`` at ``site``. Called inside an action's transaction."""
+def want(
+    *,
+    endpoint: Endpoint,
+    site: Site,
+    offering: Offering,
+    now: datetime,
+    revision: Revision | None = None,
+) -> Placement:
+    """Want one replica of ``endpoint`` at ``site``. Called inside an action's transaction.
+    Without ``revision`` it is of the newest with this offering."""
+    if revision is None:
+        revision = endpoint.revisions.filter(offering=offering).order_by("-number").first()
     placement = Placement.objects.create(
         public_id=ids.mint("plc"),
         organization_id=endpoint.organization_id,
         endpoint=endpoint,
         site=site,
         offering=offering,
+        revision=revision,
         cards=offering.cards,
         sealed_credential=seal(secrets.token_urlsafe(32), settings.DURE_SEAL_KEYS),
         created_at=now,
@@ -55,24 +73,34 @@ def revive(*, now: datetime) -> int:
                 wanted=True,
                 state__in=[PlacementState.STOPPING, PlacementState.STOPPED],
                 endpoint__stopped_at=None,
+                endpoint__paused_at=None,
                 endpoint__funding_hold=False,
                 endpoint__operator_hold=False,
             )
             .select_related("endpoint__project__organization", "endpoint__model", "site")
-            .select_related("offering__chip")
+            .select_related("offering__chip", "revision")
             .order_by("pk")
         )
         found = [(one, leaving.home_of(one, now=now)) for one in due]
         for one, site in found:
             if site is not None:
                 Placement.objects.filter(pk=one.pk).update(wanted=False)
-                want(endpoint=one.endpoint, site=site, offering=one.offering, now=now)
+                want(
+                    endpoint=one.endpoint,
+                    site=site,
+                    offering=one.offering,
+                    now=now,
+                    revision=one.revision,
+                )
     return sum(site is not None for _one, site in found)
 
 
-def unwant(*, endpoint: Endpoint) -> None:
-    """No replica of ``endpoint`` is wanted any more; the sites are told by the next round."""
+def unwant(*, endpoint: Endpoint, only: Collection[Placement] | None = None) -> None:
+    """No replica of ``endpoint`` is wanted any more, or none of ``only``; the sites are told by
+    the next round."""
     placements = endpoint.placements.living()
+    if only is not None:
+        placements = placements.filter(pk__in=[one.pk for one in only])
     sites = list(placements.values_list("site__code", flat=True).distinct())
     placements.update(wanted=False)
     for code in sites:

@@ -181,11 +181,11 @@ ROWS = [
     ),
     attempt(
         "order something else under a key that was used before",
-        "portal.deployments.actions.orders:_before",
+        "portal.deployments.actions.orders:before",
         "api/test_calls.py::test_refuses_the_same_key_for_another_order",
         Cut(
             "portal/deployments/actions/orders.py",
-            "    if found is not None and found.request_digest != wish.digest():\n",
+            "    if found is not None and found.request_digest != digest:\n",
             "    if False:\n",
         ),
     ),

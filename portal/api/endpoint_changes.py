@@ -1,0 +1,135 @@
+"""Operations that change an endpoint: another size or form, rollouts, pause, resume."""
+
+from __future__ import annotations
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing import budgets
+from billing.fiscal.refusals import Refusal
+from portal.api import shapes
+from portal.api.authentication import actor_of
+from portal.api.problems import Refused
+from portal.api.serving import ESTIMATE, IDEMPOTENCY, idempotency_key, shown, why_not
+from portal.deployments import queries, quoting, requoting
+from portal.deployments.actions import changes, endpoints, orders, rolling
+from portal.deployments.models import Endpoint, OrderState
+from portal.deployments.requoting import Change
+from tenants import actors, rls, standing
+
+CODES: tuple[tuple[type[Exception], str, int], ...] = (
+    (changes.NotNow, "not_now", 409),
+    (requoting.NothingChanges, "nothing_changes", 409),
+    (quoting.NotForSale, "never_ordered", 409),
+    (orders.TooManyEndpoints, "quota", 409),
+    (standing.OrderingClosed, "ordering_closed", 409),
+    (orders.IdempotencyMismatch, "idempotency_mismatch", 422),
+    (budgets.BudgetExceeded, "budget_exceeded", 409),
+    (budgets.CountersUnavailable, "counters_unavailable", 503),
+    (Refusal, "budget_line", 409),
+)
+
+
+def _own(request: Request, public_id: str) -> Endpoint:
+    rows = queries.own_endpoints(actor_of(request))
+    found: Endpoint = get_object_or_404(rows, public_id=public_id)
+    return found
+
+
+class EndpointChangesView(APIView):
+    @extend_schema(
+        request=shapes.ChangeIn,
+        parameters=[IDEMPOTENCY, ESTIMATE],
+        responses={200: shapes.ChangeQuoteOut, 201: shapes.OrderOut, 202: shapes.OrderOut},
+    )
+    def post(self, request: Request, public_id: str) -> Response:
+        """Order another number of replicas, or that a paused endpoint runs again. The same
+        Idempotency-Key again gives the same order. 202: it has to be signed first (state
+        ``awaiting``)."""
+        actor = actor_of(request)
+        actor.require("orders.create")
+        with actors.scope_for(actor):  # this view opens its own transactions
+            endpoint = _own(request, public_id)
+        body = shapes.ChangeIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        change = Change(**body.validated_data)
+        try:
+            if request.query_params.get("estimate") == "true":
+                return self._estimate(request, change, endpoint)
+            return self._order(request, change, endpoint)
+        except quoting.NoRoom as error:
+            raise Refused(str(error), code="no_room", status=409, more=why_not(error)) from error
+        except quoting.BadReplicas as error:
+            raise Refused(str(error), code="replicas", field="replicas") from error
+        except tuple(kind for kind, _code, _status in CODES) as error:
+            raise _refused(error) from error
+
+    def _estimate(self, request: Request, change: Change, endpoint: Endpoint) -> Response:
+        actor = actor_of(request)
+        with actors.scope_for(actor):
+            found, _project = changes.price(
+                change=change, endpoint=endpoint, by=actor, now=timezone.now()
+            )
+            return Response(shapes.ChangeQuoteOut(found).data)
+
+    def _order(self, request: Request, change: Change, endpoint: Endpoint) -> Response:
+        actor = actor_of(request)
+        order = changes.place(
+            change=change,
+            endpoint=endpoint,
+            idempotency_key=idempotency_key(request),
+            by=actor,
+            now=timezone.now(),
+        )
+        with actors.scope_for(actor):
+            waits = order.state == OrderState.AWAITING
+            return Response(shapes.OrderOut(order).data, status=202 if waits else 201)
+
+
+def _refused(error: Exception) -> Refused:
+    code, status = next((code, status) for kind, code, status in CODES if isinstance(error, kind))
+    return Refused(str(error), code=code, status=status)
+
+
+changes_view = rls.own_transactions(EndpointChangesView.as_view())
+
+
+class EndpointPauseView(APIView):
+    @extend_schema(request=None, responses=shapes.EndpointOut)
+    def post(self, request: Request, public_id: str) -> Response:
+        """Stop all replicas and the charging; name and address stay. Repeating it changes
+        nothing."""
+        actor = actor_of(request)
+        actor.require("endpoints.change")
+        endpoint = _own(request, public_id)
+        endpoints.pause(endpoint=endpoint, by=actor, now=timezone.now())
+        return Response(shown(_own(request, public_id)))
+
+
+class EndpointRolloutView(APIView):
+    def _newest(self, endpoint: Endpoint) -> Response:
+        rows = endpoint.rollouts.select_related("from_revision", "to_revision")
+        found = rows.prefetch_related("steps").first()
+        if found is None:
+            raise Http404
+        return Response(shapes.RolloutOut(found).data)
+
+    @extend_schema(responses=shapes.RolloutOut)
+    def get(self, request: Request, public_id: str) -> Response:
+        """The newest replacement of replicas, with its steps so far; 404 without one."""
+        actor_of(request).require("endpoints.read")
+        return self._newest(_own(request, public_id))
+
+    @extend_schema(responses=shapes.RolloutOut)
+    def delete(self, request: Request, public_id: str) -> Response:
+        """Roll back what is running. Repeating it changes nothing."""
+        actor = actor_of(request)
+        actor.require("endpoints.change")
+        endpoint = _own(request, public_id)
+        rolling.roll_back(endpoint=endpoint, by=actor, now=timezone.now())
+        return self._newest(endpoint)

@@ -1,0 +1,216 @@
+"""What a change of an endpoint would cost, and where new replicas would come; or why not.
+
+The price is that of the whole endpoint afterwards. Set aside is only what is more than before: what
+is less is freed once the replicas have stopped and their card time is known
+(``actions.commitments``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+from django.utils.translation import gettext as _
+
+from billing import estimates, tariffs, terms
+from billing.resolution import Version
+from portal.catalog.models import Offering
+from portal.deployments import placement, quoting
+from portal.deployments.fixes import Fix
+from portal.deployments.models import Endpoint, OrderKind, Placement, Revision
+from portal.deployments.placement import SiteRoom, Wanted
+from portal.deployments.quoting import BadReplicas, NoRoom, NotForSale, Quote, Wish
+from portal.fleet.models import Site
+from portal.lib.periods import Month
+from tenants import quotas
+from tenants.models import Project
+
+
+class NothingChanges(Exception):
+    def __str__(self) -> str:
+        return _("It is so already.")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is wished of an endpoint. No replicas: as many as it had."""
+
+    kind: str  # of OrderKind
+    replicas: int = 0
+    region: str = ""  # these three of a move; empty: any
+    chip: str = ""
+    apart: bool = False
+
+    def digest(self, endpoint: Endpoint) -> str:
+        """What makes two wishes the same under one idempotency key."""
+        words = [self.kind, endpoint.public_id, self.replicas, self.region, self.chip, self.apart]
+        return hashlib.sha256(msgspec.json.encode(words)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeQuote:
+    """``priced.choice`` names the sites of the replicas that come; ``leaving`` are those that go.
+    Won are without VAT; nothing is charged before while an endpoint pauses."""
+
+    priced: Quote
+    wish: Wish
+    leaving: tuple[Placement, ...]
+    won_per_hour_before: int
+    won_per_month_before: int
+    generation: int
+    surge_micro: int = 0  # of what is set aside: for the time in which both forms run
+
+    @property
+    def more_per_hour(self) -> int:
+        """Negative: less."""
+        return self.priced.won_per_hour - self.won_per_hour_before
+
+    @property
+    def more_per_month(self) -> int:
+        """Negative: less."""
+        return self.priced.won_per_month - self.won_per_month_before
+
+
+def form_of(endpoint: Endpoint) -> Revision:
+    """The newest revision. ``NotForSale`` for an endpoint that was never ordered."""
+    rows = endpoint.revisions.select_related("offering__chip", "offering__version").order_by(
+        "-number"
+    )
+    found = rows.first()
+    if found is None or found.offering is None or endpoint.project is None:
+        raise NotForSale
+    return found
+
+
+def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetime) -> ChangeQuote:
+    """With sites that the caller may have locked. ``NoRoom``, ``NotForSale``, ``BadReplicas``,
+    ``NothingChanges``."""
+    form = form_of(endpoint)
+    project, offering = endpoint.project, form.offering
+    assert project is not None and offering is not None  # form_of has looked
+    replicas = change.replicas or form.replicas
+    most = quotas.most(project.organization, "replicas")
+    if not 1 <= replicas <= most:
+        raise BadReplicas(most)
+    if change.kind == OrderKind.RESIZE and replicas == form.replicas:
+        raise NothingChanges
+    here = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
+    room = Room(sites, project, now)
+    choice = room.more(form, endpoint, here, replicas - len(here))
+    before = 0 if endpoint.paused_at else form.replicas
+    hour, month = won(room, offering, before)
+    region = form.regions[0] if form.regions else ""
+    return ChangeQuote(
+        priced=_priced(room, offering, replicas, before, choice),
+        wish=Wish(
+            name=endpoint.name,
+            model=endpoint.model.slug,
+            region=region,
+            replicas=replicas,
+            chip=offering.chip.code,
+            apart=form.apart,
+        ),
+        leaving=tuple(surplus(here, len(here) - replicas)),
+        won_per_hour_before=hour,
+        won_per_month_before=month,
+        generation=endpoint.generation,
+    )
+
+
+def surplus(here: list[Placement], count: int) -> list[Placement]:
+    """Which replicas go: those that do not answer first, then where most stand, the newest."""
+    left, found = list(here), []
+    for _turn in range(max(0, count)):
+        load = Counter(one.site_id for one in left)
+        worst = max(left, key=lambda one: (one.state != "ready", load[one.site_id], one.pk))
+        left.remove(worst)
+        found.append(worst)
+    return found
+
+
+class Room:
+    """Prices and cards of one moment."""
+
+    def __init__(self, sites: list[Site], project: Project, now: datetime) -> None:
+        self.project, self.now = project, now
+        self.book = tariffs.Book("cards", now, project.organization_id)
+        self.cards = quoting.room_of(sites, self.book, project, now)
+
+    def tariff(self, offering: Offering) -> Version:
+        found = self.book.price(offering.chip.code, self.project.organization_id)
+        if found is None:
+            raise NotForSale
+        return found
+
+    def more(
+        self, form: Revision, endpoint: Endpoint, here: list[Placement], count: int
+    ) -> placement.Choice:
+        """Sites for so many more of the same offering."""
+        assert form.offering is not None  # of an ordered endpoint
+        chip = form.offering.chip.code
+        if count <= 0:
+            return placement.Choice((), (), chip)
+        taken = {one.site.code for one in here} if form.apart else set()
+        rooms = [
+            one
+            for one in self.cards.of([endpoint.model])[endpoint.model.slug]
+            if one.site not in taken and one.offering in (None, form.offering_id)
+        ]
+        wanted = Wanted(
+            replicas=count,
+            data_class=self.project.data_class,
+            allowed=frozenset(self.project.regions),
+            region=form.regions[0] if form.regions else "",
+            chip=chip,
+            apart=form.apart,
+        )
+        choice = placement.choose(rooms, wanted)
+        if not choice.sites:
+            raise NoRoom(choice.rejected, _fewer(rooms, wanted, len(here)))
+        return choice
+
+
+def _fewer(rooms: list[SiteRoom], wanted: Wanted, here: int) -> tuple[Fix, ...]:
+    """As many as find room, if that is more than there are."""
+    for count in range(wanted.replicas - 1, 0, -1):
+        if placement.choose(rooms, replace(wanted, replicas=count)).sites:
+            return (Fix("replicas", str(here + count)),)
+    return ()
+
+
+def won(room: Room, offering: Offering, replicas: int) -> tuple[int, int]:
+    """Of an hour and of a whole month."""
+    if not replicas:
+        return 0, 0
+    cards = offering.cards * replicas
+    found = estimates.endpoint(room.tariff(offering), cards=cards, month=Month.of(room.now))
+    return found.hour.supply_won, found.worst.supply_won
+
+
+def _priced(
+    room: Room, offering: Offering, replicas: int, before: int, choice: placement.Choice
+) -> Quote:
+    tariff, month = room.tariff(offering), Month.of(room.now)
+    aside = 0
+    if replicas > before:
+        seconds = int((month.period.end - room.now).total_seconds()) + 1
+        cards = offering.cards * (replicas - before)
+        of_month = terms.of(room.project.organization, month)
+        rest = estimates.run(tariff, cards=cards, seconds=seconds, terms=of_month)
+        aside = rest.supply_won * 1_000_000
+    per_hour, per_month = won(room, offering, replicas)
+    return Quote(
+        chip=offering.chip.code,
+        offering=offering.pk,
+        cards=offering.cards * replicas,
+        price_version=tariff.public_id,
+        won_per_card_hour=tariff.won_per_hour,
+        won_per_hour=per_hour,
+        won_per_month=per_month,
+        rest_of_month_micro=aside,
+        month=month,
+        choice=choice,
+    )

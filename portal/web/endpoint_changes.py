@@ -1,0 +1,208 @@
+"""Changing an endpoint that is there: see the price, another size, pause, resume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from billing import budgets
+from billing.approvals import words
+from billing.approvals.people import Members
+from billing.fiscal.refusals import Refusal
+from portal.catalog.models import Chip, Region
+from portal.deployments import queries, quoting, requoting, revising, why_words
+from portal.deployments.actions import changes, endpoints, orders, rolling, waiting_orders
+from portal.deployments.models import Endpoint, OrderKind, OrderState, Revision
+from portal.deployments.requoting import Change
+from portal.fleet.models import Site
+from portal.lib import ids
+from portal.lib.periods import Month
+from portal.web import doors, states
+from tenants import actors, rls, standing
+
+FIELD_TITLES = {
+    "replicas": gettext_lazy("Replicas"),
+    "chip": gettext_lazy("Chip"),
+    "sdk": gettext_lazy("SDK"),
+    "version": gettext_lazy("Version"),
+    "region": gettext_lazy("Region"),
+    "apart": gettext_lazy("Each replica at a site of its own"),
+}
+REFUSALS = (
+    changes.NotNow,
+    requoting.NothingChanges,
+    quoting.NoRoom,
+    quoting.NotForSale,
+    quoting.BadReplicas,
+    orders.TooManyEndpoints,
+    orders.IdempotencyMismatch,
+    standing.OrderingClosed,
+    budgets.BudgetExceeded,
+    budgets.CountersUnavailable,
+    Refusal,
+)
+DONE = {
+    OrderKind.RESIZE: gettext_lazy("Ordered. Replicas come and go as the page shows."),
+    OrderKind.RESUME: gettext_lazy("Ordered. The steps below show how it comes up again."),
+    OrderKind.MOVE: gettext_lazy("Ordered. Replica by replica is replaced, as the page shows."),
+}
+KINDS = (OrderKind.RESIZE, OrderKind.RESUME, OrderKind.MOVE)
+REVISIONS_SHOWN = 20
+STEP_WORDS = {
+    "begin": gettext_lazy("Began"),
+    "add_new": gettext_lazy("One more new replica asked for"),
+    "add_old": gettext_lazy("One more replica of the old form asked for"),
+    "keep": gettext_lazy("An old replica stays after all"),
+    "leave": gettext_lazy("A replica gets no new requests; those it has end"),
+    "remove": gettext_lazy("A replica is stopped"),
+    "no_room": gettext_lazy("No site has room for another replica now"),
+    "done": gettext_lazy("All replicas are new"),
+    "roll_back": gettext_lazy("Rolled back"),
+    "rolled_back": gettext_lazy("The old form runs again"),
+    "abandon": gettext_lazy("Given up"),
+}
+
+
+def own(request: HttpRequest, public_id: str) -> Endpoint:
+    """One of the organization's own; 404 for others."""
+    rows = queries.own_endpoints(doors.actor(request))
+    found: Endpoint = get_object_or_404(rows, public_id=public_id)
+    return found
+
+
+def context(endpoint: Endpoint) -> dict[str, Any]:
+    """What the endpoint's page needs for its forms and revisions."""
+    rows = endpoint.revisions.select_related("offering__chip", "offering__version")
+    revisions = list(rows.order_by("-number")[:REVISIONS_SHOWN])
+    return {
+        "form_now": revisions[0] if revisions else None,
+        "region_now": "".join(revisions[0].regions[:1]) if revisions else "",
+        "revisions": [
+            (one, [(FIELD_TITLES[row.field], row) for row in changed], _way(one, revisions[0]))
+            for one, changed in revising.history(revisions)
+        ],
+        "regions": Region.objects.filter(sites__isnull=False).distinct(),
+        "chips": Chip.objects.filter(cards__isnull=False).distinct(),
+        "idempotency_key": ids.mint("idem"),
+        "waiting_order": queries.waiting_order_of(endpoint),
+        "set_aside": queries.set_aside_micro(endpoint, Month.of(timezone.now())),
+    }
+
+
+def _way(to: Revision, newest: Revision) -> str:
+    """The kind of change that leads back to an earlier form; empty where it is the same."""
+    fields = {one.field for one in revising.differences(newest, to)}
+    return OrderKind.MOVE if fields - {"replicas"} else OrderKind.RESIZE if fields else ""
+
+
+def rollout_of(endpoint: Endpoint) -> dict[str, Any]:
+    """The newest rollout with its steps, for the live part of the page."""
+    rollout = endpoint.rollouts.first()
+    if rollout is None:
+        return {}
+    sites = {one.code: one.title for one in Site.objects.only("code", "name_ko", "name_en")}
+    return {
+        "rollout": rollout,
+        "rollout_state": states.ROLLOUT[rollout.state],
+        "rollout_open": rollout.state in rolling.OPEN,
+        "rollout_steps": [
+            (one, STEP_WORDS[one.kind], sites.get(one.site, "")) for one in rollout.steps.all()
+        ],
+    }
+
+
+def _change(request: HttpRequest) -> Change:
+    source = request.POST if request.method == "POST" else request.GET
+    kind = doors.word(source, "kind")
+    words = doors.word(source, "replicas")
+    replicas = int(words) if words.isascii() and words.isdigit() and len(words) < 6 else -1
+    if kind != OrderKind.MOVE:
+        return Change(kind if kind in KINDS else OrderKind.RESIZE, replicas)
+    region, chip = doors.word(source, "region")[:24], doors.word(source, "chip")[:24]
+    return Change(kind, replicas, region, chip, bool(doors.word(source, "apart")))
+
+
+@require_GET
+@doors.page_for("endpoints.change")
+def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The price of a change, beside that of now; or why it cannot be had."""
+    endpoint, actor = own(request, public_id), doors.actor(request)
+    shown: dict[str, Any] = {}
+    try:
+        found, project = changes.price(
+            change=_change(request), endpoint=endpoint, by=actor, now=timezone.now()
+        )
+        shown["found"] = found
+        if changes.must_be_signed(endpoint, found, project):
+            steps = waiting_orders.steps_for(project, found.priced.won_per_month)
+            names = Members(actor.organization, now=timezone.now()).names()
+            shown["signs"] = words.steps(steps, names)
+    except quoting.NoRoom as error:
+        shown |= {
+            "refused": str(error),
+            "why_not": why_words.reasons(error.rejected),
+            "advice": why_words.advice(error.fixes),
+        }
+    except REFUSALS as error:
+        shown["refused"] = str(error)
+    return render(request, "endpoints/changes.html#estimate", shown)
+
+
+@rls.own_transactions
+@require_POST
+@doors.page_for("endpoints.change")
+def change(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Order a change. The action opens its own transactions."""
+    actor = doors.actor(request)
+    with actors.scope_for(actor):
+        endpoint = own(request, public_id)
+    wished = _change(request)
+    try:
+        order = changes.place(
+            change=wished,
+            endpoint=endpoint,
+            idempotency_key=doors.word(request.POST, "idempotency_key")[:80] or ids.mint("idem"),
+            by=actor,
+            now=timezone.now(),
+        )
+    except REFUSALS as error:
+        messages.error(request, str(error))
+        return redirect("endpoint", public_id)
+    if order.state != OrderState.AWAITING:
+        messages.success(request, DONE[OrderKind(order.kind)])
+        return redirect("endpoint", public_id)
+    with actors.scope_for(actor):
+        waiting = waiting_orders.request_of(order, actor)
+    messages.success(request, _("It has to be signed first. Nothing changes meanwhile."))
+    return redirect("approval", waiting.public_id) if waiting else redirect("endpoint", public_id)
+
+
+@require_POST
+@doors.page_for("endpoints.change")
+def pause(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Stop all replicas; name and address stay."""
+    endpoint = own(request, public_id)
+    endpoints.pause(endpoint=endpoint, by=doors.actor(request), now=timezone.now())
+    messages.success(
+        request, _("“%(name)s” is being paused. Charging has ended.") % {"name": endpoint.name}
+    )
+    return redirect("endpoint", public_id)
+
+
+@require_POST
+@doors.page_for("endpoints.change")
+def roll_back(request: HttpRequest, public_id: str) -> HttpResponse:
+    """End a rollout in favour of the old form."""
+    endpoint = own(request, public_id)
+    if rolling.roll_back(endpoint=endpoint, by=doors.actor(request), now=timezone.now()):
+        messages.success(request, _("The old form comes back, as the steps show."))
+    else:
+        messages.error(request, _("Nothing is being replaced just now."))
+    return redirect("endpoint", public_id)
