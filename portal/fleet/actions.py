@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.catalog.models import Chip, Region
-from portal.fleet import engine_counts
+from portal.fleet import engine_counts, site_offerings
 from portal.fleet.drivers.contract import SiteReport
 from portal.fleet.models import SILENT_AFTER, Card, Site, SiteOutage
 from portal.lib.sealing import seal
@@ -96,6 +96,7 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
         update_fields=["chip", "state", "node", "placement", "simulated", "seen_at"],
     )
     engine_counts.add_up(site=site, report=report, now=now)
+    site_offerings.note_sdks(site=site, told=report.sdks, now=now)
     site.observed_at = now
 
 

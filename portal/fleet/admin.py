@@ -1,14 +1,16 @@
 """Sites and cards, to be read. Tokens and leases are not shown."""
 
-from portal.fleet.models import Card, EngineDay, Site, SiteOutage
+from portal.fleet.models import Card, EngineDay, Site, SiteOffering, SiteOfferingMove, SiteOutage
 from tenants.reading_room import shows
 
 shows(
     Site,
     "code region driver name_ko simulated observed_at trouble name_en control_url data_classes "
-    "enrolled_at drained_at generation trouble_since lease_owner lease_until",
+    "sdks enrolled_at drained_at generation trouble_since lease_owner lease_until",
     find="code",
 )
 shows(SiteOutage, "site started_at ended_at")
 shows(Card, "site ref chip state placement simulated seen_at", find="placement")
 shows(EngineDay, "site placement day tokens_in tokens_out requests starts", find="placement")
+shows(SiteOffering, "site offering state sdk since")
+shows(SiteOfferingMove, "site offering from_state to_state sdk because at")
