@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
-from portal.api.shapes import Strict, body_of
+from portal.api.shapes import ReasonOut, Strict, body_of
 from portal.catalog import evidence
 from portal.catalog.models import CatalogModel, Offering
 from portal.deployments import compatibility
@@ -30,7 +30,7 @@ DIGEST = OpenApiParameter("digest", str, description="sha256:… of the weights 
 BASE = OpenApiParameter("base", str, description="sha256:… of what your weights were tuned from")
 
 
-class FigureOut(serializers.Serializer[Any]):
+class OfferingFigureOut(serializers.Serializer[Any]):
     """``mark``: measured, vendor, second_hand, derived or unverified."""
 
     kind = serializers.CharField()
@@ -61,12 +61,7 @@ class OfferingOut(serializers.Serializer[Any]):
     context_tokens = serializers.IntegerField()
     note_ko = serializers.CharField()
     note_en = serializers.CharField()
-    figures = FigureOut(many=True)
-
-
-class ReasonOut(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    sentence = serializers.CharField()
+    figures = OfferingFigureOut(many=True)
 
 
 class OfferingSiteOut(serializers.Serializer[Any]):
@@ -86,12 +81,12 @@ class CompatibleOut(OfferingOut):
     sites = OfferingSiteOut(many=True)
 
 
-class MoveIn(Strict):
+class OfferingMoveIn(Strict):
     to = serializers.CharField(max_length=16)
     because = serializers.CharField(max_length=300, trim_whitespace=False)
 
 
-class VerifyIn(Strict):
+class OfferingCheckIn(Strict):
     works = serializers.BooleanField()
     because = serializers.CharField(max_length=300, trim_whitespace=False)
 
@@ -141,7 +136,7 @@ class OfferingsView(APIView):
         (kind, value), now = asked.popitem(), timezone.now()
         find = compatibility.of_digest if kind == "digest" else compatibility.of_base
         try:
-            return _answer(find(value, organization=actor.organization.pk, now=now))
+            return _answer(find(str(value), organization=actor.organization.pk, now=now))
         except compatibility.BadDigest as error:
             raise Refused(str(error), code="digest", field=kind) from error
 
@@ -183,25 +178,25 @@ class OperatorOfferingView(APIView):
 
 
 class OfferingEvidenceView(APIView):
-    @extend_schema(request=MoveIn, responses=OfferingOut)
+    @extend_schema(request=OfferingMoveIn, responses=OfferingOut)
     def post(self, request: Request, public_id: str) -> Response:
         """Other evidence, with a reason. Orders follow at once; what runs goes on."""
         actor = actor_of(request)
         actor.require("operator.change")
-        offering, sent = _found(public_id), body_of(MoveIn, request)
+        offering, sent = _found(public_id), body_of(OfferingMoveIn, request)
         with _refusals():
             evidence.move(offering=offering, by=actor, now=timezone.now(), **sent)
         return Response(OfferingOut(offering).data)
 
 
 class OfferingVerificationView(APIView):
-    @extend_schema(request=VerifyIn, responses=OfferingOut)
+    @extend_schema(request=OfferingCheckIn, responses=OfferingOut)
     def post(self, request: Request, public_id: str, code: str) -> Response:
         """It was run again at a site whose SDK had changed: it works there, or it does not."""
         actor = actor_of(request)
         actor.require("operator.change")
         offering, site = _found(public_id), get_object_or_404(Site.objects.all(), code=code)
-        sent = body_of(VerifyIn, request)
+        sent = body_of(OfferingCheckIn, request)
         with _refusals():
             site_offerings.verify(
                 site=site, offering=offering, by=actor, now=timezone.now(), **sent

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import tariffs
-from billing.models import TokenTariff
+from billing.resolution import Version as PriceVersion
 from portal.catalog.models import (
     PROVEN,
     CatalogModel,
@@ -67,7 +67,7 @@ class Row:
     offering: Offering | None
     state: states.State | None
     figures: dict[str, Figure]
-    price: TokenTariff | None
+    price: PriceVersion | None
 
     @property
     def speed(self) -> Figure | None:
@@ -108,7 +108,7 @@ def _proven(row: Row) -> bool:
     return row.offering is not None and row.offering.evidence in PROVEN
 
 
-def _models(filters: Filters) -> Sequence[CatalogModel]:
+def _models(filters: Filters) -> QuerySet[CatalogModel]:
     offerings = Offering.objects.select_related("chip").order_by("chip__order", "cards", "pk")
     versions = Version.objects.filter(current=True).prefetch_related(
         Prefetch("offerings", offerings.prefetch_related("figures"))
