@@ -133,6 +133,8 @@ WORDS: dict[str, Promise | str] = {
     "operator.credit_note": _("Operator: issued a credit note"),
     "operator.draft_answer": _("Operator: answered an objection to a draft invoice"),
     "operator.renewal": _("Operator: issued a new invoice in the place of a wrong one"),
+    "operator.evidence": _("Operator: changed the evidence of an offering"),
+    "operator.reverify": _("Operator: verified an offering at a site again"),
     "operator.lift": _("Operator: lifted a suspension"),
     "operator.note": _("Operator: wrote a note"),
     "operator.propose": _("Operator: proposed a deed that takes two"),

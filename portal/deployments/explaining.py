@@ -35,7 +35,7 @@ def explain(endpoint: Endpoint, *, now: datetime) -> list[Explained]:
         return []
     sites = list(Site.objects.asked().select_related("region").order_by("pk"))
     book = tariffs.Book("cards", now, endpoint.organization_id)
-    room = quoting.room_of(sites, book, project, now)
+    room = quoting.room_of(sites, book, endpoint.organization_id, now)
     here = Counter(
         endpoint.placements.living()
         .filter(wanted=True)

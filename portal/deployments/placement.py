@@ -18,6 +18,7 @@ WhyNot = Literal[
     "other_chip",  # not the chip that was wanted
     "no_offering",  # the model does not run on its chip
     "unproven",  # an offering without evidence, or one that fails
+    "reverify",  # shown to run, but not since the SDK there has changed
     "no_price",  # nobody has set a price for its cards
     "waiting",  # enrolled, never seen
     "silent",  # does not answer
@@ -63,6 +64,7 @@ class SiteRoom:
     cards_per_replica: int
     data_classes: tuple[str, ...] = ("open", "sensitive", "confidential", "medical")
     proven: bool = True
+    reverify: bool = False  # was proven, and has to be shown again
     nodes: tuple[int, ...] = ()
     watts_per_card: int = 0
     watts_free: int | None = None
@@ -117,7 +119,8 @@ def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
         "other_region": bool(wanted.region) and room.region != wanted.region,
         "other_chip": bool(wanted.chip) and room.chip != wanted.chip,
         "no_offering": room.offering is None,
-        "unproven": room.offering is not None and not room.proven,
+        "unproven": room.offering is not None and not room.proven and not room.reverify,
+        "reverify": room.offering is not None and room.reverify,
         "no_price": room.offering is not None and room.price_micro is None,
         "waiting": room.state == "waiting",
         "silent": room.state == "silent",

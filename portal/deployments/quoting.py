@@ -121,7 +121,7 @@ def _quote(
     wish: Wish, model: CatalogModel, project: Project, sites: list[Site], now: datetime
 ) -> Quote:
     book = tariffs.Book("cards", now, project.organization_id)
-    room = room_of(sites, book, project, now)
+    room = room_of(sites, book, project.organization_id, now)
     rooms = room.of([model])[model.slug]
     wanted = wanted_of(wish, project)
     choice = placement.choose(rooms, wanted)
@@ -152,9 +152,8 @@ def _quote(
     )
 
 
-def room_of(sites: list[Site], book: tariffs.Book, project: Project, now: datetime) -> Room:
-    """The cards of ``sites``, at the prices of the project's organization."""
-    organization = project.organization_id
+def room_of(sites: list[Site], book: tariffs.Book, organization: int, now: datetime) -> Room:
+    """The cards of ``sites``, at the organization's own prices."""
     prices = {}
     for chip in book.names(organization):
         price = book.price(chip, organization)
@@ -167,9 +166,11 @@ def room_of(sites: list[Site], book: tariffs.Book, project: Project, now: dateti
 def _fixes(
     room: Room, rooms: list[placement.SiteRoom], wanted: Wanted, model: CatalogModel
 ) -> tuple[Fix, ...]:
-    smaller = CatalogModel.objects.filter(
-        kind=model.kind, parameters_millions__lt=model.parameters_millions
-    ).order_by("-parameters_millions", "slug")[:MOST_SMALLER]
+    smaller = (
+        CatalogModel.objects.orderable()
+        .filter(kind=model.kind, parameters_millions__lt=model.parameters_millions)
+        .order_by("-parameters_millions", "slug")[:MOST_SMALLER]
+    )
     region = Region.objects.filter(code=wanted.region).first() if wanted.region else None
     centre = region.place if region else None
     return fixes(rooms, wanted, centre=centre, smaller=room.of(smaller))

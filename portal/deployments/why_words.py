@@ -20,6 +20,9 @@ REASONS: Mapping[WhyNot, object] = {
     "other_chip": gettext_lazy("It has another chip than the one chosen."),
     "no_offering": gettext_lazy("The model does not run on its chip."),
     "unproven": gettext_lazy("Nobody has shown yet that the model runs on its chip."),
+    "reverify": gettext_lazy(
+        "The software of its chip has changed; we are checking that the model still runs."
+    ),
     "no_price": gettext_lazy("There is no price for its chip yet."),
     "waiting": gettext_lazy("It is being set up and has not reported yet."),
     "silent": gettext_lazy("It does not answer now."),

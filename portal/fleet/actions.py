@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.catalog.models import Chip, Region
-from portal.fleet import engine_counts
+from portal.fleet import engine_counts, site_offerings
 from portal.fleet.drivers.contract import SiteReport
 from portal.fleet.health import SILENT_AFTER
 from portal.fleet.models import Card, Site, SiteOutage
@@ -82,6 +82,7 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
     _record_outage(site, now)
     _record_cards(site, report, now)
     engine_counts.add_up(site=site, report=report, now=now)
+    site_offerings.note_sdks(site=site, told=report.sdks, now=now)
     site.observed_at, site.trouble_since, site.trouble = now, None, ""
     site.report = msgspec.to_builtins(report)
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 from django.db import models
 
-from portal.catalog.models import Chip, Named, Region
+from portal.catalog.models import Chip, Named, Offering, Region
 from portal.fleet.drivers.contract import SiteReport
 from portal.fleet.health import SERVING, SILENT_AFTER
 
@@ -95,6 +95,9 @@ class Site(Named):
     # What was last seen. The report is the whole truth of that moment.
     observed_at = models.DateTimeField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
+    sdks = models.JSONField(
+        default=dict, help_text="Chip → the SDK's version, as the site last told it."
+    )
     trouble = models.CharField(max_length=300, blank=True)
     trouble_since = models.DateTimeField(null=True, blank=True)
     # One worker at a time tells a site what is wanted.
@@ -262,3 +265,51 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site_id}/{self.ref}"
+
+
+class AtSite(models.TextChoices):
+    """Whether an offering's evidence still stands at one site."""
+
+    VERIFIED = "verified"
+    REVERIFY = "reverify"  # the SDK there has changed since
+    FAILING = "failing"  # tried again there, in vain
+
+
+class SiteOffering(models.Model):
+    """What changed the standing of an offering at one site. No row: its evidence stands."""
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="offerings")
+    offering = models.ForeignKey(Offering, models.PROTECT, related_name="at_sites")
+    state = models.CharField(max_length=16)
+    sdk = models.CharField(max_length=80, help_text="The version under which it was verified.")
+    since = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["site", "offering"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "offering"], name="site_offering_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=AtSite.values), name="site_offering_state"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id}/{self.offering_id} {self.state}"
+
+
+class SiteOfferingMove(models.Model):
+    """One change of it, by what a site told or by an operator. Only ever added."""
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="offering_moves")
+    offering = models.ForeignKey(Offering, models.PROTECT, related_name="site_moves")
+    from_state = models.CharField(max_length=16)
+    to_state = models.CharField(max_length=16)
+    sdk = models.CharField(max_length=80, help_text="The version at the site at that moment.")
+    because = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.site_id}/{self.offering_id}: {self.from_state} → {self.to_state}"

@@ -22,6 +22,7 @@ from portal.mdc.replica import ENGINE, PortPool, Replica
 from portal.mdc.state import Memory
 
 VERSION = "embedded 1 (simulated)"
+SDK = "embedded"  # what runs models here, whatever chip a card pretends to be
 RETRY_SECONDS = 3.0
 
 
@@ -141,4 +142,5 @@ class EmbeddedSite:
             replicas=running + tuple(self.refused.values()),
             power=facilities.read(shown),
             version=VERSION,
+            sdks={card.chip: SDK for card in self.layout.cards},
         )

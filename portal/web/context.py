@@ -160,6 +160,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("proposals", _("Proposals"), "check", "operator.read"),
                 ("month_ends", _("Month end"), "clock", "operator.read"),
                 ("customer_invoices", _("Invoices of customers"), "invoice", "operator.read"),
+                ("operator_offerings", _("Offerings"), "model", "operator.read"),
                 ("prices", _("Prices"), "invoice", "operator.read"),
                 ("etax_documents", _("E-tax invoices"), "invoice", "operator.etax"),
                 ("revenue", _("Revenue"), "budget", "operator.read"),

@@ -57,7 +57,7 @@ class OrderForm(forms.Form):
     )
     model = TitledChoice(
         label=gettext_lazy("Model"),
-        queryset=CatalogModel.objects.filter(kind="chat"),
+        queryset=CatalogModel.objects.orderable().filter(kind="chat"),
         to_field_name="slug",
         empty_label=None,
     )

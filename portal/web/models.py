@@ -9,41 +9,45 @@ from django.views.decorators.http import require_GET
 
 from billing import estimates, tariffs
 from billing.estimates import Tokens
-from portal.catalog.models import CatalogModel, Offering
-from portal.deployments import queries
-from portal.web import doors, states
+from portal.catalog.models import CatalogModel
+from portal.deployments import compatibility, queries
+from portal.web import catalogue, doors, states
+from portal.web.catalogue import MOST_COMPARED, Filters
 
 
 @require_GET
 @doors.page_for("endpoints.read")
 def index(request: HttpRequest) -> HttpResponse:
-    """All models; ``?q=`` and ``?kind=`` narrow the list."""
-    models = CatalogModel.objects.all()
-    query, kind = doors.word(request.GET, "q").strip()[:60], request.GET.get("kind", "")
-    if query:
-        models = models.filter(slug__icontains=query) | models.filter(name_ko__icontains=query)
-    if kind in {"chat", "embedding"}:
-        models = models.filter(kind=kind)
-    organization = doors.actor(request).organization.pk
-    book = tariffs.Book("tokens", timezone.now(), organization)
-    classes = queries.classes_by_model()
-    rows = [
-        (model, book.price(model.slug, organization, classes.get(model.slug, "")))
-        for model in models
-    ]
-    return render(request, "models/index.html", {"rows": rows, "query": query, "kind": kind})
+    """Models and chips; the filters narrow the list, ``compare`` puts up to three side by side."""
+    filters = Filters.of(request.GET)
+    organization, now = doors.actor(request).organization.pk, timezone.now()
+    shown = catalogue.rows(filters, organization=organization, now=now)
+    every = shown
+    if filters.compare and filters != Filters(compare=filters.compare):
+        every = catalogue.rows(Filters(), organization=organization, now=now)
+    chosen = [one for one in every if one.offering and one.offering.public_id in filters.compare]
+    context = {
+        "rows": shown,
+        "filters": filters,
+        "filtered": filters != Filters(compare=filters.compare),
+        "compared": chosen[:MOST_COMPARED],
+        "too_many": len(chosen) > MOST_COMPARED,
+        "marks": catalogue.MARKS,
+        **catalogue.choices(),
+    }
+    return render(request, "models/index.html", context)
 
 
 @require_GET
 @doors.page_for("endpoints.read")
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
-    """One model with its offerings and how to call it."""
+    """One model: how to call it, on which chips it runs, and where it could be ordered now."""
     model = get_object_or_404(CatalogModel, slug=slug)
-    offerings = Offering.objects.filter(version__model=model).select_related("chip", "version")
-    organization = doors.actor(request).organization.pk
-    book = tariffs.Book("tokens", timezone.now(), organization)
+    organization, now = doors.actor(request).organization.pk, timezone.now()
+    book = tariffs.Book("tokens", now, organization)
     price = book.price(model.slug, organization, queries.class_of(model.slug))
     typical = Tokens(*estimates.TYPICAL)
+    offerings = compatibility.of_model(model, organization=organization, now=now)
     return render(
         request,
         "models/detail.html",
@@ -55,6 +59,8 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
             if price
             else None,
             "typical": typical,
-            "offerings": [(one, states.EVIDENCE[one.evidence]) for one in offerings],
+            "offerings": [(one, states.EVIDENCE[one.offering.evidence]) for one in offerings],
+            "orderable": CatalogModel.objects.orderable().filter(pk=model.pk).exists(),
+            "marks": catalogue.MARKS,
         },
     )

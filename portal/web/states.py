@@ -145,6 +145,7 @@ EVIDENCE = {
     "measured": _state("ok", "ok", _("Measured here")),
     "claimed": _state("", "claim", _("Claimed by the vendor")),
     "failing": _state("bad", "bad", _("Failing")),
+    "reverify": _state("warn", "wait", _("To be verified again")),
     "simulated": _state("", "mock", _("Ran on simulated hardware")),
 }
 
@@ -174,8 +175,16 @@ REASONS = (
     gettext_noop("Asked again on the terms of now."),
     gettext_noop("Nobody has to approve it on these terms."),
     gettext_noop("Carried out on the approved terms."),
+    gettext_noop("The site tells another version of its SDK."),
+    gettext_noop("The site is back at the version under which it was verified."),
     gettext_noop("Price or terms have changed since it was asked for."),
 )
+# Whether an offering's evidence stands at one site.
+AT_SITE = {
+    "verified": _state("ok", "ok", _("Verified again")),
+    "reverify": _state("warn", "wait", _("To be verified again")),
+    "failing": _state("bad", "bad", _("Failing")),
+}
 CUSTOMER = {
     "active": _state("ok", "ok", _("Active")),
     "suspended": _state("bad", "pause", _("Suspended")),

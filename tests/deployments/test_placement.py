@@ -28,6 +28,7 @@ def chosen(*rooms: SiteRoom, replicas: int = 1, **wanted: Any) -> Choice:
         ({"chip": "atom-max"}, ("other_chip",)),
         ({"offering": None, "price_micro": None}, ("no_offering",)),
         ({"proven": False}, ("unproven",)),
+        ({"proven": False, "reverify": True}, ("reverify",)),
         ({"price_micro": None}, ("no_price",)),
         ({"state": "waiting"}, ("waiting",)),
         ({"state": "silent"}, ("silent",)),

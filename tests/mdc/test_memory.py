@@ -8,7 +8,9 @@ import pytest
 
 from portal.fleet.drivers.contract import SiteSpec
 from portal.mdc import logs
+from portal.mdc.cards import Card
 from portal.mdc.logs import EngineLog
+from portal.mdc.site import EmbeddedSite, Layout
 from portal.mdc.state import Memory, OlderWish
 from tests.contracts.sites import spec, wish
 
@@ -114,3 +116,10 @@ def test_bounds_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(sizes) == 2
     assert sum(sizes) < 2500
     assert log.page(0, 1000).lines[-1].number == 100
+
+
+def test_says_what_runs_models_on_each_kind_of_chip(tmp_path: Path) -> None:
+    cards = (Card("rngd-0", "rngd"), Card("rngd-1", "rngd"), Card("atom-0", "atom-max"))
+    site = EmbeddedSite(Layout("daegu-1", cards, (20_000, 20_001), tmp_path))
+
+    assert site.report().sdks == {"rngd": "embedded", "atom-max": "embedded"}

@@ -11,6 +11,7 @@ from portal.catalog.models import CatalogModel, Offering
 from portal.deployments.actions import placements, rolling
 from portal.deployments.models import Endpoint, EndpointKind, Placement
 from portal.fleet.models import Site
+from portal.fleet.site_offerings import Standings
 from portal.lib import ids
 from tenants import audit
 from tenants.actors import Actor
@@ -90,12 +91,13 @@ def ensure_shared(
 
 def _offers(model: CatalogModel, sites: list[Site]) -> list[tuple[Site, Offering]]:
     """Sites with a chip that this model is offered on. A site's chip is what its cards are."""
-    found = []
+    found, standings = [], Standings(sites)
     for site in sites:
         chips = site.cards.present().values_list("chip", flat=True).distinct()
-        offering = Offering.objects.filter(
+        offers = Offering.objects.filter(
             version__model=model, version__current=True, chip__in=chips
-        ).first()
-        if offering is not None:
+        )
+        offering = standings.best(list(offers.order_by("pk")), site)
+        if offering is not None and standings.of(offering, site) == "proven":
             found.append((site, offering))
     return found

@@ -184,7 +184,13 @@ def _replace(one: Placement, sites: list[Site], now: datetime) -> Placement | No
     if not choice.sites:
         return None
     site = next(site for site in others if site.code == choice.sites[0])
-    made = placements.want(endpoint=one.endpoint, site=site, offering=one.offering, now=now)
+    made = placements.want(
+        endpoint=one.endpoint,
+        site=site,
+        offering=one.offering,
+        now=now,
+        revision=one.revision,
+    )
     made.instead_of = one.public_id
     made.save(update_fields=["instead_of"])
     _tell(one, site, now)

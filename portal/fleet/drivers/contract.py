@@ -124,6 +124,7 @@ class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
     replicas: tuple[ReplicaReport, ...] = ()
     power: PowerReport | None = None
     version: str = ""
+    sdks: dict[str, str] = {}  # chip → version of what runs models on it; what is left out: unknown
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing import budgets, tariffs
-from portal.catalog import reference
+from portal.catalog import planned, reference
 from portal.catalog.models import CatalogModel, Chip
 from portal.deployments.actions import endpoints
 from portal.fleet import actions as fleet
@@ -41,6 +41,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         reference.load()
+        planned.load()
         for slug, (price_in, price_out) in TOKEN_PRICES.items():
             tariffs.set_token_tariff(
                 model=slug,
