@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 from typing import Any
 
 import msgspec
@@ -39,7 +40,18 @@ def finish(job: Job, *, now: datetime) -> None:
         }
         if states.move(job, ending, because=words.WRITTEN, now=now, **seen):
             JobLine.objects.filter(job=job).update(result=None)
+    _forget_answers(job)
     money.end(job)
+
+
+def _forget_answers(job: Job) -> None:
+    """All of them once more: a gateway keeps an answer a moment after it gave it, and a worker may
+    have died before it said that it has it."""
+    with rls.tenant(job.organization_id):
+        rows = JobLine.objects.filter(job=job).values_list("request_ids", flat=True)
+        known = [one for some in rows for one in some if one]
+    for some in batched(known, AT_ONCE):
+        recording.forget(job, some)
 
 
 def _give_up(job: Job) -> None:

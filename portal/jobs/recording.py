@@ -61,7 +61,7 @@ def record(
             waits = {"waits_because": ""}
         if waits:
             Job.objects.filter(pk=job.pk).update(**waits)
-    _forget(job, [one.request_id for one in done if one.status == 200 and one.request_id])
+    forget(job, [one.request_id for one in done if one.status == 200 and one.request_id])
     return pause
 
 
@@ -95,7 +95,7 @@ def _again(row: JobLine, outcome: Again, due: datetime) -> None:
     )
 
 
-def _forget(job: Job, request_ids: Sequence[str]) -> None:
+def forget(job: Job, request_ids: Sequence[str]) -> None:
     """The answers are ours now. One that is not forgotten here is after a day."""
     if request_ids:
         try:
