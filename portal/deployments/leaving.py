@@ -117,7 +117,7 @@ def _rooms(endpoint: Endpoint, one: Placement, sites: list[Site], now: datetime)
         room = Room(sites, prices={chip: 0}, now=now)
     else:
         book = tariffs.Book("cards", now, endpoint.organization_id)
-        room = quoting.room_of(sites, book, endpoint.project, now)
+        room = quoting.room_of(sites, book, endpoint.organization_id, now)
     return room.of([endpoint.model])[endpoint.model.slug]
 
 

@@ -213,9 +213,6 @@ class Placement(models.Model):
     cards = models.PositiveSmallIntegerField()
     epoch = models.PositiveIntegerField(default=1)
     wanted = models.BooleanField(default=True)
-    leaving_at = models.DateTimeField(
-        null=True, help_text="Gets no new requests since then, so that those it has can end."
-    )
     state = models.CharField(max_length=16, default=PlacementState.WANTED)
     because = models.CharField(max_length=300, blank=True)
     sealed_credential = models.TextField()

@@ -137,7 +137,7 @@ class Room:
     def __init__(self, sites: list[Site], project: Project, now: datetime) -> None:
         self.project, self.now = project, now
         self.book = tariffs.Book("cards", now, project.organization_id)
-        self.cards = quoting.room_of(sites, self.book, project, now)
+        self.cards = quoting.room_of(sites, self.book, project.organization_id, now)
 
     def tariff(self, offering: Offering) -> Version:
         found = self.book.price(offering.chip.code, self.project.organization_id)

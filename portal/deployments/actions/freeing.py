@@ -23,7 +23,6 @@ from portal.deployments.models import Endpoint
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import actors, rls
-from tenants.models import Project
 
 
 def sweep(*, now: datetime) -> int:
@@ -48,7 +47,7 @@ def _free(pk: int, organization: int, now: datetime) -> bool:
             return False
         lowered = _lower(endpoint, month, needed_micro(endpoint, month, now), now)
         Endpoint.objects.filter(pk=pk).update(overcommitted=False)
-        project = Project.objects.filter(pk=endpoint.project_id).first()
+        project = endpoint.project
         subjects = budgets.subjects_of(endpoint.organization, project, month=month)
     for row in lowered:
         budgets.tell(row, endpoint.organization, subjects)

@@ -36,14 +36,6 @@ class Migration(migrations.Migration):
                 to="deployments.revision",
             ),
         ),
-        migrations.AddField(
-            "placement",
-            "leaving_at",
-            models.DateTimeField(
-                null=True,
-                help_text="Gets no new requests since then, so that those it has can end.",
-            ),
-        ),
         migrations.CreateModel(
             name="Rollout",
             fields=[
