@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.urls import reverse
+from django.utils.translation import override
 
 from portal.catalog import planned
 from portal.catalog.models import Offering, Version
+from portal.deployments import why_words
 from portal.fleet.models import SiteOffering
 from tests.cast import browser
 from tests.factories import CHAT, NOON
@@ -74,8 +76,10 @@ def test_tells_where_a_model_runs_before_it_is_ordered(world: World) -> None:
     page = bob.get(reverse("model", args=[CHAT])).content.decode()
     planned_page = bob.get(reverse("model", args=[LLAMA])).content.decode()
 
-    assert "The software of its chip has changed" in page
-    assert "Nobody has shown yet" in planned_page and "b-lab.team" in planned_page
+    with override("ko"):
+        assert why_words.sentence("reverify") in page
+        assert why_words.sentence("unproven") in planned_page
+    assert "b-lab.team" in planned_page
     assert "client.chat" in page and "client.chat" not in planned_page
     answer = bob.get(f"/api/v1/models/{LLAMA}/offerings").json()["data"]
     assert not any(one["orderable"] for one in answer)
