@@ -112,6 +112,16 @@ def test_tells_when_to_come_back(gateway: GatewayProcess, world: World) -> None:
     assert headers["x-ratelimit-limit-requests"] == "2"
 
 
+def test_says_that_an_endpoint_pauses(gateway: GatewayProcess, world: World) -> None:
+    world.endpoint("pausing", paused=True)
+    world.publish()
+
+    wait_until(lambda: "paused" in gateway.chat("pausing")[2]["error"].get("rule", ""))
+
+    assert gateway.chat("pausing")[0] == 503
+    assert world.held() == 0
+
+
 def test_sends_nothing_to_a_site_that_is_not_allowed(
     gateway: GatewayProcess, world: World, upstream: Upstream
 ) -> None:

@@ -293,6 +293,18 @@ def test_leaves_out_what_does_not_run(rows: Rows, change: str) -> None:
     assert set(taken.grants[rows.key.sha256][0].models) == {CHAT}
 
 
+def test_says_that_an_endpoint_pauses_and_keeps_its_name(rows: Rows) -> None:
+    with rls.everyone(because="test set-up"):
+        Endpoint.objects.filter(pk=rows.own.pk).update(paused_at=NOON)
+
+    taken = snapshot.take(now=NOON, demands=[])
+
+    route = taken.routes[rows.own.public_id]
+    assert (route.paused, route.targets) == (True, ())
+    assert not taken.routes[rows.shared.public_id].paused
+    assert rows.own.name in taken.grants[rows.key.sha256][0].models
+
+
 def targets(rows: Rows, **how: Any) -> list[tuple[str, str]]:
     taken = snapshot.take(**{"now": NOON, "demands": []} | how)
     return [(one.url, one.state) for one in taken.routes[rows.shared.public_id].targets]
@@ -327,7 +339,15 @@ def test_names_the_engine_by_its_sdk(rows: Rows, sdk: str, engine: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"state": "starting"}, {"state": "failed"}, {"wanted": False}, {"url": ""}], ids=str
+    "changes",
+    [
+        {"state": "starting"},
+        {"state": "failed"},
+        {"wanted": False},
+        {"url": ""},
+        {"leaving_at": NOON},
+    ],
+    ids=str,
 )
 def test_routes_to_no_other(rows: Rows, changes: dict[str, Any]) -> None:
     with rls.everyone(because="test set-up"):
