@@ -41,10 +41,11 @@ class Answer:
         return self.headers.get("x-request-id", "") if charged else ""
 
     def fault(self, secret: bytes) -> str:
-        """What is wrong with it; empty if nothing is."""
+        """What is wrong with it; empty if nothing is. No portal runs behind the fuzzed gateway:
+        files and batches are "unavailable"."""
         if secret in self.content or secret.decode() in str(self.headers):
             return "the key stands in the answer"
-        if self.status not in ALLOWED:
+        if self.status not in ALLOWED and b'"portal_unavailable"' not in self.content:
             return f"status {self.status}: {self.content[:200]!r}"
         if self.status >= 400:
             return _error_fault(self) if self.content or not self.head else ""

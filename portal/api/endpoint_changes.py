@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from billing import budgets
 from billing.fiscal.refusals import Refusal
-from portal.api import shapes
+from portal.api import change_shapes, shapes
 from portal.api.authentication import actor_of
 from portal.api.problems import Refused
 from portal.api.serving import ESTIMATE, IDEMPOTENCY, idempotency_key, shown, why_not
@@ -43,9 +43,9 @@ def _own(request: Request, public_id: str) -> Endpoint:
 
 class EndpointChangesView(APIView):
     @extend_schema(
-        request=shapes.ChangeIn,
+        request=change_shapes.ChangeIn,
         parameters=[IDEMPOTENCY, ESTIMATE],
-        responses={200: shapes.ChangeQuoteOut, 201: shapes.OrderOut, 202: shapes.OrderOut},
+        responses={200: change_shapes.ChangeQuoteOut, 201: shapes.OrderOut, 202: shapes.OrderOut},
     )
     def post(self, request: Request, public_id: str) -> Response:
         """Order another number of replicas, or that a paused endpoint runs again. The same
@@ -55,7 +55,7 @@ class EndpointChangesView(APIView):
         actor.require("orders.create")
         with actors.scope_for(actor):  # this view opens its own transactions
             endpoint = _own(request, public_id)
-        body = shapes.ChangeIn(data=request.data)
+        body = change_shapes.ChangeIn(data=request.data)
         body.is_valid(raise_exception=True)
         change = Change(**body.validated_data)
         try:
@@ -75,7 +75,7 @@ class EndpointChangesView(APIView):
             found, _project = changes.price(
                 change=change, endpoint=endpoint, by=actor, now=timezone.now()
             )
-            return Response(shapes.ChangeQuoteOut(found).data)
+            return Response(change_shapes.ChangeQuoteOut(found).data)
 
     def _order(self, request: Request, change: Change, endpoint: Endpoint) -> Response:
         actor = actor_of(request)
@@ -117,15 +117,15 @@ class EndpointRolloutView(APIView):
         found = rows.prefetch_related("steps").first()
         if found is None:
             raise Http404
-        return Response(shapes.RolloutOut(found).data)
+        return Response(change_shapes.RolloutOut(found).data)
 
-    @extend_schema(responses=shapes.RolloutOut)
+    @extend_schema(responses=change_shapes.RolloutOut)
     def get(self, request: Request, public_id: str) -> Response:
         """The newest replacement of replicas, with its steps so far; 404 without one."""
         actor_of(request).require("endpoints.read")
         return self._newest(_own(request, public_id))
 
-    @extend_schema(responses=shapes.RolloutOut)
+    @extend_schema(responses=change_shapes.RolloutOut)
     def delete(self, request: Request, public_id: str) -> Response:
         """Roll back what is running. Repeating it changes nothing."""
         actor = actor_of(request)

@@ -40,7 +40,7 @@ def differences(before: Revision, after: Revision) -> list[Difference]:
 
 def history(revisions: Sequence[Revision]) -> list[tuple[Revision, list[Difference]]]:
     """Newest first as given; each with what it changed of the one before it."""
-    older: list[Revision | None] = [*revisions[1:], None]
+    older: list[Revision | None] = [*revisions[1:], None][: len(revisions)]
     return [
         (one, differences(last, one) if last else [])
         for one, last in zip(revisions, older, strict=True)

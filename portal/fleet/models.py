@@ -159,7 +159,7 @@ class SiteMove(models.Model):
     to_state = models.CharField(max_length=16)
     codes = models.JSONField(default=list)
     because = models.CharField(max_length=300, blank=True)
-    by = models.CharField(max_length=120, blank=True, help_text="Who; empty: a worker.")
+    by = models.CharField(max_length=120, blank=True, help_text="Opaque; empty: a worker.")
     at = models.DateTimeField()
 
     class Meta:

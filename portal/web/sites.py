@@ -17,6 +17,7 @@ from portal.fleet import moves, queries, words
 from portal.fleet.drivers.contract import PowerReport
 from portal.fleet.models import Card, Condition, Site, SiteMove
 from portal.web import doors, site_map, states
+from tenants.models import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,13 @@ def nodes_of(cards: Iterable[Card]) -> list[tuple[str, list[Card]]]:
 
 def events_of(site: Site, *, reasons: bool) -> list[SiteEvent]:
     """What happened to a site. ``reasons``: also what the operator's people gave as one."""
-    return [_event(move, reasons) for move in queries.history(site)]
+    found = queries.history(site)
+    people = User.objects.filter(public_id__in={move.by for move in found if reasons})
+    names = {one.public_id: one.label for one in people} if reasons else {}
+    return [_event(move, names, reasons=reasons) for move in found]
 
 
-def _event(move: SiteMove, reasons: bool) -> SiteEvent:
+def _event(move: SiteMove, names: dict[str, str], *, reasons: bool) -> SiteEvent:
     table = states.SITE if move.kind == "health" else states.CONDITION
     told = reasons and move.kind == "condition"
     return SiteEvent(
@@ -93,7 +97,7 @@ def _event(move: SiteMove, reasons: bool) -> SiteEvent:
         state=table[move.to_state],
         sentences=words.sentences(move.codes),
         because=move.because if told else "",
-        by=move.by if told else "",
+        by=names.get(move.by, "") if told else "",
     )
 
 

@@ -29,6 +29,7 @@ LONG = {
     "billing/migrations/0014_fiscal.py": "eight tables that point at each other, in one step",
     "portal/admission/functions.lua": "one library: Valkey loads and replaces it whole",
     "portal/api/urls.py": "the only place where operations are mounted",
+    "portal/urls.py": "the only place where pages are mounted",
     "portal/settings.py": "everything from the environment, in one file",
     "tests/admission/test_calls.py": "one table of calls against one protocol",
     "tests/billing/test_fiscal.py": "one noun's promises, from plan to close",
@@ -311,6 +312,7 @@ def test_imports_no_models_in_migrations() -> None:
 WITHOUT_VISIBLE_TO = {
     ("portal/web/context.py", "Membership"): "a person's own memberships, in rls.user",
     ("portal/api/customers.py", "OperatorNote"): "the operator's staff, of a customer they found",
+    ("portal/web/fleet.py", "Placement"): "the operator sees all (operator.read)",
     ("portal/web/operator.py", "Placement"): "the operator sees all (operator.read)",
     ("portal/web/operator.py", "LedgerEntry"): "the operator sees all (operator.read)",
     ("portal/web/operator.py", "Organization"): "the operator sees all (operator.read)",

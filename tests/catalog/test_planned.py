@@ -41,7 +41,7 @@ def test_names_only_what_there_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "words",
     [
         {"num_device": 4},
         {"num_devices": 0},
@@ -54,6 +54,6 @@ def test_names_only_what_there_is() -> None:
         {"\u202e": 1},
     ],
 )
-def test_refuses_settings_that_nobody_obeys(settings: dict[str, object]) -> None:
+def test_refuses_settings_that_nobody_obeys(words: dict[str, object]) -> None:
     with pytest.raises(settings_of.BadSetting):
-        settings_of.checked(settings)
+        settings_of.checked(words)

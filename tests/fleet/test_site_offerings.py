@@ -13,7 +13,7 @@ from portal.deployments.capacity import Room
 from portal.deployments.models import Placement
 from portal.deployments.quoting import Wish
 from portal.fleet import actions, site_offerings
-from portal.fleet.drivers.contract import SiteReport
+from portal.fleet.drivers.contract import CardReport, SiteReport
 from portal.fleet.models import Site, SiteOffering, SiteOfferingMove
 from tenants import reasons, rls
 from tests import factories
@@ -29,7 +29,13 @@ def tell(site: Site, **sdks: str) -> None:
     Site.objects.filter(pk=site.pk).update(lease_token=token)
     site.refresh_from_db()
     told = {chip.replace("_", "-"): version for chip, version in sdks.items()}
-    report = SiteReport(site=site.code, at_ms=0, generation=0, simulated=True, sdks=told)
+    cards = tuple(
+        CardReport(id=card.ref, chip=card.chip.code, state="free", simulated=True)
+        for card in site.cards.select_related("chip")
+    )
+    report = SiteReport(
+        site=site.code, at_ms=0, generation=0, simulated=True, cards=cards, sdks=told
+    )
     actions.record_report(site=site, report=report, token=token, now=NOON)
     site.refresh_from_db()
 

@@ -17,11 +17,11 @@ from tenants.models import AuditEvent, Quota
 from tenants.scopes import Scope
 from tests import factories
 from tests.api.callers import bearer, caller
-from tests.api.conftest import World, _no_static_files, world
+from tests.api.conftest import World, _no_static_files, world, world_stands
 from tests.factories import NOON
 from tests.jobs.conftest import a_file, a_line
 
-__all__ = ["_no_static_files", "world"]  # fixtures
+__all__ = ["_no_static_files", "world", "world_stands"]  # fixtures
 
 FILE = a_file(a_line(1), a_line(2))
 

@@ -154,6 +154,7 @@ def test_names_every_column_that_sounds_like_a_persons_name() -> None:
         "tenants.Mail.to": "erasure.erase_addresses",
         "account.EmailAddress.email": "goes with its row",
         "billing.EtaxMove.by": "an opaque reference, or a program",
+        "fleet.SiteMove.by": "an opaque reference, or a program",
         "billing.EtaxProfile.email": "the organization's address for tax invoices",
         "billing.Accrual.label": "an endpoint, its chip and its site",
         "catalog.Version.label": "a model's version",

@@ -51,6 +51,11 @@ def ways_from(condition: str) -> list[str]:
     return [one.value for one in Condition if (condition, one.value) in CONDITION_ARROWS]
 
 
+def _ref(by: Actor) -> str:
+    """Who, for rows that are never changed: no name that a person may have taken out."""
+    return by.user.public_id if by.user else by.label
+
+
 @transaction.atomic
 def put(*, site: Site, to: str, because: str, by: Actor, now: datetime) -> Site:
     """Put a site into a condition. ``NotPossible``, ``NotEmpty``, ``reasons.BadReason``."""
@@ -62,7 +67,7 @@ def put(*, site: Site, to: str, because: str, by: Actor, now: datetime) -> Site:
         raise NotPossible
     if to in EMPTY_FIRST:
         _require_empty(site)
-    moves.move_condition(site, to, because=because, by=by.label, now=now)
+    moves.move_condition(site, to, because=because, by=_ref(by), now=now)
     if to == Condition.RETIRED:
         _end_unreachable(site, now)
     verb = {

@@ -64,7 +64,9 @@ class Migration(migrations.Migration):
                 ("because", models.CharField(blank=True, max_length=300)),
                 (
                     "by",
-                    models.CharField(blank=True, help_text="Who; empty: a worker.", max_length=120),
+                    models.CharField(
+                        blank=True, help_text="Opaque; empty: a worker.", max_length=120
+                    ),
                 ),
                 ("at", models.DateTimeField()),
                 (
