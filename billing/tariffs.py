@@ -6,7 +6,7 @@ Prices are superseded, never edited. ``resolution`` decides; here is what it dec
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -53,12 +53,13 @@ def ever_listed() -> list[Version]:
 
 
 def agreed(
-    what: str, moment: datetime, organization: int | None = None
+    what: str | tuple[str, ...], moment: datetime, organization: int | None = None
 ) -> dict[int, list[Version]]:
     """organization → versions agreed with it that hold at a moment; of one or of all."""
+    kinds = (what,) if isinstance(what, str) else what
     rows = AgreedTariff.objects.filter(
         Q(term__ends_at=None) | Q(term__ends_at__gt=moment),
-        item__startswith=f"{what}/",
+        item__regex=f"^({'|'.join(kinds)})/",
         starts_at__lte=moment,
         term__starts_at__lte=moment,
     ).select_related("term")
@@ -73,11 +74,19 @@ def agreed(
 class Book:
     """All prices of one kind at one moment, for many to be asked about."""
 
-    def __init__(self, what: str, moment: datetime, organization: int | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        moment: datetime,
+        organization: int | None = None,
+        *,
+        own: Mapping[int, Sequence[Version]] | None = None,
+    ) -> None:
+        """``own``: what is agreed, where it was asked for several kinds together."""
         self.what = what
         self.moment = moment
         self.listed = _by_item(listed(what, moment))
-        self.agreed = agreed(what, moment, organization)
+        self.agreed = agreed(what, moment, organization) if own is None else own
 
     def price(
         self, name: str, organization: int | None = None, offering_class: str = ""
@@ -95,7 +104,8 @@ class Book:
     def names(self, organization: int | None = None) -> set[str]:
         """Everything that has a price."""
         own = self.agreed.get(organization, ()) if organization is not None else ()
-        items = {*self.listed, *(one.item for one in own)}
+        mine = (one.item for one in own if one.item.startswith(f"{self.what}/"))
+        items = {*self.listed, *mine}
         return {item.partition("/")[2] for item in items}
 
 

@@ -8,6 +8,7 @@ says nothing about their answers, so such an offering counts as unproven until i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,13 +55,16 @@ class Compatible:
         return any(not one.codes for one in self.sites)
 
 
-def of_model(model: CatalogModel, *, organization: int, now: datetime) -> list[Compatible]:
-    """Offerings of the current version, then those of what it was tuned from."""
-    version = model.versions.filter(current=True).first()
+def of_model(
+    model: CatalogModel, *, organization: int, now: datetime, cards: tariffs.Book | None = None
+) -> list[Compatible]:
+    """Offerings of the current version, then those of what it was tuned from. ``cards``: prices
+    that the caller has asked for already."""
+    own = list(_offerings().filter(version__model=model))
+    version = own[0].version if own else model.versions.filter(current=True).first()
     if version is None:
         return []
-    own = _offerings().filter(version=version)
-    return _answer(own, _of_base(version), organization, now)
+    return _answer(own, _of_base(version), organization, now, cards)
 
 
 def of_digest(digest: str, *, organization: int, now: datetime) -> list[Compatible]:
@@ -100,13 +104,18 @@ def _of_base(version: Version) -> QuerySet[Offering]:
 
 
 def _answer(
-    own: QuerySet[Offering], base: QuerySet[Offering], organization: int, now: datetime
+    own: Iterable[Offering],
+    base: Iterable[Offering],
+    organization: int,
+    now: datetime,
+    cards: tariffs.Book | None = None,
 ) -> list[Compatible]:
     asked = [(one, False) for one in own] + [(one, True) for one in base]
     if not asked:
         return []
     sites = list(Site.objects.select_related("region").order_by("code"))
-    room = quoting.room_of(sites, tariffs.Book("cards", now, organization), organization, now)
+    book = cards or tariffs.Book("cards", now, organization)
+    room = quoting.room_of(sites, book, organization, now)
     by_code = {site.code: site for site in sites}
     return [Compatible(one, by_base, _sites(room, one, by_base, by_code)) for one, by_base in asked]
 

@@ -162,15 +162,17 @@ def progress(site: Site, *, now: datetime) -> list[Leaving]:
 
 def stages(site: Site) -> list[Leaving]:
     """As ``progress``, without looking for what speaks against each site."""
-    return [_step(one) for one in wanted_at([site])[:MOST_SHOWN]]
+    found = list(wanted_at([site])[:MOST_SHOWN])
+    rows = Placement.objects.filter(instead_of__in=[one.public_id for one in found], wanted=True)
+    successors = {one.instead_of: one for one in rows.living().select_related("site")}
+    return [_step(one, successors.get(one.public_id)) for one in found]
 
 
-def _step(one: Placement) -> Leaving:
+def _step(one: Placement, successor: Placement | None) -> Leaving:
     if one.leaving_at is not None:
-        return Leaving(one, "finishing", successor_of(one), one.leaving_at + leave_after())
+        return Leaving(one, "finishing", successor, one.leaving_at + leave_after())
     if not is_left(one.site):
         return Leaving(one, "here")
     if one.endpoint.funding_hold or one.endpoint.operator_hold:
         return Leaving(one, "held")
-    successor = successor_of(one)
     return Leaving(one, "asked" if successor else "stuck", successor)

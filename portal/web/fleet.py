@@ -21,7 +21,7 @@ from portal.deployments.models import Placement
 from portal.fleet import moves, queries, words
 from portal.fleet.models import Condition, Site
 from portal.web import doors, states
-from portal.web.sites import SiteRow, all_sites, events_of, nodes_of, row_of
+from portal.web.sites import SiteRow, all_sites, events_of, nodes_of, row_of, with_cards
 from tenants import reasons
 
 # What each deed does, for who is about to do it: (the button, what happens).
@@ -69,7 +69,7 @@ class ConditionForm(forms.Form):
 
 
 def _find(code: str) -> Site:
-    return get_object_or_404(Site.objects.select_related("region"), code=code)
+    return get_object_or_404(with_cards(Site.objects.all()), code=code)
 
 
 @require_GET
@@ -111,7 +111,7 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
         "ailments": words.sentences(moves.ailments(site, known)),
         "replicas": [(one, states.LEAVING[one.stage]) for one in leaving.progress(site, now=now)],
         "others": Placement.objects.living().filter(site=site, wanted=False).count(),
-        "nodes": nodes_of(site.cards.select_related("chip")),
+        "nodes": nodes_of(site.cards.all()),
         "unknown": queries.unknown_cards(site, known),
         "history": events_of(site, reasons=True),
         "deeds": [(to, *DEEDS[to]) for to in site_conditions.ways_from(site.condition)],

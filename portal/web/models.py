@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from billing import estimates, tariffs
 from billing.estimates import Tokens
-from portal.catalog.models import CatalogModel
+from portal.catalog.models import PROVEN, CatalogModel
 from portal.deployments import compatibility, queries
 from portal.web import catalogue, doors, states
 from portal.web.catalogue import MOST_COMPARED, Filters
@@ -44,23 +44,26 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One model: how to call it, on which chips it runs, and where it could be ordered now."""
     model = get_object_or_404(CatalogModel, slug=slug)
     organization, now = doors.actor(request).organization.pk, timezone.now()
-    book = tariffs.Book("tokens", now, organization)
+    own = tariffs.agreed(("tokens", "cards"), now, organization)
+    book = tariffs.Book("tokens", now, organization, own=own)
+    cards = tariffs.Book("cards", now, organization, own=own)
     price = book.price(model.slug, organization, queries.class_of(model.slug))
     typical = Tokens(*estimates.TYPICAL)
-    offerings = compatibility.of_model(model, organization=organization, now=now)
+    offerings = compatibility.of_model(model, organization=organization, now=now, cards=cards)
+    mine = [one.offering for one in offerings if not one.by_base]
     return render(
         request,
         "models/detail.html",
         {
             "model": model,
-            "version": model.versions.filter(current=True).first(),
+            "version": mine[0].version if mine else model.versions.filter(current=True).first(),
             "price": price,
             "estimate": estimates.request(price, typical, max_tokens=model.default_max_tokens)
             if price
             else None,
             "typical": typical,
             "offerings": [(one, states.EVIDENCE[one.offering.evidence]) for one in offerings],
-            "orderable": CatalogModel.objects.orderable().filter(pk=model.pk).exists(),
+            "orderable": any(one.evidence in PROVEN for one in mine),
             "marks": catalogue.MARKS,
         },
     )

@@ -50,9 +50,13 @@ def rows(now: datetime) -> list[SiteRow]:
 
 
 def all_sites() -> QuerySet[Site]:
-    """With region and cards."""
+    """With region and cards, without retired ones."""
+    return with_cards(Site.objects.asked())
+
+
+def with_cards(rows: QuerySet[Site]) -> QuerySet[Site]:
     cards = Prefetch("cards", Card.objects.select_related("chip"))
-    return Site.objects.asked().select_related("region").prefetch_related(cards)
+    return rows.select_related("region").prefetch_related(cards)
 
 
 def row_of(site: Site, now: datetime) -> SiteRow:
