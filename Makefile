@@ -30,7 +30,7 @@ shell: setup ## Django's shell in the running stack
 logs: ## follow the logs of all programs
 	@tail -n 5 -F $(or $(DURE_DATA_DIR),.dure)/logs/*.log
 test: ## all tests, on real PostgreSQL and Valkey
-	@$(SETUP) dev && $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(SETUP) dev && $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 breakins: ## take each guard away and see its test fail (half an hour)
 	@$(SETUP) dev && $(PY) -m tests.breakins.guards
 check: ## format, lint, types, imports, templates, migrations, translations

@@ -46,7 +46,6 @@ class Standing:
         while names and (names != wanted[: len(names)] or file != self.file or not _sound()):
             self._take_away()
             names.pop()
-        _mend()
         self.file, self.copies = file, {}
 
     def raise_up(self, wanted: list[str]) -> None:
@@ -73,14 +72,6 @@ class Standing:
         layer = self.layers.pop()
         transaction.set_rollback(True)
         layer.block.__exit__(None, None, None)
-
-
-def _mend() -> None:
-    """A benchmark or drill in a process of its own makes this worker's database anew, which ends
-    our idle connection: the next test would be the first to hear of it."""
-    idle = connection.connection is not None and not connection.in_atomic_block
-    if idle and not connection.is_usable():
-        connection.close()
 
 
 def _sound() -> bool:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
-import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from tenants import rls
 from tenants.models import Organization, User
 from tests.cast import Cast
-from tests.standing import STANDING, Standing, wanted_by
+from tests.standing import STANDING, wanted_by
 
 
 @pytest.mark.parametrize("turn", [1, 2])
@@ -54,18 +51,3 @@ def test_does_not_stand_for_a_test_that_commits(request: pytest.FixtureRequest) 
 
     item.add_marker(pytest.mark.django_db(transaction=True))
     assert wanted_by(item) == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_hears_of_a_connection_that_was_ended_between_two_tests() -> None:
-    """As by a benchmark that makes this worker's database anew."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        (backend,) = cursor.fetchone()
-    with psycopg.connect(os.environ["DURE_TEST_SUPERUSER_URL"], autocommit=True) as server:
-        server.execute("SELECT pg_terminate_backend(%s)", [backend])
-
-    Standing().keep([], "another file")
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")

@@ -235,26 +235,39 @@ def _records(walk: Walk) -> None:
 
 def _queries(walk: Walk) -> None:
     """Every list, asked with the firm's ids under every name that might choose rows."""
-    ids = "|".join(value for what, value in walk.markers.items() if value)
+    values = [value for value in walk.markers.values() if value]
     for row in PAGES:
         if row.method in READS and not walk.made(row, "arguments"):
-            for value in ids.split("|"):  # a page reads what it knows and passes over the rest
-                answer = walk.client.get(reverse(row.name), dict.fromkeys(QUERY, value))
+            url = reverse(row.name)
+            for value in _enough(values, walk.client.get(url).status_code):
+                answer = walk.client.get(url, dict.fromkeys(QUERY, value))  # it takes what it knows
                 walk.saw(f"GET {row.name}?…={value}", answer, value)
     for operation in OPERATIONS:
         path = walk.made(operation, "path")
         if operation.method == "GET" and not re.search(r"_[0-9a-z]{16}", path):
             bare = send(walk.client, "GET", path).status_code
-            names = list(QUERY)
-            for value in ids.split("|")[: 2 if bare in (403, 404) else None]:
+            names = Names(list(QUERY))
+            for value in _enough(values, bare):
                 _ask(walk, operation.name, path, names, value, {200, bare} & {200, 403, 404})
 
 
-def _ask(
-    walk: Walk, operation: str, path: str, names: list[str], value: str, enough: set[int]
-) -> None:
+def _enough(values: list[str], bare: int) -> list[str]:
+    """Of what is closed without a question, two."""
+    return values[: 2 if bare in (302, 403, 404) else None]
+
+
+@dataclass
+class Names:
+    """Of an operation's list: those asked together, and those that spoil the answer to others."""
+
+    together: list[str]
+    alone: list[str] = field(default_factory=list)
+
+
+def _ask(walk: Walk, operation: str, path: str, names: Names, value: str, enough: set[int]) -> None:
     """All names at once; each by itself where that is not answered, nor closed as it is without a
-    question (``enough``). What is refused by its name is taken out of ``names``."""
+    question (``enough``). What is refused by its name is not asked again; what is refused by its
+    value is asked by itself from then on."""
 
     def asked(*chosen: str) -> HttpResponse:
         query = "&".join(f"{name}={value}" for name in chosen)
@@ -262,11 +275,16 @@ def _ask(
         walk.saw(f"GET {operation}?{query}", answer, value)
         return answer
 
-    if asked(*names).status_code in enough:
+    for name in names.alone:
+        asked(name)
+    if not names.together or asked(*names.together).status_code in enough:
         return
-    for name in tuple(names):
-        if b'"unknown_parameter"' in getattr(asked(name), "content", b""):
-            names.remove(name)
+    for name in tuple(names.together):
+        answer = asked(name)
+        if answer.status_code not in enough:
+            names.together.remove(name)
+            if b'"unknown_parameter"' not in getattr(answer, "content", b""):
+                names.alone.append(name)
 
 
 def _walk(world: World, who: str) -> Walk:
