@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -19,6 +21,8 @@ from portal.lib import signing
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "dure_template"
+PASSWORD = "password"
+MIGRATED_BY = ("tenants/migration_ops.py",)  # what migrations use, beside Django
 
 
 class Stack:
@@ -42,6 +46,11 @@ class Stack:
         )
         broker = valkey.Server(self.folder / "celery", celery_port, passwords[2], always=False)
         atexit.register(self.stop)
+        kept = _kept()
+        if kept is not None and kept.exists():
+            passwords[0] = (kept / PASSWORD).read_text()
+            server = replace(server, password=passwords[0])
+            shutil.copytree(kept / "pg", server.folder)
         server.initialize()
         for name, command in (
             ("pg", server.command()),
@@ -71,14 +80,32 @@ class Stack:
             }
         )
         os.environ.pop("DATABASE_OWNER_URL", None)
-        owner = server.url("dure_owner", passwords[3], TEMPLATE)
-        self._migrate(owner)
+        if kept is None or not kept.exists():
+            self._migrate(server.url("dure_owner", passwords[3], TEMPLATE))
+            if kept is not None:
+                self._keep(kept, server)
 
     def _spawn(self, name: str, command: list[str]) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             self.children.append(
                 subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
             )
+
+    def _keep(self, kept: Path, server: postgres.Server) -> None:
+        """A copy of the stopped server for the next run with the same migrations."""
+        running = self.children.pop(0)
+        running.send_signal(signal.SIGINT)
+        self._end(running)
+        half = kept.with_name(f"{kept.name}.{os.getpid()}")
+        shutil.copytree(server.folder, half / "pg")
+        (half / PASSWORD).write_text(server.password)
+        try:
+            half.rename(kept)
+        except OSError:  # another run was first
+            shutil.rmtree(half, ignore_errors=True)
+        self._spawn("pg", server.command())
+        self.children.insert(0, self.children.pop())
+        server.wait()
 
     def _migrate(self, owner: str) -> None:
         done = subprocess.run(
@@ -96,8 +123,25 @@ class Stack:
         for child in self.children:
             child.send_signal(signal.SIGINT if child is self.children[0] else signal.SIGTERM)
         for child in self.children:
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
+            self._end(child)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @staticmethod
+    def _end(child: subprocess.Popen[bytes]) -> None:
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+
+
+def _kept() -> Path | None:
+    """Where a migrated server of exactly these migrations is kept between runs, if
+    ``DURE_TEST_SERVERS`` names a folder: for who runs one file after the other, not for CI."""
+    folder = os.environ.get("DURE_TEST_SERVERS")
+    if not folder:
+        return None
+    sources = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("portal/*/migrations/*.py")]
+    sources += [Path(postgres.__file__), *(ROOT / name for name in MIGRATED_BY)]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder) / digest[:16]
