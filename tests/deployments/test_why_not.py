@@ -180,6 +180,15 @@ def test_each_reason_has_its_sentence_and_changes_that_work(shop: Shop, reason: 
     assert placed.state == "fulfilled"
 
 
+def test_an_order_goes_to_a_site_where_nothing_is_wrong(shop: Shop) -> None:
+    _site(health="degraded")(shop)
+
+    with rls.tenant(shop.firm.pk):
+        priced = quoting.quote(wish=replace(WISH, region=""), project=project_of(shop), now=NOON)
+
+    assert priced.choice.sites == ("busan-1",)
+
+
 def test_who_waits_is_told_when_the_card_is_free(shop: Shop) -> None:
     """The change that is offered with every reason that time may end."""
     Card.objects.filter(site=shop.daegu).update(state="used")
