@@ -27,7 +27,7 @@ def test_shows_what_hours_cost_then_keeps_them_and_fixes_a_number(world: World) 
     wrong = bob.get(estimate, {"mon": "09:00-25:00"}, headers=ENGLISH).content.decode()
     assert "Monday: “09:00-25:00” is no time of day." in wrong
     found = bob.get(estimate, OFFICE, headers=ENGLISH).content.decode()
-    assert "₩300,150" in found and "₩1,078,800" in found  # 23 days of 9 hours; 31 of 24
+    assert "₩287,100" in found and "₩1,078,800" in found  # 22 days of 9 hours; 31 of 24
 
     bob.post(save, OFFICE | {"dates": "2026-12-24 10:00-15:00\n2026-12-31"})
     bob.post(
