@@ -21,7 +21,7 @@ from portal.api.shapes import Strict
 from portal.deployments import queries, quoting, schedule_words, schedules, timetable
 from portal.deployments.actions import bounds, changes, opening
 from portal.deployments.actions.bounds import Wished
-from portal.deployments.models import Endpoint, Schedule
+from portal.deployments.models import Endpoint
 from portal.deployments.schedules import BadSchedule
 from tenants import actors, rls
 
@@ -122,7 +122,7 @@ def _refused(error: Exception) -> Refused:
 
 
 def _schedule(endpoint: Endpoint) -> Response:
-    row = Schedule.objects.filter(endpoint=endpoint).first()
+    row = timetable.schedule_of(endpoint)
     if row is None:
         raise Http404
     hours = schedules.read(row.hours)

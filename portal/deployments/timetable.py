@@ -62,6 +62,11 @@ def _won(form: Revision, endpoint: Endpoint, seconds: int, now: datetime) -> int
     return ceil_won(price.won_per_hour * form.replicas * form.offering.cards * seconds / 3600)
 
 
+def schedule_of(endpoint: Endpoint) -> Schedule | None:
+    """Its opening hours with what they did last. The caller may see the endpoint."""
+    return Schedule.objects.filter(endpoint=endpoint).first()
+
+
 def by_hand(schedule: Schedule, endpoint: Endpoint) -> ByHand:
     """Whether somebody has paused or resumed it since its hours last changed."""
     runs = endpoint.paused_at is None

@@ -16,7 +16,7 @@ from billing.fiscal.refusals import Refusal
 from portal.deployments import quoting, schedule_words, schedules, timetable
 from portal.deployments.actions import bounds, changes, opening
 from portal.deployments.actions.bounds import Wished
-from portal.deployments.models import Endpoint, Schedule
+from portal.deployments.models import Endpoint
 from portal.deployments.schedules import BadSchedule, Hours
 from portal.web import doors
 from portal.web.endpoint_changes import own
@@ -45,7 +45,7 @@ def page(request: HttpRequest, public_id: str) -> HttpResponse:
     except quoting.NotForSale as error:
         shown["refused"] = str(error)
         return render(request, "endpoints/hours.html", shown)
-    row = Schedule.objects.filter(endpoint=endpoint).first()
+    row = timetable.schedule_of(endpoint)
     words = PRESETS.get(request.GET.get("preset", "")) or timetable.hours_words(endpoint)
     shown |= {
         "schedule": row,

@@ -10,7 +10,7 @@ import pytest
 from portal.admission.grants import Grant
 from portal.catalog.models import Offering
 from portal.deployments.actions import aliases
-from portal.deployments.models import Endpoint, Placement, Scaling, Schedule
+from portal.deployments.models import Endpoint, Placement
 from portal.fleet.models import Site
 from portal.routing import snapshot
 from portal.routing.demand import Demand, TargetDemand
@@ -387,23 +387,3 @@ def test_asks_as_often_for_many_keys_as_for_few(rows: Rows, django_assert_num_qu
 
     with django_assert_num_queries(len(few)):
         snapshot.take(now=NOON, demands=[])
-
-
-def test_says_when_a_closed_endpoint_opens_and_what_waking_takes(rows: Rows) -> None:
-    opens = NOON + timedelta(hours=21)
-    with rls.everyone(because="test set-up"):
-        Endpoint.objects.filter(pk=rows.own.pk).update(asleep_since=NOON)
-        Scaling.objects.create(
-            endpoint=rows.own, organization=rows.firm, used_at=NOON, ready_seconds=42
-        )
-        Schedule.objects.create(
-            endpoint=rows.own, organization=rows.firm, hours={}, state="closed", changes_at=opens
-        )
-    asleep = snapshot.take(now=NOON, demands=[]).routes[rows.own.public_id]
-    assert (asleep.asleep, asleep.wakes_in_seconds, asleep.opens_at_ms) == (True, 42, 0)
-    with rls.everyone(because="test set-up"):
-        Endpoint.objects.filter(pk=rows.own.pk).update(paused_at=NOON)
-
-    closed = snapshot.take(now=NOON, demands=[]).routes[rows.own.public_id]
-
-    assert (closed.asleep, closed.opens_at_ms) == (False, int(opens.timestamp() * 1000))
