@@ -64,6 +64,25 @@ KINDS: dict[str, Kind] = {
         ),
         group=Group.ENDPOINTS,
     ),
+    "endpoint.no_money": Kind(
+        _("“%(name)s” did not open"),
+        _(
+            "The opening hours of the endpoint “%(name)s” begin, but the budget has no room for "
+            "it, or nothing may be ordered now. It is tried again all the time; it opens as soon "
+            "as a limit is raised."
+        ),
+        Severity.WARNING,
+        group=Group.ENDPOINTS,
+    ),
+    "endpoint.no_room": Kind(
+        _("“%(name)s” did not open"),
+        _(
+            "The opening hours of the endpoint “%(name)s” begin, but no site that it may use has "
+            "room for all of its replicas. It is tried again all the time."
+        ),
+        Severity.WARNING,
+        group=Group.ENDPOINTS,
+    ),
     "endpoint.replaced": Kind(
         _("A replica of “%(name)s” is started elsewhere"),
         _(

@@ -13,6 +13,7 @@ from portal.api import (
     deposits,
     desk,
     endpoint_changes,
+    endpoint_hours,
     etax,
     fiscal_urls,
     fleet,
@@ -258,6 +259,21 @@ urlpatterns = [
         "endpoints/<slug:public_id>/rollout",
         endpoint_changes.EndpointRolloutView.as_view(),
         name="api_endpoint_rollout",
+    ),
+    path(
+        "endpoints/<slug:public_id>/schedule",
+        endpoint_hours.schedule_view,
+        name="api_endpoint_schedule",
+    ),
+    path(
+        "endpoints/<slug:public_id>/scaling",
+        endpoint_hours.EndpointScalingView.as_view(),
+        name="api_endpoint_scaling",
+    ),
+    path(
+        "endpoints/<slug:public_id>/override",
+        endpoint_hours.EndpointOverrideView.as_view(),
+        name="api_endpoint_override",
     ),
     path(
         "endpoints/<slug:public_id>/pause",

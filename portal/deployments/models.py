@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering
 from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep
+from portal.deployments.scaling_models import ScaleStep, Scaling, Schedule
 from portal.fleet.models import Site
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ __all__ = [
     "Rollout",
     "RolloutState",
     "RolloutStep",
+    "ScaleStep",
+    "Scaling",
+    "Schedule",
 ]
 
 
@@ -129,6 +133,9 @@ class Endpoint(models.Model):
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_because = models.CharField(max_length=200, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
+    asleep_since = models.DateTimeField(
+        null=True, blank=True, help_text="No replica is wanted until somebody asks."
+    )
     overcommitted = models.BooleanField(
         default=False, help_text="Less runs now than money is set aside for."
     )
@@ -170,6 +177,10 @@ class Revision(models.Model):
     number = models.PositiveIntegerField()
     offering = models.ForeignKey(Offering, models.PROTECT, related_name="+", null=True)
     replicas = models.PositiveSmallIntegerField()
+    least = models.PositiveSmallIntegerField(
+        null=True,
+        help_text="Replicas follow what is asked, down to so many. Empty: they do not.",
+    )
     regions = models.JSONField(default=list)
     apart = models.BooleanField(default=False, help_text="Each replica at a site of its own.")
     because = models.CharField(max_length=200)

@@ -24,7 +24,8 @@ from tenants.actors import Actor
 @dataclass(frozen=True, slots=True)
 class Status:
     """Derived, never stored. ``code`` is one of the keys of ``portal.web``'s status table:
-    stopped, paused, funding_hold, operator_hold, failing, waiting, deploying, ready, degraded."""
+    stopped, paused, funding_hold, operator_hold, asleep, failing, waiting, deploying, ready,
+    degraded."""
 
     code: str
     ready: int
@@ -34,7 +35,7 @@ class Status:
 def status_of(endpoint: Endpoint, placements: Iterable[Placement]) -> Status:
     """Count what is ready against what is wanted."""
     living = [one for one in placements if one.state != "stopped"]
-    wanted = _counted(living)
+    wanted = counted(living)
     ready = sum(one.state == "ready" for one in wanted)
     if endpoint.stopped_at is not None:
         code = "stopping" if living else "stopped"
@@ -44,6 +45,8 @@ def status_of(endpoint: Endpoint, placements: Iterable[Placement]) -> Status:
         code = "funding_hold"
     elif endpoint.operator_hold:
         code = "operator_hold"
+    elif endpoint.asleep_since is not None and not wanted:
+        code = "asleep"
     elif wanted and ready == len(wanted):
         code = "ready"
     elif ready:
@@ -57,8 +60,9 @@ def status_of(endpoint: Endpoint, placements: Iterable[Placement]) -> Status:
     return Status(code, ready, len(wanted))
 
 
-def _counted(living: list[Placement]) -> list[Placement]:
-    """While a replica moves to another site, it is one: the old until the new one took over."""
+def counted(living: list[Placement]) -> list[Placement]:
+    """Those that are wanted. While a replica moves to another site, it is one: the old until the
+    new one took over."""
     wanted = [one for one in living if one.wanted and one.leaving_at is None]
     staying = {one.public_id for one in wanted}
     return [one for one in wanted if one.instead_of not in staying]

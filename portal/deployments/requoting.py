@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from billing import estimates, tariffs, terms
 from billing.resolution import Version
 from portal.catalog.models import Offering
-from portal.deployments import placement, quoting
+from portal.deployments import lasting, placement, quoting
 from portal.deployments.fixes import Fix
 from portal.deployments.models import Endpoint, OrderKind, Placement, Revision
 from portal.deployments.placement import SiteRoom, Wanted
@@ -99,12 +99,12 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
         raise NothingChanges
     here = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
     room = Room(sites, project, now)
-    choice = room.more(form, endpoint, here, replicas - len(here))
+    choice = room.more(form, endpoint, here, _at_once(form, replicas, len(here)) - len(here))
     before = 0 if endpoint.paused_at else form.replicas
     hour, month = won(room, offering, before)
     region = form.regions[0] if form.regions else ""
     return ChangeQuote(
-        priced=_priced(room, offering, replicas, before, choice),
+        priced=_priced(room, offering, _Sizes(endpoint, form, replicas, before), choice),
         wish=Wish(
             name=endpoint.name,
             model=endpoint.model.slug,
@@ -118,6 +118,14 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
         won_per_month_before=month,
         generation=endpoint.generation,
     )
+
+
+def _at_once(form: Revision, replicas: int, here: int) -> int:
+    """How many run as soon as the change is carried out: where their number follows what is asked,
+    those that run, or the fewest."""
+    if form.least is None:
+        return replicas
+    return min(max(here, form.least, 1), replicas)
 
 
 def surplus(here: list[Placement], count: int) -> list[Placement]:
@@ -190,22 +198,42 @@ def won(room: Room, offering: Offering, replicas: int) -> tuple[int, int]:
     return found.hour.supply_won, found.worst.supply_won
 
 
-def _priced(
-    room: Room, offering: Offering, replicas: int, before: int, choice: placement.Choice
-) -> Quote:
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Of one change: ``before`` counts what runs, ``form`` also what its opening hours bring."""
+
+    endpoint: Endpoint
+    form: Revision
+    replicas: int
+    before: int
+
+    def periods(self, now: datetime, end: datetime) -> tuple[int, int, int]:
+        """Seconds until ``end`` after the change; replicas and seconds that are set aside."""
+        hours = lasting.hours_of(self.endpoint)
+        runs = self.endpoint.paused_at is None
+        after = lasting.seconds_left(hours, runs=True, now=now, end=end)
+        if hours is None:
+            return after, self.before, after
+        return after, self.form.replicas, lasting.seconds_left(hours, runs=runs, now=now, end=end)
+
+
+def _priced(room: Room, offering: Offering, sizes: _Sizes, choice: placement.Choice) -> Quote:
     tariff, month = room.tariff(offering), Month.of(room.now)
+    after, had, had_seconds = sizes.periods(room.now, month.period.end)
+    count, seconds = sizes.replicas - had, after
+    if had_seconds != after:  # opening hours: what comes is another number of replicas each time
+        count, seconds = 1, sizes.replicas * after - had * had_seconds
     aside = 0
-    if replicas > before:
-        seconds = int((month.period.end - room.now).total_seconds()) + 1
-        cards = offering.cards * (replicas - before)
+    if count > 0 and seconds > 0:
         of_month = terms.of(room.project.organization, month)
+        cards = offering.cards * count
         rest = estimates.run(tariff, cards=cards, seconds=seconds, terms=of_month)
         aside = rest.supply_won * 1_000_000
-    per_hour, per_month = won(room, offering, replicas)
+    per_hour, per_month = won(room, offering, sizes.replicas)
     return Quote(
         chip=offering.chip.code,
         offering=offering.pk,
-        cards=offering.cards * replicas,
+        cards=offering.cards * sizes.replicas,
         price_version=tariff.public_id,
         won_per_card_hour=tariff.won_per_hour,
         won_per_hour=per_hour,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from portal.deployments.models import Revision
 
-FIELDS = ("replicas", "chip", "sdk", "version", "region", "apart")
+FIELDS = ("replicas", "least", "chip", "sdk", "version", "region", "apart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ def form(revision: Revision) -> dict[str, str]:
     offering = revision.offering
     return {
         "replicas": str(revision.replicas),
+        "least": "" if revision.least is None else str(revision.least),
         "chip": offering.chip.code if offering else "",
         "sdk": offering.sdk if offering else "",
         "version": offering.version.label if offering else "",

@@ -5,7 +5,14 @@ from django.utils import timezone
 
 from billing.models import MonthClose
 from portal.deployments import approving
-from portal.deployments.actions import card_time, closing, commitments, freeing, watches
+from portal.deployments.actions import (
+    card_time,
+    closing,
+    commitments,
+    freeing,
+    opening,
+    watches,
+)
 
 
 @shared_task
@@ -45,3 +52,9 @@ def sweep_approvals() -> None:
 def tell_of_room() -> None:
     """Each minute: wishes that had found no room, and find some now."""
     watches.sweep(now=timezone.now())
+
+
+@shared_task
+def follow_opening_hours() -> None:
+    """Each ten seconds, and nudged: what opens or closes now."""
+    opening.sweep(now=timezone.now())

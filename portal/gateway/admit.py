@@ -162,7 +162,7 @@ async def admit(
             raise errors.no_eligible_site("no replica of this model is running yet.")
         if routes.paused:
             await grant_of(gateway, key, until)
-            raise errors.no_eligible_site(PAUSED)
+            raise _paused(routes)
         if asked.optional:
             fields.check_engines(asked.optional, routes.targets, grant.sites)
         gateway.waiting.check(
@@ -187,6 +187,13 @@ async def admit(
                 gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
             return call
     raise errors.admission_unavailable("the key is being changed.")
+
+
+def _paused(routes: EndpointRoutes) -> Problem:
+    now_ms = time.time_ns() // 1_000_000
+    if routes.opens_at_ms > now_ms:
+        return errors.closed(routes.opens_at_ms, now_ms)
+    return errors.no_eligible_site(PAUSED)
 
 
 def _model(grant: Grant, asked: Asked) -> ModelGrant:

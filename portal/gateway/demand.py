@@ -17,6 +17,7 @@ from portal.routing.table import EndpointRoutes, SiteInfo
 
 UNUSED_SECONDS = 300.0  # after which an endpoint's loads are forgotten
 LOOK_SECONDS = 60.0  # between two looks for them
+TOLD_SECONDS = 5.0  # that requests found no replica: longer than between two looks of the portal
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +38,7 @@ class Traffic:
         self.gateway = gateway
         self._endpoints: dict[str, _Known] = {}
         self._active: dict[str, TargetLoad] = {}  # by target id: what there is to tell
+        self._sleepers: dict[str, tuple[int, float]] = {}  # how many lately, and when the last
         self._looked_at = 0.0
 
     def candidates(
@@ -69,6 +71,11 @@ class Traffic:
         candidate.load.fail(now)
         self._active[candidate.target.id] = candidate.load
 
+    def find_asleep(self, endpoint: str, now: float) -> None:
+        """A request found no replica of the endpoint: told for a while, whether it waits or not."""
+        count, _last = self._sleepers.get(endpoint, (0, now))
+        self._sleepers[endpoint] = (count + 1, now)
+
     def take(self, now_ms: int, waiting: Mapping[str, int], now: float) -> Demand:
         """The second that ends now; counting begins anew."""
         active, self._active = self._active, {}
@@ -80,7 +87,13 @@ class Traffic:
                 self._active[name] = load
         if now - self._looked_at > LOOK_SECONDS:
             self._forget(now)
-        endpoints = tuple(EndpointDemand(name, waiting[name]) for name in sorted(waiting))
+        self._sleepers = {
+            name: one for name, one in self._sleepers.items() if now - one[1] <= TOLD_SECONDS
+        }
+        endpoints = tuple(
+            EndpointDemand(name, waiting.get(name, 0), self._sleepers.get(name, (0,))[0])
+            for name in sorted({*waiting, *self._sleepers})
+        )
         return Demand(self.gateway, now_ms, targets, endpoints)
 
     def _forget(self, now: float) -> None:

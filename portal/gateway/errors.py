@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from portal.admission.problems import (
@@ -26,7 +27,9 @@ __all__ = [
     "Problem",
     "address_not_allowed",
     "admission_unavailable",
+    "closed",
     "cut_short",
+    "endpoint_asleep",
     "insufficient_scope",
     "invalid",
     "invalid_api_key",
@@ -43,6 +46,8 @@ __all__ = [
     "won",
     "wrong_kind",
 ]
+
+KOREA = timedelta(hours=9)  # ahead of UTC, all year
 
 
 def other_organization(header: str) -> Problem:
@@ -101,6 +106,38 @@ def no_room(waiting: int, seconds: int) -> Problem:
         f"Try again in {seconds} s.",
         kind="requests",
         more={"waiting": waiting, "retry_after": seconds},
+        headers=retry_after(seconds),
+    )
+
+
+def endpoint_asleep(seconds: int) -> Problem:
+    """Its replicas were stopped because nobody asked; ``seconds``: what the first one took to
+    answer the last time."""
+    return Problem(
+        503,
+        "endpoint_asleep",
+        "No replica of this endpoint runs, because nobody asked for a while. This request wakes "
+        f"it, which takes about {seconds} s. Nothing was charged. Try again then.",
+        kind="server_error",
+        more={"retry_after": seconds},
+        headers=retry_after(seconds),
+    )
+
+
+def closed(opens_at_ms: int, now_ms: int) -> Problem:
+    """Paused by its opening hours, until a moment that is known."""
+    seconds = max(1, -(-(opens_at_ms - now_ms) // 1000))
+    opens = datetime.fromtimestamp(opens_at_ms / 1000, UTC) + KOREA
+    rule = (
+        f"this endpoint is closed and opens at {opens:%Y-%m-%d %H:%M} in Korea. Who may order "
+        "endpoints can resume it before, on its page or through the API."
+    )
+    return Problem(
+        503,
+        "no_eligible_site",
+        f"No site may answer this request at the moment: {rule}",
+        kind="server_error",
+        more={"rule": rule, "retry_after": seconds},
         headers=retry_after(seconds),
     )
 

@@ -90,6 +90,7 @@ def _seat(gateway: Gateway, call: Call, failed: set[str]) -> Seat | None:
     try:
         candidate = _choose(gateway, call, failed, now)
     except NoReplica:
+        gateway.traffic.find_asleep(call.model.endpoint, now)
         return None
     if candidate is None:
         return None
@@ -142,6 +143,10 @@ async def _wait(gateway: Gateway, call: Call, failed: set[str], until: float) ->
     config = gateway.config
     began = loop.time()
     cold = _is_cold(gateway, call, failed, began)
+    routes = gateway.table.routes(call.model.endpoint) or call.routes
+    asleep = errors.endpoint_asleep(routes.wakes_in_seconds or 30) if routes.asleep else None
+    if cold and asleep is not None and routes.wakes_in_seconds > config.cold_seconds:
+        raise asleep  # to wait would be in vain
 
     def announce(future: asyncio.Future[Seat]) -> None:
         call.waiting = future
@@ -153,6 +158,7 @@ async def _wait(gateway: Gateway, call: Call, failed: set[str], until: float) ->
         choose=lambda now: _choose(gateway, call, failed, now),
         until=min(until, began + (config.cold_seconds if cold else config.queue_seconds)),
         cold=cold,
+        asleep=asleep if cold else None,
     )
     try:
         return await gateway.waiting.wait(wish, announce)

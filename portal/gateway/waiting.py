@@ -91,6 +91,7 @@ class Wish:
     choose: Choose
     until: float
     cold: bool  # nothing runs yet
+    asleep: Problem | None = None  # what is said where nothing runs because nobody asked
 
 
 class Waiting:
@@ -230,6 +231,8 @@ def _no_room(queue: FairQueue[_Waiter]) -> Problem:
 
 
 def _too_long(wish: Wish, queue: FairQueue[_Waiter]) -> Problem:
+    if wish.asleep is not None:
+        return wish.asleep
     if wish.cold:
         return errors.no_eligible_site(
             "no replica of this model is running yet. It was asked to start, which can take some "

@@ -17,10 +17,12 @@ class TargetDemand(msgspec.Struct, frozen=True):
 
 
 class EndpointDemand(msgspec.Struct, frozen=True):
-    """One endpoint for which requests wait at one gateway: for room, or for its first replica."""
+    """One endpoint for which requests wait at one gateway: for room, or for its first replica.
+    ``sleepers``: requests of the last seconds that found no replica, whether they waited or not."""
 
     endpoint: str
     waiting: int
+    sleepers: int = 0
 
 
 class Demand(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from portal.admission import chain
 from portal.admission.grants import Grant, ModelGrant
 from portal.catalog import engines
 from portal.deployments import queries
-from portal.deployments.models import Endpoint, EndpointKind, Placement
+from portal.deployments.models import Endpoint, EndpointKind, Placement, Scaling, Schedule
 from portal.fleet.models import Site
 from portal.lib.money import token_price_to_micro
 from portal.routing import health
@@ -144,6 +144,7 @@ def _routes(
         site = by_id[placement.site_id]
         targets[placement.endpoint_id].append(_target(placement, site, now, samples))
     endpoints = Endpoint.objects.routed().select_related("model").order_by("pk")
+    opens, wakes = _openings(), _wakings()
     return {
         endpoint.public_id: EndpointRoutes(
             endpoint=endpoint.public_id,
@@ -155,9 +156,25 @@ def _routes(
             template_tokens=endpoint.model.template_tokens,
             targets=() if endpoint.paused_at else tuple(targets[endpoint.pk]),
             paused=endpoint.paused_at is not None,
+            opens_at_ms=opens.get(endpoint.pk, 0),
+            asleep=endpoint.pk in wakes,
+            wakes_in_seconds=wakes.get(endpoint.pk, 0),
         )
         for endpoint in endpoints
     }
+
+
+def _openings() -> dict[int, int]:
+    """When those that their opening hours have closed open again, in Unix milliseconds."""
+    rows = Schedule.objects.filter(state="closed", endpoint__paused_at__isnull=False)
+    found = rows.exclude(changes_at=None).values_list("endpoint", "changes_at")
+    return {endpoint: int(at.timestamp() * 1000) for endpoint, at in found if at is not None}
+
+
+def _wakings() -> dict[int, int]:
+    """Those that sleep, with the seconds that waking took the last time."""
+    rows = Scaling.objects.filter(endpoint__asleep_since__isnull=False, endpoint__paused_at=None)
+    return dict(rows.values_list("endpoint", "ready_seconds"))
 
 
 def _target(

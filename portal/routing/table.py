@@ -44,6 +44,9 @@ class EndpointRoutes(msgspec.Struct, frozen=True, gc=False):
     template_tokens: int  # measured overhead of the chat template per message, upper bound
     targets: tuple[Target, ...] = ()
     paused: bool = False  # by its owner, who can resume it
+    opens_at_ms: int = 0  # of a paused one that its opening hours wake; 0: they do not
+    asleep: bool = False  # the first request wakes it
+    wakes_in_seconds: int = 0  # as measured the last time; 0: nobody knows
 
 
 class SiteInfo(msgspec.Struct, frozen=True):

@@ -1,11 +1,11 @@
-"""Door for the workers: rollouts that go on, accounts and organizations that end."""
+"""Door for the workers: rollouts that go on, sizes, accounts and organizations that end."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from billing import budgets
 from portal.admission.calls import AdmissionUnavailable
-from portal.routing import endings, rolling, telling
+from portal.routing import endings, rolling, sizing, telling
 from tenants.actions import closings
 
 
@@ -19,6 +19,18 @@ def sweep_rollouts() -> None:
     except AdmissionUnavailable:
         told = []
     rolling.sweep(told, now=now)
+
+
+@shared_task
+def sweep_sizes() -> None:
+    """Each two seconds: as many replicas as are asked for. Without Valkey nobody knows how many,
+    and all stay."""
+    now = timezone.now()
+    try:
+        told = telling.demands(budgets.admission(), now)
+    except AdmissionUnavailable:
+        return
+    sizing.sweep(told, now=now)
 
 
 @shared_task

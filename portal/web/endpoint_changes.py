@@ -29,6 +29,7 @@ from tenants import actors, rls, standing
 
 FIELD_TITLES = {
     "replicas": gettext_lazy("Replicas"),
+    "least": gettext_lazy("Fewest replicas"),
     "chip": gettext_lazy("Chip"),
     "sdk": gettext_lazy("SDK"),
     "version": gettext_lazy("Version"),
@@ -99,7 +100,9 @@ def context(endpoint: Endpoint) -> dict[str, Any]:
 def _way(to: Revision, newest: Revision) -> str:
     """The kind of change that leads back to an earlier form; empty where it is the same."""
     fields = {one.field for one in revising.differences(newest, to)}
-    return OrderKind.MOVE if fields - {"replicas"} else OrderKind.RESIZE if fields else ""
+    if fields - {"replicas", "least"}:
+        return OrderKind.MOVE
+    return OrderKind.RESIZE if "replicas" in fields else ""
 
 
 def rollout_of(endpoint: Endpoint) -> dict[str, Any]:

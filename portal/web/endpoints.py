@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.deployments import explaining, queries
+from portal.deployments import explaining, queries, schedule_words, timetable
 from portal.deployments.actions import endpoints as actions
 from portal.deployments.actions import rolling
 from portal.deployments.models import CapacityWatch, Endpoint, EndpointKind, Order, OrderState
@@ -23,6 +23,7 @@ from portal.lib.sealing import unseal
 from portal.web import doors, endpoint_changes, states
 from tenants import actors, rls
 
+STEPS_SHOWN = 5  # of the number of replicas
 STEP_TITLES = {
     "order": gettext_lazy("Order checked"),
     "placement": gettext_lazy("Site chosen"),
@@ -60,9 +61,8 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _find(request: HttpRequest, public_id: str) -> Endpoint:
-    found: Endpoint = get_object_or_404(
-        queries.endpoints(doors.actor(request)), public_id=public_id
-    )
+    rows = queries.endpoints(doors.actor(request)).select_related("schedule", "scaling")
+    found: Endpoint = get_object_or_404(rows, public_id=public_id)
     return found
 
 
@@ -84,6 +84,20 @@ def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
         "states_of": states.PLACEMENT,
         **(endpoint_changes.rollout_of(endpoint) if own else {}),
+        **(_sizing(endpoint) if own else {}),
+    }
+
+
+def _sizing(endpoint: Endpoint) -> dict[str, Any]:
+    """Opening hours and the last changes of the number of replicas, where there are any."""
+    schedule, scaling = getattr(endpoint, "schedule", None), getattr(endpoint, "scaling", None)
+    if schedule is None and scaling is None:
+        return {}
+    steps = timetable.steps(endpoint)[:STEPS_SHOWN]
+    return {
+        "schedule": schedule,
+        "by_hand": timetable.by_hand(schedule, endpoint) if schedule else "",
+        "scale_steps": [(one, schedule_words.step(one)) for one in steps],
     }
 
 

@@ -31,6 +31,7 @@ ENDPOINT = {
     "stopped": _state("", "off", _("Stopped")),
     "pausing": _state("", "half", _("Being paused")),
     "paused": _state("", "pause", _("Paused")),
+    "asleep": _state("", "pause", _("Asleep: the first request wakes it")),
     "funding_hold": _state("warn", "pause", _("Paused: budget used up")),
     "operator_hold": _state("warn", "pause", _("Paused by the operator")),
 }
@@ -168,6 +169,7 @@ REASONS = (
     gettext_noop("The new replicas begin to answer much later than the old ones."),
     gettext_noop("Rolled back by hand."),
     gettext_noop("The endpoint was paused or stopped."),
+    gettext_noop("Its bounds of scaling were changed."),
     gettext_noop("Refused."),
     gettext_noop("Withdrawn."),
     gettext_noop("All have approved."),

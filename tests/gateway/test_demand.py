@@ -101,3 +101,18 @@ def test_forgets_endpoints_that_nobody_asks() -> None:
     one.load.end()
     traffic.take(0, {}, 2000)
     assert traffic.candidates(table, SITES, 1, 2000)[0] is not one
+
+
+def test_tells_for_some_seconds_that_nothing_ran_for_whoever_asked() -> None:
+    traffic = Traffic("gw")
+    traffic.find_asleep("ep", 1.0)
+    traffic.find_asleep("ep", 1.5)
+
+    told = [traffic.take(second * 1000, {"other": 1}, second).endpoints for second in (2, 6, 7)]
+
+    waits = EndpointDemand("other", 1)
+    assert told == [
+        (EndpointDemand("ep", 0, 2), waits),
+        (EndpointDemand("ep", 0, 2), waits),
+        (waits,),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import openai
 import pytest
 
 from portal.lib import ids
+from portal.routing import demand
 from tests.fakes.upstream import Upstream
 from tests.gateway.world import ORG_CODE, PRICE, GatewayProcess, World, target, wait_until
 from tests.minutes import begin_early
@@ -120,6 +122,29 @@ def test_says_that_an_endpoint_pauses(gateway: GatewayProcess, world: World) -> 
 
     assert gateway.chat("pausing")[0] == 503
     assert world.held() == 0
+
+
+def test_says_when_a_closed_endpoint_opens_and_how_long_waking_takes(
+    gateway: GatewayProcess, world: World
+) -> None:
+    opens_at_ms = time.time_ns() // 1_000_000 + 3_600_000
+    world.endpoint("closed", paused=True, opens_at_ms=opens_at_ms)
+    world.endpoint("asleep", asleep=True, wakes_in_seconds=120)  # longer than requests may wait
+    world.publish()
+
+    wait_until(lambda: "opens at" in gateway.chat("closed")[2]["error"].get("rule", ""))
+    status, headers, answer = gateway.chat("asleep")
+
+    assert 3_500 < int(gateway.chat("closed")[1]["retry-after"]) <= 3_600
+    assert (status, error(answer)["code"]) == (503, "endpoint_asleep")
+    assert headers["retry-after"] == "120"
+    assert world.held() == 0
+    wait_until(lambda: "ep_asleep" in _told_asleep(world))
+
+
+def _told_asleep(world: World) -> set[str]:
+    told = [demand.decode(raw) for raw in world.admission.demand()]
+    return {one.endpoint for second in told for one in second.endpoints if one.sleepers}
 
 
 def test_sends_nothing_to_a_site_that_is_not_allowed(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from portal.gateway import dispatch
+from portal.gateway import dispatch, errors
 from portal.gateway.call import Call
 from portal.gateway.demand import Traffic
 from portal.gateway.dispatch import Candidate, NoReplica, NoTarget
@@ -160,6 +160,18 @@ async def test_a_wait_ends(cold: bool, status: int, code: str) -> None:
 
     assert (found.value.status, found.value.code) == (status, code)
     seat.free()
+    assert room.is_empty()
+
+
+async def test_says_that_it_sleeps_when_waking_takes_longer_than_a_wait() -> None:
+    room = Room()
+    room.none = NoReplica("no replica of this model is running yet.")
+
+    with pytest.raises(Problem) as found:
+        await room.wait(seconds=0.01, cold=True, asleep=errors.endpoint_asleep(42))
+
+    assert (found.value.status, found.value.code) == (503, "endpoint_asleep")
+    assert (b"retry-after", b"42") in found.value.headers
     assert room.is_empty()
 
 

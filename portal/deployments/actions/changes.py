@@ -22,7 +22,7 @@ from portal.catalog.models import Offering
 from portal.deployments import moving, quoting, requoting
 from portal.deployments.actions import orders, placements, rolling, waiting_orders
 from portal.deployments.actions.orders import Wished
-from portal.deployments.models import Endpoint, Order, OrderKind, OrderState, Revision
+from portal.deployments.models import Endpoint, Order, OrderKind, OrderState, Revision, Scaling
 from portal.deployments.requoting import Change, ChangeQuote
 from portal.deployments.states import move_order
 from portal.fleet.models import Site
@@ -227,10 +227,12 @@ def fulfil(
         return _begin_move(order, found, by, now)
     Endpoint.objects.filter(pk=endpoint.pk).update(
         paused_at=None,
+        asleep_since=None,
         funding_hold=False,
         generation=found.generation + 1,
         overcommitted=bool(found.leaving) or endpoint.overcommitted,
     )
+    Scaling.objects.filter(endpoint=endpoint).update(used_at=now)  # idle no sooner than from now
     offering = Offering.objects.get(pk=found.priced.offering)
     revise(endpoint, order, offering, now)
     placements.unwant(endpoint=endpoint, only=found.leaving)
@@ -277,6 +279,7 @@ def revise(endpoint: Endpoint, order: Order, offering: Offering, now: datetime) 
         number=last.number + 1,
         offering=offering,
         replicas=order.replicas,
+        least=last.least if last.least is not None and last.least < order.replicas else None,
         regions=[order.region] if order.region else [],
         apart=order.apart,
         because=BECAUSE[OrderKind(order.kind)],

@@ -22,6 +22,7 @@ from billing.fiscal import orders as fiscal
 from billing.fiscal.refusals import Refusal
 from billing.models import Commitment
 from billing.rating import card_amount
+from portal.deployments import lasting
 from portal.deployments.actions import placements
 from portal.deployments.models import Endpoint, EndpointKind, Order
 from portal.lib import wake
@@ -50,13 +51,14 @@ class _Running:
 
 
 def _running() -> list[_Running]:
-    """Dedicated endpoints that are neither stopped nor paused, with their orders."""
+    """Dedicated endpoints that are neither stopped nor paused, or paused by opening hours that
+    open again, with their orders."""
     with rls.everyone(because="sweep: commitments of all organizations"):
         rows = (
             Order.objects.filter(
+                Q(endpoint__paused_at=None) | Q(endpoint__schedule__isnull=False),
                 endpoint__kind=EndpointKind.DEDICATED,
                 endpoint__stopped_at=None,
-                endpoint__paused_at=None,
                 state="fulfilled",
             )
             .select_related("endpoint", "organization", "project")
@@ -93,7 +95,7 @@ def _renew_one(one: _Running, month: Month, now: datetime, *, have: int) -> None
     if price is None:
         log.error("commitment.no_tariff", order=one.order.public_id)
         return
-    seconds = int((month.period.end - max(now, month.period.start)).total_seconds()) + 1
+    seconds = _seconds(one, month, now)
     amount = ceil_won(price.won_per_hour * one.order.cards * seconds / 3600) * MICRO - have
     if amount <= 0:
         return
@@ -120,6 +122,15 @@ def _renew_one(one: _Running, month: Month, now: datetime, *, have: int) -> None
         return
     budgets.tell(row, one.organization, subjects)
     _hold(one, held=False, now=now)
+
+
+def _seconds(one: _Running, month: Month, now: datetime) -> int:
+    """That it runs this month, from now on."""
+    with rls.tenant(one.organization.pk):
+        hours = lasting.hours_of(one.endpoint)
+    runs = one.endpoint.paused_at is None
+    since = max(now, month.period.start)
+    return lasting.seconds_left(hours, runs=runs, now=since, end=month.period.end)
 
 
 def _keep(one: _Running, month: Month, amount: int, now: datetime) -> Commitment:

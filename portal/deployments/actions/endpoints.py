@@ -50,15 +50,21 @@ def pause(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
     if endpoint.organization_id != by.organization.pk:
         raise NotYours
     endpoint = Endpoint.objects.select_for_update(of=["self"]).get(pk=endpoint.pk)
-    if endpoint.stopped_at is None and endpoint.paused_at is None:
-        endpoint.paused_at = now
-        endpoint.generation += 1
-        endpoint.overcommitted = True
-        endpoint.save(update_fields=["paused_at", "generation", "overcommitted"])
-        rolling.abandon(endpoint, now)
-        placements.unwant(endpoint=endpoint)
+    if endpoint.may_run:
+        rest(endpoint, now)
         audit.record("endpoint.pause", by=by, now=now, subject=endpoint.public_id)
     return endpoint
+
+
+def rest(endpoint: Endpoint, now: datetime) -> None:
+    """Nothing of it runs any more, until it is resumed. The caller has locked it."""
+    endpoint.paused_at = now
+    endpoint.asleep_since = None
+    endpoint.generation += 1
+    endpoint.overcommitted = True
+    endpoint.save(update_fields=["paused_at", "asleep_since", "generation", "overcommitted"])
+    rolling.abandon(endpoint, now)
+    placements.unwant(endpoint=endpoint)
 
 
 @transaction.atomic

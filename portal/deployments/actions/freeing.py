@@ -18,8 +18,10 @@ from billing import budgets, tariffs
 from billing.fiscal import orders as fiscal
 from billing.models import Commitment
 from billing.rating import card_amount
+from portal.deployments import lasting, requoting
 from portal.deployments.actions.commitments import used_micro
-from portal.deployments.models import Endpoint
+from portal.deployments.models import Endpoint, Scaling
+from portal.deployments.schedules import Hours
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import actors, rls
@@ -62,7 +64,12 @@ def _is_going(endpoint: Endpoint) -> bool:
 
 
 def needed_micro(endpoint: Endpoint, month: Month, now: datetime) -> int:
-    """Used this month, and the worst that what runs can cost until its end."""
+    """Used this month, and the worst that what runs can cost until its end; of one with opening
+    hours or that scales, what its whole form can."""
+    hours = lasting.hours_of(endpoint)
+    scales = Scaling.objects.filter(endpoint=endpoint).exists()
+    if hours is not None or (scales and endpoint.paused_at is None):
+        return planned_micro(endpoint, month, now, hours=hours, runs=endpoint.paused_at is None)
     exact = Fraction(0)
     for one in endpoint.placements.living().select_related("offering__chip"):
         counted = max(one.accrued_until or one.created_at, month.period.start)
@@ -70,6 +77,25 @@ def needed_micro(endpoint: Endpoint, month: Month, now: datetime) -> int:
         price = tariffs.card_tariff_at(one.offering.chip.code, now, endpoint.organization_id)
         if price is not None:
             exact += card_amount(one.cards * seconds, price.won_per_hour)
+    return used_micro(endpoint.public_id, month) + int(-(-exact * MICRO // 1))
+
+
+def planned_micro(
+    endpoint: Endpoint, month: Month, now: datetime, *, hours: Hours | None, runs: bool
+) -> int:
+    """Used this month, and the worst until its end of an endpoint that ``runs`` until the next
+    change of its ``hours`` and then by them: all replicas of its form."""
+    left = lasting.seconds_left(hours, runs=runs, now=now, end=month.period.end)
+    uncounted = living = Fraction(0)
+    for one in endpoint.placements.living().select_related("offering__chip"):
+        price = tariffs.card_tariff_at(one.offering.chip.code, now, endpoint.organization_id)
+        if price is not None:
+            counted = max(one.accrued_until or one.created_at, month.period.start)
+            behind = max(0, int((now - counted).total_seconds()) + 1)
+            uncounted += card_amount(one.cards * behind, price.won_per_hour)
+            living += card_amount(one.cards * left, price.won_per_hour) if one.wanted else 0
+    whole = lasting.form_amount(requoting.form_of(endpoint), endpoint, left, now)
+    exact = uncounted + max(living, whole)
     return used_micro(endpoint.public_id, month) + int(-(-exact * MICRO // 1))
 
 

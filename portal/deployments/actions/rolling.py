@@ -247,6 +247,7 @@ def _old_form(rollout: Rollout, now: datetime) -> None:
         number=last + 1,
         offering=old.offering,
         replicas=old.replicas,
+        least=old.least,
         regions=old.regions,
         apart=old.apart,
         because=rollout.because or rollouts.BY_HAND,

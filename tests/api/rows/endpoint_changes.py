@@ -31,4 +31,50 @@ ROWS = [
         at("endpoints/{endpoint}/rollout"),
         "404 404 403 403 404 404 404 404",
     ),
+    # it was never ordered and has no hours
+    Row(
+        "api_endpoint_schedule",
+        "GET",
+        at("endpoints/{endpoint}/schedule"),
+        "404 404 404 404 404 404 404 404",
+    ),
+    Row(
+        "api_endpoint_schedule",
+        "PUT",
+        at("endpoints/{endpoint}/schedule"),
+        "409 409 403 403 404 404 409 404",
+        lambda world: {"hours": {"mon": ["09:00-18:00"]}},
+    ),
+    Row(
+        "api_endpoint_schedule",
+        "DELETE",
+        at("endpoints/{endpoint}/schedule"),
+        "409 409 403 403 404 404 409 404",
+    ),
+    Row(
+        "api_endpoint_scaling",
+        "GET",
+        at("endpoints/{endpoint}/scaling"),
+        "409 409 409 409 404 404 409 404",
+    ),
+    Row(
+        "api_endpoint_scaling",
+        "PUT",
+        at("endpoints/{endpoint}/scaling"),
+        "409 409 403 403 404 404 409 404",
+        lambda world: {"least": 1},
+    ),
+    Row(
+        "api_endpoint_override",
+        "POST",
+        at("endpoints/{endpoint}/override"),
+        "409 409 403 403 404 404 409 404",
+        lambda world: {"replicas": 1, "hours": 1},
+    ),
+    Row(
+        "api_endpoint_override",
+        "DELETE",
+        at("endpoints/{endpoint}/override"),
+        "204 204 403 403 404 404 204 404",
+    ),
 ]
