@@ -20,6 +20,7 @@ from portal.web import (
     deputies,
     desk,
     endpoint_changes,
+    endpoint_logs,
     endpoint_orders,
     endpoints,
     etax,
@@ -43,6 +44,7 @@ from portal.web import (
     models,
     month_end,
     notices,
+    offering_edits,
     offerings,
     operator,
     organizations,
@@ -144,7 +146,8 @@ urlpatterns = [
     path("endpoints/<slug:public_id>/", endpoints.detail, name="endpoint"),
     path("endpoints/<slug:public_id>/status/", endpoints.status, name="endpoint_status"),
     path("endpoints/<slug:public_id>/placement/", endpoints.placement, name="endpoint_placement"),
-    path("endpoints/<slug:public_id>/logs/", endpoints.logs, name="endpoint_logs"),
+    path("endpoints/<slug:public_id>/logs/", endpoint_logs.logs, name="endpoint_logs"),
+    path("endpoints/<slug:public_id>/logs.txt", endpoint_logs.download, name="endpoint_logs_file"),
     path(
         "endpoints/<slug:public_id>/estimate/",
         endpoint_changes.estimate,
@@ -365,6 +368,16 @@ urlpatterns = [
     ),
     path("operator/offerings/", offerings.index, name="operator_offerings"),
     path("operator/offerings/<slug:public_id>/", offerings.detail, name="operator_offering"),
+    path(
+        "operator/offerings/<slug:public_id>/form/",
+        offering_edits.edit,
+        name="operator_offering_edit",
+    ),
+    path(
+        "operator/offerings/<slug:public_id>/figures/",
+        offering_edits.figure,
+        name="operator_offering_figure",
+    ),
     path(
         "operator/offerings/<slug:public_id>/evidence/",
         offerings.move,

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.models import MonthClose
-from portal.deployments import approving
+from portal.deployments import approving, engine_logs
 from portal.deployments.actions import card_time, closing, commitments, freeing, watches
 
 
@@ -45,3 +45,9 @@ def sweep_approvals() -> None:
 def tell_of_room() -> None:
     """Each minute: wishes that had found no room, and find some now."""
     watches.sweep(now=timezone.now())
+
+
+@shared_task
+def forget_logs() -> None:
+    """Each hour: kept logs of engines that ended long ago."""
+    engine_logs.forget(now=timezone.now())
