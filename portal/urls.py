@@ -21,6 +21,7 @@ from portal.web import (
     desk,
     endpoint_changes,
     endpoint_hours,
+    endpoint_logs,
     endpoint_orders,
     endpoints,
     etax,
@@ -44,6 +45,7 @@ from portal.web import (
     models,
     month_end,
     notices,
+    offering_edits,
     offerings,
     operator,
     organizations,
@@ -146,7 +148,8 @@ urlpatterns = [
     path("endpoints/<slug:public_id>/", endpoints.detail, name="endpoint"),
     path("endpoints/<slug:public_id>/status/", endpoints.status, name="endpoint_status"),
     path("endpoints/<slug:public_id>/placement/", endpoints.placement, name="endpoint_placement"),
-    path("endpoints/<slug:public_id>/logs/", endpoints.logs, name="endpoint_logs"),
+    path("endpoints/<slug:public_id>/logs/", endpoint_logs.logs, name="endpoint_logs"),
+    path("endpoints/<slug:public_id>/logs.txt", endpoint_logs.download, name="endpoint_logs_file"),
     path(
         "endpoints/<slug:public_id>/estimate/",
         endpoint_changes.estimate,
@@ -388,6 +391,16 @@ urlpatterns = [
     ),
     path("operator/offerings/", offerings.index, name="operator_offerings"),
     path("operator/offerings/<slug:public_id>/", offerings.detail, name="operator_offering"),
+    path(
+        "operator/offerings/<slug:public_id>/form/",
+        offering_edits.edit,
+        name="operator_offering_edit",
+    ),
+    path(
+        "operator/offerings/<slug:public_id>/figures/",
+        offering_edits.figure,
+        name="operator_offering_figure",
+    ),
     path(
         "operator/offerings/<slug:public_id>/evidence/",
         offerings.move,

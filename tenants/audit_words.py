@@ -138,6 +138,8 @@ WORDS: dict[str, Promise | str] = {
     "operator.draft_answer": _("Operator: answered an objection to a draft invoice"),
     "operator.renewal": _("Operator: issued a new invoice in the place of a wrong one"),
     "operator.evidence": _("Operator: changed the evidence of an offering"),
+    "operator.figure": _("Operator: entered or removed a figure of an offering"),
+    "operator.offering": _("Operator: changed how an offering's engine is started"),
     "operator.reverify": _("Operator: verified an offering at a site again"),
     "operator.lift": _("Operator: lifted a suspension"),
     "operator.note": _("Operator: wrote a note"),

@@ -14,6 +14,7 @@ from portal.api import (
     desk,
     endpoint_changes,
     endpoint_hours,
+    endpoint_logs,
     etax,
     fiscal_urls,
     fleet,
@@ -25,6 +26,7 @@ from portal.api import (
     money,
     month_end,
     notices,
+    offering_edits,
     offerings,
     payments,
     people,
@@ -224,6 +226,16 @@ urlpatterns = [
         name="api_operator_offering",
     ),
     path(
+        "operator/offerings/<slug:public_id>/form",
+        offering_edits.OfferingFormView.as_view(),
+        name="api_offering_form",
+    ),
+    path(
+        "operator/offerings/<slug:public_id>/figures",
+        offering_edits.OfferingFiguresView.as_view(),
+        name="api_offering_figures",
+    ),
+    path(
         "operator/offerings/<slug:public_id>/evidence",
         offerings.OfferingEvidenceView.as_view(),
         name="api_offering_evidence",
@@ -249,6 +261,11 @@ urlpatterns = [
         "endpoints/<slug:public_id>/placement",
         serving.EndpointPlacementView.as_view(),
         name="api_endpoint_placement",
+    ),
+    path(
+        "endpoints/<slug:public_id>/logs",
+        endpoint_logs.logs_view,
+        name="api_endpoint_logs",
     ),
     path(
         "endpoints/<slug:public_id>/changes",

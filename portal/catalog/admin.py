@@ -22,8 +22,8 @@ shows(
 shows(Version, "model label digest base_digest repository licence current created_at")
 shows(
     Offering,
-    "public_id version chip cards sdk bundle settings evidence evidence_since "
-    "parallel context_tokens note_ko note_en",
+    "public_id version chip cards sdk bundle image artifact revision settings evidence "
+    "evidence_since parallel context_tokens note_ko note_en",
     find="public_id",
 )
 shows(OfferingMove, "offering from_state to_state because at")

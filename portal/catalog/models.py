@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import get_language
 
+from portal.catalog import launch
+
 
 def local_name(korean: str, english: str) -> str:
     """The name in the reader's language."""
@@ -187,8 +189,12 @@ class Version(models.Model):
         return f"{self.model_id} {self.label}"
 
 
-class Offering(models.Model):
-    """Version × chip × SDK × bundle × cards, with its evidence. Only this can be placed."""
+class Offering(Sourced):
+    """Version × chip × SDK × bundle × cards, with its evidence. Only this can be placed.
+
+    What its engine is started from (``image``, ``artifact``, ``revision``, ``settings``) is changed
+    by ``portal.catalog.editing``; the source is that of the artifact, until somebody edits it.
+    """
 
     public_id = models.CharField(max_length=24, unique=True)
     version = models.ForeignKey(Version, models.PROTECT, related_name="offerings")
@@ -198,6 +204,11 @@ class Offering(models.Model):
     bundle = models.CharField(
         max_length=71, blank=True, help_text="Digest of what was compiled for the chip, if it was."
     )
+    image = models.CharField(max_length=300, blank=True, help_text="Of its server, by digest.")
+    artifact = models.CharField(
+        max_length=300, blank=True, help_text="What is loaded: a Hugging Face id or a path."
+    )
+    revision = models.CharField(max_length=80, blank=True, help_text="Of a Hugging Face id.")
     settings = models.JSONField(default=dict, help_text="Known keys: portal.catalog.settings_of.")
     evidence = models.CharField(max_length=16)
     evidence_since = models.DateTimeField(db_default=Now())
@@ -223,6 +234,19 @@ class Offering(models.Model):
     @property
     def note(self) -> str:
         return local_name(self.note_ko, self.note_en)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything that decides what answers: another one was never shown to run."""
+        return launch.fingerprint(
+            {
+                **launch.form_of(self),
+                "weights": self.version.digest,
+                "chip": self.chip_id,
+                "cards": self.cards,
+                "bundle": self.bundle,
+            }
+        )
 
 
 class OfferingMove(models.Model):

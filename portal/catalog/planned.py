@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import transaction
 
-from portal.catalog import settings_of
+from portal.catalog import artifacts, settings_of
 from portal.catalog.models import CatalogModel, Chip, Evidence, Figure, Offering, Version
 from portal.lib import ids
 
@@ -250,7 +250,9 @@ def load() -> None:
     chips = _chips()
     models = _models()
     versions = _versions(models)
-    _figures(_offerings(versions, chips, models))
+    offerings = _offerings(versions, chips, models)
+    artifacts.fill(offerings)
+    _figures(offerings)
 
 
 def _chips() -> dict[str, Chip]:
@@ -337,7 +339,7 @@ def _offerings(
             chip=chips[one.chip],
             cards=one.cards,
             sdk=one.sdk,
-            settings=settings_of.checked(one.settings),
+            settings=settings_of.checked(one.settings, one.sdk),
             evidence=Evidence.CLAIMED,
             parallel=1,
             context_tokens=models[one.model].context_tokens,

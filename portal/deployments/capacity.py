@@ -11,7 +11,7 @@ from django.db.models import Sum
 from portal.catalog.models import CatalogModel, Chip, Offering
 from portal.deployments.models import Placement
 from portal.deployments.placement import SiteRoom
-from portal.fleet import site_offerings
+from portal.fleet import site_offerings, starting
 from portal.fleet.models import Card, Health, Site
 
 
@@ -31,6 +31,7 @@ class Room:
         self.standing = site_offerings.Standings(sites)
         self.cards: dict[tuple[int, int], list[Card]] = defaultdict(list)
         self.chips: dict[int, Chip] = {}
+        self.lacking: dict[tuple[int, str], tuple[str, ...]] = {}
         rows = Card.objects.filter(site__in=sites).exclude(state__in=["failed", "gone"])
         for card in rows.select_related("chip"):
             self.cards[card.site_id, card.chip_id].append(card)
@@ -41,7 +42,7 @@ class Room:
         offerings: dict[int, dict[int, list[Offering]]] = defaultdict(lambda: defaultdict(list))
         asked = list(models)
         rows = Offering.objects.filter(version__model__in=asked, version__current=True)
-        for offering in rows.select_related("version").order_by("pk"):
+        for offering in rows.select_related("version__model", "chip").order_by("pk"):
             offerings[offering.version.model_id][offering.chip_id].append(offering)
         return {model.slug: self._rooms(offerings[model.pk]) for model in asked}
 
@@ -59,11 +60,22 @@ class Room:
         for site in self.sites:
             kinds = [chip for chip in self.chips.values() if (site.pk, chip.pk) in self.cards]
             for chip in kinds:
-                offering = self.standing.best(offerings.get(chip.pk, []), site)
+                offering = self._best(offerings.get(chip.pk, []), site)
                 found.append(self._room(site, chip, offering))
             if not kinds:
                 found.append(self._room(site, None, None))
         return found
+
+    def _best(self, offerings: list[Offering], site: Site) -> Offering | None:
+        """The one with the strongest evidence among those that can be started there."""
+        fit = [one for one in offerings if not self._lacks(one, site)]
+        return self.standing.best(fit, site) or self.standing.best(offerings, site)
+
+    def _lacks(self, offering: Offering, site: Site) -> tuple[str, ...]:
+        known = offering.pk, site.driver
+        if known not in self.lacking:
+            self.lacking[known] = starting.lacks(offering, site.driver)
+        return self.lacking[known]
 
     def _room(self, site: Site, chip: Chip | None, offering: Offering | None) -> SiteRoom:
         cards = self.cards[site.pk, chip.pk] if chip else []
@@ -81,6 +93,7 @@ class Room:
             data_classes=tuple(site.data_classes),
             proven=stands == "proven",
             reverify=stands == "reverify",
+            lacks=self._lacks(offering, site) if offering else (),
             nodes=_free_by_node(cards),
             watts_per_card=chip.tdp_watts if chip else 0,
             watts_free=_watts_free(site),

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering
+from portal.deployments.log_models import KeptLog
 from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep
 from portal.deployments.scaling_models import ScaleStep, Scaling, Schedule
 from portal.fleet.models import Site
@@ -20,6 +21,7 @@ __all__ = [
     "CapacityWatch",
     "Endpoint",
     "EndpointKind",
+    "KeptLog",
     "Order",
     "OrderKind",
     "OrderMove",
@@ -222,6 +224,9 @@ class Placement(models.Model):
     offering = models.ForeignKey(Offering, models.PROTECT, related_name="placements")
     revision = models.ForeignKey(Revision, models.PROTECT, related_name="placements", null=True)
     cards = models.PositiveSmallIntegerField()
+    form = models.JSONField(
+        default=dict, help_text="How its engine is started: the offering's of when it was asked for"
+    )
     epoch = models.PositiveIntegerField(default=1)
     wanted = models.BooleanField(default=True)
     state = models.CharField(max_length=16, default=PlacementState.WANTED)

@@ -19,6 +19,8 @@ WhyNot = Literal[
     "no_offering",  # the model does not run on its chip
     "unproven",  # an offering without evidence, or one that fails
     "reverify",  # shown to run, but not since the SDK there has changed
+    "no_image",  # the site starts engines from images, and the offering names none
+    "no_engine",  # the offering does not say how its server is started there
     "no_price",  # nobody has set a price for its cards
     "waiting",  # enrolled, never seen
     "silent",  # does not answer
@@ -65,6 +67,7 @@ class SiteRoom:
     data_classes: tuple[str, ...] = ("open", "sensitive", "confidential", "medical")
     proven: bool = True
     reverify: bool = False  # was proven, and has to be shown again
+    lacks: tuple[str, ...] = ()  # of ``no_image`` and ``no_engine``: ``fleet.starting``
     nodes: tuple[int, ...] = ()
     watts_per_card: int = 0
     watts_free: int | None = None
@@ -122,6 +125,8 @@ def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
         "no_offering": room.offering is None,
         "unproven": room.offering is not None and not room.proven and not room.reverify,
         "reverify": room.offering is not None and room.reverify,
+        "no_image": "no_image" in room.lacks,
+        "no_engine": "no_engine" in room.lacks,
         "no_price": room.offering is not None and room.price_micro is None,
         "waiting": room.state == "waiting",
         "silent": room.state == "silent",

@@ -4,15 +4,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.models import MonthClose
-from portal.deployments import approving
-from portal.deployments.actions import (
-    card_time,
-    closing,
-    commitments,
-    freeing,
-    opening,
-    watches,
-)
+from portal.deployments import approving, engine_logs
+from portal.deployments.actions import card_time, closing, commitments, freeing, opening, watches
 
 
 @shared_task
@@ -58,3 +51,9 @@ def tell_of_room() -> None:
 def follow_opening_hours() -> None:
     """Each ten seconds, and nudged: what opens or closes now."""
     opening.sweep(now=timezone.now())
+
+
+@shared_task
+def forget_logs() -> None:
+    """Each hour: kept logs of engines that ended long ago."""
+    engine_logs.forget(now=timezone.now())

@@ -23,6 +23,10 @@ REASONS: Mapping[WhyNot, object] = {
     "reverify": gettext_lazy(
         "The software of its chip has changed; we are checking that the model still runs."
     ),
+    "no_image": gettext_lazy(
+        "It starts engines from container images, and the model has none for its chip yet."
+    ),
+    "no_engine": gettext_lazy("Nobody has set yet how the model is started on its chip there."),
     "no_price": gettext_lazy("There is no price for its chip yet."),
     "waiting": gettext_lazy("It is being set up and has not reported yet."),
     "silent": gettext_lazy("It does not answer now."),

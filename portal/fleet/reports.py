@@ -28,7 +28,9 @@ def nonsense(report: SiteReport, *, site: str, now: datetime) -> str:
 
 
 def _faults(report: SiteReport, site: str, now: datetime) -> Iterable[str]:
-    if report.site != site:
+    # A cluster that was never told anything, or has forgotten everything, knows no name yet.
+    fresh = report.site == "" and report.generation == 0
+    if report.site != site and not fresh:
         yield f"It answers as another site: {report.site[:64]!r}."
     if len(report.cards) > MOST_CARDS or len(report.replicas) > MOST_REPLICAS:
         yield (

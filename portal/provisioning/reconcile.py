@@ -16,11 +16,12 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from portal.deployments import failing
+from portal.catalog import launch
+from portal.deployments import engine_logs, failing
 from portal.deployments.models import Endpoint, Placement, PlacementState
 from portal.deployments.states import NoSuchMove, move_placement
 from portal.fleet import actions as fleet
-from portal.fleet import leases, moves
+from portal.fleet import leases, moves, starting
 from portal.fleet.drivers.contract import (
     Driver,
     PlacementSpec,
@@ -37,6 +38,7 @@ from portal.provisioning.plan import Move, Wish, plan
 from tenants import rls
 
 log = structlog.get_logger()
+LOGS_A_ROUND = 4  # of replicas that ended; the next round must not wait for a slow site
 
 
 def reconcile(site_code: str, *, now: datetime) -> bool:
@@ -46,17 +48,21 @@ def reconcile(site_code: str, *, now: datetime) -> bool:
         token = leases.take(site, owner=socket.gethostname(), now=now) if site else None
     if site is None or token is None or site.condition == Condition.RETIRED:
         return False
+    over: list[Placement] = []
     try:
-        _round(site, token, now)
+        over = _round(site, token, now)
     except fleet.LeaseLost:
         log.warning("reconcile.lease_lost", site=site_code)
     finally:
         with rls.everyone(because="reconcile: end of lease"):
             leases.give_back(site, token)
+    for placement in over[:LOGS_A_ROUND]:  # without the lease: it changes nothing at the site
+        engine_logs.keep(placement, site, now=now)
     return True
 
 
-def _round(site: Site, token: UUID, now: datetime) -> None:
+def _round(site: Site, token: UUID, now: datetime) -> list[Placement]:
+    """What has failed or ended in it."""
     driver = driver_for(
         site.driver,
         control_url=site.control_url,
@@ -70,7 +76,7 @@ def _round(site: Site, token: UUID, now: datetime) -> None:
     except SiteUnavailable as error:
         with rls.everyone(because="reconcile: the site is silent"):
             fleet.record_trouble(site=site, reason=str(error), token=token, now=now)
-        return
+        return []
     seen_at = timezone.now()  # the site was asked just now; states count from its answer
     with rls.everyone(because="reconcile: record what was seen"):
         fleet.record_report(site=site, report=report, token=token, now=seen_at)
@@ -80,6 +86,8 @@ def _round(site: Site, token: UUID, now: datetime) -> None:
             _record(by_id[move.placement], move, seen_at)
         _refresh(by_id, report)
         moves.judge(site, now=seen_at, compared=not result.tell)
+    ends = (PlacementState.FAILED, PlacementState.STOPPED)
+    return [by_id[move.placement] for move in result.moves if move.to_state in ends]
 
 
 def _living(site: Site) -> list[Placement]:
@@ -103,28 +111,29 @@ def _wishes(placements: list[Placement]) -> list[Wish]:
 
 def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
     """The whole wanted state with its generation, which grows when the content changed."""
-    specs = tuple(
-        PlacementSpec(
-            id=one.public_id,
-            epoch=one.epoch,
-            endpoint=one.endpoint.public_id,
-            engine="embedding" if one.offering.version.model.kind == "embedding" else "chat",
-            model=one.offering.version.model.slug,
-            model_digest=one.offering.version.digest,
-            chip=one.offering.chip.code,
-            cards=one.cards,
-            context_tokens=one.offering.context_tokens,
-            parallel=one.offering.parallel,
-            credential=unseal(one.sealed_credential, settings.DURE_SEAL_KEYS),
-            organization=one.organization.public_id,
-            sdk=one.offering.sdk,
-        )
-        for one in placements
-        if _wanted(one)
-    )
+    specs = tuple(_asked(one, site) for one in placements if _wanted(one))
     digest = hashlib.sha256(msgspec.json.encode(specs)).hexdigest()
     generation = fleet.next_generation(site=site, digest=digest, token=token)
     return SiteSpec(site=site.code, generation=generation, placements=specs)
+
+
+def _asked(placement: Placement, site: Site) -> PlacementSpec:
+    """One wanted replica. What was placed before forms were kept goes by its offering's."""
+    offering = placement.offering
+    form = placement.form or launch.form_of(offering)
+    return PlacementSpec(
+        id=placement.public_id,
+        epoch=placement.epoch,
+        endpoint=placement.endpoint.public_id,
+        engine=starting.engine_of(offering),
+        model=offering.version.model.slug,
+        model_digest=offering.version.digest,
+        chip=offering.chip.code,
+        cards=placement.cards,
+        credential=unseal(placement.sealed_credential, settings.DURE_SEAL_KEYS),
+        organization=placement.organization.public_id,
+        **starting.parts(form, offering.chip, site.driver),
+    )
 
 
 def _observe(driver: Driver, wanted: SiteSpec, placements: list[Placement]) -> SiteReport:
@@ -166,11 +175,17 @@ def _record(placement: Placement, move: Move, now: datetime) -> None:
 
 
 def _refresh(placements: dict[str, Placement], report: SiteReport) -> None:
-    """A replica may come back on another port without changing its state between two looks."""
+    """A replica may come back on another port without changing its state between two looks, and a
+    site may tell only later which weights it runs."""
     for replica in report.replicas:
         placement = placements.get(replica.placement)
         if placement is None or replica.state != "ready" or placement.epoch != replica.epoch:
             continue
-        Placement.objects.filter(pk=placement.pk).exclude(
-            url=replica.url or "", restarts=replica.restarts
-        ).update(url=replica.url or "", restarts=replica.restarts, card_refs=list(replica.cards))
+        seen = {
+            "url": replica.url or "",
+            "restarts": replica.restarts,
+            "model_digest": replica.model_digest or placement.model_digest,
+        }
+        Placement.objects.filter(pk=placement.pk).exclude(**seen).update(
+            **seen, card_refs=list(replica.cards)
+        )

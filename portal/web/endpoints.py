@@ -1,4 +1,4 @@
-"""Endpoints: list, order, live status, logs, stop."""
+"""Endpoints: list, order, live status, stop. Logs: ``endpoint_logs``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ from portal.deployments import explaining, queries, schedule_words, timetable
 from portal.deployments.actions import endpoints as actions
 from portal.deployments.actions import rolling
 from portal.deployments.models import CapacityWatch, Endpoint, EndpointKind, Order, OrderState
-from portal.fleet.drivers.contract import SiteUnavailable
-from portal.fleet.drivers.registry import driver_for
-from portal.lib.sealing import unseal
 from portal.web import doors, endpoint_changes, states
-from tenants import actors, rls
 
 STEPS_SHOWN = 5  # of the number of replicas
 STEP_TITLES = {
@@ -150,33 +146,6 @@ def placement(request: HttpRequest, public_id: str) -> HttpResponse:
     endpoint = get_object_or_404(rows, public_id=public_id)
     found = explaining.explain(endpoint, now=timezone.now())
     return render(request, "endpoints/detail.html#placement", {"explained": found})
-
-
-@rls.own_transactions
-@require_GET
-@doors.page_for("endpoints.read")
-def logs(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Engine logs of own replicas, asked of the sites now; a silent site says so."""
-    actor = doors.actor(request)
-    with actors.scope_for(actor):
-        endpoint = _find(request, public_id)
-        placements = list(endpoint.placements.filter(organization=actor.organization)[:8])
-        sites = {one.site_id: one.site for one in placements}
-    blocks = []
-    for placement in placements:
-        site = sites[placement.site_id]
-        driver = driver_for(
-            site.driver,
-            control_url=site.control_url,
-            token=unseal(site.sealed_token, settings.DURE_SEAL_KEYS),
-        )
-        try:
-            lines = [line.text for line in driver.logs(placement.public_id, 0).lines[-60:]]
-            blocks.append({"site": site.title, "lines": lines, "silent": False})
-        except SiteUnavailable:
-            blocks.append({"site": site.title, "lines": [], "silent": True})
-    with actors.scope_for(actor):
-        return render(request, "endpoints/detail.html#logs", {"blocks": blocks})
 
 
 @require_POST

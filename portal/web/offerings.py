@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.catalog import evidence
-from portal.catalog.models import Evidence, Offering
-from portal.fleet import site_offerings
+from portal.catalog.models import Evidence, FigureKind, Offering
+from portal.fleet import site_offerings, starting
 from portal.fleet.models import AtSite, Site, SiteOffering, SiteOfferingMove
 from portal.web import catalogue, doors, states
 from tenants import reasons
@@ -62,6 +64,9 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "moves": [(one, states.EVIDENCE[one.to_state]) for one in offering.moves.all()[:50]],
         "site_moves": [(one, states.AT_SITE[one.to_state]) for one in moves[:50]],
         "marks": catalogue.MARKS,
+        "settings": json.dumps(offering.settings, ensure_ascii=False, sort_keys=True),
+        "no_server": starting.why_no_server(offering) if offering.sdk != starting.EMBEDDED else "",
+        "kinds": FigureKind.values,
     }
     return render(request, "operator/offering.html", context)
 

@@ -29,6 +29,8 @@ def chosen(*rooms: SiteRoom, replicas: int = 1, **wanted: Any) -> Choice:
         ({"offering": None, "price_micro": None}, ("no_offering",)),
         ({"proven": False}, ("unproven",)),
         ({"proven": False, "reverify": True}, ("reverify",)),
+        ({"lacks": ("no_image",)}, ("no_image",)),
+        ({"lacks": ("no_engine", "no_image")}, ("no_image", "no_engine")),
         ({"price_micro": None}, ("no_price",)),
         ({"state": "waiting"}, ("waiting",)),
         ({"state": "silent"}, ("silent",)),

@@ -43,6 +43,7 @@ def said(**fields: Any) -> str:
 def test_says_nothing_of_what_can_be_true() -> None:
     assert said(power=power()) == ""
     assert said(at_ms=NOW_MS + 299_000) == ""
+    assert said(site="", generation=0) == ""  # a cluster that was never told anything
     assert said(cards=tuple(card(str(one)) for one in range(MOST_CARDS)), replicas=()) == ""
     assert said(cards=(card(chip="tpu"),), replicas=()) == ""  # shown, and not used
 
@@ -55,6 +56,7 @@ SERVED = ServedReport(since_ms=0, tokens_in=-1, tokens_out=0)
     ("fields", "words"),
     [
         ({"site": "busan-1"}, "another site"),
+        ({"site": "", "generation": 1}, "another site"),
         ({"at_ms": AHEAD}, "clock"),
         ({"at_ms": -1}, "1970"),
         ({"generation": -1}, "generation"),

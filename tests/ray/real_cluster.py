@@ -11,7 +11,7 @@ import pytest
 
 from portal.fleet.drivers.contract import SiteUnavailable, WishRefused
 from tests.contracts.sites import wish
-from tests.ray.cluster import HEAD, WORKER, Cluster, ask, engine, kill, load, pids, said, until
+from tests.ray.cluster import HEAD, Cluster, ask, engine, kill, load, pids, said, until
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,14 @@ def folder(cluster: Cluster) -> Path:
 
 def test_deploys_and_streams_through(cluster: Cluster, folder: Path) -> None:
     began = time.monotonic()
-    cluster.driver.apply(wish(1, engine(1, folder)))
+    cluster.tell(wish(1, engine(1, folder)))
     said(f"first list accepted: {time.monotonic() - began:.1f} s")
 
     cluster.ready("plc_1")
     seconds = time.monotonic() - began
     # The agent may come up after the engine: only then is the digest known.
-    until(lambda: cluster.driver.observe().replicas[0].model_digest, "the engine's own word")
-    found = cluster.driver.observe().replicas[0]
+    until(lambda: cluster.look().replicas[0].model_digest, "the engine's own word")
+    found = cluster.look().replicas[0]
 
     said(f"ready: {seconds:.1f} s")
     assert found.url == f"http://{HEAD}:8000/plc_1"
@@ -50,7 +50,7 @@ def test_deploys_and_streams_through(cluster: Cluster, folder: Path) -> None:
     page = until(lambda: cluster.driver.logs("plc_1", 0).lines, "log lines")
     assert any("listening on port" in line.text for line in page)
     assert not any("key" in line.text and "…" not in line.text for line in page)
-    until(lambda: (one := cluster.driver.observe().replicas[0].served) and one.tokens_out, "counts")
+    until(lambda: (one := cluster.look().replicas[0].served) and one.tokens_out, "counts")
 
 
 def test_lets_nobody_in_without_the_credential(cluster: Cluster) -> None:
@@ -80,15 +80,15 @@ def test_a_client_that_leaves_stops_the_engine(cluster: Cluster) -> None:
 
 
 def test_refuses_what_is_older(cluster: Cluster, folder: Path) -> None:
-    cluster.driver.apply(wish(2, engine(1, folder)))
+    cluster.tell(wish(2, engine(1, folder)))
 
     with pytest.raises(WishRefused):
-        cluster.driver.apply(wish(1))
+        cluster.tell(wish(1))
     with pytest.raises(WishRefused):
-        cluster.driver.apply(wish(3, engine(1, folder, epoch=0)))
+        cluster.tell(wish(3, engine(1, folder, epoch=0)))
 
     assert cluster.ready("plc_1")
-    assert cluster.driver.observe().generation == 2
+    assert cluster.look().generation == 2
 
 
 def test_an_update_fails_no_request(cluster: Cluster, folder: Path) -> None:
@@ -98,7 +98,7 @@ def test_an_update_fails_no_request(cluster: Cluster, folder: Path) -> None:
     with load(url, 1) as tally:
         until(lambda: tally.whole > 3, "load")
         began = time.monotonic()
-        cluster.driver.apply(wish(4, engine(1, folder, parallel=8)))
+        cluster.tell(wish(4, engine(1, folder, parallel=8)))
         until(lambda: not set(old) & set(pids("bin/llama-server --model")), "the old engine's end")
         seconds = time.monotonic() - began
         done = tally.whole
@@ -134,9 +134,9 @@ def test_what_is_killed_comes_back(cluster: Cluster, what: str) -> None:
 def test_a_lost_node_takes_only_its_own_with_it(cluster: Cluster, folder: Path) -> None:
     cluster.start_worker()
     wanted = [engine(number, folder) for number in (1, 2, 3)]
-    cluster.driver.apply(wish(5, *wanted))
+    cluster.tell(wish(5, *wanted))
     found = cluster.ready("plc_1", "plc_2", "plc_3")
-    away = next(name for name, one in found.items() if one.url and WORKER in one.url)
+    away = cluster.away_from_head(found)
     here = next(name for name in found if name != away)
 
     with load(f"http://{HEAD}:8000/{here}", int(here[-1])) as tally:
@@ -144,15 +144,12 @@ def test_a_lost_node_takes_only_its_own_with_it(cluster: Cluster, folder: Path) 
         began = time.monotonic()
         cluster.kill_worker()
         until(
-            lambda: (
-                {one.placement: one.state for one in cluster.driver.observe().replicas}[away]
-                != "ready"
-            ),
+            lambda: {one.placement: one.state for one in cluster.look().replicas}[away] != "ready",
             "the loss is seen",
         )
         seen = time.monotonic() - began
 
-    lost = next(one for one in cluster.driver.observe().replicas if one.placement == away)
+    lost = next(one for one in cluster.look().replicas if one.placement == away)
     said(f"lost node: seen after {seen:.1f} s as {lost.state} ({lost.because}); others: {tally}")
     assert (tally.refused, tally.cut) == (0, 0)
     began = time.monotonic()
@@ -169,8 +166,9 @@ def test_a_lost_head_is_told_everything_again(cluster: Cluster, folder: Path) ->
 
     began = time.monotonic()
     cluster.start_head()
-    assert cluster.driver.observe().generation == 0  # it knows nothing; nothing runs
-    cluster.driver.apply(wish(5, engine(1, folder), engine(2, folder)))
+    # it knows nothing; nothing runs
+    assert cluster.look().generation == 0
+    cluster.tell(wish(5, engine(1, folder), engine(2, folder)))
     cluster.ready("plc_1", "plc_2")
 
     said(f"head lost without outside storage: all ready after {time.monotonic() - began:.1f} s")

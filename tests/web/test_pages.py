@@ -190,7 +190,7 @@ def test_says_that_a_site_is_silent_when_logs_are_asked_for(world: World) -> Non
 
     answer = browser(world.cast.alice).get(url)
 
-    assert [block["silent"] for block in answer.context["blocks"]] == [True]
+    assert [block.silent for block, _state in answer.context["blocks"]] == [True]
 
 
 def test_refuses_a_limit_below_what_is_used(world: World) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
+from portal.catalog import launch
 from portal.catalog.models import Offering
 from portal.deployments import leaving
 from portal.deployments.models import (
@@ -45,6 +46,7 @@ def want(
         offering=offering,
         revision=revision,
         cards=offering.cards,
+        form=launch.form_of(offering),
         sealed_credential=seal(secrets.token_urlsafe(32), settings.DURE_SEAL_KEYS),
         created_at=now,
         state_since=now,

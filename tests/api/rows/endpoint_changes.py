@@ -18,6 +18,12 @@ ROWS = [
         at("endpoints/{endpoint}/pause"),
         "200 200 403 403 404 404 200 404",
     ),
+    Row(
+        "api_endpoint_logs",
+        "GET",
+        at("endpoints/{endpoint}/logs"),
+        "200 200 200 200 404 200 200 404",
+    ),
     # nothing is being replaced there: 404 for everybody who may ask
     Row(
         "api_endpoint_rollout",

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.api.rows.row import ALL, Row, at
 from tests.web.conftest import World
-from tests.web.rows.offerings import a_move, an_offering, lapsed
+from tests.web.rows.offerings import a_figure, a_form, a_move, an_offering, lapsed
 
 STAFF = "403 403 403 403 403 200 403 403"
 
@@ -31,6 +31,10 @@ ROWS = [
     Row("api_operator_offering", "GET", offering, STAFF),
     Row(
         "api_offering_evidence", "POST", lambda world: f"{offering(world)}/evidence", STAFF, a_move
+    ),
+    Row("api_offering_form", "POST", lambda world: f"{offering(world)}/form", STAFF, a_form),
+    Row(
+        "api_offering_figures", "POST", lambda world: f"{offering(world)}/figures", STAFF, a_figure
     ),
     Row("api_offering_verification", "POST", at_site, STAFF, a_check),
 ]
