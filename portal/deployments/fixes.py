@@ -65,7 +65,7 @@ def fixes(
         _beyond(rooms, wanted, centre),
     ]
     now = tuple(fix for fix in found if fix is not None)
-    emptied = [replace(room, cards_free=room.cards, nodes=()) for room in rooms]
+    emptied = [replace(room, cards_free=room.cards, cards_reserved=0, nodes=()) for room in rooms]
     return (*now, Fix("watch")) if choose(emptied, wanted).sites else now
 
 

@@ -8,6 +8,13 @@ from django.db import models
 from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering
+from portal.deployments.reservation_models import (
+    Reservation,
+    ReservationMove,
+    ReservationOffer,
+    ReservationState,
+    ReservedCard,
+)
 from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep
 from portal.fleet.models import Site
 
@@ -26,6 +33,11 @@ __all__ = [
     "Placement",
     "PlacementMove",
     "PlacementState",
+    "Reservation",
+    "ReservationMove",
+    "ReservationOffer",
+    "ReservationState",
+    "ReservedCard",
     "Revision",
     "Rollout",
     "RolloutState",
