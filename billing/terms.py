@@ -102,9 +102,11 @@ def _agreed(row: AgreedTerm) -> Term:
 
 
 def _runs(organization: Organization, month: Month) -> list[Run]:
-    """Replicas whose first second lies in the month, with all time that they have so far."""
+    """Replicas whose first second lies in the month, with all time that they have so far. What was
+    reserved and not used (``rsv_…``) is no replica."""
     seconds = Extract(F("ended_at") - F("started_at"), "epoch")
     rows = CardTime.objects.filter(organization=organization, started_at__gte=month.period.start)
+    rows = rows.exclude(placement__startswith="rsv_")
     earlier = CardTime.objects.filter(
         organization=organization, started_at__lt=month.period.start
     ).values("placement")

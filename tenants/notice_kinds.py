@@ -47,6 +47,14 @@ KINDS: dict[str, Kind] = {
         ),
         group=Group.ENDPOINTS,
     ),
+    "reservation.taken": Kind(
+        _("Reserved cards of “%(name)s” were taken"),
+        _(
+            "Another organization took %(cards)s of the cards that you offered of the reservation "
+            "“%(name)s”. You are charged for so much less."
+        ),
+        group=Group.ENDPOINTS,
+    ),
     "endpoint.failed": Kind(
         _("A replica of “%(name)s” failed"),
         _(

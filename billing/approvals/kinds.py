@@ -98,8 +98,11 @@ KINDS: dict[str, Kind] = {
             "won_per_card_hour": _("One card, one hour"),
             "won_per_hour": _("Per hour"),
             "won_per_month": _("Per month, always on"),
+            "begins": pgettext_lazy("reservation", "From"),
+            "ends": pgettext_lazy("reservation", "Until"),
+            "won_in_all": pgettext_lazy("reservation", "In all"),
         },
-        frozenset({"won_per_card_hour", "won_per_hour", "won_per_month"}),
+        frozenset({"won_per_card_hour", "won_per_hour", "won_per_month", "won_in_all"}),
     ),
     RAISE: Kind(
         pgettext_lazy("approval", "Raise of a budget"),

@@ -6,6 +6,10 @@ from portal.deployments.models import (
     OrderMove,
     Placement,
     PlacementMove,
+    Reservation,
+    ReservationMove,
+    ReservationOffer,
+    ReservedCard,
     Revision,
 )
 from tenants.reading_room import shows
@@ -35,3 +39,17 @@ shows(
     find="public_id",
 )
 shows(OrderMove, "organization order from_state to_state because at")
+shows(
+    Reservation,
+    "public_id organization project name state site chip cards starts_at ends_at won_in_all "
+    "won_per_card_hour price_version region wished_site taken_from accrued_until placed_at "
+    "placed_by",
+    find="public_id name",
+)
+shows(ReservationMove, "organization reservation from_state to_state because at")
+shows(ReservedCard, "organization reservation site chip number starts_at ends_at")
+shows(
+    ReservationOffer,
+    "public_id organization reservation site chip cards offered starts_at ends_at state created_at",
+    find="public_id",
+)

@@ -15,12 +15,12 @@ from billing.approvals.kinds import CannotBeDone, Deed, Now
 from billing.approvals.matrix import ORDER, RAISE, SITES, TRANSFER
 from billing.fiscal import transfers
 from billing.models import ApprovalRequest, ApprovalState
-from portal.deployments.actions import approved_orders, project_sites
+from portal.deployments.actions import approved_orders, approved_reservations, project_sites
 from tenants import actors
 from tenants.actors import Actor
 
 DEEDS: dict[str, Deed] = {
-    ORDER: approved_orders.DEED,
+    ORDER: approved_reservations.beside(approved_orders.DEED),
     RAISE: raises.DEED,
     TRANSFER: transfers.DEED,
     SITES: project_sites.DEED,

@@ -6,10 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.db.models import Sum
-
 from portal.catalog.models import CatalogModel, Chip, Offering
-from portal.deployments.models import Placement
+from portal.deployments.claims import Claims
 from portal.deployments.placement import SiteRoom
 from portal.fleet import site_offerings, starting
 from portal.fleet.models import Card, Health, Site
@@ -20,14 +18,22 @@ class Room:
 
     Make it with the sites locked when the answer decides an order. Needs sight of all tenants'
     placements, since cards are shared by all. ``prices``: chip → micro-won a card and hour, for
-    the one who asks.
+    the one who asks: ``organization``, whose own reservations are free for it.
     """
 
-    def __init__(self, sites: list[Site], *, prices: Mapping[str, int], now: datetime) -> None:
+    def __init__(
+        self,
+        sites: list[Site],
+        *,
+        prices: Mapping[str, int],
+        now: datetime,
+        organization: int | None = None,
+    ) -> None:
         self.sites = sites
         self.now = now
         self.prices = prices
-        self.promised = promised_cards()
+        self.organization = organization
+        self.claims = Claims(now)
         self.standing = site_offerings.Standings(sites)
         self.cards: dict[tuple[int, int], list[Card]] = defaultdict(list)
         self.chips: dict[int, Chip] = {}
@@ -79,7 +85,8 @@ class Room:
 
     def _room(self, site: Site, chip: Chip | None, offering: Offering | None) -> SiteRoom:
         cards = self.cards[site.pk, chip.pk] if chip else []
-        promised = self.promised[site.code, chip.code] if chip else 0
+        free = len(cards) - (self.claims.promised(site.pk, chip.pk) if chip else 0)
+        open_now = self.claims.free(len(cards), site.pk, chip.pk, self.organization) if chip else 0
         stands = self.standing.of(offering, site) if offering else ""
         return SiteRoom(
             site=site.code,
@@ -87,7 +94,7 @@ class Room:
             chip=chip.code if chip else "",
             state=site.state_at(self.now),
             cards=len(cards),
-            cards_free=max(0, len(cards) - promised),
+            cards_free=max(0, open_now),
             offering=offering.pk if offering else None,
             cards_per_replica=offering.cards if offering else 0,
             data_classes=tuple(site.data_classes),
@@ -100,18 +107,8 @@ class Room:
             price_micro=self.prices.get(chip.code) if chip else None,
             place=site.region.place,
             ailing=site.health_at(self.now) == Health.DEGRADED,
+            cards_reserved=max(0, free) - max(0, open_now),
         )
-
-
-def promised_cards() -> Counter[tuple[str, str]]:
-    """Cards of every living placement, by site and chip."""
-    rows = (
-        Placement.objects.living()
-        .filter(wanted=True)
-        .values_list("site__code", "offering__chip__code")
-        .annotate(total=Sum("cards"))
-    )
-    return Counter({(site, chip): total or 0 for site, chip, total in rows})
 
 
 def _free_by_node(cards: list[Card]) -> tuple[int, ...]:

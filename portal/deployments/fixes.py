@@ -75,11 +75,13 @@ def after_all(room: SiteRoom) -> SiteRoom:
     return replace(
         room,
         cards_free=room.cards,
+        cards_reserved=0,
         nodes=(),
         state="healthy",
         watts_free=None,
         proven=True,
         reverify=False,
+        lacks=(),
         price_micro=room.price_micro or 0,
     )
 

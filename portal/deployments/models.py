@@ -9,6 +9,13 @@ from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering
 from portal.deployments.log_models import KeptLog
+from portal.deployments.reservation_models import (
+    Reservation,
+    ReservationMove,
+    ReservationOffer,
+    ReservationState,
+    ReservedCard,
+)
 from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep
 from portal.deployments.scaling_models import ScaleStep, Scaling, Schedule
 from portal.fleet.models import Site
@@ -29,6 +36,11 @@ __all__ = [
     "Placement",
     "PlacementMove",
     "PlacementState",
+    "Reservation",
+    "ReservationMove",
+    "ReservationOffer",
+    "ReservationState",
+    "ReservedCard",
     "Revision",
     "Rollout",
     "RolloutState",

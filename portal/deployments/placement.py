@@ -28,6 +28,7 @@ WhyNot = Literal[
     "returned",  # answers again; what it runs is being compared
     "drained",  # takes no new work
     "power",  # would draw more than its supply may give
+    "reserved",  # its free cards are reserved for others, now or later
     "no_card_free",
     "apart",  # has room, but not enough sites do to keep the replicas apart
 ]
@@ -53,7 +54,8 @@ class SiteRoom:
 
     ``nodes``: free cards by node; empty where a site does not tell. ``watts_free``: what its
     supply may still give, ``None`` without a bound. ``price_micro``: micro-won of one card for
-    one hour. ``place``: latitude and longitude.
+    one hour. ``place``: latitude and longitude. ``cards_reserved``: more that would be free if
+    others had not reserved them.
     """
 
     site: str
@@ -74,6 +76,7 @@ class SiteRoom:
     price_micro: int | None = 0
     place: tuple[float, float] | None = None
     ailing: bool = False  # degraded: it serves, and something is wrong there
+    cards_reserved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ def holds(room: SiteRoom, *, limit: int) -> int:
 def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
     """What speaks against one site by itself, the weightiest first; empty if nothing does."""
     needs_watts = room.watts_per_card * room.cards_per_replica
+    short = room.cards_free < room.cards_per_replica
+    reserved = short and room.cards_free + room.cards_reserved >= room.cards_per_replica
     fails: dict[WhyNot, bool] = {
         "data_class": wanted.data_class not in room.data_classes,
         "project_region": bool(wanted.allowed) and room.region not in wanted.allowed,
@@ -134,7 +139,8 @@ def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
         "returned": room.state == "returned",
         "drained": room.state == "drained",
         "power": room.watts_free is not None and room.watts_free < needs_watts,
-        "no_card_free": room.cards_free < room.cards_per_replica
+        "reserved": reserved,
+        "no_card_free": (short and not reserved)
         or (bool(room.nodes) and max(room.nodes) < room.cards_per_replica),
     }
     return tuple(reason for reason in REASONS if fails.get(reason))

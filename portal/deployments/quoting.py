@@ -160,7 +160,7 @@ def room_of(sites: list[Site], book: tariffs.Book, organization: int, now: datet
         if price is not None:
             prices[chip] = int(price.won_per_hour * 1_000_000)
     with rls.everyone(because="cards are shared by all tenants; only counts are read"):
-        return Room(sites, prices=prices, now=now)
+        return Room(sites, prices=prices, now=now, organization=organization)
 
 
 def _fixes(

@@ -12,7 +12,10 @@ from portal.deployments.models import (
     OrderMove,
     Placement,
     PlacementMove,
+    Reservation,
+    ReservationMove,
 )
+from portal.deployments.reservation_models import RESERVATION_ARROWS
 
 
 class NoSuchMove(Exception):
@@ -64,3 +67,31 @@ def move_order(order: Order, to_state: str, *, because: str, now: datetime) -> b
     )
     order.state = to_state
     return True
+
+
+def move_reservation(
+    reservation: Reservation, to_state: str, *, because: str, now: datetime
+) -> bool:
+    """Move ``reservation``; as ``move_placement``."""
+    if (reservation.state, to_state) not in RESERVATION_ARROWS:
+        raise NoSuchMove(f"{reservation.public_id}: {reservation.state} → {to_state}")
+    moved = Reservation.objects.filter(pk=reservation.pk, state=reservation.state)
+    if not moved.update(state=to_state):
+        return False
+    note_reservation(reservation, to_state, because=because, now=now)
+    reservation.state = to_state
+    return True
+
+
+def note_reservation(
+    reservation: Reservation, to_state: str, *, because: str, now: datetime
+) -> None:
+    """What happened to it: a change of state, or of what is held of it."""
+    ReservationMove.objects.create(
+        organization_id=reservation.organization_id,
+        reservation=reservation,
+        from_state=reservation.state,
+        to_state=to_state,
+        because=because[:300],
+        at=now,
+    )

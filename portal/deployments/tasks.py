@@ -5,13 +5,23 @@ from django.utils import timezone
 
 from billing.models import MonthClose
 from portal.deployments import approving, engine_logs
-from portal.deployments.actions import card_time, closing, commitments, freeing, opening, watches
+from portal.deployments.actions import (
+    card_time,
+    closing,
+    commitments,
+    freeing,
+    opening,
+    reserved_time,
+    watches,
+)
 
 
 @shared_task
 def accrue() -> None:
-    """Card time of full hours and of what has stopped."""
-    card_time.accrue_all(now=timezone.now())
+    """Card time of full hours and of what has stopped; then what was reserved and not used."""
+    now = timezone.now()
+    card_time.accrue_all(now=now)
+    reserved_time.accrue_all(now=now)
 
 
 @shared_task

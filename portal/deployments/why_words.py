@@ -34,6 +34,7 @@ REASONS: Mapping[WhyNot, object] = {
     "returned": gettext_lazy("It answers again, and what it runs is being compared."),
     "drained": gettext_lazy("It takes no new work."),
     "power": gettext_lazy("Its power supply has no room for more cards."),
+    "reserved": gettext_lazy("Its free cards are reserved for others, now or later."),
     "no_card_free": gettext_lazy("It has too few free cards."),
     "apart": gettext_lazy("It has room, but too few sites do to keep the replicas apart."),
 }

@@ -196,7 +196,8 @@ def _result(found: ApprovalRequest, asked: ApprovalTerms) -> str:
     if not found.result:
         return ""
     if found.kind == ORDER:
-        return reverse("endpoint", args=[found.result])
+        page = "reservation" if found.result.startswith("rsv_") else "endpoint"
+        return reverse(page, args=[found.result])
     if found.kind == SITES:
         return reverse("project", args=[found.result])
     if found.kind == TRANSFER:

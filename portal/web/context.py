@@ -116,6 +116,12 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("models", _("Models"), "model", "endpoints.read"),
                 ("endpoints", _("Endpoints"), "endpoint", "endpoints.read"),
                 ("jobs", pgettext("navigation", "Jobs"), "usage", "jobs.read"),
+                (
+                    "reservations",
+                    pgettext("navigation", "Reservations"),
+                    "clock",
+                    "endpoints.read",
+                ),
                 ("keys", _("API keys"), "key", "keys.read"),
                 ("limits", _("Limits"), "clock", "keys.read"),
             ],

@@ -42,6 +42,14 @@ ROLLOUT = {
     "rolled_back": _state("warn", "warn", _("Rolled back")),
     "abandoned": _state("", "off", _("Given up")),
 }
+RESERVATION = {
+    "awaiting": _state("info", "wait", _("Waits for approval")),
+    "coming": _state("info", "wait", pgettext_lazy("reservation", "Reserved")),
+    "running": _state("ok", "ok", pgettext_lazy("reservation", "Now")),
+    "over": _state("", "half", pgettext_lazy("reservation", "Over, being counted")),
+    "ended": _state("", "off", pgettext_lazy("reservation", "Ended")),
+    "cancelled": _state("", "off", pgettext_lazy("reservation", "Cancelled")),
+}
 PLACEMENT = {
     "wanted": _state("info", "wait", _("Waiting for the site")),
     "starting": _state("info", "half", _("Engine is starting")),

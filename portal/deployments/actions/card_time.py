@@ -52,7 +52,7 @@ def _accrue(pk: int, until: datetime) -> int:
             .select_related("endpoint__project", "site", "offering__chip")
             .get(pk=pk)
         )
-        until = _heard(placement.site, until)
+        until = heard(placement.site, until)
         moves = list(placement.moves.order_by("at", "id").values_list("at", "to_state"))
         outages = [Period(one.started_at, one.ended_at) for one in placement.site.outages.all()]
         periods = ready_time.without(_ready(placement, moves, until), outages)
@@ -76,7 +76,7 @@ def _ready(
     return ready_time.ready_periods(moves, until=end)
 
 
-def _heard(site: Site, until: datetime) -> datetime:
+def heard(site: Site, until: datetime) -> datetime:
     """While a site cannot be asked, nothing behind its last answer is counted: if it stays silent
     that is an outage, otherwise it is counted afterwards."""
     if site.trouble_since is None or site.observed_at is None:

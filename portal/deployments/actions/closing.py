@@ -8,14 +8,15 @@ from datetime import datetime
 
 import structlog
 from django.db import DatabaseError
+from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from billing import accruals, invoices
 from billing.closing import runs, steps
 from billing.closing.runs import MonthNotOver
 from billing.models import CloseState, DraftState, Invoice, InvoiceDraft, MonthClose
-from portal.deployments.actions import card_time
-from portal.deployments.models import EndpointKind, Placement
+from portal.deployments.actions import card_time, reserved_time
+from portal.deployments.models import EndpointKind, Placement, Reservation
 from portal.lib.periods import Month
 from tenants import actors, rls
 from tenants.actors import Actor
@@ -45,6 +46,7 @@ def bill_up_to_now(*, by: Actor, now: datetime) -> Invoice | None:
     by.require("invoices.issue")
     with actors.scope_for(by):
         card_time.accrue_organization(by.organization, now=now)
+    reserved_time.accrue_organization(by.organization, now=now)
     accruals.accrue_organization(by.organization, until=now, now=now)
     with actors.scope_for(by):
         return invoices.issue_interim(organization=by.organization, by=by, now=now)
@@ -99,7 +101,9 @@ def _count_everybody(until: datetime) -> Mapping[int, str]:
     """Card time of all who have endpoints of their own; what stopped it, by organization."""
     with rls.everyone(because="month end: card time of all organizations"):
         mine = Placement.objects.filter(endpoint__kind=EndpointKind.DEDICATED, cards__gt=0)
-        due = list(Organization.objects.filter(pk__in=mine.values("organization")).order_by("pk"))
+        reserved = Reservation.objects.filter(state="booked", starts_at__lt=until)
+        theirs = Q(pk__in=mine.values("organization")) | Q(pk__in=reserved.values("organization"))
+        due = list(Organization.objects.filter(theirs).order_by("pk"))
     faults = {}
     for organization in due:
         try:
@@ -112,3 +116,4 @@ def _count_everybody(until: datetime) -> Mapping[int, str]:
 
 def _count(organization: Organization, until: datetime) -> None:
     card_time.accrue_organization(organization, now=until)
+    reserved_time.accrue_organization(organization, now=until)
