@@ -12,19 +12,23 @@ import msgspec
 import pytest
 from django.utils import translation
 
+from billing import budgets
 from portal.catalog.models import Chip, Evidence, Offering
 from portal.deployments import quoting, why_words
-from portal.deployments.actions import orders, project_sites, watches
+from portal.deployments.actions import orders, project_sites, reservations, watches
 from portal.deployments.fixes import Fix
 from portal.deployments.models import Placement
 from portal.deployments.placement import REASONS, WhyNot
 from portal.deployments.quoting import Wish
+from portal.deployments.reserving import ReservationWish
 from portal.fleet.drivers.contract import PowerReport, SiteReport
 from portal.fleet.models import AtSite, Card, Site, SiteOffering
 from portal.lib import ids
+from portal.lib.periods import Period
 from tenants import rls
 from tenants.actions import projects
 from tenants.models import Project
+from tests import factories
 from tests.deployments.conftest import Shop
 from tests.factories import CHAT, NOON
 
@@ -83,6 +87,26 @@ def _hot(shop: Shop) -> None:
     _site(power_budget_watts=1000, report=msgspec.to_builtins(report))(shop)
 
 
+def _reserved(shop: Shop) -> None:
+    """Another organization has both cards from tomorrow on."""
+    firm = factories.organization("이웃상사", number="2208162517")
+    budgets.publish(factories.budget(firm, 2_000_000), firm)
+    wish = ReservationWish(
+        name="야간 학습",
+        chip="rngd",
+        cards=2,
+        period=Period(NOON + timedelta(days=1), NOON + timedelta(days=2)),
+        region="daegu",
+    )
+    reservations.place(
+        wish=wish,
+        project=factories.project(firm),
+        idempotency_key="reserve-1",
+        by=factories.member(factories.user("mallory@example.com", "남궁훈"), firm),
+        now=NOON,
+    )
+
+
 @dataclass(frozen=True)
 class Case:
     """What is wrong, what is wished, at which site it shows, and which changes are offered."""
@@ -105,6 +129,8 @@ CASES: dict[str, Case] = {
     "no_offering": case(_other_cards, "region"),
     "unproven": case(_other_offering(Evidence.CLAIMED), "region"),
     "reverify": case(_reverify, "region"),
+    "no_image": case(_site(driver="kubernetes"), "region"),
+    "no_engine": case(_site(driver="ray_serve"), "region"),
     "no_price": case(_other_offering(Evidence.SIMULATED), "region"),
     "waiting": case(_site(observed_at=None, health="waiting"), "region"),
     "silent": case(_site(observed_at=NOON - timedelta(minutes=1)), "region"),
@@ -112,6 +138,7 @@ CASES: dict[str, Case] = {
     "returned": case(_site(health="returned"), "region"),
     "drained": case(_site(condition="draining"), "region"),
     "power": case(_hot, "region"),
+    "reserved": case(_reserved, "region"),
     "no_card_free": case(lambda shop: None, "replicas", replicas=3),
     "apart": case(lambda shop: None, "together replicas", replicas=2, apart=True),
 }
