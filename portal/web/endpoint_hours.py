@@ -46,7 +46,7 @@ def page(request: HttpRequest, public_id: str) -> HttpResponse:
         shown["refused"] = str(error)
         return render(request, "endpoints/hours.html", shown)
     row = timetable.schedule_of(endpoint)
-    words = PRESETS.get(request.GET.get("preset", "")) or timetable.hours_words(endpoint)
+    words = PRESETS.get(request.GET.get("preset", "")) or (row.hours if row else {})
     shown |= {
         "schedule": row,
         "by_hand": timetable.by_hand(row, endpoint) if row else "",

@@ -55,8 +55,8 @@ def set_hours(*, endpoint: Endpoint, hours: Hours | None, by: Actor, now: dateti
 def missing_micro(endpoint: Endpoint, hours: Hours | None, *, runs: bool, now: datetime) -> int:
     """What this month needs besides what is set aside, if it runs so; negative: less."""
     month = Month.of(now)
-    requoting.form_of(endpoint)  # of one that was never ordered nothing is known
     if hours is None and not runs:
+        requoting.form_of(endpoint)  # of one that was never ordered nothing is known
         return 0
     needed = freeing.planned_micro(endpoint, month, now, hours=hours, runs=runs)
     return needed - queries.set_aside_micro(endpoint, month)
