@@ -90,7 +90,8 @@ def _spans(text: str) -> list[str]:
 @doors.page_for("endpoints.change")
 def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
     """What these hours would cost a month, beside always on; or what is wrong with them."""
-    endpoint, shown = own(request, public_id), {}
+    endpoint = own(request, public_id)
+    shown: dict[str, Any] = {}
     try:
         hours = _hours(request.GET)
         shown["found"] = timetable.estimate(endpoint, hours, timezone.now())
