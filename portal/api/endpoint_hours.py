@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404
@@ -33,6 +34,7 @@ CODES: tuple[tuple[type[Exception], str, int], ...] = (
     (Refusal, "budget_line", 409),
 )
 KINDS = tuple(kind for kind, _code, _status in CODES)
+REFUSALS: tuple[type[Exception], ...] = (bounds.BadBounds, *KINDS)
 
 
 class HoursIn(Strict):
@@ -202,7 +204,7 @@ class EndpointScalingView(APIView):
         wished = Wished(**body.validated_data)
         try:
             bounds.set_bounds(endpoint=endpoint, wished=wished, by=actor, now=timezone.now())
-        except (bounds.BadBounds, *KINDS) as error:
+        except REFUSALS as error:
             raise _refused(error) from error
         return self._shown(endpoint)
 
@@ -211,12 +213,8 @@ class EndpointScalingView(APIView):
             found = timetable.sizes(endpoint, timezone.now())
         except quoting.NotForSale as error:
             raise _refused(error) from error
-        names = [one for one in ScalingOut().fields if one not in {"asleep", "steps"}]
-        body = {name: getattr(found, name) for name in names}
-        asleep = endpoint.asleep_since is not None
-        return Response(
-            ScalingOut(body | {"asleep": asleep, "steps": timetable.steps(endpoint)}).data
-        )
+        more = {"asleep": endpoint.asleep_since is not None, "steps": timetable.steps(endpoint)}
+        return Response(ScalingOut(asdict(found) | more).data)
 
 
 class EndpointOverrideView(APIView):
@@ -230,7 +228,7 @@ class EndpointOverrideView(APIView):
         body.is_valid(raise_exception=True)
         try:
             bounds.fix(endpoint=endpoint, by=actor, now=timezone.now(), **body.validated_data)
-        except (bounds.BadBounds, *KINDS) as error:
+        except REFUSALS as error:
             raise _refused(error) from error
         return EndpointScalingView().get(request, public_id)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 
 from billing import tariffs
 from billing.rating import card_amount
+from portal.catalog.models import Offering
 from portal.deployments import schedules
-from portal.deployments.models import Endpoint, Revision, Schedule
+from portal.deployments.models import Endpoint, Schedule
 from portal.deployments.schedules import Hours
 
 
@@ -27,11 +29,19 @@ def seconds_left(hours: Hours | None, *, runs: bool, now: datetime, end: datetim
     return int((end - now).total_seconds()) + 1 if runs else 0
 
 
-def form_amount(form: Revision, endpoint: Endpoint, seconds: int, now: datetime) -> Fraction:
-    """Won for all replicas of a form, for so long; nothing where its chip has no price."""
-    assert form.offering is not None  # of an ordered endpoint
-    offering = form.offering
-    price = tariffs.card_tariff_at(offering.chip.code, now, endpoint.organization_id)
-    if price is None:
-        return Fraction(0)
-    return card_amount(form.replicas * offering.cards * seconds, price.won_per_hour)
+class Prices:
+    """Won for a card and hour at one moment, each chip looked up once."""
+
+    def __init__(self, endpoint: Endpoint, now: datetime) -> None:
+        self.organization = endpoint.organization_id
+        self.now = now
+        self.known: dict[str, Decimal | None] = {}
+
+    def amount(self, offering: Offering, card_seconds: int) -> Fraction:
+        """Exact won; nothing where its chip has no price."""
+        chip = offering.chip.code
+        if chip not in self.known:
+            found = tariffs.card_tariff_at(chip, self.now, self.organization)
+            self.known[chip] = found.won_per_hour if found else None
+        price = self.known[chip]
+        return Fraction(0) if price is None else card_amount(card_seconds, price)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from billing import tariffs
-from portal.deployments import lasting, requoting, scaling, schedules
+from portal.deployments import requoting, scaling, schedules
 from portal.deployments.actions import opening
 from portal.deployments.models import Endpoint, Revision, ScaleStep, Scaling, Schedule
 from portal.deployments.quoting import NotForSale
@@ -41,12 +42,13 @@ class Estimate:
 def estimate(endpoint: Endpoint, hours: Hours, now: datetime) -> Estimate:
     """``quoting.NotForSale`` of one that was never ordered."""
     form = requoting.form_of(endpoint)
+    price = _price(form, endpoint, now)
     seconds = schedules.most_in_a_month(hours, now)
     opens = schedules.is_open(hours, now)
     return Estimate(
         seconds_a_month=seconds,
-        won_a_month=_won(form, endpoint, seconds, now),
-        won_always=_won(form, endpoint, 31 * 24 * 3600, now),
+        won_a_month=ceil_won(price * seconds / 3600),
+        won_always=ceil_won(price * 31 * 24),
         missing_micro=opening.missing_micro(endpoint, hours, runs=opens, now=now),
         opens=opens,
         changes_at=schedules.next_change(hours, now),
@@ -54,12 +56,13 @@ def estimate(endpoint: Endpoint, hours: Hours, now: datetime) -> Estimate:
     )
 
 
-def _won(form: Revision, endpoint: Endpoint, seconds: int, now: datetime) -> int:
+def _price(form: Revision, endpoint: Endpoint, now: datetime) -> Decimal:
+    """Won an hour of all replicas."""
     assert form.offering is not None  # form_of has looked
     price = tariffs.card_tariff_at(form.offering.chip.code, now, endpoint.organization_id)
     if price is None:
         raise NotForSale
-    return ceil_won(price.won_per_hour * form.replicas * form.offering.cards * seconds / 3600)
+    return price.won_per_hour * form.replicas * form.offering.cards
 
 
 def schedule_of(endpoint: Endpoint) -> Schedule | None:
@@ -112,9 +115,3 @@ def sizes(endpoint: Endpoint, now: datetime) -> Sizes:
 def steps(endpoint: Endpoint) -> list[ScaleStep]:
     """What was done to its number of replicas, newest first."""
     return list(endpoint.scale_steps.all()[:STEPS_SHOWN])
-
-
-def hours_words(endpoint: Endpoint) -> dict[str, object]:
-    """As they are set, or nothing."""
-    hours = lasting.hours_of(endpoint)
-    return hours.written() if hours is not None else {}

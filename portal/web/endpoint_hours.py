@@ -46,7 +46,7 @@ def page(request: HttpRequest, public_id: str) -> HttpResponse:
         shown["refused"] = str(error)
         return render(request, "endpoints/hours.html", shown)
     row = timetable.schedule_of(endpoint)
-    words = PRESETS.get(request.GET.get("preset", "")) or timetable.hours_words(endpoint)
+    words = PRESETS.get(request.GET.get("preset", "")) or (row.hours if row else {})
     shown |= {
         "schedule": row,
         "by_hand": timetable.by_hand(row, endpoint) if row else "",
@@ -90,7 +90,8 @@ def _spans(text: str) -> list[str]:
 @doors.page_for("endpoints.change")
 def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
     """What these hours would cost a month, beside always on; or what is wrong with them."""
-    endpoint, shown = own(request, public_id), {}
+    endpoint = own(request, public_id)
+    shown: dict[str, Any] = {}
     try:
         hours = _hours(request.GET)
         shown["found"] = timetable.estimate(endpoint, hours, timezone.now())

@@ -86,15 +86,16 @@ def planned_micro(
     """Used this month, and the worst until its end of an endpoint that ``runs`` until the next
     change of its ``hours`` and then by them: all replicas of its form."""
     left = lasting.seconds_left(hours, runs=runs, now=now, end=month.period.end)
+    prices = lasting.Prices(endpoint, now)
     uncounted = living = Fraction(0)
     for one in endpoint.placements.living().select_related("offering__chip"):
-        price = tariffs.card_tariff_at(one.offering.chip.code, now, endpoint.organization_id)
-        if price is not None:
-            counted = max(one.accrued_until or one.created_at, month.period.start)
-            behind = max(0, int((now - counted).total_seconds()) + 1)
-            uncounted += card_amount(one.cards * behind, price.won_per_hour)
-            living += card_amount(one.cards * left, price.won_per_hour) if one.wanted else 0
-    whole = lasting.form_amount(requoting.form_of(endpoint), endpoint, left, now)
+        counted = max(one.accrued_until or one.created_at, month.period.start)
+        behind = max(0, int((now - counted).total_seconds()) + 1)
+        uncounted += prices.amount(one.offering, one.cards * behind)
+        living += prices.amount(one.offering, one.cards * left) if one.wanted else 0
+    form = requoting.form_of(endpoint)
+    assert form.offering is not None  # form_of has looked
+    whole = prices.amount(form.offering, form.replicas * form.offering.cards * left)
     exact = uncounted + max(living, whole)
     return used_micro(endpoint.public_id, month) + int(-(-exact * MICRO // 1))
 

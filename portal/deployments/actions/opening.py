@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -55,8 +56,8 @@ def set_hours(*, endpoint: Endpoint, hours: Hours | None, by: Actor, now: dateti
 def missing_micro(endpoint: Endpoint, hours: Hours | None, *, runs: bool, now: datetime) -> int:
     """What this month needs besides what is set aside, if it runs so; negative: less."""
     month = Month.of(now)
-    requoting.form_of(endpoint)  # of one that was never ordered nothing is known
     if hours is None and not runs:
+        requoting.form_of(endpoint)  # of one that was never ordered nothing is known
         return 0
     needed = freeing.planned_micro(endpoint, month, now, hours=hours, runs=runs)
     return needed - queries.set_aside_micro(endpoint, month)
@@ -79,20 +80,28 @@ def _write(endpoint: Endpoint, hours: Hours | None, by: Actor, now: datetime) ->
             Schedule.objects.filter(endpoint=locked).delete()
         else:
             Schedule.objects.update_or_create(
-                endpoint=locked,
-                defaults={
-                    "organization": by.organization,
-                    "hours": hours.written(),
-                    "state": "open" if locked.paused_at is None else "closed",
-                    "changes_at": now,  # the next turn looks what they say
-                    "trouble": "",
-                },
+                endpoint=locked, defaults=_row(locked, hours, by.organization, now)
             )
         Endpoint.objects.filter(pk=locked.pk).update(
             overcommitted=True, generation=locked.generation + 1
         )
         audit.record("endpoint.hours", by=by, now=now, subject=locked.public_id)
         wake("portal.deployments.tasks.follow_opening_hours")
+
+
+def _row(
+    endpoint: Endpoint, hours: Hours, organization: Organization, now: datetime
+) -> dict[str, Any]:
+    """Where it is not as they say the next turn makes it so."""
+    runs = endpoint.paused_at is None
+    at_once = runs != schedules.is_open(hours, now)
+    return {
+        "organization": organization,
+        "hours": hours.written(),
+        "state": "open" if runs else "closed",
+        "changes_at": now if at_once else schedules.next_change(hours, now),
+        "trouble": "",
+    }
 
 
 def follow_now(*, endpoint: Endpoint, by: Actor, now: datetime) -> bool:

@@ -232,9 +232,11 @@ def _fewer(endpoint: Endpoint, here: list[Placement], count: int, now: datetime)
     (``actions.leaving``); to nothing it goes only where nobody asks."""
     counted = queries.counted(here)
     going = requoting.surplus(counted, count)
+    row = Endpoint.objects.filter(pk=endpoint.pk)
+    row.update(overcommitted=True)  # what it could have used until now is free again
     if count == len(counted):
         placements.unwant(endpoint=endpoint)
-        Endpoint.objects.filter(pk=endpoint.pk).update(asleep_since=now)
+        row.update(asleep_since=now)
         return
     busy = [one for one in going if one.state == PlacementState.READY]
     placements.unwant(endpoint=endpoint, only=[one for one in going if one not in busy])
