@@ -51,6 +51,21 @@ DURE_EMBEDDED = env.bool("DURE_EMBEDDED", default=False)  # the embedded stack r
 VALKEY_URL = env.str("VALKEY_URL")
 # Jobs (docs/jobs.md): where their files stand, and for how many days.
 DURE_JOBS_DIR = Path(env.str("DURE_JOBS_DIR", default=str(DURE_DATA_DIR / "jobs")))
+# Another place than that folder: a bucket of an S3-compatible storage (docs/jobs.md).
+DURE_JOBS_S3_BUCKET = env.str("DURE_JOBS_S3_BUCKET", default="")
+DURE_JOBS_S3_ENDPOINT = env.str("DURE_JOBS_S3_ENDPOINT", default="")
+DURE_JOBS_S3_REGION = env.str("DURE_JOBS_S3_REGION", default="us-east-1")
+DURE_JOBS_S3_KEY_ID = env.str("DURE_JOBS_S3_KEY_ID", default="")
+DURE_JOBS_S3_SECRET = env.str("DURE_JOBS_S3_SECRET", default="")
+if DURE_JOBS_S3_BUCKET and not (
+    re.match(r"https://|http://(127\.0\.0\.1|localhost)[:/]", DURE_JOBS_S3_ENDPOINT)
+    and DURE_JOBS_S3_KEY_ID
+    and DURE_JOBS_S3_SECRET
+):
+    raise ImproperlyConfigured(
+        "DURE_JOBS_S3_BUCKET needs DURE_JOBS_S3_ENDPOINT (https://…), DURE_JOBS_S3_KEY_ID and "
+        "DURE_JOBS_S3_SECRET."
+    )
 # The gateway as workers reach it; jobs send their requests there.
 DURE_JOBS_GATEWAY_URL = env.str("DURE_JOBS_GATEWAY_URL", default=DURE_GATEWAY_URL)
 DURE_JOBS_FILE_DAYS = env.int("DURE_JOBS_FILE_DAYS", default=30)

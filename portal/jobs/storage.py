@@ -1,8 +1,7 @@
-"""Where files of jobs stand: an interface, and the disk.
+"""Where files of jobs stand: an interface, and the disk. A bucket is in ``bucket``.
 
-Content is sealed in blocks of 64 KiB, each bound to its file and place, so that a copy of the disk
-says nothing without ``DURE_SEAL_KEYS``, and no block can be put where another one stood. A file
-is there as a whole or not at all; writing, reading and removing again does no harm.
+Content is sealed (``blocks``), wherever it stands. A file is there as a whole or not at all;
+writing, reading and removing again does no harm.
 """
 
 from __future__ import annotations
@@ -11,19 +10,22 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import IO, Protocol
 
 from django.conf import settings
 
-from portal.lib.sealing import SealBroken, seal_bytes, unseal_bytes
-
-BLOCK = 65_536
-_SEALED = BLOCK + 28  # a nonce and a tag
+from portal.jobs.blocks import BLOCK, SEALED, Blocks, opened
+from portal.lib.sealing import SealBroken
 
 
 class FileLost(Exception):
     """The storage does not have it, or what it has is not what was written."""
+
+
+class StorageAway(OSError):
+    """The storage could not be asked, as a disk that is full or away. Try again later."""
 
 
 class Writing(Protocol):
@@ -47,33 +49,6 @@ class Storage(Protocol):
         """Names of files that were written before then."""
 
 
-class _Blocks:
-    """Bytes into sealed blocks."""
-
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self._file, self._name = file, name
-        self._rest = bytearray()
-        self._number = 0
-
-    def write(self, piece: bytes) -> None:
-        self._rest += piece
-        while len(self._rest) >= BLOCK:
-            self._put(bytes(self._rest[:BLOCK]))
-            del self._rest[:BLOCK]
-
-    def end(self) -> None:
-        self._put(bytes(self._rest))  # shorter than the others, so that a file cut short is seen
-
-    def _put(self, block: bytes) -> None:
-        bound = _bound(self._name, self._number)
-        self._file.write(seal_bytes(block, settings.DURE_SEAL_KEYS, bound))
-        self._number += 1
-
-
-def _bound(name: str, number: int) -> bytes:
-    return f"job file {name} {number}".encode()
-
-
 class Disk:
     """A folder of this machine, or one that several share."""
 
@@ -90,7 +65,7 @@ class Disk:
         part = path.with_name(f"{name}.part-{os.urandom(4).hex()}")
         try:
             with part.open("xb") as file:
-                blocks = _Blocks(file, name)
+                blocks = Blocks(file, name)
                 yield blocks
                 blocks.end()
                 file.flush()
@@ -100,18 +75,9 @@ class Disk:
             part.unlink(missing_ok=True)
 
     def read(self, name: str, start: int = 0) -> Iterator[bytes]:
-        number, skip = divmod(start, BLOCK)
         try:
             with self._path(name).open("rb") as file:
-                file.seek(number * _SEALED)
-                while True:
-                    bound = _bound(name, number)
-                    block = unseal_bytes(file.read(_SEALED), settings.DURE_SEAL_KEYS, bound)
-                    if block[skip:]:
-                        yield block[skip:]
-                    if len(block) < BLOCK:
-                        return
-                    number, skip = number + 1, 0
+                yield from opened(name, start, lambda number: _sealed(file, number))
         except (OSError, SealBroken) as error:
             raise FileLost(name) from error
 
@@ -126,9 +92,36 @@ class Disk:
                     yield path.name
 
 
+def _sealed(file: IO[bytes], number: int) -> Iterator[bytes]:
+    file.seek(number * SEALED)
+    while True:
+        yield file.read(SEALED)
+
+
 def storage() -> Storage:
-    """The one that the settings name."""
-    return Disk(settings.DURE_JOBS_DIR)
+    """The one that the settings name: a bucket, or the disk."""
+    if not settings.DURE_JOBS_S3_BUCKET:
+        return Disk(settings.DURE_JOBS_DIR)
+    return _bucket(
+        settings.DURE_JOBS_S3_BUCKET,
+        settings.DURE_JOBS_S3_ENDPOINT,
+        settings.DURE_JOBS_S3_REGION,
+        settings.DURE_JOBS_S3_KEY_ID,
+        settings.DURE_JOBS_S3_SECRET,
+        settings.DURE_JOBS_DIR / "sending",
+    )
+
+
+@cache
+def _bucket(
+    name: str, endpoint: str, region: str, key_id: str, secret: str, folder: Path
+) -> Storage:
+    """One client a process: it keeps connections."""
+    from portal.jobs.bucket import Bucket  # 16 MB that an installation with a disk never loads
+
+    return Bucket(
+        name, endpoint=endpoint, region=region, key_id=key_id, secret=secret, folder=folder
+    )
 
 
 class Lines:
