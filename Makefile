@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests simulate-ledger drill-gateway crowd manifests pins messages bench-billing drill-billing drill-jobs test-ray
+.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests simulate-ledger drill-gateway crowd manifests pins messages bench-billing drill-billing drill-jobs drill-fleet model-fleet test-ray
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,10 @@ drill-billing: ## month ends with two schedulers, killed at 50 random points; co
 	@$(SETUP) dev && $(PY) -m bench.drill_billing
 drill-jobs: ## a job of 5,000 lines whose worker and engine are killed: 5,000 results, 5,000 charges (LINES, KILLS)
 	@$(SETUP) dev && $(PY) -m bench.drill_jobs --lines $(or $(LINES),5000) --kills $(or $(KILLS),20)
+drill-fleet: ## three sites under load, killed, hung, cut off, drained, updated; what clients saw (25 min)
+	@$(SETUP) dev && $(PY) -m bench.drill_fleet
+model-fleet: ## 10,000 steps of deeds and faults in any order over misbehaving sites (STEPS, SEED)
+	@$(SETUP) dev && $(PY) -m bench.model_fleet --steps $(or $(STEPS),10000) $(if $(SEED),--seed $(SEED))
 crowd: ## 1,000 organizations, 20,000 members, 1,000,000 audit events into the running stack
 	@$(PY) -m deploy.local run -m bench.crowd
 manifests: ## each Kubernetes object that is sent or shipped, with the strict schema's verdict

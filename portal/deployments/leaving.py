@@ -31,8 +31,10 @@ def is_left(site: Site) -> bool:
 
 
 def home_of(one: Placement, *, now: datetime) -> Site | None:
-    """Where one that was stopped for a while runs again: its own site, unless that is left."""
-    if not is_left(one.site) and one.site.condition in (Condition.OPEN, Condition.CORDONED):
+    """Where one that was stopped for a while runs again: its own site, unless that is left or its
+    cards are others' by now."""
+    stays = not is_left(one.site) and one.site.condition in (Condition.OPEN, Condition.CORDONED)
+    if stays and _has_cards(one, now):
         return one.site
     sites = other_sites(one.site)
     choice = where(one, sites, now=now)
@@ -97,6 +99,15 @@ def where(one: Placement, sites: list[Site], *, now: datetime) -> Choice:
         ]
         return replace(choice, rejected=(*choice.rejected, *taken))
     return placement.choose(rooms, wanted)
+
+
+def _has_cards(one: Placement, now: datetime) -> bool:
+    """Whether its own site has room for it, whatever else would speak against a new one there."""
+    rooms = _rooms(one.endpoint, one, [one.site], now)
+    chip = one.offering.chip.code
+    return not one.cards or any(
+        room.chip == chip and room.cards_free >= one.cards for room in rooms
+    )
 
 
 def _wanted(endpoint: Endpoint, one: Placement, regions: list[str]) -> Wanted:

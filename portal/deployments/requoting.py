@@ -97,7 +97,8 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
         raise BadReplicas(most)
     if change.kind == OrderKind.RESIZE and replicas == form.replicas:
         raise NothingChanges
-    here = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
+    wanted = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
+    here = without_replaced(wanted)
     room = Room(sites, project, now)
     choice = room.more(form, endpoint, here, _at_once(form, replicas, len(here)) - len(here))
     before = 0 if endpoint.paused_at else form.replicas
@@ -113,7 +114,7 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
             chip=offering.chip.code,
             apart=form.apart,
         ),
-        leaving=tuple(surplus(here, len(here) - replicas)),
+        leaving=with_replaced(surplus(here, len(here) - replicas), wanted),
         won_per_hour_before=hour,
         won_per_month_before=month,
         generation=endpoint.generation,
@@ -126,6 +127,22 @@ def _at_once(form: Revision, replicas: int, here: int) -> int:
     if form.least is None:
         return replicas
     return min(max(here, form.least, 1), replicas)
+
+
+def without_replaced(wanted: list[Placement]) -> list[Placement]:
+    """Each replica once: one that leaves its site and the one in its stead are the same."""
+    replaced = {one.instead_of for one in wanted}
+    return [one for one in wanted if one.public_id not in replaced]
+
+
+def with_replaced(leaving: list[Placement], wanted: list[Placement]) -> tuple[Placement, ...]:
+    """And those in whose stead they were asked for, or they would be replaced again."""
+    by_id = {one.public_id: one for one in wanted}
+    found = list(leaving)
+    for one in found:  # grows: a replacement may have had to leave too
+        if original := by_id.get(one.instead_of):
+            found.append(original)
+    return tuple(found)
 
 
 def surplus(here: list[Placement], count: int) -> list[Placement]:

@@ -23,6 +23,7 @@ DRAIN = timedelta(seconds=30)  # out of the table before it is stopped
 LONGEST = timedelta(hours=2)
 MIN_SAMPLE = 20  # answers, of each side
 WORST_FAILED = 0.1  # of all answers of the new ones, and twice the old ones' share
+FEW, HALF = 5, 0.5  # answers, if so many of them fail: gateways avoid it, and 20 take long to come
 SLOWER = 2.0  # times the old ones' median, and
 SLOWER_MS = 200  # at least so much more
 MOST_KEPT = 200  # first-token times
@@ -126,6 +127,8 @@ def _one_less(look: Look, old: list[Replica], good: list[Replica]) -> Step | Non
     victim = min(old, key=lambda one: (one.state == "ready", one.id))
     if victim.state != "ready":
         return Step("remove", victim.id)
+    if 0 < look.new.ended <= 2 * look.new.failed:
+        return None  # ready by their own word, and not by those who asked them
     stay = sum(one.state == "ready" for one in old) - 1 + len(good)
     return Step("leave", victim.id) if stay >= min(look.before, look.after) else None
 
@@ -146,8 +149,9 @@ def trouble(look: Look, now: datetime) -> str:
 
 
 def _worse(old: Sample, new: Sample) -> str:
-    if new.ended >= MIN_SAMPLE and new.share >= max(WORST_FAILED, 2 * old.share):
-        return ERRORS
+    for least, worst in ((MIN_SAMPLE, WORST_FAILED), (FEW, HALF)):
+        if new.ended >= least and new.share >= max(worst, 2 * old.share):
+            return ERRORS
     if min(len(old.first_ms), len(new.first_ms)) >= MIN_SAMPLE:
         before, after = median(old.first_ms), median(new.first_ms)
         if after >= SLOWER * before and after - before >= SLOWER_MS:

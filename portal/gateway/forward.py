@@ -4,6 +4,7 @@ deadline and within the gateway's budget of retries, and one of them is charged.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,22 @@ def _choose(gateway: Gateway, call: Call, failed: set[str], now: float) -> Candi
         favourite=gateway.affinity.of(call.prefix) if call.prefix else "",
         failed=failed,
     )
+
+
+def leave_sites_that_are_out(gateway: Gateway) -> None:
+    """Who waits for the first byte of a site that has gone out of service since is answered by
+    another one, if there is one: a site that hangs would be waited for until its deadline."""
+    now = asyncio.get_running_loop().time()
+    for call in list(gateway.open.values()):
+        exchange, target = call.exchange, call.target
+        if exchange is None or exchange.status or target is None:
+            continue
+        site = gateway.table.sites.get(target.site)
+        if site is None or site.state != "out":
+            continue
+        with contextlib.suppress(NoTarget):
+            if _choose(gateway, call, {target.id}, now) is not None:
+                exchange.fail(SiteFailed("connect", "has gone out of service"))
 
 
 def _is_cold(gateway: Gateway, call: Call, failed: set[str], now: float) -> bool:

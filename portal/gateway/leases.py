@@ -12,7 +12,7 @@ import structlog
 
 from portal.admission import calls, keys
 from portal.admission.calls import AdmissionUnavailable
-from portal.gateway import retelling
+from portal.gateway import forward, retelling
 from portal.gateway.errors import Problem
 from portal.lib.ids import CELLS
 from portal.routing import demand
@@ -68,11 +68,12 @@ def _ended() -> Problem:
 
 
 async def keep_beating(gateway: Gateway) -> None:
-    """Each second: demand and last uses told, leases that ran out ended, and connections to what
-    left the table closed."""
+    """Each second: demand and last uses told, leases that ran out ended, connections to what left
+    the table closed, and sites that went out of service waited for no more."""
     while True:
         await asyncio.sleep(1.0)
         gateway.pool.forget(gateway.table.urls)
+        forward.leave_sites_that_are_out(gateway)
         for deed in (_tell_demand, _tell_seen, expire):
             with suppress(AdmissionUnavailable):  # /ready says so; the next second tries again
                 await deed(gateway)

@@ -130,6 +130,7 @@ def test_leads_back_from_wherever_it_is(before: int, after: int, turn: int) -> N
         ({"starts_in": timedelta(hours=1)}, rollouts.NOT_READY),
         ({"room": 2}, rollouts.NO_ROOM),
         ({"new": Sample(20, 2, [])}, rollouts.ERRORS),
+        ({"new": Sample(5, 3, [])}, rollouts.ERRORS),
         ({"old": Sample(0, 0, [100] * 20), "new": Sample(0, 0, [400] * 20)}, rollouts.SLOW),
     ],
 )
@@ -143,7 +144,7 @@ def test_rolls_back_for(changes: dict[str, object], because: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (Sample(), Sample(19, 19, [])),  # too few to say
+        (Sample(), Sample(19, 9, [])),  # too few to say
         (Sample(100, 10, []), Sample(100, 15, [])),  # the old ones are not much better
         (Sample(0, 0, [100] * 20), Sample(0, 0, [299] * 20)),  # slower, by little
         (Sample(0, 0, [400] * 20), Sample(0, 0, [700] * 20)),  # by a part
@@ -151,6 +152,16 @@ def test_rolls_back_for(changes: dict[str, object], because: str) -> None:
 )
 def test_goes_on_in_spite_of(old: Sample, new: Sample) -> None:
     assert World(2, 2, old=old, new=new).run().ended == "done"
+
+
+def test_no_old_replica_leaves_while_most_answers_of_the_new_ones_fail() -> None:
+    world = World(2, 2, new=Sample(4, 2, []))
+
+    world.run(until=timedelta(minutes=5))
+
+    assert sorted(one.new for one in world.replicas) == [False, False, True]
+    world.new = Sample(5, 2, [])
+    assert world.run().ended == "done"
 
 
 def test_an_old_replica_that_was_leaving_stays_when_it_goes_back() -> None:

@@ -245,6 +245,31 @@ def test_a_hung_site_delays_nobody_else(
     wait_until(lambda: world.held() == 0)
 
 
+def test_leaves_a_hung_site_once_it_is_out_of_service(
+    gateway: GatewayProcess,
+    world: World,
+    publish: Publish,
+    upstream: Upstream,
+    other_upstream: Upstream,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far = target("well", other_upstream.url, "ok", site="gwangju-1", region="gwangju")
+    hung = target("hung", upstream.url, "hang", weight=10_000)
+    publish(hung)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(gateway.chat, "m")
+        wait_until(lambda: len(upstream.engine.heard) == 1)
+
+        daegu, gwangju = world.sites
+        out = msgspec.structs.replace(daegu, state="out")
+        monkeypatch.setattr(world, "sites", (out, gwangju))
+        publish(hung, far)
+
+        assert waiting.result(20)[0] == 200
+    [event] = world.settled(1)
+    assert (event.site, event.attempts) == ("gwangju-1", 2)
+
+
 def test_holds_a_request_until_the_first_replica_is_there(
     gateway: GatewayProcess, world: World, publish: Publish, upstream: Upstream
 ) -> None:

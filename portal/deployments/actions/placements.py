@@ -16,6 +16,7 @@ from portal.deployments.models import (
     Endpoint,
     Placement,
     PlacementMove,
+    PlacementQuerySet,
     PlacementState,
     Revision,
 )
@@ -66,44 +67,61 @@ def want(
 
 def revive(*, now: datetime) -> int:
     """Replicas that were stopped for a hold that is over. A stopped replica never comes back, so
-    another one is asked for in its stead at the same site, or elsewhere while that site is left.
-    Repeating it does no harm."""
+    another one is asked for in its stead at the same site, or elsewhere while that site is left or
+    others have its cards. Repeating it does no harm."""
     with transaction.atomic(), rls.everyone(because="sweep: holds of all organizations"):
-        due = (
-            Placement.objects.select_for_update(of=["self"])
-            .filter(
-                wanted=True,
-                state__in=[PlacementState.STOPPING, PlacementState.STOPPED],
-                endpoint__stopped_at=None,
-                endpoint__paused_at=None,
-                endpoint__funding_hold=False,
-                endpoint__operator_hold=False,
-            )
-            .select_related("endpoint__project__organization", "endpoint__model", "site")
-            .select_related("offering__chip", "revision")
-            .order_by("pk")
+        due = _stopped_for_a_hold()
+        if not due.exists():
+            return 0
+        # Sites first, as orders and the workers that record reports do.
+        list(Site.objects.asked().select_for_update(of=["self"]).order_by("pk").values_list("pk"))
+        rows = list(due.select_for_update(of=["self"]))
+        return sum(_revive(one, rows, now) for one in rows)
+
+
+def _stopped_for_a_hold() -> PlacementQuerySet:
+    return (
+        Placement.objects.filter(
+            wanted=True,
+            state__in=[PlacementState.STOPPING, PlacementState.STOPPED],
+            endpoint__stopped_at=None,
+            endpoint__paused_at=None,
+            endpoint__funding_hold=False,
+            endpoint__operator_hold=False,
         )
-        found = [(one, leaving.home_of(one, now=now)) for one in due]
-        for one, site in found:
-            if site is not None:
-                Placement.objects.filter(pk=one.pk).update(wanted=False)
-                want(
-                    endpoint=one.endpoint,
-                    site=site,
-                    offering=one.offering,
-                    now=now,
-                    revision=one.revision,
-                )
-    return sum(site is not None for _one, site in found)
+        .select_related("endpoint__project__organization", "endpoint__model", "site__region")
+        .select_related("offering__chip", "revision")
+        .order_by("pk")
+    )
+
+
+def _revive(one: Placement, stopped: list[Placement], now: datetime) -> bool:
+    """Whether another one is asked for. One that was being replaced already is not wanted twice."""
+    replaced = leaving.successor_of(one) is not None
+    if replaced or any(other.instead_of == one.public_id for other in stopped):
+        Placement.objects.filter(pk=one.pk).update(wanted=False)
+        return False
+    site = leaving.home_of(one, now=now)
+    if site is None:
+        return False
+    Placement.objects.filter(pk=one.pk).update(wanted=False)
+    want(
+        endpoint=one.endpoint,
+        site=site,
+        offering=one.offering,
+        now=now,
+        revision=one.revision,
+    )
+    return True
 
 
 def unwant(*, endpoint: Endpoint, only: Collection[Placement] | None = None) -> None:
     """No replica of ``endpoint`` is wanted any more, or none of ``only``; the sites are told by
-    the next round."""
-    placements = endpoint.placements.living()
+    the next round. Also those that a hold has stopped: its end brings none of them back."""
+    placements = endpoint.placements.filter(wanted=True)
     if only is not None:
         placements = placements.filter(pk__in=[one.pk for one in only])
-    sites = list(placements.values_list("site__code", flat=True).distinct())
+    sites = list(placements.living().values_list("site__code", flat=True).distinct())
     placements.update(wanted=False)
     for code in sites:
         wake("portal.provisioning.tasks.reconcile", site=code)
