@@ -18,6 +18,7 @@ from portal.deployments.reservation_models import (
 )
 from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep
 from portal.deployments.scaling_models import ScaleStep, Scaling, Schedule
+from portal.deployments.watch_models import CapacityWatch
 from portal.fleet.models import Site
 
 if TYPE_CHECKING:
@@ -364,41 +365,3 @@ class OrderMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_state} → {self.to_state}"
-
-
-class CapacityWatchQuerySet(models.QuerySet["CapacityWatch"]):
-    def visible_to(self, actor: Actor) -> CapacityWatchQuerySet:
-        """Of the actor's organization, in the projects that the actor may see."""
-        rows = self.filter(organization=actor.organization)
-        if actor.projects is not None:
-            rows = rows.filter(project__public_id__in=actor.projects)
-        return rows
-
-
-class CapacityWatch(models.Model):
-    """A wish that found no room: whoever may order is told once, as soon as it does."""
-
-    public_id = models.CharField(max_length=24, unique=True)
-    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
-    project = models.ForeignKey("tenants.Project", models.PROTECT, related_name="+")
-    model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="+")
-    region = models.CharField(max_length=24, blank=True)
-    replicas = models.PositiveSmallIntegerField()
-    chip = models.CharField(max_length=24, blank=True)
-    apart = models.BooleanField(default=False)
-    created_at = models.DateTimeField()
-    until = models.DateTimeField()
-
-    objects = CapacityWatchQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["created_at", "pk"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["project", "model", "region", "replicas", "chip", "apart"],
-                name="capacity_watch_once",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.public_id
