@@ -128,7 +128,7 @@ def _schedule(endpoint: Endpoint) -> Response:
     if row is None:
         raise Http404
     hours = schedules.read(row.hours)
-    found = timetable.estimate(endpoint, hours, timezone.now())
+    found = timetable.cost(endpoint, hours, timezone.now())
     body = hours.written() | {
         "state": row.state,
         "changes_at": row.changes_at,

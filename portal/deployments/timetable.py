@@ -21,17 +21,12 @@ ByHand = Literal["", "paused", "resumed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """Without VAT, of all replicas of the form. ``missing_micro``: has to be set aside besides this
-    month; negative: is free again. ``known``: whether the holidays of now are."""
+class Cost:
+    """Won without VAT, of all replicas of the form."""
 
     seconds_a_month: int  # of the longest
     won_a_month: int
     won_always: int
-    missing_micro: int
-    opens: bool  # it would be open now
-    changes_at: datetime | None
-    known: bool
 
     @property
     def hours_a_month(self) -> int:
@@ -39,16 +34,30 @@ class Estimate:
         return -(-self.seconds_a_month // 3600)
 
 
-def estimate(endpoint: Endpoint, hours: Hours, now: datetime) -> Estimate:
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """``missing_micro``: has to be set aside besides this month; negative: is free again.
+    ``known``: whether the holidays of now are."""
+
+    cost: Cost
+    missing_micro: int
+    opens: bool  # it would be open now
+    changes_at: datetime | None
+    known: bool
+
+
+def cost(endpoint: Endpoint, hours: Hours, now: datetime) -> Cost:
     """``quoting.NotForSale`` of one that was never ordered."""
-    form = requoting.form_of(endpoint)
-    price = _price(form, endpoint, now)
+    price = _price(requoting.form_of(endpoint), endpoint, now)
     seconds = schedules.most_in_a_month(hours, now)
+    return Cost(seconds, ceil_won(price * seconds / 3600), ceil_won(price * 31 * 24))
+
+
+def estimate(endpoint: Endpoint, hours: Hours, now: datetime) -> Estimate:
+    """As ``cost``, with what setting them would do now."""
     opens = schedules.is_open(hours, now)
     return Estimate(
-        seconds_a_month=seconds,
-        won_a_month=ceil_won(price * seconds / 3600),
-        won_always=ceil_won(price * 31 * 24),
+        cost=cost(endpoint, hours, now),
         missing_micro=opening.missing_micro(endpoint, hours, runs=opens, now=now),
         opens=opens,
         changes_at=schedules.next_change(hours, now),

@@ -157,6 +157,9 @@ def test_rests_while_replaced_paused_or_held(shop: Shop) -> None:
     change(shop, "move", 1, "key-move", region="busan")
     assert look(shop, 700) == 0
     with rls.tenant(shop.firm.pk):
+        Endpoint.objects.update(overcommitted=True)
+    assert freeing.sweep(now=NOON) == 0  # both forms need what is set aside
+    with rls.tenant(shop.firm.pk):
         with pytest.raises(changes.Rolls):
             bounds.fix(endpoint=own(shop), replicas=1, hours=1, by=shop.alice, now=NOON)
         endpoints.pause(endpoint=own(shop), by=shop.alice, now=NOON)

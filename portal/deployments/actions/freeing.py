@@ -2,7 +2,8 @@
 
 Freed is what cannot be used any more: set aside stays what the ledger has of this month and the
 worst case of what still runs. It waits until the replicas that go have stopped and their card time
-is known, so that at no moment less is set aside than may be charged.
+is known, and until no replica is being replaced, so that at no moment less is set aside than may be
+charged.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from billing.fiscal import orders as fiscal
 from billing.models import Commitment
 from billing.rating import card_amount
 from portal.deployments import lasting, requoting
+from portal.deployments.actions import rolling
 from portal.deployments.actions.commitments import used_micro
 from portal.deployments.models import Endpoint, Scaling
 from portal.deployments.schedules import Hours
@@ -45,7 +47,7 @@ def _free(pk: int, organization: int, now: datetime) -> bool:
     with rls.tenant(organization), transaction.atomic():
         rows = Endpoint.objects.select_related("organization", "project")
         endpoint = rows.select_for_update(of=["self"]).get(pk=pk)
-        if not endpoint.overcommitted or _is_going(endpoint):
+        if not endpoint.overcommitted or _is_going(endpoint) or rolling.open_of(endpoint):
             return False
         lowered = _lower(endpoint, month, needed_micro(endpoint, month, now), now)
         Endpoint.objects.filter(pk=pk).update(overcommitted=False)
