@@ -231,11 +231,12 @@ class Tally:
     refused: int = 0
     cut: int = 0
     longest: float = 0.0
+    because: list[str] = field(default_factory=list)  # of those that were refused or cut
 
     def __str__(self) -> str:
         return (
             f"{self.whole} whole, {self.refused} without a first byte, {self.cut} cut short, "
-            f"longest {self.longest:.1f} s"
+            f"longest {self.longest:.1f} s {'; '.join(self.because[:3])}".rstrip()
         )
 
 
@@ -253,9 +254,12 @@ def ask(url: str, number: int, *, words: int = 10, tally: Tally | None = None) -
             headers={"authorization": f"Bearer credential-{number}"},
             timeout=SECONDS,
         ) as answer:
-            pieces = [piece for piece in answer.iter_raw() if answer.status_code == 200]
-    except httpx2.HTTPError:
-        pass
+            pieces = list(answer.iter_raw())
+        if answer.status_code != 200:
+            tally.because.append(f"{answer.status_code} {b''.join(pieces)[:200]!r}")
+            pieces = []
+    except httpx2.HTTPError as error:
+        tally.because.append(f"{type(error).__name__}: {error}")
     tally.longest = max(tally.longest, time.monotonic() - began)
     if pieces and b"[DONE]" in b"".join(pieces):
         tally.whole += 1
