@@ -9,7 +9,7 @@ from tests.provisioning import fleet_model
 def test_comes_to_rest_whatever_sites_do(db: None, valkey_url: str) -> None:
     factories.catalogue()
 
-    tally = fleet_model.run(8, steps=40)
+    tally = fleet_model.run(5, steps=40)
 
     assert tally.broken == 0
-    assert tally.steps > 200
+    assert tally.steps >= 100

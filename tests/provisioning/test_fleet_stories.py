@@ -93,3 +93,55 @@ def test_after_a_hold_no_cards_are_taken_that_others_have(fleet: Fleet) -> None:
     fleet.hold(TWO, on=False)
 
     fleet.settle()  # as many as find room; none at a site without cards
+
+
+def test_one_story_with_every_kind_of_fault(fleet: Fleet) -> None:
+    tour(fleet)
+
+    assert fleet.checks.tally.broken == 0
+
+
+def tour(fleet: Fleet) -> None:
+    """In a fixed order, with a look at what must hold after each step."""
+    busan, daegu, gwangju = (fleet.checks.sites[code] for code in sorted(fleet.checks.sites))
+    steps = [
+        daegu.forget_generation,
+        lambda: daegu.take_stray("plc_stray"),
+        lambda: busan.take_stray(min(gwangju.running, default="plc_nobody")),
+        gwangju.lose_engine,
+        busan.restart_engines,
+        lambda: fleet.hold(TWO, on=True),
+        lambda: fleet.round(16),
+        lambda: fleet.hold(TWO, on=False),
+        lambda: (setattr(busan, "slow", True), setattr(gwangju, "slow", True)),
+        lambda: fleet.put(daegu.code, "draining"),
+        fleet.look,
+        fleet.round,
+        lambda: fleet.put(daegu.code, "open"),
+        lambda: (busan.recover(), gwangju.recover()),
+        fleet.round,
+        lambda: fleet.order(3, "", apart=False),
+        lambda: fleet.order(3, "", apart=False),
+        lambda: busan.repeat(2),
+        lambda: fleet.end(TWO, for_good=False),
+        daegu.lose_card,
+        lambda: fleet.overtake(busan.code, "apply", lambda: fleet.end(ONE, for_good=False)),
+        fleet.round,
+        lambda: fleet.change(ONE, Change("resume", 2)),
+        fleet.round,
+        lambda: setattr(daegu, "lingers", True),
+        lambda: fleet.lose(daegu.code),
+        fleet.look,
+        daegu.recover,
+        lambda: fleet.work(daegu.code),
+        lambda: fleet.look(400),
+        lambda: fleet.restore(gwangju.code),
+        busan.forget,
+    ]
+    for step in steps:
+        step()
+        fleet.checks.check()
+        fleet.round()
+        fleet.checks.check()
+        fleet.checks.check_routes(fleet.now)
+    fleet.settle()
