@@ -68,6 +68,8 @@ WORDS: dict[str, Promise | str] = {
     "endpoint.pause": _("Paused an endpoint"),
     "endpoint.resize": _("Changed the number of replicas of an endpoint"),
     "endpoint.resume": _("Let a paused endpoint run again"),
+    "endpoint.rollout_go_on": _("Let the replacement of replicas go on"),
+    "endpoint.rollout_hold": _("Held the replacement of replicas at its step"),
     "endpoint.roll_back": _("Rolled an endpoint back"),
     "endpoint.stop": _("Stopped an endpoint"),
     "evidence.download": _("Opened a registration document"),

@@ -20,7 +20,7 @@ from portal.deployments.models import CapacityWatch, Endpoint, EndpointKind, Ord
 from portal.fleet.drivers.contract import SiteUnavailable
 from portal.fleet.drivers.registry import driver_for
 from portal.lib.sealing import unseal
-from portal.web import doors, endpoint_changes, states
+from portal.web import doors, endpoint_changes, rollouts, states
 from tenants import actors, rls
 
 STEP_TITLES = {
@@ -83,7 +83,7 @@ def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
         "states_of": states.PLACEMENT,
-        **(endpoint_changes.rollout_of(endpoint) if own else {}),
+        **(rollouts.of(endpoint) if own else {}),
     }
 
 

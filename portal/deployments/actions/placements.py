@@ -24,6 +24,8 @@ from portal.lib.sealing import seal
 from portal.lib.wake import wake
 from tenants import rls
 
+WHOLE = 100  # a replica's weight where nothing speaks for another
+
 
 def want(
     *,
@@ -32,6 +34,7 @@ def want(
     offering: Offering,
     now: datetime,
     revision: Revision | None = None,
+    weight: int = WHOLE,
 ) -> Placement:
     """Want one replica of ``endpoint`` at ``site``. Called inside an action's transaction.
     Without ``revision`` it is of the newest with this offering."""
@@ -45,6 +48,7 @@ def want(
         offering=offering,
         revision=revision,
         cards=offering.cards,
+        weight=weight,
         sealed_credential=seal(secrets.token_urlsafe(32), settings.DURE_SEAL_KEYS),
         created_at=now,
         state_since=now,
@@ -91,6 +95,7 @@ def revive(*, now: datetime) -> int:
                     offering=one.offering,
                     now=now,
                     revision=one.revision,
+                    weight=one.weight,
                 )
     return sum(site is not None for _one, site in found)
 

@@ -14,7 +14,7 @@ from billing.approvals import asking
 from billing.approvals.asking import Wish
 from billing.approvals.matrix import ORDER, Step
 from billing.models import ApprovalRequest
-from portal.deployments.models import Order, OrderKind, OrderState
+from portal.deployments.models import Order, OrderKind, OrderState, Strategy
 from portal.deployments.states import move_order
 from tenants.actors import Actor
 from tenants.models import Project
@@ -23,17 +23,22 @@ from tenants.models import Project
 def terms_of(order: Order) -> dict[str, Any]:
     """What is approved: what runs, and its price. Amounts in won without VAT."""
     kind = {} if order.kind == OrderKind.CREATE else {"change": order.kind}
-    return kind | {
-        "name": order.name,
-        "model": order.model.slug,
-        "region": order.region,
-        "replicas": order.replicas,
-        "chip": order.chip,
-        "cards": order.cards,
-        "won_per_card_hour": f"{order.won_per_card_hour.normalize():f}",
-        "won_per_hour": order.won_per_hour,
-        "won_per_month": order.won_per_month,
-    }
+    way = {} if order.strategy == Strategy.ROLLING else {"strategy": order.strategy}
+    return (
+        kind
+        | way
+        | {
+            "name": order.name,
+            "model": order.model.slug,
+            "region": order.region,
+            "replicas": order.replicas,
+            "chip": order.chip,
+            "cards": order.cards,
+            "won_per_card_hour": f"{order.won_per_card_hour.normalize():f}",
+            "won_per_hour": order.won_per_hour,
+            "won_per_month": order.won_per_month,
+        }
+    )
 
 
 def steps_for(project: Project, won_per_month: int) -> tuple[Step, ...]:

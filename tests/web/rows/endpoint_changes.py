@@ -16,4 +16,6 @@ ROWS = [
     Row("endpoint_change", "POST", OWN, endpoint_id),
     Row("endpoint_pause", "POST", OWN, endpoint_id),
     Row("endpoint_roll_back", "POST", OWN, endpoint_id),
+    Row("endpoint_hold", "POST", OWN, endpoint_id),
+    Row("endpoint_go_on", "POST", OWN, endpoint_id),
 ]
