@@ -22,23 +22,20 @@ from tenants.models import Project
 
 def terms_of(order: Order) -> dict[str, Any]:
     """What is approved: what runs, and its price. Amounts in won without VAT."""
-    kind = {} if order.kind == OrderKind.CREATE else {"change": order.kind}
-    way = {} if order.strategy == Strategy.ROLLING else {"strategy": order.strategy}
-    return (
-        kind
-        | way
-        | {
-            "name": order.name,
-            "model": order.model.slug,
-            "region": order.region,
-            "replicas": order.replicas,
-            "chip": order.chip,
-            "cards": order.cards,
-            "won_per_card_hour": f"{order.won_per_card_hour.normalize():f}",
-            "won_per_hour": order.won_per_hour,
-            "won_per_month": order.won_per_month,
-        }
-    )
+    kind: dict[str, Any] = {} if order.kind == OrderKind.CREATE else {"change": order.kind}
+    if order.strategy != Strategy.ROLLING:
+        kind |= {"strategy": order.strategy}
+    return kind | {
+        "name": order.name,
+        "model": order.model.slug,
+        "region": order.region,
+        "replicas": order.replicas,
+        "chip": order.chip,
+        "cards": order.cards,
+        "won_per_card_hour": f"{order.won_per_card_hour.normalize():f}",
+        "won_per_hour": order.won_per_hour,
+        "won_per_month": order.won_per_month,
+    }
 
 
 def steps_for(project: Project, won_per_month: int) -> tuple[Step, ...]:
