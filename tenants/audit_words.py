@@ -71,6 +71,8 @@ WORDS: dict[str, Promise | str] = {
     "endpoint.release": _("Let the number of replicas follow what is asked again"),
     "endpoint.resize": _("Changed the number of replicas of an endpoint"),
     "endpoint.resume": _("Let a paused endpoint run again"),
+    "endpoint.rollout_go_on": _("Let the replacement of replicas go on"),
+    "endpoint.rollout_hold": _("Held the replacement of replicas at its step"),
     "endpoint.roll_back": _("Rolled an endpoint back"),
     "endpoint.scale": _("Changed how the number of replicas follows what is asked"),
     "endpoint.stop": _("Stopped an endpoint"),

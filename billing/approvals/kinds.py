@@ -89,6 +89,7 @@ KINDS: dict[str, Kind] = {
         _("In a whole month"),
         {
             "change": _("Change"),
+            "strategy": _("How replicas are replaced"),
             "name": _("Name of the endpoint"),
             "model": _("Model"),
             "region": _("Region"),

@@ -23,6 +23,11 @@ class ChangeIn(Strict):
         max_length=24, default="", allow_blank=True, help_text="Of a move. Empty: the cheapest."
     )
     apart = serializers.BooleanField(default=False, help_text="Of a move.")
+    strategy = serializers.ChoiceField(
+        choices=["rolling", "blue_green", "canary"],
+        default="rolling",
+        help_text="Of a move: how replicas are replaced.",
+    )
 
 
 class ChangeQuoteOut(serializers.Serializer[Any]):
@@ -52,13 +57,54 @@ class RolloutStepOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+class FormOut(serializers.Serializer[Any]):
+    """One of both forms. The new one's answers are those since its share was changed last."""
+
+    new = serializers.BooleanField()
+    revision = serializers.IntegerField()
+    wished = serializers.IntegerField(help_text="Replicas of the whole form.")
+    replicas = serializers.IntegerField()
+    ready = serializers.IntegerField()
+    share = serializers.IntegerField(help_text="Percent of the requests.")
+    ended = serializers.IntegerField(help_text="Answers that gateways saw: a sample.")
+    failed = serializers.IntegerField()
+    first_token_ms = serializers.IntegerField(
+        allow_null=True, help_text="Median. Null: nobody was heard."
+    )
+
+
+class UpcomingOut(serializers.Serializer[Any]):
+    """``what``: back, ready, replace, shift, old_go."""
+
+    what = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True, help_text="No sooner. Null: once it can.")
+    share = serializers.IntegerField(allow_null=True, help_text="Of a shift, in percent.")
+
+
+class ProgressOut(serializers.Serializer[Any]):
+    forms = FormOut(many=True, help_text="Old, then new.")
+    next = UpcomingOut(source="upcoming", allow_null=True, help_text="Null: it is over.")
+    held = serializers.BooleanField(help_text="By hand: it goes on when told.")
+    small_sample = serializers.BooleanField(
+        help_text="Fewer than 20 answers since the last shift: only time counts."
+    )
+
+
+class SteerIn(Strict):
+    """``hold``: stay at this step. ``go_on``: end it now. Both: of blue-green and canary."""
+
+    action = serializers.ChoiceField(choices=["hold", "go_on"])
+
+
 class RolloutOut(serializers.Serializer[Any]):
     """``state``: running, back, done, rolled_back, abandoned."""
 
-    id = serializers.CharField(source="public_id")
-    state = serializers.CharField()
-    because = serializers.CharField()
-    from_revision = serializers.IntegerField(source="from_revision.number")
-    to_revision = serializers.IntegerField(source="to_revision.number")
-    started_at = serializers.DateTimeField()
-    steps = RolloutStepOut(many=True)
+    id = serializers.CharField(source="rollout.public_id")
+    state = serializers.CharField(source="rollout.state")
+    strategy = serializers.CharField(source="rollout.strategy")
+    because = serializers.CharField(source="rollout.because")
+    from_revision = serializers.IntegerField(source="rollout.from_revision.number")
+    to_revision = serializers.IntegerField(source="rollout.to_revision.number")
+    started_at = serializers.DateTimeField(source="rollout.started_at")
+    progress = ProgressOut()
+    steps = RolloutStepOut(source="rollout.steps.all", many=True)

@@ -16,8 +16,8 @@ from portal.api import change_shapes, shapes
 from portal.api.authentication import actor_of
 from portal.api.problems import Refused
 from portal.api.serving import ESTIMATE, IDEMPOTENCY, idempotency_key, shown, why_not
-from portal.deployments import queries, quoting, requoting
-from portal.deployments.actions import changes, endpoints, orders, rolling
+from portal.deployments import progress, queries, quoting, requoting
+from portal.deployments.actions import changes, endpoints, orders, rolling, steering
 from portal.deployments.models import Endpoint, OrderState
 from portal.deployments.requoting import Change
 from tenants import actors, rls, standing
@@ -33,6 +33,7 @@ CODES: tuple[tuple[type[Exception], str, int], ...] = (
     (budgets.CountersUnavailable, "counters_unavailable", 503),
     (Refusal, "budget_line", 409),
 )
+STEER = {"hold": steering.hold, "go_on": steering.go_on}
 
 
 def _own(request: Request, public_id: str) -> Endpoint:
@@ -48,7 +49,8 @@ class EndpointChangesView(APIView):
         responses={200: change_shapes.ChangeQuoteOut, 201: shapes.OrderOut, 202: shapes.OrderOut},
     )
     def post(self, request: Request, public_id: str) -> Response:
-        """Order another number of replicas, or that a paused endpoint runs again. The same
+        """Order another number of replicas, another form, or that a paused endpoint runs again. The
+        same
         Idempotency-Key again gives the same order. 202: it has to be signed first (state
         ``awaiting``)."""
         actor = actor_of(request)
@@ -66,6 +68,8 @@ class EndpointChangesView(APIView):
             raise Refused(str(error), code="no_room", status=409, more=why_not(error)) from error
         except quoting.BadReplicas as error:
             raise Refused(str(error), code="replicas", field="replicas") from error
+        except changes.NoStrategy as error:
+            raise Refused(str(error), code="strategy", field="strategy") from error
         except tuple(kind for kind, _code, _status in CODES) as error:
             raise _refused(error) from error
 
@@ -117,13 +121,30 @@ class EndpointRolloutView(APIView):
         found = rows.prefetch_related("steps").first()
         if found is None:
             raise Http404
-        return Response(change_shapes.RolloutOut(found).data)
+        far = progress.of(found, endpoint.placements.all(), timezone.now())
+        return Response(change_shapes.RolloutOut(progress.Watched(found, far)).data)
 
     @extend_schema(responses=change_shapes.RolloutOut)
     def get(self, request: Request, public_id: str) -> Response:
         """The newest replacement of replicas, with its steps so far; 404 without one."""
         actor_of(request).require("endpoints.read")
         return self._newest(_own(request, public_id))
+
+    @extend_schema(request=change_shapes.SteerIn, responses=change_shapes.RolloutOut)
+    def patch(self, request: Request, public_id: str) -> Response:
+        """Hold what runs in steps (blue-green, canary) at this step, or let it go on now.
+        Repeating it changes nothing. 409 ``nothing_to_steer``."""
+        actor = actor_of(request)
+        actor.require("endpoints.change")
+        endpoint = _own(request, public_id)
+        body = change_shapes.SteerIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        steer = STEER[body.validated_data["action"]]
+        try:
+            steer(endpoint=endpoint, by=actor, now=timezone.now())
+        except steering.NothingToSteer as error:
+            raise Refused(str(error), code="nothing_to_steer", status=409) from error
+        return self._newest(endpoint)
 
     @extend_schema(responses=change_shapes.RolloutOut)
     def delete(self, request: Request, public_id: str) -> Response:

@@ -16,7 +16,7 @@ from portal.deployments.reservation_models import (
     ReservationState,
     ReservedCard,
 )
-from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep
+from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep, Strategy
 from portal.deployments.scaling_models import ScaleStep, Scaling, Schedule
 from portal.deployments.watch_models import CapacityWatch
 from portal.fleet.models import Site
@@ -49,6 +49,7 @@ __all__ = [
     "ScaleStep",
     "Scaling",
     "Schedule",
+    "Strategy",
 ]
 
 
@@ -255,6 +256,9 @@ class Placement(models.Model):
         max_length=24, blank=True, help_text="Public id of the replica that it replaces."
     )
     leaving_at = models.DateTimeField(null=True, help_text="It takes no new requests since then.")
+    weight = models.PositiveSmallIntegerField(
+        default=100, help_text="Of the requests, among its endpoint's replicas; 0: none."
+    )
     accrued_until = models.DateTimeField(null=True, help_text="Card time is recorded up to here.")
 
     objects = PlacementQuerySet.as_manager()
@@ -266,6 +270,7 @@ class Placement(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=PlacementState.values), name="placement_state"
             ),
+            models.CheckConstraint(condition=Q(weight__lte=100), name="placement_weight"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["site"], condition=~Q(state="stopped"), name="placement_living"),
@@ -321,6 +326,7 @@ class Order(models.Model):
     replicas = models.PositiveSmallIntegerField()
     apart = models.BooleanField(default=False, help_text="Each replica at a site of its own.")
     wished_chip = models.CharField(max_length=24, blank=True, help_text="Empty: any.")
+    strategy = models.CharField(max_length=16, default=Strategy.ROLLING)
     chip = models.CharField(max_length=24)
     cards = models.PositiveSmallIntegerField()
     price_version = models.CharField(max_length=24)

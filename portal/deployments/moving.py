@@ -1,7 +1,8 @@
 """What another form of an endpoint costs: other region, chip, or apart; and where it would begin.
 
-While one form takes the place of the other both run, one replica more than before or after. That
-is set aside too, for the longest time that a rollout may take.
+While one form takes the place of the other both run: one replica more than before or after, or all
+of both, as the strategy needs it. That is set aside too, for the longest time that a rollout may
+take.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from billing.resolution import Version
 from billing.term_lines import Term
 from portal.catalog.models import Offering
 from portal.deployments import placement, rollouts
-from portal.deployments.models import Endpoint
+from portal.deployments.fixes import Fix
+from portal.deployments.models import Endpoint, Strategy
 from portal.deployments.placement import Choice, Wanted
 from portal.deployments.quoting import BadReplicas, NoRoom, NotForSale, Quote, Wish
 from portal.deployments.requoting import Change, ChangeQuote, NothingChanges, Room, form_of, won
@@ -65,12 +67,12 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
     if same and change.chip == offering.chip.code and offering.version.current:
         raise NothingChanges
     room = Room(sites, project, now)
-    choice, to = one_more(room, endpoint, change)
+    choice, to = _beginning(room, endpoint, change, replicas)
     if same and to.pk == offering.pk:
         raise NothingChanges
     old = _Side(room.tariff(offering), offering.cards, form.replicas)
     new = _Side(room.tariff(to), to.cards, replicas)
-    surge = surge_micro(old, new)
+    surge = surge_micro(old, new, rollouts.most(change.strategy, form.replicas, replicas))
     per_hour, per_month = won(room, offering, form.replicas)
     return ChangeQuote(
         priced=_priced(room, to, old, new, choice, surge),
@@ -90,13 +92,42 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
     )
 
 
-def one_more(
-    room: Room, endpoint: Endpoint, change: Change, taken: frozenset[str] = frozenset()
+def _beginning(
+    room: Room, endpoint: Endpoint, change: Change, replicas: int
 ) -> tuple[Choice, Offering]:
-    """A site for one replica of the wished form. ``taken``: sites that have one, where they are to
-    stand apart. ``NoRoom``, ``NotForSale``."""
+    """Where it begins: with one new replica, or with all where all come first."""
+    if change.strategy != Strategy.BLUE_GREEN:
+        return one_more(room, endpoint, change)
+    try:
+        return one_more(room, endpoint, change, replicas=replicas)
+    except NoRoom as error:
+        raise NoRoom(error.rejected, _fewer(room, endpoint, change, replicas)) from error
+
+
+def _fewer(room: Room, endpoint: Endpoint, change: Change, replicas: int) -> tuple[Fix, ...]:
+    """As many as find room beside the old form."""
+    for count in range(replicas - 1, 0, -1):
+        try:
+            one_more(room, endpoint, change, replicas=count)
+        except NoRoom:
+            continue
+        return (Fix("replicas", str(count)),)
+    return ()
+
+
+def one_more(
+    room: Room,
+    endpoint: Endpoint,
+    change: Change,
+    taken: frozenset[str] = frozenset(),
+    *,
+    replicas: int = 1,
+) -> tuple[Choice, Offering]:
+    """A site for one more replica of the wished form, or for so many. ``taken``: sites that have
+    one, where they are to stand apart. ``NoRoom``, ``NotForSale``."""
     wanted = Wanted(
-        replicas=1,
+        replicas=replicas,
+        apart=change.apart,
         data_class=room.project.data_class,
         allowed=frozenset(room.project.regions),
         region=change.region,
@@ -116,9 +147,9 @@ def one_more(
     return choice, Offering.objects.select_related("chip").get(pk=chosen.offering)
 
 
-def surge_micro(old: _Side, new: _Side) -> int:
-    """The dearest mixture of both forms above the dearer of the two, while both may run."""
-    most = max(old.replicas, new.replicas) + 1
+def surge_micro(old: _Side, new: _Side, most: int) -> int:
+    """The dearest mixture of ``most`` replicas of both forms above the dearer of the two, while
+    both may run."""
     worst = max(
         min(old.replicas, most - count) * old.hour + count * new.hour
         for count in range(new.replicas + 1)

@@ -20,7 +20,7 @@ from billing.resolution import Version
 from portal.catalog.models import Offering
 from portal.deployments import lasting, placement, quoting
 from portal.deployments.fixes import Fix
-from portal.deployments.models import Endpoint, OrderKind, Placement, Revision
+from portal.deployments.models import Endpoint, OrderKind, Placement, Revision, Strategy
 from portal.deployments.placement import SiteRoom, Wanted
 from portal.deployments.quoting import BadReplicas, NoRoom, NotForSale, Quote, Wish
 from portal.fleet.models import Site
@@ -40,14 +40,17 @@ class Change:
 
     kind: str  # of OrderKind
     replicas: int = 0
-    region: str = ""  # these three of a move; empty: any
+    region: str = ""  # these of a move; empty: any
     chip: str = ""
     apart: bool = False
+    strategy: str = Strategy.ROLLING
 
     def digest(self, endpoint: Endpoint) -> str:
-        """What makes two wishes the same under one idempotency key."""
+        """What makes two wishes the same under one idempotency key; the same as ever for what
+        could be asked before there were strategies."""
         words = [self.kind, endpoint.public_id, self.replicas, self.region, self.chip, self.apart]
-        return hashlib.sha256(msgspec.json.encode(words)).hexdigest()
+        more = [] if self.strategy == Strategy.ROLLING else [str(self.strategy)]
+        return hashlib.sha256(msgspec.json.encode(words + more)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

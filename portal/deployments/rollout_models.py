@@ -8,6 +8,14 @@ from django.db import models
 from django.db.models import Q
 
 
+class Strategy(models.TextChoices):
+    """How the new form takes the place of the old one: ``deployments.strategies``."""
+
+    ROLLING = "rolling"
+    BLUE_GREEN = "blue_green"
+    CANARY = "canary"
+
+
 class RolloutState(models.TextChoices):
     RUNNING = "running"
     BACK = "back"  # on its way back to the old form
@@ -37,6 +45,11 @@ class Rollout(models.Model):
     from_revision = models.ForeignKey("deployments.Revision", models.PROTECT, related_name="+")
     to_revision = models.ForeignKey("deployments.Revision", models.PROTECT, related_name="+")
     state = models.CharField(max_length=16, default=RolloutState.RUNNING)
+    strategy = models.CharField(max_length=16, default=Strategy.ROLLING)
+    stage = models.PositiveSmallIntegerField(default=0, help_text="How often traffic was shifted.")
+    stage_since = models.DateTimeField(null=True, help_text="Null: since it started.")
+    held = models.BooleanField(default=False, help_text="It stays at this stage, by hand.")
+    hurried = models.BooleanField(default=False, help_text="This stage ends early, by hand.")
     because = models.CharField(max_length=200, blank=True)
     no_room_since = models.DateTimeField(null=True)
     seen = models.JSONField(default=dict, help_text="Answers of both forms, by the gateways.")
@@ -54,6 +67,9 @@ class Rollout(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=RolloutState.values), name="rollout_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(strategy__in=Strategy.values), name="rollout_strategy"
             ),
         ]
 

@@ -1,99 +1,79 @@
 """How one form of an endpoint takes the place of another, replica by replica. Pure.
 
 Rolling: one new replica more than there were, and once it has proved itself one old replica less;
-until all are new. Whatever speaks against the new ones leads back: they fail, do not become ready,
-find no room, answer with errors or begin to answer much later than the old ones. A replica that
-goes is first left out of the table, so that its answers can end.
+until all are new. Blue-green: all new ones first, without traffic; then everything is changed over
+at once, and the old ones stay for a while, without traffic. Canary: the new form gets a tenth of
+the traffic, then half, then all; replicas are replaced one by one as the shares need them.
+
+Whatever speaks against the new ones leads back: they fail, do not become ready, find no room,
+answer with errors or begin to answer much later than the old ones. A replica that goes is first
+left out of the table, so that its answers can end.
 
 The next step follows from what is there now, so that a worker may die anywhere and repeat it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Literal
+
+from portal.deployments.sides import (
+    ERRORS,
+    MIN_SAMPLE,
+    SHARES,
+    SLOW,
+    Look,
+    Replica,
+    Sample,
+    most,
+    share,
+    weights,
+    worse,
+)
+
+__all__ = [
+    "ERRORS",
+    "MIN_SAMPLE",
+    "SHARES",
+    "SLOW",
+    "Look",
+    "Replica",
+    "Sample",
+    "Step",
+    "Upcoming",
+    "most",
+    "next_step",
+    "share",
+    "upcoming",
+    "weights",
+]
 
 READY_WITHIN = timedelta(minutes=10)
 FAILED_FOR = timedelta(seconds=30)
-PROVED_FOR = timedelta(seconds=15)  # ready for so long before an old one goes
 DRAIN = timedelta(seconds=30)  # out of the table before it is stopped
 LONGEST = timedelta(hours=2)
-MIN_SAMPLE = 20  # answers, of each side
-WORST_FAILED = 0.1  # of all answers of the new ones, and twice the old ones' share
-FEW, HALF = 5, 0.5  # answers, if so many of them fail: gateways avoid it, and 20 take long to come
-SLOWER = 2.0  # times the old ones' median, and
-SLOWER_MS = 200  # at least so much more
-MOST_KEPT = 200  # first-token times
+KEPT_FOR = timedelta(minutes=10)  # blue-green: the old ones, after the change over
+WATCHED_FOR = timedelta(minutes=5)  # canary: each share, and
+WATCHED_AT_MOST = timedelta(minutes=10)  # so long where there is too little traffic to judge by
 
-Kind = Literal["add_new", "add_old", "keep", "leave", "remove", "done", "roll_back", "rolled_back"]
+Kind = Literal[
+    "add_new", "add_old", "keep", "leave", "remove", "weigh", "shift", "done", "roll_back",
+    "rolled_back",
+]  # fmt: skip
 
 FAILED = "A new replica has failed."
 NOT_READY = "A new replica was not ready within 10 minutes."
 NO_ROOM = "No site had room for another new replica for 10 minutes."
 TOO_LONG = "It took longer than two hours."
-ERRORS = "The new replicas answer with errors."
-SLOW = "The new replicas begin to answer much later than the old ones."
 BY_HAND = "Rolled back by hand."
-
-
-@dataclass(frozen=True, slots=True)
-class Replica:
-    """One that is wanted. ``since``: of its state. ``leaving_at``: out of the table since."""
-
-    id: str
-    new: bool
-    state: str  # of PlacementState
-    since: datetime
-    leaving_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class Sample:
-    """Answers since the rollout began, of all gateways, as far as they were looked at."""
-
-    ended: int = 0
-    failed: int = 0
-    first_ms: list[int] = field(default_factory=list)
-
-    def add(self, ended: int, failed: int, first_ms: Sequence[int]) -> None:
-        self.ended += ended
-        self.failed += failed
-        self.first_ms = [*self.first_ms, *first_ms][-MOST_KEPT:]
-
-    @property
-    def share(self) -> float:
-        return self.failed / self.ended if self.ended else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A rollout as it is. ``before`` and ``after``: replicas of the old and the new form."""
-
-    back: bool  # whether it is being rolled back
-    started_at: datetime
-    before: int
-    after: int
-    replicas: tuple[Replica, ...]
-    old: Sample
-    new: Sample
-    no_room_since: datetime | None = None
-
-    def side(self, *, new: bool) -> list[Replica]:
-        """Those of one form that are not leaving."""
-        return [one for one in self.replicas if one.new == new and one.leaving_at is None]
-
-    @property
-    def may_add(self) -> bool:
-        """One more than there are before or after, whoever holds cards counted."""
-        return len(self.replicas) <= max(self.before, self.after)
+SMALL_SAMPLE = "The new replicas gave fewer than 20 answers at the share before: a small sample."
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. ``replica`` of ``keep``, ``leave`` and ``remove``."""
+    """One thing to do. ``replica`` of ``keep``, ``leave`` and ``remove``. ``weigh``: give all
+    their ``weights``, and ``shift``: the same, of the next stage."""
 
     kind: Kind
     replica: str = ""
@@ -105,19 +85,61 @@ def next_step(look: Look, now: datetime) -> Step | None:
     for one in look.replicas:
         if one.leaving_at is not None and now - one.leaving_at >= DRAIN:
             return Step("remove", one.id)
-    return _back(look) if look.back else _forth(look, now)
+    if not look.back and (because := trouble(look, now)):
+        return Step("roll_back", because=because)
+    right = weights(look)
+    if any(one.weight != right[one.id] for one in look.replicas):
+        return Step("weigh")
+    return _back(look, now) if look.back else _forth(look, now)
 
 
 def _forth(look: Look, now: datetime) -> Step | None:
-    if because := trouble(look, now):
-        return Step("roll_back", because=because)
-    old, new = look.side(new=False), look.side(new=True)
-    good = [one for one in new if one.state == "ready" and now - one.since >= PROVED_FOR]
-    if not old and len(new) == len(good) == look.after:
-        return None if len(look.replicas) > look.after else Step("done")
-    if len(new) < look.after and look.may_add:
+    old, new, good = look.side(new=False), look.side(new=True), look.proved(now)
+    if len(new) < look.needed and look.may_add:
         return Step("add_new")
-    return _one_less(look, old, good)
+    if look.strategy == "rolling":
+        return _one_less(look, old, good) if old else _end(look, good)
+    if len(new) < look.needed:
+        return _make_room(look, old, good)
+    if len(good) < look.needed or not _is_over(look, now):
+        return None
+    if not look.is_last:
+        return Step("shift", because=SMALL_SAMPLE if _is_small(look) else "")
+    return _one_less(look, old, good) if old else _end(look, good)
+
+
+def _make_room(look: Look, old: list[Replica], good: list[Replica]) -> Step | None:
+    """An old replica goes so that a new one can come; not before the last one has gone."""
+    leaving = any(one.leaving_at is not None for one in look.replicas)
+    return None if leaving or look.strategy != "canary" else _one_less(look, old, good)
+
+
+def _end(look: Look, good: list[Replica]) -> Step | None:
+    return Step("done") if len(look.replicas) == len(good) == look.after else None
+
+
+def _is_over(look: Look, now: datetime) -> bool:
+    """Whether this stage has had its time; the first ends as soon as its replicas are proved."""
+    until = _until(look)
+    if look.held and not (look.is_last and now - look.started_at >= LONGEST):
+        return False
+    return until is None or now >= until
+
+
+def _until(look: Look) -> datetime | None:
+    """When this stage ends by itself, with all its replicas ready. ``None``: at once."""
+    if look.stage == 0 or look.hurried:
+        return None
+    since = look.stage_since or look.started_at
+    if look.strategy == "blue_green":
+        return since + KEPT_FOR
+    settled = max([since, *(one.since for one in look.ready(new=True))])
+    return settled + (WATCHED_AT_MOST if _is_small(look) else WATCHED_FOR)
+
+
+def _is_small(look: Look) -> bool:
+    """Whether too few answers came since the last shift to judge by."""
+    return look.strategy == "canary" and look.stage > 0 and look.new.ended < MIN_SAMPLE
 
 
 def _one_less(look: Look, old: list[Replica], good: list[Replica]) -> Step | None:
@@ -130,7 +152,7 @@ def _one_less(look: Look, old: list[Replica], good: list[Replica]) -> Step | Non
     if 0 < look.new.ended <= 2 * look.new.failed:
         return None  # ready by their own word, and not by those who asked them
     stay = sum(one.state == "ready" for one in old) - 1 + len(good)
-    return Step("leave", victim.id) if stay >= min(look.before, look.after) else None
+    return Step("leave", victim.id) if stay >= look.fewest else None
 
 
 def trouble(look: Look, now: datetime) -> str:
@@ -143,24 +165,14 @@ def trouble(look: Look, now: datetime) -> str:
             return NOT_READY
     if look.no_room_since is not None and now - look.no_room_since >= READY_WITHIN:
         return NO_ROOM
-    if now - look.started_at >= LONGEST:
-        return TOO_LONG
-    return _worse(look.old, look.new)
+    if now - look.started_at >= LONGEST and share(look) != 100:
+        return TOO_LONG  # where the new form answers alone, it ends with it
+    return worse(look.old, look.new)
 
 
-def _worse(old: Sample, new: Sample) -> str:
-    for least, worst in ((MIN_SAMPLE, WORST_FAILED), (FEW, HALF)):
-        if new.ended >= least and new.share >= max(worst, 2 * old.share):
-            return ERRORS
-    if min(len(old.first_ms), len(new.first_ms)) >= MIN_SAMPLE:
-        before, after = median(old.first_ms), median(new.first_ms)
-        if after >= SLOWER * before and after - before >= SLOWER_MS:
-            return SLOW
-    return ""
-
-
-def _back(look: Look) -> Step | None:
-    """The old form again: what has not gone yet stays, the new ones go once one old answers."""
+def _back(look: Look, now: datetime) -> Step | None:
+    """The old form again: what has not gone yet stays, and the new ones go as far as enough
+    others answer."""
     for one in look.replicas:
         if not one.new and one.leaving_at is not None:
             return Step("keep", one.id)
@@ -170,7 +182,42 @@ def _back(look: Look) -> Step | None:
             return Step("remove", one.id)
     if len(old) < look.before and look.may_add:
         return Step("add_old")
-    if new and any(one.state == "ready" for one in old):
+    ready = look.ready(new=False)
+    if new and ready and (len(ready) + len(new) > look.fewest or not _is_coming(look, now)):
         return Step("leave", new[0].id)
     gone = not any(one.new for one in look.replicas)
     return Step("rolled_back") if gone and len(old) >= look.before else None
+
+
+def _is_coming(look: Look, now: datetime) -> bool:
+    """Whether an old replica is missing that may answer soon."""
+    old = look.side(new=False)
+    waits = [one for one in old if one.state in {"wanted", "starting"}]
+    return len(old) < look.before or any(now - one.since < READY_WITHIN for one in waits)
+
+
+def can_go_on(look: Look) -> bool:
+    """Whether somebody may end this stage early: not before the new replicas are there."""
+    return look.held or (not look.back and look.stage > 0 and not look.hurried)
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """What comes next. ``at``: no sooner; ``None``: as soon as it can. ``share``: of ``shift``."""
+
+    what: Literal["back", "ready", "replace", "shift", "old_go"]
+    at: datetime | None = None
+    share: int | None = None
+
+
+def upcoming(look: Look, now: datetime) -> Upcoming:
+    """For those who watch. While it is held nothing but ``ready`` and ``back`` comes by itself."""
+    if look.back:
+        return Upcoming("back")
+    if look.strategy == "rolling":
+        return Upcoming("replace")
+    if len(look.proved(now)) < look.needed:
+        return Upcoming("ready")
+    if not look.is_last:
+        return Upcoming("shift", _until(look), SHARES[look.strategy][look.stage + 1])
+    return Upcoming("old_go", _until(look))

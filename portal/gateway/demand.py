@@ -109,10 +109,11 @@ def _candidates(
 ) -> tuple[Candidate, ...]:
     """A target that is new beside others, or was out, starts slowly."""
     found = []
+    uneven = dispatch.are_uneven(known.routes.targets)
     for target in known.routes.targets:
         old = before.get(target.id)
         load = old.load if old is not None else TargetLoad(now)
-        made = dispatch.candidate(target, known.sites, load, known.gateways)
+        made = dispatch.candidate(target, known.sites, load, known.gateways, uneven=uneven)
         if old is not None and old.rank == dispatch.OUT != made.rank:
             load.since = now
         found.append(made)

@@ -1,8 +1,10 @@
 """Which target answers, and which is tried next. Pure: clock and randomness are passed in.
 
 Only sites that the grant names are ever looked at; there is no fallback outside of them. Among
-them: what is set aside last (but never more than half), healthy before degraded, then where the
-same words were read before unless too much is in flight there, then the better of two at random.
+them: what is set aside last (but never more than half), healthy before degraded. Where weights
+differ, dice then name the weight, in proportion to the sum of all that have it. Among those of one
+weight, where the same words were read before unless too much is in flight there, then the better of
+two at random. A target of weight 0 takes nothing.
 """
 
 from __future__ import annotations
@@ -46,16 +48,26 @@ class Candidate:
     target: Target
     load: TargetLoad
     rank: int  # the worse of the target's own state and its site's
-    weight: float
     slots: int  # this gateway's share of them; 0: no bound
+    uneven: bool  # whether others of its endpoint have another weight
 
 
 def candidate(
-    target: Target, sites: Mapping[str, SiteInfo], load: TargetLoad, gateways: int
+    target: Target,
+    sites: Mapping[str, SiteInfo],
+    load: TargetLoad,
+    gateways: int,
+    *,
+    uneven: bool = False,
 ) -> Candidate:
     """Made once for each table. Slots are divided among the gateways, at least one each."""
     slots = -(-target.slots // max(gateways, 1))
-    return Candidate(target, load, _rank(target, sites), float(max(target.weight, 1)), slots)
+    return Candidate(target, load, _rank(target, sites), slots, uneven)
+
+
+def are_uneven(targets: Iterable[Target]) -> bool:
+    """Whether weights decide anything among them."""
+    return len({one.weight for one in targets if one.weight}) > 1
 
 
 def choose(
@@ -100,7 +112,19 @@ def choose(
         if full:
             return None
         raise _nobody(candidates, allowed, data_class, failed, now)
+    if found[0].uneven and len(found) > 1:
+        found = _of_one_weight(found, dice)
     return found[0] if len(found) == 1 else _among(found, region, favourite, now, dice)
+
+
+def _of_one_weight(found: list[Candidate], dice: int) -> list[Candidate]:
+    """Those of the weight that the dice name. Their high bits: the low ones choose among two."""
+    at = dice * sum(one.target.weight for one in found) >> 32
+    for one in found:
+        at -= one.target.weight
+        if at < 0:
+            return [other for other in found if other.target.weight == one.target.weight]
+    return found
 
 
 def _with_aside(
@@ -136,14 +160,12 @@ def _among(found: list[Candidate], region: str, favourite: str, now: float, dice
     return a if _cost(a, of_a, region, now) <= _cost(b, of_b, region, now) else b
 
 
-def _is_crowded(one: Candidate, found: Iterable[Candidate]) -> bool:
+def _is_crowded(one: Candidate, found: Sequence[Candidate]) -> bool:
     """Whether one more would be above its share: consistent hashing with bounded loads."""
     in_flight = 1
-    weight = 0.0
     for other in found:
         in_flight += other.load.in_flight
-        weight += other.weight
-    return one.load.in_flight >= CROWDED * in_flight * one.weight / weight
+    return one.load.in_flight >= CROWDED * in_flight / len(found)
 
 
 def _cost(one: Candidate, milliseconds: float, region: str, now: float) -> float:
@@ -151,7 +173,7 @@ def _cost(one: Candidate, milliseconds: float, region: str, now: float) -> float
     load = one.load
     if region and one.target.region != region:
         milliseconds += FAR_MS
-    milliseconds *= (load.in_flight + 1) / one.weight
+    milliseconds *= load.in_flight + 1
     if now - load.since >= SLOW_START_SECONDS:
         return milliseconds
     return milliseconds / load.share(now)
@@ -174,6 +196,11 @@ def _nobody(
             "key."
         )
     alive = [one for one in permitted if one.rank != OUT]
+    if not alive and any(not one.target.weight for one in permitted):
+        return NoTarget(
+            "this endpoint is being moved, and its replicas take no new requests on the sites that "
+            f"this key and its data class allow: {_names(permitted)}."
+        )
     if not alive:
         return NoTarget(
             "every site that this key and its data class allow is out of service: "
@@ -195,7 +222,7 @@ def answering(
 
 def _rank(target: Target, sites: Mapping[str, SiteInfo]) -> int:
     site = sites.get(target.site)
-    if target.state == "out" or (site is not None and site.state == "out"):
+    if target.state == "out" or not target.weight or (site is not None and site.state == "out"):
         return OUT
     degraded = target.state == "degraded" or (site is not None and site.state == "degraded")
     return DEGRADED if degraded else HEALTHY

@@ -194,6 +194,7 @@ def _target(
         url=placement.url,
         credential=placement.sealed_credential,
         engine_model=placement.offering.version.model.slug,
+        weight=placement.weight,
         engine=engines.serving(placement.offering.sdk, placement.offering.version.model.kind),
         state=state,
         simulated=site.simulated,

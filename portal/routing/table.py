@@ -25,7 +25,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     url: str  # http://host:port, and before the API's own path another where a proxy needs it
     credential: str  # sealed with DURE_SEAL_KEYS; sent as a bearer token
     engine_model: str  # the name that the engine knows the model by
-    weight: int = 1
+    weight: int = 1  # of all of its endpoint; 0: takes no new requests
     state: TargetState = "healthy"
     simulated: bool = False
     engine: str = ""  # "llama.cpp", "vllm", "furiosa-llm"; empty: only what every engine knows

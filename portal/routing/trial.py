@@ -114,7 +114,7 @@ def _sites(grant: Grant, sites: Iterable[SiteInfo], routes: EndpointRoutes) -> t
     """Allowed sites that would be asked; a ``Problem`` that names the rule if there are none."""
     out = {site.site for site in sites if site.state == "out"}
     allowed = {one.site for one in routes.targets if one.site in grant.sites}
-    up = {one.site for one in routes.targets if one.state != "out"} - out
+    up = {one.site for one in routes.targets if one.state != "out" and one.weight} - out
     if not routes.targets:
         raise problems.no_eligible_site("no replica of this model is running yet.")
     if not allowed:

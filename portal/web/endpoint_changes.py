@@ -1,4 +1,4 @@
-"""Changing an endpoint that is there: see the price, another size, pause, resume."""
+"""Changing an endpoint that is there: see the price, another size or form, pause, resume."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from billing.approvals.people import Members
 from billing.fiscal.refusals import Refusal
 from portal.catalog.models import Chip, Region
 from portal.deployments import queries, quoting, requoting, revising, why_words
-from portal.deployments.actions import changes, endpoints, orders, rolling, waiting_orders
-from portal.deployments.models import Endpoint, OrderKind, OrderState, Revision
+from portal.deployments.actions import changes, endpoints, orders, waiting_orders
+from portal.deployments.models import Endpoint, OrderKind, OrderState, Revision, Strategy
 from portal.deployments.requoting import Change
-from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.periods import Month
-from portal.web import doors, states
+from portal.web import doors, rollouts
 from tenants import actors, rls, standing
 
 FIELD_TITLES = {
@@ -38,6 +37,7 @@ FIELD_TITLES = {
 }
 REFUSALS = (
     changes.NotNow,
+    changes.NoStrategy,
     requoting.NothingChanges,
     quoting.NoRoom,
     quoting.NotForSale,
@@ -52,23 +52,10 @@ REFUSALS = (
 DONE = {
     OrderKind.RESIZE: gettext_lazy("Ordered. Replicas come and go as the page shows."),
     OrderKind.RESUME: gettext_lazy("Ordered. The steps below show how it comes up again."),
-    OrderKind.MOVE: gettext_lazy("Ordered. Replica by replica is replaced, as the page shows."),
+    OrderKind.MOVE: gettext_lazy("Ordered. Replicas are replaced as the page shows."),
 }
 KINDS = (OrderKind.RESIZE, OrderKind.RESUME, OrderKind.MOVE)
 REVISIONS_SHOWN = 20
-STEP_WORDS = {
-    "begin": gettext_lazy("Began"),
-    "add_new": gettext_lazy("One more new replica asked for"),
-    "add_old": gettext_lazy("One more replica of the old form asked for"),
-    "keep": gettext_lazy("An old replica stays after all"),
-    "leave": gettext_lazy("A replica gets no new requests; those it has end"),
-    "remove": gettext_lazy("A replica is stopped"),
-    "no_room": gettext_lazy("No site has room for another replica now"),
-    "done": gettext_lazy("All replicas are new"),
-    "roll_back": gettext_lazy("Rolled back"),
-    "rolled_back": gettext_lazy("The old form runs again"),
-    "abandon": gettext_lazy("Given up"),
-}
 
 
 def own(request: HttpRequest, public_id: str) -> Endpoint:
@@ -90,6 +77,7 @@ def context(endpoint: Endpoint) -> dict[str, Any]:
             for one, changed in revising.history(revisions)
         ],
         "regions": Region.objects.filter(sites__isnull=False).distinct(),
+        "strategies": rollouts.STRATEGIES.items(),
         "chips": Chip.objects.filter(cards__isnull=False).distinct(),
         "idempotency_key": ids.mint("idem"),
         "waiting_order": queries.waiting_order_of(endpoint),
@@ -105,31 +93,16 @@ def _way(to: Revision, newest: Revision) -> str:
     return OrderKind.RESIZE if "replicas" in fields else ""
 
 
-def rollout_of(endpoint: Endpoint) -> dict[str, Any]:
-    """The newest rollout with its steps, for the live part of the page."""
-    rollout = endpoint.rollouts.first()
-    if rollout is None:
-        return {}
-    sites = {one.code: one.title for one in Site.objects.only("code", "name_ko", "name_en")}
-    return {
-        "rollout": rollout,
-        "rollout_state": states.ROLLOUT[rollout.state],
-        "rollout_open": rollout.state in rolling.OPEN,
-        "rollout_steps": [
-            (one, STEP_WORDS[one.kind], sites.get(one.site, "")) for one in rollout.steps.all()
-        ],
-    }
-
-
 def _change(request: HttpRequest) -> Change:
     source = request.POST if request.method == "POST" else request.GET
     kind = doors.word(source, "kind")
     words = doors.word(source, "replicas")
     replicas = int(words) if words.isascii() and words.isdigit() and len(words) < 6 else -1
+    strategy = doors.word(source, "strategy")[:16] or Strategy.ROLLING
     if kind != OrderKind.MOVE:
-        return Change(kind if kind in KINDS else OrderKind.RESIZE, replicas)
+        return Change(kind if kind in KINDS else OrderKind.RESIZE, replicas, strategy=strategy)
     region, chip = doors.word(source, "region")[:24], doors.word(source, "chip")[:24]
-    return Change(kind, replicas, region, chip, bool(doors.word(source, "apart")))
+    return Change(kind, replicas, region, chip, bool(doors.word(source, "apart")), strategy)
 
 
 @require_GET
@@ -196,16 +169,4 @@ def pause(request: HttpRequest, public_id: str) -> HttpResponse:
     messages.success(
         request, _("“%(name)s” is being paused. Charging has ended.") % {"name": endpoint.name}
     )
-    return redirect("endpoint", public_id)
-
-
-@require_POST
-@doors.page_for("endpoints.change")
-def roll_back(request: HttpRequest, public_id: str) -> HttpResponse:
-    """End a rollout in favour of the old form."""
-    endpoint = own(request, public_id)
-    if rolling.roll_back(endpoint=endpoint, by=doors.actor(request), now=timezone.now()):
-        messages.success(request, _("The old form comes back, as the steps show."))
-    else:
-        messages.error(request, _("Nothing is being replaced just now."))
     return redirect("endpoint", public_id)

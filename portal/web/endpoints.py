@@ -17,7 +17,7 @@ from portal.deployments import explaining, queries, schedule_words, timetable
 from portal.deployments.actions import endpoints as actions
 from portal.deployments.actions import rolling
 from portal.deployments.models import CapacityWatch, Endpoint, EndpointKind, Order, OrderState
-from portal.web import doors, endpoint_changes, states
+from portal.web import doors, endpoint_changes, rollouts, states
 
 STEPS_SHOWN = 5  # of the number of replicas
 STEP_TITLES = {
@@ -79,7 +79,7 @@ def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
         "states_of": states.PLACEMENT,
-        **(endpoint_changes.rollout_of(endpoint) if own else {}),
+        **(rollouts.of(endpoint) if own else {}),
         **(_sizing(endpoint) if own else {}),
     }
 

@@ -170,6 +170,9 @@ REASONS = (
     gettext_noop("The site confirms that it no longer runs."),
     gettext_noop("The site does not run it; asked again."),
     gettext_noop("A new replica has failed."),
+    gettext_noop(
+        "The new replicas gave fewer than 20 answers at the share before: a small sample."
+    ),
     gettext_noop("A new replica was not ready within 10 minutes."),
     gettext_noop("No site had room for another new replica for 10 minutes."),
     gettext_noop("It took longer than two hours."),

@@ -29,6 +29,8 @@ C = place("c", "seoul-1")
 SLOW = place("slow", "daegu-1", state="degraded")
 OUT = place("out", "daegu-1", state="out")
 HEAVY = place("heavy", "gwangju-1", weight=4)
+IDLE = place("idle", "daegu-1", weight=0)
+MOST = {"dice": 2**32 - 1}
 SMALL = place("small", "daegu-1", slots=2)
 BOTH = {"daegu-1", "gwangju-1"}
 
@@ -41,7 +43,11 @@ def known(
     *targets: Target, sites: dict[str, SiteInfo] | None = None, gateways: int = 1, **facts: Any
 ) -> list[Candidate]:
     """Candidates of whom some ``facts`` are known, by name: ``in_flight={"a": 3}``."""
-    found = [dispatch.candidate(t, sites or {}, TargetLoad(BEGAN), gateways) for t in targets]
+    uneven = dispatch.are_uneven(targets)
+    found = [
+        dispatch.candidate(t, sites or {}, TargetLoad(BEGAN), gateways, uneven=uneven)
+        for t in targets
+    ]
     for one in found:
         tell(one.load, one.target.id, facts)
     return found
@@ -70,11 +76,17 @@ def chosen(candidates: list[Candidate], **options: Any) -> Candidate | None:
     return choose(candidates, **given | options)
 
 
-FAVOURITE = {"favourite": "a"}
+FAVOURITE: dict[str, Any] = {"favourite": "a"}
 CASES: list[tuple[tuple[Target, ...], dict[str, Any], dict[str, Any], str]] = [
     ((A, B), {"in_flight": {"a": 1}}, {}, "b"),
     ((A, B), {"in_flight": {"b": 1}}, {}, "a"),
-    ((A, HEAVY), {"in_flight": {"a": 1, "heavy": 3}}, {}, "heavy"),
+    # Where weights differ they decide, and not the load; of those that may be asked.
+    ((A, HEAVY), {"in_flight": {"heavy": 3}}, MOST, "heavy"),
+    ((A, HEAVY), {"in_flight": {"a": 3}}, {}, "a"),
+    ((A, HEAVY), {}, MOST | {"failed": {"heavy"}}, "a"),
+    ((A, HEAVY), {}, FAVOURITE | MOST, "heavy"),
+    ((A, B, HEAVY), {"in_flight": {"a": 1}}, {}, "b"),  # among equals as ever
+    ((IDLE, B), {"in_flight": {"b": 99}}, {}, "b"),
     ((SLOW, B), {"in_flight": {"b": 9}}, {}, "b"),
     ((SLOW,), {}, {}, "slow"),
     ((OUT, SLOW), {}, {}, "slow"),
@@ -150,6 +162,7 @@ NONE: list[tuple[tuple[Target, ...], dict[str, Any], str]] = [
     ((C,), {}, "'medical'"),
     ((A,), {"allowed": ()}, "'medical'"),
     ((OUT,), {}, "out of service: daegu-1"),
+    ((IDLE, C), {}, "no new requests on the sites that this key and its data class allow: daegu-1"),
     ((A, B), {"failed": {"a", "b"}}, "none of the allowed sites answered: daegu-1, gwangju-1"),
 ]
 
@@ -297,6 +310,31 @@ def _happen(load: TargetLoad, fact: str) -> None:
             load.first_byte(50, NOW)
             load.hear()
             load.end()
+
+
+@pytest.mark.parametrize(
+    ("weights", "shares"),
+    [
+        ({"old": 100, "new": 11}, {"old": 901, "new": 99}),  # one in ten
+        ({"old": 100, "other": 100, "new": 22}, {"old": 450, "other": 450, "new": 100}),
+        ({"old": 100, "other": 50, "new": 50}, {"old": 500, "other": 250, "new": 250}),
+        ({"old": 0, "new": 100}, {"old": 0, "new": 1000}),
+    ],
+)
+def test_shares_come_out_as_weights_say(weights: dict[str, int], shares: dict[str, int]) -> None:
+    """Whatever they have to do, and however soon they answer."""
+    places = [place(name, "daegu-1", weight=weight) for name, weight in weights.items()]
+    candidates = known(*places, latency={"old": 900, "new": 10}, in_flight={"new": 30})
+    dice = Random(3)
+
+    counts = dict.fromkeys(weights, 0)
+    for _ in range(10_000):
+        found = chosen(candidates, dice=dice.getrandbits(32))
+        assert found is not None
+        found.load.in_flight += 1
+        counts[found.target.id] += 1
+
+    assert {name: pytest.approx(share * 10, abs=120) for name, share in shares.items()} == counts
 
 
 def test_two_choices_keep_loads_level() -> None:

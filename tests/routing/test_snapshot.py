@@ -315,13 +315,17 @@ def test_routes_to_ready_replicas(rows: Rows) -> None:
 
 
 def test_says_what_answers_there(rows: Rows) -> None:
-    """Chip, engine and slots of the offering; region and kind of the site. Without its engine a
-    replica would be sent only what every engine knows."""
+    """Chip, engine and slots of the offering; region and kind of the site; its weight. Without its
+    engine a replica would be sent only what every engine knows."""
+    with rls.everyone(because="test set-up"):
+        Placement.objects.filter(pk=rows.replica.pk).update(weight=11)
+
     taken = snapshot.take(now=NOON, demands=[])
     (target,) = taken.routes[rows.shared.public_id].targets
 
     assert (target.site, target.region, target.simulated) == ("daegu-1", "daegu", True)
     assert (target.chip, target.engine, target.slots) == ("rngd", "llama.cpp", 4)
+    assert target.weight == 11
     assert target.engine_model == CHAT
 
 

@@ -27,6 +27,7 @@ REFUSALS = (
     orders.TooManyEndpoints,
     orders.NameTaken,
     changes.NotNow,
+    changes.NoStrategy,
     requoting.NothingChanges,
     standing.OrderingClosed,
     budgets.BudgetExceeded,
@@ -68,7 +69,14 @@ def _quote_change(order: Order, now: datetime) -> Quote:
 def _change(order: Order) -> Change:
     if order.kind != OrderKind.MOVE:
         return Change(order.kind, order.replicas)
-    return Change(order.kind, order.replicas, order.region, order.wished_chip, order.apart)
+    return Change(
+        order.kind,
+        order.replicas,
+        order.region,
+        order.wished_chip,
+        order.apart,
+        strategy=order.strategy,
+    )
 
 
 def _terms(order: Order, priced: Quote) -> dict[str, Any]:

@@ -22,7 +22,15 @@ from portal.catalog.models import Offering
 from portal.deployments import moving, quoting, requoting
 from portal.deployments.actions import orders, placements, rolling, waiting_orders
 from portal.deployments.actions.orders import Wished
-from portal.deployments.models import Endpoint, Order, OrderKind, OrderState, Revision, Scaling
+from portal.deployments.models import (
+    Endpoint,
+    Order,
+    OrderKind,
+    OrderState,
+    Revision,
+    Scaling,
+    Strategy,
+)
 from portal.deployments.requoting import Change, ChangeQuote
 from portal.deployments.states import move_order
 from portal.fleet.models import Site
@@ -77,6 +85,16 @@ class ChangedMeanwhile(NotNow):
         return _("Somebody has just changed this endpoint. Look at it again.")
 
 
+class NoStrategy(Exception):
+    """Nothing is replaced, or nobody knows how."""
+
+    def __str__(self) -> str:
+        return _(
+            "Only another form replaces replicas: rolling, blue_green or canary. Another number of "
+            "replicas, or running again, needs no strategy: leave it out."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A change on its way to becoming an order."""
@@ -101,6 +119,7 @@ class _Asked:
             endpoint=self.endpoint,
             digest=self.change.digest(self.endpoint),
             won_per_hour_before=found.won_per_hour_before,
+            strategy=self.change.strategy,
         )
 
 
@@ -111,7 +130,7 @@ def place(
 
     It waits for signatures (state ``awaiting``) where the rules ask for them at the new price and
     the endpoint never cost as much. ``NotNow``, ``requoting.NothingChanges``, ``quoting.NoRoom``,
-    ``NotForSale``, ``BadReplicas``, and as ``orders.place``.
+    ``NotForSale``, ``BadReplicas``, ``NoStrategy``, and as ``orders.place``.
     """
     by.require("orders.create")
     digest = change.digest(endpoint)
@@ -163,6 +182,8 @@ def check(endpoint: Endpoint, change: Change, by: Actor, *, but: str = "") -> No
     """Whether the endpoint may be changed so now, whatever it costs. ``but``: public id of the
     order that is being carried out."""
     standing.require_ordering(by.organization)
+    if change.strategy not in (Strategy if change.kind == OrderKind.MOVE else (Strategy.ROLLING,)):
+        raise NoStrategy
     if endpoint.stopped_at is not None:
         raise Stopped
     if change.kind == OrderKind.RESUME and endpoint.paused_at is None:
@@ -265,7 +286,12 @@ def _begin_move(order: Order, found: ChangeQuote, by: Actor, now: datetime) -> C
         by=by,
         now=now,
         subject=endpoint.public_id,
-        changes={"order": order.public_id, "region": order.region, "chip": order.chip},
+        changes={
+            "order": order.public_id,
+            "region": order.region,
+            "chip": order.chip,
+            "strategy": order.strategy,
+        },
     )
     return commitment
 

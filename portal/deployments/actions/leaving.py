@@ -190,6 +190,7 @@ def _replace(one: Placement, sites: list[Site], now: datetime) -> Placement | No
         offering=one.offering,
         now=now,
         revision=one.revision,
+        weight=one.weight,
     )
     made.instead_of = one.public_id
     made.save(update_fields=["instead_of"])

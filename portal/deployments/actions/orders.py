@@ -20,7 +20,14 @@ from billing.models import Commitment
 from portal.catalog.models import CatalogModel
 from portal.deployments import quoting
 from portal.deployments.actions import fulfilling, waiting_orders
-from portal.deployments.models import Endpoint, Order, OrderKind, OrderMove, OrderState
+from portal.deployments.models import (
+    Endpoint,
+    Order,
+    OrderKind,
+    OrderMove,
+    OrderState,
+    Strategy,
+)
 from portal.deployments.quoting import Quote, Wish
 from portal.lib import ids
 from tenants import actors, names, quotas, standing
@@ -193,6 +200,7 @@ class Wished:
     endpoint: Endpoint | None = None
     digest: str = ""
     won_per_hour_before: int = 0
+    strategy: str = Strategy.ROLLING
 
 
 def row(wished: Wished, priced: Quote, state: str) -> Order:
@@ -214,6 +222,7 @@ def row(wished: Wished, priced: Quote, state: str) -> Order:
         replicas=wish.replicas,
         apart=wish.apart,
         wished_chip=wish.chip,
+        strategy=wished.strategy,
         chip=priced.chip,
         cards=priced.cards,
         price_version=priced.price_version,

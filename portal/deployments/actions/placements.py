@@ -26,6 +26,8 @@ from portal.lib.sealing import seal
 from portal.lib.wake import wake
 from tenants import rls
 
+WHOLE = 100  # a replica's weight where nothing speaks for another
+
 
 def want(
     *,
@@ -34,6 +36,7 @@ def want(
     offering: Offering,
     now: datetime,
     revision: Revision | None = None,
+    weight: int = WHOLE,
 ) -> Placement:
     """Want one replica of ``endpoint`` at ``site``. Called inside an action's transaction.
     Without ``revision`` it is of the newest with this offering."""
@@ -48,6 +51,7 @@ def want(
         revision=revision,
         cards=offering.cards,
         form=launch.form_of(offering),
+        weight=weight,
         sealed_credential=seal(secrets.token_urlsafe(32), settings.DURE_SEAL_KEYS),
         created_at=now,
         state_since=now,
@@ -111,6 +115,7 @@ def _revive(one: Placement, stopped: list[Placement], now: datetime) -> bool:
         offering=one.offering,
         now=now,
         revision=one.revision,
+        weight=one.weight,
     )
     return True
 

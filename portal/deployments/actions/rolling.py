@@ -5,13 +5,14 @@ The endpoint's row is the lease: who does not get it at once leaves it to whoeve
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
 from django.db import transaction
 
-from portal.deployments import moving, rollouts
+from portal.deployments import moving, progress, rollouts
 from portal.deployments.actions import placements
 from portal.deployments.models import (
     Endpoint,
@@ -22,11 +23,13 @@ from portal.deployments.models import (
     Rollout,
     RolloutState,
     RolloutStep,
+    Strategy,
 )
+from portal.deployments.progress import OPEN
 from portal.deployments.quoting import NoRoom, NotForSale
 from portal.deployments.requoting import Change, Room
 from portal.deployments.rollout_models import ROLLOUT_ARROWS
-from portal.deployments.rollouts import Look, Replica, Sample, Step
+from portal.deployments.rollouts import Look, Sample, Step
 from portal.deployments.states import NoSuchMove, move_order
 from portal.fleet.models import Site
 from portal.lib import ids
@@ -34,7 +37,8 @@ from portal.lib.wake import wake
 from tenants import audit, rls
 from tenants.actors import Actor
 
-OPEN = (RolloutState.RUNNING, RolloutState.BACK)
+__all__ = ["OPEN", "abandon", "advance", "begin", "due", "note", "open_of", "roll_back"]
+
 MOST_STEPS = 20  # of one rollout in one turn; the next turn goes on
 
 
@@ -52,10 +56,11 @@ def begin(*, order: Order, old: Revision, new: Revision, now: datetime) -> Rollo
         order=order,
         from_revision=old,
         to_revision=new,
+        strategy=order.strategy,
         started_at=now,
         started_by=order.placed_by,
     )
-    _note(rollout, Step("keep"), now, kind="begin")
+    note(rollout, Step("keep"), now, kind="begin")
     wake("portal.routing.tasks.sweep_rollouts")
     return rollout
 
@@ -83,7 +88,7 @@ def abandon(endpoint: Endpoint, now: datetime) -> None:
     if rollout is None:
         return
     _move(rollout, RolloutState.ABANDONED, "The endpoint was paused or stopped.")
-    _note(rollout, Step("keep", because=rollout.because), now, kind="abandon")
+    note(rollout, Step("keep", because=rollout.because), now, kind="abandon")
     _old_form(rollout, now)
 
 
@@ -120,18 +125,14 @@ def _see(pk: int, samples: Mapping[str, Sample], marks: Mapping[str, int]) -> No
         rollout.seen.get("marks", {}).get(one) == marks[one] for one in marks
     ):
         return
-    sides = {new: _sample(rollout, new=new) for new in (False, True)}
+    sides = {new: progress.sample_of(rollout, new=new) for new in (False, True)}
     rows = rollout.endpoint.placements.living().values_list("public_id", "revision")
     for placement, revision in rows:
         if one := samples.get(placement):
             side = sides[revision == rollout.to_revision_id]
             side.add(one.ended, one.failed, one.first_ms)
-    rollout.seen = {"marks": dict(marks), "old": asdict(sides[False]), "new": asdict(sides[True])}
-    rollout.save(update_fields=["seen"])
-
-
-def _sample(rollout: Rollout, *, new: bool) -> Sample:
-    return Sample(**rollout.seen.get("new" if new else "old", {}))
+    seen = {"marks": dict(marks), "old": asdict(sides[False]), "new": asdict(sides[True])}
+    Rollout.objects.filter(pk=pk).update(seen=seen)
 
 
 def _advance(pk: int, now: datetime) -> bool:
@@ -161,25 +162,7 @@ def _lock_sites() -> list[Site]:
 
 def _look(rollout: Rollout) -> Look:
     rows = rollout.endpoint.placements.living().filter(wanted=True).order_by("pk")
-    return Look(
-        back=rollout.state == RolloutState.BACK,
-        started_at=rollout.started_at,
-        before=rollout.from_revision.replicas,
-        after=rollout.to_revision.replicas,
-        replicas=tuple(
-            Replica(
-                one.public_id,
-                one.revision_id == rollout.to_revision_id,
-                one.state,
-                one.state_since,
-                one.leaving_at,
-            )
-            for one in rows
-        ),
-        old=_sample(rollout, new=False),
-        new=_sample(rollout, new=True),
-        no_room_since=rollout.no_room_since,
-    )
+    return progress.look_of(rollout, rows)
 
 
 def _add(
@@ -205,12 +188,20 @@ def _add(
     except (NoRoom, NotForSale):
         if rollout.no_room_since is None:
             Rollout.objects.filter(pk=rollout.pk).update(no_room_since=now)
-            _note(rollout, step, now, kind="no_room")
+            note(rollout, step, now, kind="no_room")
         return False
     site = next(one for one in sites if one.code == choice.sites[0])
-    placements.want(endpoint=endpoint, site=site, offering=offering, now=now, revision=form)
+    hidden = new and rollout.strategy != Strategy.ROLLING  # until it gets a share
+    placements.want(
+        endpoint=endpoint,
+        site=site,
+        offering=offering,
+        now=now,
+        revision=form,
+        weight=0 if hidden else placements.WHOLE,
+    )
     Rollout.objects.filter(pk=rollout.pk).update(no_room_since=None)
-    _note(rollout, step, now, site=site.code)
+    note(rollout, step, now, site=site.code)
     return True
 
 
@@ -224,8 +215,14 @@ def _do(rollout: Rollout, step: Step, now: datetime) -> bool:
         else:
             leaving = now if step.kind == "leave" else None
             Placement.objects.filter(pk=row.pk).update(leaving_at=leaving)
+    if step.kind == "weigh":
+        _weigh(rollout)
+        return True  # it follows from what is there: no step of its own
+    if step.kind == "shift":
+        _shift(rollout, now)
     if step.kind == "roll_back":
         _move(rollout, RolloutState.BACK, step.because)
+        _weigh(rollout)
     if step.kind == "rolled_back":
         _move(rollout, RolloutState.ROLLED_BACK, rollout.because)
         _old_form(rollout, now)
@@ -233,8 +230,26 @@ def _do(rollout: Rollout, step: Step, now: datetime) -> bool:
         _move(rollout, RolloutState.DONE, "")
         move_order(rollout.order, OrderState.FULFILLED, because="All replicas are new.", now=now)
         _free(rollout)
-    _note(rollout, step, now, site=site)
+    note(rollout, step, now, site=site)
     return True
+
+
+def _shift(rollout: Rollout, now: datetime) -> None:
+    """The next stage, with all its weights at once: one publication for the gateways."""
+    rollout.stage, rollout.stage_since = rollout.stage + 1, now
+    rollout.hurried = False
+    rollout.seen = rollout.seen | {"new": {}}
+    rollout.save(update_fields=["stage", "stage_since", "hurried", "seen"])
+    _weigh(rollout)
+
+
+def _weigh(rollout: Rollout) -> None:
+    """Each replica its share of the requests, as it follows from the stage."""
+    by_weight: dict[int, list[str]] = defaultdict(list)
+    for name, weight in rollouts.weights(_look(rollout)).items():
+        by_weight[weight].append(name)
+    for weight, names in by_weight.items():
+        Placement.objects.filter(public_id__in=names).update(weight=weight)
 
 
 def _old_form(rollout: Rollout, now: datetime) -> None:
@@ -260,7 +275,9 @@ def _old_form(rollout: Rollout, now: datetime) -> None:
 
 
 def _free(rollout: Rollout) -> None:
-    """What was set aside for two forms at once is freed once the last replica has stopped."""
+    """What was set aside for two forms at once is freed once the last replica has stopped; who
+    stays has as much weight as any other."""
+    rollout.endpoint.placements.living().update(weight=placements.WHOLE)
     Endpoint.objects.filter(pk=rollout.endpoint_id).update(overcommitted=True)
 
 
@@ -276,7 +293,7 @@ def _move(rollout: Rollout, to_state: str, because: str) -> None:
     rollout.state, rollout.because = to_state, because
 
 
-def _note(rollout: Rollout, step: Step, now: datetime, *, kind: str = "", site: str = "") -> None:
+def note(rollout: Rollout, step: Step, now: datetime, *, kind: str = "", site: str = "") -> None:
     RolloutStep.objects.create(
         organization_id=rollout.organization_id,
         rollout=rollout,

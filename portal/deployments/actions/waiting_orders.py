@@ -14,7 +14,7 @@ from billing.approvals import asking
 from billing.approvals.asking import Wish
 from billing.approvals.matrix import ORDER, Step
 from billing.models import ApprovalRequest
-from portal.deployments.models import Order, OrderKind, OrderState
+from portal.deployments.models import Order, OrderKind, OrderState, Strategy
 from portal.deployments.states import move_order
 from tenants.actors import Actor
 from tenants.models import Project
@@ -22,7 +22,9 @@ from tenants.models import Project
 
 def terms_of(order: Order) -> dict[str, Any]:
     """What is approved: what runs, and its price. Amounts in won without VAT."""
-    kind = {} if order.kind == OrderKind.CREATE else {"change": order.kind}
+    kind: dict[str, Any] = {} if order.kind == OrderKind.CREATE else {"change": order.kind}
+    if order.strategy != Strategy.ROLLING:
+        kind |= {"strategy": order.strategy}
     return kind | {
         "name": order.name,
         "model": order.model.slug,

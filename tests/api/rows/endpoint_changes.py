@@ -33,6 +33,13 @@ ROWS = [
     ),
     Row(
         "api_endpoint_rollout",
+        "PATCH",
+        at("endpoints/{endpoint}/rollout"),
+        "409 409 403 403 404 404 409 404",
+        lambda world: {"action": "hold"},
+    ),
+    Row(
+        "api_endpoint_rollout",
         "DELETE",
         at("endpoints/{endpoint}/rollout"),
         "404 404 403 403 404 404 404 404",

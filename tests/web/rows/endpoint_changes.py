@@ -22,4 +22,6 @@ ROWS = [
     Row("endpoint_hours_set", "POST", OWN, endpoint_id),
     Row("endpoint_scaling_set", "POST", OWN, endpoint_id),
     Row("endpoint_override", "POST", OWN, endpoint_id),
+    Row("endpoint_hold", "POST", OWN, endpoint_id),
+    Row("endpoint_go_on", "POST", OWN, endpoint_id),
 ]
