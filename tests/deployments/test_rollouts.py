@@ -212,6 +212,8 @@ def test_no_old_replica_leaves_while_most_answers_of_the_new_ones_fail() -> None
     assert sorted(one.new for one in world.replicas) == [False, False, True]
     world.new = Sample(5, 2, [])
     assert world.run().ended == "done"
+
+
 @pytest.mark.parametrize(
     ("strategy", "before", "after", "shares"),
     [

@@ -13,7 +13,7 @@ def strategy():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deployments", "0011_rollouts")]
+    dependencies = [("deployments", "0014_reservations")]
 
     operations = [
         migrations.AddField(
