@@ -21,6 +21,7 @@ def _at(task: str, moment: crontab) -> dict[str, Any]:
 
 SCHEDULE = {
     "sweep-rollouts": _every(2, "portal.routing.tasks.sweep_rollouts"),
+    "sweep-drills": _every(2, "portal.deployments.tasks.sweep_drills"),
     "sweep-sites": _every(2, "portal.provisioning.tasks.sweep"),
     "watch-sites": _every(2, "portal.provisioning.tasks.watch"),
     "accrue-card-time": _every(MINUTE, "portal.deployments.tasks.accrue"),

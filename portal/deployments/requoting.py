@@ -99,6 +99,8 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
         raise NothingChanges
     here = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
     room = Room(sites, project, now)
+    more = offering.cards * (replicas - len(here))
+    quoting.require_cards(room.cards, project, offering.chip.code, more=more)
     choice = room.more(form, endpoint, here, replicas - len(here))
     before = 0 if endpoint.paused_at else form.replicas
     hour, month = won(room, offering, before)

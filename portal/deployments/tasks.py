@@ -9,6 +9,7 @@ from portal.deployments.actions import (
     card_time,
     closing,
     commitments,
+    drills,
     freeing,
     reserved_time,
     watches,
@@ -54,3 +55,9 @@ def sweep_approvals() -> None:
 def tell_of_room() -> None:
     """Each minute: wishes that had found no room, and find some now."""
     watches.sweep(now=timezone.now())
+
+
+@shared_task
+def sweep_drills() -> None:
+    """Each two seconds: drills begin, end and get their reports."""
+    drills.sweep(now=timezone.now())
