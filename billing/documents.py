@@ -58,20 +58,21 @@ def _fonts() -> typst.Fonts:
     )
 
 
-def _compiler() -> typst.Compiler:
-    """One a thread; its root is a folder with nothing but the template."""
-    found: typst.Compiler | None = getattr(_threads, "compiler", None)
-    if found is None:
-        _threads.root = tempfile.TemporaryDirectory(prefix="dure-typst-")
-        page = Path(_threads.root.name) / TEMPLATE.name
-        page.write_bytes((settings.BASE_DIR / TEMPLATE).read_bytes())
-        found = _threads.compiler = typst.Compiler(
+def _compiler(template: Path) -> typst.Compiler:
+    """One a thread and template; its root is a folder with nothing but the template."""
+    known: dict[Path, tuple[typst.Compiler, Any]] = _threads.__dict__.setdefault("known", {})
+    if template not in known:
+        root = tempfile.TemporaryDirectory(prefix="dure-typst-")
+        page = Path(root.name) / template.name
+        page.write_bytes((settings.BASE_DIR / template).read_bytes())
+        made = typst.Compiler(
             input=str(page),
-            root=_threads.root.name,
+            root=root.name,
             font_paths=_fonts(),
             ignore_system_fonts=True,
         )
-    return found
+        known[template] = made, root
+    return known[template][0]
 
 
 # ─── what stands on the page ───────────────────────────────────────────────────────────────────
@@ -265,9 +266,9 @@ def _won(amount: int) -> str:
 # ─── rendered and kept ─────────────────────────────────────────────────────────────────────────
 
 
-def rendered(page: dict[str, Any], *, form: str = "pdf") -> list[bytes]:
+def rendered(page: dict[str, Any], *, form: str = "pdf", template: Path = TEMPLATE) -> list[bytes]:
     """The document's bytes; with ``form`` ``png``, those of each page, for looking at them."""
-    done: Any = _compiler().compile(
+    done: Any = _compiler(template).compile(
         format="png" if form == "png" else "pdf",
         sys_inputs={"document": json.dumps(page, ensure_ascii=False)},
     )

@@ -23,6 +23,7 @@ SCHEDULE = {
     "sweep-rollouts": _every(2, "portal.routing.tasks.sweep_rollouts"),
     "sweep-sizes": _every(2, "portal.routing.tasks.sweep_sizes"),
     "follow-opening-hours": _every(10, "portal.deployments.tasks.follow_opening_hours"),
+    "sweep-drills": _every(2, "portal.deployments.tasks.sweep_drills"),
     "sweep-sites": _every(2, "portal.provisioning.tasks.sweep"),
     "watch-sites": _every(2, "portal.provisioning.tasks.watch"),
     "accrue-card-time": _every(MINUTE, "portal.deployments.tasks.accrue"),

@@ -32,6 +32,7 @@ from tenants.models import (
     Project,
     Proposal,
     Quota,
+    QuotaRaise,
     SignIn,
     SingleSignOn,
     SingleSignOnIdentity,
@@ -162,6 +163,12 @@ shows(
     find="public_id number",
 )
 shows(Quota, "organization name most because set_by set_at")
+shows(
+    QuotaRaise,
+    "public_id organization name from_most to_most because state asked_at asked_by decided_at "
+    "decided_by decided_because",
+    find="public_id",
+)
 shows(OperatorNote, "public_id organization text by at", find="public_id")
 shows(
     StaffView,

@@ -47,6 +47,21 @@ KINDS: dict[str, Kind] = {
         ),
         group=Group.ENDPOINTS,
     ),
+    "quota.asked": Kind(
+        _("A customer asks for a larger quota"),
+        _("%(customer)s asks for %(most)s: %(what)s. Grant or refuse it with a reason."),
+        group=Group.ENDPOINTS,
+    ),
+    "quota.granted": Kind(
+        _("A larger quota was granted"),
+        _("%(what)s: %(most)s from now on. %(because)s"),
+        group=Group.ENDPOINTS,
+    ),
+    "quota.refused": Kind(
+        _("A larger quota was refused"),
+        _("%(what)s: not more than before. %(because)s"),
+        group=Group.ENDPOINTS,
+    ),
     "reservation.taken": Kind(
         _("Reserved cards of “%(name)s” were taken"),
         _(

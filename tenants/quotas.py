@@ -30,6 +30,7 @@ QUOTAS: dict[str, Limit] = {
     "aliases": Limit(_("A project's own names for models"), 50, 500),
     "endpoints": Limit(_("Endpoints of its own that run"), 50, 1_000),
     "replicas": Limit(_("Replicas of one endpoint"), 8, 64),
+    "cards": Limit(_("Cards of one kind that run"), 64, 4_096),
     "reserved_cards": Limit(_("Cards reserved at one time"), 16, 4_096),
     "open_jobs": Limit(_("Jobs that have not ended"), 20, 1_000),
     "job_megabytes": Limit(_("Megabytes of files of jobs"), 5_000, 1_000_000),

@@ -275,6 +275,8 @@ COPIED_NAMES: dict[str, str] = {
     "tenants.OperatorHold.lifted_by": "public_id",
     "tenants.OperatorNote.by": "public_id",
     "tenants.Quota.set_by": "name",
+    "tenants.QuotaRaise.asked_by": "public_id",
+    "tenants.QuotaRaise.decided_by": "public_id",
     "tenants.StaffView.staff_label": "public_id",
     "tenants.StoredFile.created_by": "public_id",
 }

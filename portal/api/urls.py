@@ -12,6 +12,7 @@ from portal.api import (
     customers,
     deposits,
     desk,
+    drills,
     endpoint_changes,
     endpoint_hours,
     endpoint_logs,
@@ -33,6 +34,7 @@ from portal.api import (
     personal,
     policies,
     prices,
+    quotas,
     receipts,
     registration,
     requests,
@@ -298,6 +300,18 @@ urlpatterns = [
         endpoint_changes.EndpointPauseView.as_view(),
         name="api_endpoint_pause",
     ),
+    path(
+        "endpoints/<slug:public_id>/drills",
+        drills.EndpointDrillsView.as_view(),
+        name="api_endpoint_drills",
+    ),
+    path("drills/<slug:public_id>", drills.DrillView.as_view(), name="api_drill"),
+    path(
+        "drills/<slug:public_id>/report", drills.DrillReportView.as_view(), name="api_drill_report"
+    ),
+    path("quotas", quotas.QuotaUseView.as_view(), name="api_quotas"),
+    path("quota-raises", quotas.QuotaRaisesView.as_view(), name="api_quota_raises"),
+    path("quota-raises/<slug:public_id>", quotas.QuotaRaiseView.as_view(), name="api_quota_raise"),
     path("capacity-watches", watches.CapacityWatchesView.as_view(), name="api_capacity_watches"),
     path(
         "capacity-watches/<slug:public_id>",

@@ -1,6 +1,8 @@
 """What customers asked for and what became of it, to be read. Credentials are not shown."""
 
 from portal.deployments.models import (
+    Drill,
+    DrillMove,
     Endpoint,
     Order,
     OrderMove,
@@ -53,3 +55,10 @@ shows(
     "public_id organization reservation site chip cards offered starts_at ends_at state created_at",
     find="public_id",
 )
+shows(
+    Drill,
+    "public_id organization endpoint site state starts_at ends_at because withdrawn_at returned_at "
+    "jws booked_at booked_by",
+    find="public_id",
+)
+shows(DrillMove, "organization drill from_state to_state because at")

@@ -65,6 +65,11 @@ class Claims:
             for moment in _moments(period, slots)
         )
 
+    def running(self, chip: int, organization: int) -> int:
+        """Cards of one kind on which its replicas run or are to run, at all sites."""
+        found = (mine for (_site, kind), mine in self._running.items() if kind == chip)
+        return sum(mine.get(organization, 0) for mine in found)
+
     def slots(self, site: int, chip: int) -> list[Slot]:
         """All that are reserved."""
         return [one for mine in self._held.get((site, chip), {}).values() for one in mine]

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering
+from portal.deployments.drill_models import Drill, DrillMove, DrillState
 from portal.deployments.log_models import KeptLog
 from portal.deployments.reservation_models import (
     Reservation,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CapacityWatch",
+    "Drill",
+    "DrillMove",
+    "DrillState",
     "Endpoint",
     "EndpointKind",
     "KeptLog",

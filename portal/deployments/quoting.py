@@ -51,6 +51,15 @@ class BadReplicas(Exception):
         return _("Choose 1 to %(most)d replicas.") % {"most": self.most}
 
 
+class TooManyCards(BadReplicas):
+    """More than the organization's quota of cards of one kind."""
+
+    def __str__(self) -> str:
+        return _(
+            "The organization may run %(most)d cards of one kind. Ask for more, or run less."
+        ) % {"most": self.most}
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a customer chose."""
@@ -133,6 +142,7 @@ def _quote(
     tariff = book.price(choice.chip, project.organization_id)
     assert tariff is not None and chosen.offering is not None  # else it is not chosen
     cards = chosen.cards_per_replica * wish.replicas
+    require_cards(room, project, choice.chip, more=cards)
     month = Month.of(now)
     of_month = terms.of(project.organization, month)
     rest_seconds = int((month.period.end - now).total_seconds()) + 1
@@ -150,6 +160,15 @@ def _quote(
         month=month,
         choice=choice,
     )
+
+
+def require_cards(room: Room, project: Project, chip: str, *, more: int) -> None:
+    """``more`` cards of one kind besides what the organization runs. ``TooManyCards``."""
+    kind = next((one.pk for one in room.chips.values() if one.code == chip), None)
+    runs = room.claims.running(kind, project.organization_id) if kind is not None else 0
+    most = quotas.most(project.organization, "cards")
+    if more > 0 and runs + more > most:
+        raise TooManyCards(most)
 
 
 def room_of(sites: list[Site], book: tariffs.Book, organization: int, now: datetime) -> Room:

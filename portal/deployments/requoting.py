@@ -103,6 +103,8 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
     wanted = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
     here = without_replaced(wanted)
     room = Room(sites, project, now)
+    more = offering.cards * (replicas - len(here))
+    quoting.require_cards(room.cards, project, offering.chip.code, more=more)
     choice = room.more(form, endpoint, here, _at_once(form, replicas, len(here)) - len(here))
     before = 0 if endpoint.paused_at else form.replicas
     hour, month = won(room, offering, before)

@@ -197,9 +197,8 @@ OFFER_ARROWS: frozenset[tuple[str, str]] = frozenset(
 class OfferQuerySet(models.QuerySet["ReservationOffer"]):
     def visible_to(self, actor: Actor) -> OfferQuerySet:
         """The organization's own, and the open ones of all: a door tells nobody whose they are."""
-        own = Q(organization=actor.organization)
-        if actor.projects is not None:
-            own &= Q(reservation__project__public_id__in=actor.projects)
+        # No join: of others' offers nobody sees the reservation.
+        own = Q(reservation__in=Reservation.objects.visible_to(actor))
         return self.filter(own | Q(state=OfferState.OPEN))
 
 

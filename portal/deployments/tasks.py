@@ -9,6 +9,7 @@ from portal.deployments.actions import (
     card_time,
     closing,
     commitments,
+    drills,
     freeing,
     opening,
     reserved_time,
@@ -67,3 +68,9 @@ def follow_opening_hours() -> None:
 def forget_logs() -> None:
     """Each hour: kept logs of engines that ended long ago."""
     engine_logs.forget(now=timezone.now())
+
+
+@shared_task
+def sweep_drills() -> None:
+    """Each two seconds: drills begin, end and get their reports."""
+    drills.sweep(now=timezone.now())

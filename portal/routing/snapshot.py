@@ -22,7 +22,14 @@ from portal.admission import chain
 from portal.admission.grants import Grant, ModelGrant
 from portal.catalog import engines
 from portal.deployments import queries
-from portal.deployments.models import Endpoint, EndpointKind, Placement, Scaling, Schedule
+from portal.deployments.models import (
+    Drill,
+    Endpoint,
+    EndpointKind,
+    Placement,
+    Scaling,
+    Schedule,
+)
 from portal.fleet.models import Site
 from portal.lib.money import token_price_to_micro
 from portal.routing import health
@@ -140,7 +147,10 @@ def _routes(
         .select_related("offering__chip", "offering__version__model")
         .order_by("pk")
     )
+    withdrawn = set(Drill.objects.at(now).values_list("endpoint", "site"))
     for placement in placements:
+        if (placement.endpoint_id, placement.site_id) in withdrawn:
+            continue  # a drill: it runs on and gets no requests
         site = by_id[placement.site_id]
         targets[placement.endpoint_id].append(_target(placement, site, now, samples))
     endpoints = Endpoint.objects.routed().select_related("model").order_by("pk")

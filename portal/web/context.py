@@ -124,6 +124,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ),
                 ("keys", _("API keys"), "key", "keys.read"),
                 ("limits", _("Limits"), "clock", "keys.read"),
+                ("quotas", _("Quotas"), "usage", "endpoints.read"),
             ],
         ),
         (
@@ -160,6 +161,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("operator", _("Overview"), "gear", "operator.read"),
                 ("fleet", _("Sites"), "site", "operator.read"),
                 ("customers", _("Customers"), "users", "operator.read"),
+                ("quota_raises", _("Wishes for larger quotas"), "usage", "operator.read"),
                 ("verifications", _("Confirmations"), "shield", "operator.read"),
                 ("desk", _("Support requests"), "help", "operator.support"),
                 ("incidents", _("Incidents"), "warn", "operator.incidents"),

@@ -8,6 +8,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
+from tenants.models import RaiseState
+
 
 class State(TypedDict):
     """What ``components/state.html`` shows."""
@@ -41,6 +43,19 @@ ROLLOUT = {
     "done": _state("ok", "ok", _("All replicas are new")),
     "rolled_back": _state("warn", "warn", _("Rolled back")),
     "abandoned": _state("", "off", _("Given up")),
+}
+DRILL = {
+    "booked": _state("info", "wait", pgettext_lazy("drill", "Booked")),
+    "running": _state("warn", "half", pgettext_lazy("drill", "The site is withdrawn")),
+    "ended": _state("ok", "ok", pgettext_lazy("drill", "Ended")),
+    "called_off": _state("warn", "warn", pgettext_lazy("drill", "Called off")),
+    "cancelled": _state("", "off", pgettext_lazy("drill", "Cancelled")),
+}
+QUOTA_RAISE = {
+    "open": _state("info", "wait", RaiseState.OPEN.label),
+    "granted": _state("ok", "ok", RaiseState.GRANTED.label),
+    "refused": _state("bad", "bad", RaiseState.REFUSED.label),
+    "withdrawn": _state("", "off", RaiseState.WITHDRAWN.label),
 }
 RESERVATION = {
     "awaiting": _state("info", "wait", _("Waits for approval")),

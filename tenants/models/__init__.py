@@ -30,6 +30,8 @@ from tenants.models.oversight import (
     PaymentHold,
     Proposal,
     Quota,
+    QuotaRaise,
+    RaiseState,
     StaffView,
 )
 from tenants.models.people import User, UserManager
@@ -106,6 +108,8 @@ __all__ = [
     "Project",
     "Proposal",
     "Quota",
+    "QuotaRaise",
+    "RaiseState",
     "Registration",
     "RegistrationMove",
     "SignIn",

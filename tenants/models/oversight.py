@@ -7,13 +7,16 @@ notes and proposals are never let through to anybody else.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models.organizations import Organization, TenantQuerySet
 from tenants.models.people import User
+
+if TYPE_CHECKING:
+    from tenants.actors import Actor
 
 
 class OperatorHold(models.Model):
@@ -89,6 +92,54 @@ class Quota(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.most}"
+
+
+class RaiseState(models.TextChoices):
+    OPEN = "open", _("Waits for the operator")
+    GRANTED = "granted", _("Granted")
+    REFUSED = "refused", _("Refused")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class QuotaRaiseQuerySet(TenantQuerySet["QuotaRaise"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The organization's own; the operator's people decide all."""
+        return self.all() if actor.can("operator.read") else super().visible_to(actor)
+
+
+class QuotaRaise(models.Model):
+    """A customer asks for more of a thing than it may have; the operator decides."""
+
+    public_id = models.CharField(max_length=24, unique=True)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=32, help_text="A name of tenants.quotas.")
+    from_most = models.PositiveIntegerField()
+    to_most = models.PositiveIntegerField()
+    because = models.CharField(max_length=300)
+    state = models.CharField(max_length=16, default=RaiseState.OPEN)
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=120)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=120, blank=True)
+    decided_because = models.CharField(max_length=300, blank=True)
+
+    objects = QuotaRaiseQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-asked_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=models.Q(state="open"),
+                name="quota_raise_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=RaiseState.values), name="quota_raise_state"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
 
 
 class OperatorNote(models.Model):

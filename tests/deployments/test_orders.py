@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
@@ -17,7 +18,7 @@ from portal.deployments.models import Endpoint, Order, OrderMove, Placement, Rev
 from portal.fleet.models import Card, Site
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
-from tenants import rls
+from tenants import quotas, rls
 from tenants.actors import NotAllowed
 from tenants.models import AuditEvent, Project
 from tenants.names import BadName
@@ -332,3 +333,13 @@ def test_gives_one_name_to_one_of_two(valkey_url: str) -> None:
 
     assert sorted(type(one).__name__ for one in results) == ["NameTaken", "Order"]
     assert counted(shop) == (REST_WON, 0)
+
+
+def test_refuses_more_cards_of_one_kind_than_the_organization_may_run(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(quotas.QUOTAS, "cards", replace(quotas.QUOTAS["cards"], usual=1))
+    place(shop)
+
+    with pytest.raises(quoting.TooManyCards):
+        place(shop, "key-00002", name="다른-상담")

@@ -51,8 +51,8 @@ ROWS = [
     Row(
         "api_reservations",
         "POST",
-        at("reservations"),
-        "201 201 403 403 422 422 201 422",
+        at("reservations?estimate=true"),
+        "200 200 403 403 422 422 200 422",
         a_wish,
     ),
     Row("api_reservation", "GET", reservation, "200 200 200 200 404 404 200 404"),

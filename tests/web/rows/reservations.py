@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from portal.deployments.actions import resale, reservations
+from portal.deployments.actions import reservations
 from portal.deployments.models import Reservation, ReservationOffer
 from portal.deployments.reserving import ReservationWish
 from portal.lib import ids
@@ -23,8 +23,8 @@ SPAN = Period(START, START + timedelta(hours=6))
 
 def _reserved(by: Actor, project: Project) -> Reservation:
     with rls.tenant(by.organization.pk):
-        found = Reservation.objects.filter(state="booked").select_related("project").first()
-    wish = ReservationWish("야간 학습", "rngd", 1, SPAN)
+        found = Reservation.objects.filter(state="booked").first()
+    wish = ReservationWish("야간 학습", "rngd", 8, SPAN)  # replicas run on some
     return found or reservations.place(
         wish=wish, project=project, idempotency_key=ids.mint("idem"), by=by, now=NOON
     )
@@ -38,7 +38,18 @@ def an_offer(by: Actor, project: Project) -> ReservationOffer:
     one = _reserved(by, project)
     with rls.tenant(by.organization.pk):
         found = one.offers.filter(state="open").first()
-        return found or resale.offer(reservation=one, cards=1, period=SPAN, by=by, now=NOON)
+        return found or ReservationOffer.objects.create(
+            public_id=ids.mint("rof"),
+            organization=by.organization,
+            reservation=one,
+            site=one.site,
+            chip=one.chip,
+            cards=1,
+            offered=1,
+            starts_at=SPAN.start,
+            ends_at=SPAN.end,
+            created_at=NOON,
+        )
 
 
 def own_offer(world: World) -> ReservationOffer:
@@ -91,6 +102,12 @@ ROWS = [
     ),
     # one's own offer is not taken: 404 for its organization, and a page for every other one
     Row("offer_take", "GET", "sign-in found-one 404 404 403 403 200 200", own_offer_id),
-    Row("offer_take", "POST", "sign-in found-one 404 404 403 403 422 422", own_offer_id),
+    Row(
+        "offer_take",
+        "POST",
+        "sign-in found-one 404 404 403 403 422 422",
+        own_offer_id,
+        lambda world: {"cards": "1"},
+    ),
     Row("offer_withdraw", "POST", DEED, own_offer_id),
 ]

@@ -1,0 +1,177 @@
+"""Booked drills: a site takes no requests of one endpoint for a window, and comes back whoever
+dies; the report says what was noticed, and is signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from portal.deployments.actions import drills
+from portal.deployments.actions.drills import Window
+from portal.deployments.models import Drill, DrillMove, Endpoint, Placement
+from portal.deployments.states import NoSuchMove
+from portal.fleet.models import Site
+from portal.lib import jws
+from portal.routing import snapshot
+from portal.web import drill_report
+from tenants import rls
+from tests import factories
+from tests.cast import Cast
+from tests.factories import NOON
+
+pytestmark = pytest.mark.django_db
+START = NOON + timedelta(hours=1)
+END = START + timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Apart:
+    """An endpoint at two sites, ready at both."""
+
+    cast: Cast
+    endpoint: Endpoint
+    daegu: Site
+    busan: Site
+
+
+@pytest.fixture
+def apart(cast: Cast) -> Apart:
+    factories.catalogue()
+    endpoint = factories.endpoint(cast.project)
+    daegu = factories.site("daegu-1")
+    busan = factories.site("busan-1", region="busan")
+    for site in (daegu, busan):
+        factories.placement(endpoint, site, state="ready", url=f"http://127.0.0.1:1/{site.code}")
+    return Apart(cast, endpoint, daegu, busan)
+
+
+def book(apart: Apart, start: Any = START, end: Any = END, site: Site | None = None) -> Drill:
+    with rls.tenant(apart.cast.firm.pk):
+        return drills.book(
+            endpoint=apart.endpoint,
+            site=site or apart.daegu,
+            window=Window(start, end),
+            by=apart.cast.bob.may,
+            now=NOON,
+        )
+
+
+def swept(now: Any) -> Drill:
+    Site.objects.update(observed_at=now)
+    drills.sweep(now=now)
+    with rls.everyone(because="tests"):
+        return Drill.objects.select_related("organization", "endpoint", "site").get()
+
+
+def routed(apart: Apart, now: Any) -> list[str]:
+    """Sites that answer for the endpoint by the table of ``now``."""
+    Site.objects.update(observed_at=now)
+    with rls.everyone(because="tests"):
+        sites = list(Site.objects.select_related("region"))
+        found = snapshot._routes(1, now, sites, {})[apart.endpoint.public_id]
+    return sorted(one.site for one in found.targets)
+
+
+def test_withdraws_the_site_for_its_window_and_brings_it_back(apart: Apart) -> None:
+    book(apart)
+    assert swept(NOON).state == "booked"
+
+    assert swept(START).state == "running"
+    assert routed(apart, START) == ["busan-1"]
+    with rls.everyone(because="tests"):
+        assert Placement.objects.filter(wanted=True, state="ready").count() == 2  # it runs on
+    assert routed(apart, END) == ["busan-1", "daegu-1"]  # also if nobody is there to end it
+
+    ended = swept(END + timedelta(minutes=5))
+    assert (ended.state, ended.returned_at) == ("ended", END)
+    with rls.everyone(because="tests"):
+        assert [one.to_state for one in DrillMove.objects.all()] == ["booked", "running", "ended"]
+    with pytest.raises(NoSuchMove):
+        drills._move(ended, "running", "again", END)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "because"),
+    [
+        (lambda a: Placement.objects.filter(site=a.busan).update(state="failed"), drills.ALONE),
+        (lambda a: Placement.objects.filter(site=a.daegu).update(state="failed"), drills.NOT_THERE),
+        (lambda a: Endpoint.objects.update(paused_at=NOON), drills.NOT_RUNNING),
+        (
+            lambda a: Site.objects.filter(pk=a.busan.pk).update(condition="draining"),
+            drills.NOT_OPEN,
+        ),
+    ],
+)
+def test_is_called_off_when_something_speaks_against_it(
+    apart: Apart, wrong: Any, because: str
+) -> None:
+    book(apart)
+    with rls.everyone(because="tests"):
+        wrong(apart)
+
+    found = swept(START)
+
+    assert (found.state, found.because) == ("called_off", because)
+
+
+def test_ends_at_once_when_the_other_site_fails_or_by_hand(apart: Apart) -> None:
+    book(apart)
+    swept(START)
+    with rls.everyone(because="tests"):
+        Placement.objects.filter(site=apart.busan).update(state="failed")
+
+    found = swept(START + timedelta(minutes=1))
+    assert (found.state, found.because) == ("ended", drills.NOTHING_LEFT)
+    assert routed(apart, START + timedelta(minutes=1)) == ["daegu-1"]
+
+    with rls.tenant(apart.cast.firm.pk):
+        again = drills.end(drill=found, by=apart.cast.bob.may, now=START)
+    assert again.because == drills.NOTHING_LEFT  # nothing more to end
+
+
+def test_refuses_what_makes_no_sense(apart: Apart) -> None:
+    with pytest.raises(drills.BadWindow):
+        book(apart, start=NOON - timedelta(minutes=1))
+    with pytest.raises(drills.BadWindow):
+        book(apart, end=START + timedelta(days=3652))
+    with pytest.raises(drills.BadWindow):
+        book(apart, end=START)
+    with pytest.raises(drills.NoSecondSite):
+        book(apart, site=factories.site("seoul-1", region="daegu"))
+    book(apart)
+    with pytest.raises(drills.DrillThen):
+        book(apart, start=END - timedelta(minutes=5), end=END + timedelta(minutes=5))
+
+
+def test_the_report_is_signed_and_can_be_checked_offline(apart: Apart, tmp_path: Path) -> None:
+    book(apart)
+    swept(START)
+    project, name = apart.cast.project, apart.endpoint.public_id
+    for seconds, site, outcome in ((1, "daegu-1", "answered"), (3, "busan-1", "answered")):
+        at = START + timedelta(seconds=seconds)
+        first = at + timedelta(milliseconds=400)
+        factories.ledger_entry(
+            project, at=at, endpoint=name, site=site, outcome=outcome, first_byte_at=first
+        )
+    swept(END)
+    signed = swept(END + drills.REPORT_AFTER)
+
+    claims = jws.payload(signed.jws)
+    assert (claims["requests"], claims["failed"], claims["left_after_ms"]) == (2, 0, 1000)
+    assert claims["first_answer_elsewhere_ms"] == 3400
+    assert claims["answered_by"] == {"busan-1": 1, "daegu-1": 1}
+    assert drill_report.pdf(signed).startswith(b"%PDF")
+    text, out = tmp_path / "report.txt", StringIO()
+    text.write_text(signed.jws)
+    call_command("verify_drill", str(text), stdout=out)
+    assert "Genuine" in out.getvalue()
+    text.write_text(signed.jws.replace(".", ".A", 1))
+    with pytest.raises(CommandError):
+        call_command("verify_drill", str(text))
