@@ -42,7 +42,7 @@ log = structlog.get_logger()
 def reconcile(site_code: str, *, now: datetime) -> bool:
     """One round for one site. False if another worker holds it or it does not exist."""
     with rls.everyone(because="reconcile: a site serves many organizations"):
-        site = Site.objects.filter(code=site_code).first()
+        site = Site.objects.defer("report").filter(code=site_code).first()
         token = leases.take(site, owner=socket.gethostname(), now=now) if site else None
     if site is None or token is None or site.condition == Condition.RETIRED:
         return False
@@ -64,7 +64,7 @@ def _round(site: Site, token: UUID, now: datetime) -> None:
     )
     with rls.everyone(because="reconcile: load what is wanted"):
         placements = _living(site)
-        wanted = _spec(site, placements, token)
+        wanted = _sealed_spec(site, placements, token)
     try:
         report = _observe(driver, wanted, placements)
     except SiteUnavailable as error:
@@ -83,10 +83,12 @@ def _round(site: Site, token: UUID, now: datetime) -> None:
 
 
 def _living(site: Site) -> list[Placement]:
+    """Hundreds of replicas share some offerings: each is read once."""
     return list(
         Placement.objects.filter(site=site)
         .living()
-        .select_related("endpoint", "organization", "offering__version__model", "offering__chip")
+        .select_related("endpoint")
+        .prefetch_related("organization", "offering__version__model", "offering__chip")
         .order_by("pk")
     )
 
@@ -101,8 +103,9 @@ def _wishes(placements: list[Placement]) -> list[Wish]:
     return [Wish(one.public_id, one.epoch, _wanted(one), one.state) for one in placements]
 
 
-def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
-    """The whole wanted state with its generation, which grows when the content changed."""
+def _sealed_spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
+    """The whole wanted state with its generation, which grows when the content changed. The
+    engines' credentials are still sealed: they are opened only if the site has to be told."""
     specs = tuple(
         PlacementSpec(
             id=one.public_id,
@@ -115,7 +118,7 @@ def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
             cards=one.cards,
             context_tokens=one.offering.context_tokens,
             parallel=one.offering.parallel,
-            credential=unseal(one.sealed_credential, settings.DURE_SEAL_KEYS),
+            credential=one.sealed_credential,
             organization=one.organization.public_id,
             sdk=one.offering.sdk,
         )
@@ -127,13 +130,24 @@ def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
     return SiteSpec(site=site.code, generation=generation, placements=specs)
 
 
+def _opened(wanted: SiteSpec) -> SiteSpec:
+    """With the credentials as the engines ask for them."""
+    return msgspec.structs.replace(
+        wanted,
+        placements=tuple(
+            msgspec.structs.replace(one, credential=unseal(one.credential, settings.DURE_SEAL_KEYS))
+            for one in wanted.placements
+        ),
+    )
+
+
 def _observe(driver: Driver, wanted: SiteSpec, placements: list[Placement]) -> SiteReport:
     """Look first; tell only if the site does not have this wish; then look again."""
     report = _look(driver, wanted.site)
     if not plan(_wishes(placements), report, generation=wanted.generation).tell:
         return report
     try:
-        driver.apply(wanted)
+        driver.apply(_opened(wanted))
     except WishRefused as error:
         log.error("reconcile.wish_refused", site=wanted.site, generation=wanted.generation)
         raise SiteUnavailable(f"The site has a newer wish than ours: {error}") from error
@@ -171,6 +185,8 @@ def _refresh(placements: dict[str, Placement], report: SiteReport) -> None:
         placement = placements.get(replica.placement)
         if placement is None or replica.state != "ready" or placement.epoch != replica.epoch:
             continue
-        Placement.objects.filter(pk=placement.pk).exclude(
-            url=replica.url or "", restarts=replica.restarts
-        ).update(url=replica.url or "", restarts=replica.restarts, card_refs=list(replica.cards))
+        if (placement.url, placement.restarts) == (replica.url or "", replica.restarts):
+            continue
+        Placement.objects.filter(pk=placement.pk).update(
+            url=replica.url or "", restarts=replica.restarts, card_refs=list(replica.cards)
+        )

@@ -20,14 +20,13 @@ from billing.published import Limit
 from billing.resolution import Version
 from portal.admission import chain
 from portal.admission.grants import Grant, ModelGrant
-from portal.catalog import engines
 from portal.deployments import queries
-from portal.deployments.models import Endpoint, EndpointKind, Placement
+from portal.deployments.models import Endpoint, EndpointKind
 from portal.fleet.models import Site
 from portal.lib.money import token_price_to_micro
-from portal.routing import health
 from portal.routing.demand import Demand, TargetDemand
-from portal.routing.table import EndpointRoutes, SiteInfo, Target, TargetState
+from portal.routing.routes import Routes
+from portal.routing.table import EndpointRoutes, SiteInfo, TargetState
 from tenants import registrations, rls
 from tenants.models import (
     NEVER_KEPT,
@@ -62,15 +61,16 @@ class Snapshot:
     ended: tuple[tuple[str, Budget], ...] = ()  # (code, budget) that count no more, of late
 
 
-def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
-    """Read everything. The number comes first: what changes meanwhile gets a later one."""
+def take(*, now: datetime, demands: list[Demand], known: Routes | None = None) -> Snapshot:
+    """Read everything; routes as far as they are not ``known`` from the look before. The number
+    comes first: what changes meanwhile gets a later one."""
     with rls.everyone(because="publisher: the gateway serves all organizations"):
         with connection.cursor() as cursor:
             cursor.execute("SELECT nextval('publication_number')")
             (number,) = cursor.fetchone()
-        sites = list(Site.objects.select_related("region"))
-        samples = _samples(demands)
-        routes = _routes(number, now, sites, samples)
+        sites = list(Site.objects.defer("report").select_related("region"))
+        states = {one.code: _site_state(one, now) for one in sites}
+        routes = (known or Routes()).look(number=number, sites=states, samples=_samples(demands))
         organizations = {one.pk: one for one in Organization.objects.all()}
         budgets = list(Budget.objects.current())
         codes = {pk: one.code for pk, one in organizations.items()}
@@ -79,7 +79,7 @@ def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
             number=number,
             routes=routes,
             sites=tuple(
-                SiteInfo(one.code, one.region.code, _site_state(one, now), one.simulated)
+                SiteInfo(one.code, one.region.code, states[one.code], one.simulated)
                 for one in sites
             ),
             grants=_Grants(number, now, sites, routes, organizations, chains).all(),
@@ -127,61 +127,6 @@ def _samples(demands: list[Demand]) -> dict[str, list[TargetDemand]]:
         for target in demand.targets:
             found[target.target].append(target)
     return found
-
-
-def _routes(
-    number: int, now: datetime, sites: list[Site], samples: dict[str, list[TargetDemand]]
-) -> dict[str, EndpointRoutes]:
-    by_id = {site.pk: site for site in sites}
-    targets: dict[int, list[Target]] = defaultdict(list)
-    placements = (
-        Placement.objects.filter(wanted=True, state="ready", leaving_at=None)
-        .exclude(url="")
-        .select_related("offering__chip", "offering__version__model")
-        .order_by("pk")
-    )
-    for placement in placements:
-        site = by_id[placement.site_id]
-        targets[placement.endpoint_id].append(_target(placement, site, now, samples))
-    endpoints = Endpoint.objects.routed().select_related("model").order_by("pk")
-    return {
-        endpoint.public_id: EndpointRoutes(
-            endpoint=endpoint.public_id,
-            number=number,
-            model=endpoint.model.slug,
-            kind="embedding" if endpoint.model.kind == "embedding" else "chat",
-            context_tokens=endpoint.model.context_tokens,
-            default_max_tokens=endpoint.model.default_max_tokens,
-            template_tokens=endpoint.model.template_tokens,
-            targets=() if endpoint.paused_at else tuple(targets[endpoint.pk]),
-            paused=endpoint.paused_at is not None,
-        )
-        for endpoint in endpoints
-    }
-
-
-def _target(
-    placement: Placement, site: Site, now: datetime, samples: dict[str, list[TargetDemand]]
-) -> Target:
-    state = health.state_of(
-        site_state=_site_state(site, now),
-        replica_state=placement.state,
-        sample=health.seen(samples.get(placement.public_id, [])),
-    )
-    return Target(
-        id=placement.public_id,
-        site=site.code,
-        region=site.region.code,
-        chip=placement.offering.chip.code,
-        model_digest=placement.model_digest,
-        url=placement.url,
-        credential=placement.sealed_credential,
-        engine_model=placement.offering.version.model.slug,
-        engine=engines.serving(placement.offering.sdk, placement.offering.version.model.kind),
-        state=state,
-        simulated=site.simulated,
-        slots=placement.offering.parallel,
-    )
 
 
 class _Grants:
