@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 from bench import fleet_crowd, servers
 from bench.fleet_figures import Figures
@@ -24,7 +26,7 @@ def run(size: fleet_crowd.Size, parts: tuple[str, ...]) -> Figures:
     """Fill, then measure what was asked for."""
     from django.utils import timezone
 
-    from bench import fleet_parts, fleet_programs
+    from bench import fleet_live, fleet_parts, fleet_programs
 
     figures = Figures()
     with ExitStack() as stack:
@@ -44,6 +46,9 @@ def run(size: fleet_crowd.Size, parts: tuple[str, ...]) -> Figures:
             fleet_parts.tables(figures, cores, fleet)
         if "minutes" in parts:
             fleet_parts.minutes(figures, cores)
+        if "live" in parts:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dure-fleet-")))
+            fleet_live.measure(figures, fleet, sites, folder)
     return figures
 
 

@@ -4,7 +4,6 @@ placement, pages. Time is what the kernel booked for this process, PostgreSQL an
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import statistics
 import time
@@ -140,8 +139,41 @@ def tables(figures: Figures, cores: Cores, fleet: Fleet) -> None:
     size = len(index) + sum(len(name) + len(raw) for name, raw in parts.items())
     said = f"{len(parts)} endpoints, of it {len(index) / 2**20:.2f} for the index"
     figures.note("fleet_table_mb", size / 2**20, said)
-    del publisher
-    gc.collect()
+    stalls(figures, settings.VALKEY_URL, settings.DURE_SEAL_KEYS, len(parts))
+
+
+def stalls(figures: Figures, url: str, seal_keys: str, endpoints: int) -> None:
+    """The longest that a gateway's loop does nothing else while it takes a table for the first
+    time, and while it looks at one in which nothing has changed. In CPU time of the thread, so
+    that a neighbour on the machine is no stall."""
+    import asyncio
+
+    from portal.admission import cluster
+    from portal.gateway.table_view import TableView
+
+    async def watched(view: TableView) -> float:
+        longest, last, taking = 0.0, time.thread_time(), asyncio.create_task(view.refresh())
+        while not taking.done():
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            longest, last = max(longest, now - last), now
+        assert taking.result()
+        return longest * 1000
+
+    async def both() -> None:
+        valkey = cluster.connection(url)
+        await valkey.start()
+        view = TableView(valkey, seal_keys)
+        began = time.thread_time()
+        first = await watched(view)
+        took = time.thread_time() - began
+        assert view.table is not None and len(view.table.endpoints) == endpoints
+        figures.note("table_take_stall_ms", first, f"all parts, {took:.2f} s of a core together")
+        view._raw_index, number = b"", view.table.index.number
+        figures.note("table_look_stall_ms", await watched(view), f"number {number}, no part new")
+        await valkey.stop()
+
+    asyncio.run(both())
 
 
 def placement(figures: Figures, fleet: Fleet) -> None:
@@ -156,11 +188,13 @@ def placement(figures: Figures, fleet: Fleet) -> None:
 
     project = fleet.endpoints[0].project
     wish = quoting.Wish(name="새-상담", model=SMOLLM2, region="", replicas=3)
+    now = Site.objects.earliest("observed_at").observed_at  # all were seen just before
+    assert now is not None
     with rls.tenant(project.organization_id):
-        whole = _times(lambda: quoting.quote(wish=wish, project=project, now=_now()))
+        whole = _times(lambda: quoting.quote(wish=wish, project=project, now=now))
         sites = list(Site.objects.asked().select_related("region").order_by("pk"))
-        book = tariffs.Book("cards", _now(), project.organization_id)
-        room = quoting.room_of(sites, book, project.organization_id, _now())
+        book = tariffs.Book("cards", now, project.organization_id)
+        room = quoting.room_of(sites, book, project.organization_id, now)
         rooms = room.of([CatalogModel.objects.get(slug=SMOLLM2)])[SMOLLM2]
         wanted = quoting.wanted_of(wish, project)
         core = _times(lambda: pure.choose(rooms, wanted))
@@ -184,9 +218,9 @@ def _times(deed: Callable[[], object]) -> list[float]:
 def pages(figures: Figures, fleet: Fleet) -> None:
     """The operator's board, the map, the lists of endpoints: time of a core and queries."""
     from bench.pages import Asked, ask_often
+    from tenants import actors, rls
     from tests import factories
     from tests.cast import Person, browser
-    from tenants import actors, rls
 
     staff = fleet.crowd.staff[0]
     factories.second_factor(staff.user)

@@ -1,4 +1,4 @@
-"""Two hundred embedded sites in one process, as cheap as they can be: ``python -m bench.fleet_sites``.
+"""Hundreds of embedded sites in one process, as cheap as can be: ``python -m bench.fleet_sites``.
 
 Each has a port of its own and speaks the real protocol of ``portal.mdc.api`` (wanted state,
 report, logs) and, on the same port, that of an engine that streams a few words. Everything is
@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -78,7 +79,7 @@ class Pretended:
         free = (card for card in range(self.cards) if card not in taken)
         for one in wish.placements:
             if one.id not in self.held:
-                self.held[one.id] = tuple(card for _, card in zip(range(one.cards), free))
+                self.held[one.id] = tuple(islice(free, one.cards))
         self.replicas = {one.id: self._replica(one) for one in wish.placements}
         return 200, [name for name in wanted if name not in known]
 

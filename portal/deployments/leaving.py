@@ -168,6 +168,18 @@ def stages(site: Site) -> list[Leaving]:
     return [_step(one, successors.get(one.public_id)) for one in found]
 
 
+def stages_at(sites: list[Site]) -> dict[int, list[Leaving]]:
+    """As ``stages``, of all that is wanted at some sites, by site."""
+    found = list(wanted_at(sites)) if sites else []
+    rows = Placement.objects.filter(instead_of__in=[one.public_id for one in found], wanted=True)
+    successors = {one.instead_of: one for one in rows.living()} if found else {}
+    by_site: dict[int, list[Leaving]] = {}
+    for one in found:
+        step = _step(one, successors.get(one.public_id))
+        by_site.setdefault(one.site_id, []).append(step)
+    return by_site
+
+
 def _step(one: Placement, successor: Placement | None) -> Leaving:
     if one.leaving_at is not None:
         return Leaving(one, "finishing", successor, one.leaving_at + leave_after())

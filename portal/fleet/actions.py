@@ -123,9 +123,6 @@ def _record_cards(site: Site, report: SiteReport, now: datetime) -> None:
         _record_gone(site, left, now)
 
 
-
-
-
 def _record_gone(site: Site, left: list[str], now: datetime) -> None:
     """Cards that the report is without. Only the latest are remembered."""
     Card.objects.filter(site=site, ref__in=left).update(state="gone", placement="", seen_at=now)

@@ -19,8 +19,8 @@ def add_up(*, site: Site, report: SiteReport, now: datetime) -> None:
     """In the transaction that keeps the report. Nothing is written where nothing was served; all
     of a site's replicas together otherwise, for there may be hundreds."""
     told = {one.placement: one.served for one in report.replicas if one.served is not None}
-    last = {one.placement: one for one in EngineSample.objects.filter(placement__in=told)}
-    new = {name: one for name, one in told.items() if _differs(last.get(name), one)}
+    last = _samples(list(told))
+    new = {name: one for name, one in told.items() if last.get(name) != one}
     if not new:
         return
     EngineSample.objects.bulk_create(
@@ -32,11 +32,18 @@ def add_up(*, site: Site, report: SiteReport, now: datetime) -> None:
     _add_days(site, [_plus(name, served, last.get(name)) for name, served in new.items()], now)
 
 
-def _differs(before: EngineSample | None, served: ServedReport) -> bool:
-    return before is None or (
-        (before.since_ms, before.tokens_in, before.tokens_out, before.requests)
-        != (served.since_ms, served.tokens_in, served.tokens_out, served.requests)
-    )
+def _samples(placements: list[str]) -> dict[str, ServedReport]:
+    """The last ones, by placement. One parameter, where the ORM would make hundreds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT placement, since_ms, tokens_in, tokens_out, requests FROM fleet_enginesample"
+            " WHERE placement = ANY(%s)",
+            [placements],
+        )
+        return {
+            name: ServedReport(since_ms=since, tokens_in=read, tokens_out=made, requests=requests)
+            for name, since, read, made, requests in cursor.fetchall()
+        }
 
 
 def _sample(placement: str, served: ServedReport, now: datetime) -> EngineSample:
@@ -61,7 +68,7 @@ class _Plus:
     starts: int
 
 
-def _plus(placement: str, served: ServedReport, before: EngineSample | None) -> _Plus:
+def _plus(placement: str, served: ServedReport, before: ServedReport | None) -> _Plus:
     began = before is None or before.since_ms != served.since_ms
     old = (0, 0, 0)
     if before is not None and not began:

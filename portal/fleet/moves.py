@@ -29,7 +29,10 @@ def judge(site: Site, *, now: datetime, compared: bool = False) -> str | None:
     moves nothing; the next look finds what is due by then.
     """
     gone = Card.objects.filter(site=site, state="gone").count()
-    seen = _seen(site, queries.known_chips(), gone=gone, compared=compared)
+    return _judged(site, _seen(site, queries.known_chips(), gone=gone, compared=compared), now)
+
+
+def _judged(site: Site, seen: health.Seen, now: datetime) -> str | None:
     due = health.move_of(seen, now=now, lost_after=lost_after())
     if due is None:
         return None
@@ -53,9 +56,7 @@ def judge(site: Site, *, now: datetime, compared: bool = False) -> str | None:
     return due.to_state
 
 
-def _seen(
-    site: Site, known: frozenset[str], *, gone: int, compared: bool = False
-) -> health.Seen:
+def _seen(site: Site, known: frozenset[str], *, gone: int, compared: bool = False) -> health.Seen:
     return health.Seen(
         health=site.health,
         seen_at=site.observed_at,
@@ -78,8 +79,15 @@ def ailments(site: Site, known: frozenset[str]) -> tuple[str, ...]:
 def sweep(*, now: datetime) -> int:
     """Sites that say nothing: a report moves its own site, silence nobody else would see."""
     silent = Site.objects.asked().filter(observed_at__lt=now - health.SILENT_AFTER)
-    due = silent.exclude(health="lost").order_by("pk")
-    return sum(judge(site, now=now) is not None for site in due)
+    due = silent.exclude(health="lost").defer("report").order_by("pk")
+    return sum(_judged(site, _unheard(site), now) is not None for site in due)
+
+
+def _unheard(site: Site) -> health.Seen:
+    """Of a silent site the last report says nothing any more; it may be large."""
+    return health.Seen(
+        health=site.health, seen_at=site.observed_at, failing_since=site.trouble_since
+    )
 
 
 def move_condition(site: Site, to_state: str, *, because: str, by: str, now: datetime) -> bool:

@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from portal.catalog.models import Offering
 from portal.deployments import failing
 from portal.deployments.models import Endpoint, Placement, PlacementState
 from portal.deployments.states import NoSuchMove, move_placement
@@ -35,6 +36,7 @@ from portal.fleet.reports import nonsense
 from portal.lib.sealing import unseal
 from portal.provisioning.plan import Move, Wish, plan
 from tenants import rls
+from tenants.models import Organization
 
 log = structlog.get_logger()
 
@@ -83,14 +85,20 @@ def _round(site: Site, token: UUID, now: datetime) -> None:
 
 
 def _living(site: Site) -> list[Placement]:
-    """Hundreds of replicas share some offerings: each is read once."""
-    return list(
-        Placement.objects.filter(site=site)
-        .living()
-        .select_related("endpoint")
-        .prefetch_related("organization", "offering__version__model", "offering__chip")
-        .order_by("pk")
+    """Hundreds of replicas share some offerings and organizations: each is read once, and put in
+    by hand, which is several times cheaper than joins or ``prefetch_related``."""
+    rows = Placement.objects.filter(site=site).living().select_related("endpoint")
+    found = list(rows.defer("card_refs", "because", "endpoint__created_by").order_by("pk"))
+    offerings = Offering.objects.select_related("version__model", "chip").in_bulk(
+        {one.offering_id for one in found}
     )
+    organizations = Organization.objects.only("public_id").in_bulk(
+        {one.organization_id for one in found}
+    )
+    for one in found:
+        one.offering = offerings[one.offering_id]
+        one.organization = organizations[one.organization_id]
+    return found
 
 
 def _wanted(placement: Placement) -> bool:

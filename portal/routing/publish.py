@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import redis
 import structlog
+from django.conf import settings
 
 from billing import budgets
 from billing.published import Limit
@@ -21,11 +22,11 @@ from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.grants import Grant
 from portal.admission.sync import Admission
 from portal.lib.ids import CELLS
-from portal.routing import beginning, fence, gateways, snapshot, table, telling
+from portal.routing import beginning, credentials, fence, gateways, snapshot, table, telling
 from portal.routing.demand import Demand
 from portal.routing.routes import Routes
 from portal.routing.snapshot import Snapshot
-from portal.routing.table import TableIndex
+from portal.routing.table import EndpointRoutes, TableIndex
 from tenants import rls
 
 log = structlog.get_logger()
@@ -44,6 +45,7 @@ class Publisher:
         self.told: dict[str, bytes] = {}
         self.routes = Routes()
         self.parts: dict[str, int] = {}  # endpoint → number of the part that was told
+        self.encoded: dict[str, tuple[int, bytes]] = {}  # and with it what was told
         self.fences: dict[int, tuple[str, int]] = {}  # cell → (run id, epoch) it was counted for
         self.all_again_at: datetime | None = None
         self.passed_again_at: datetime | None = None
@@ -193,7 +195,7 @@ class Publisher:
     def _table(self, found: Snapshot, now: datetime) -> None:
         numbers = {name: routes.number for name, routes in found.routes.items()}
         fresh: dict[Any, Any] = {
-            name: table.encode(found.routes[name])
+            name: self._encoded(found.routes[name])
             for name, number in numbers.items()
             if self.parts.get(name) != number
         }
@@ -221,6 +223,16 @@ class Publisher:
             raise AdmissionUnavailable(str(error)) from error
         for name in gone:
             del self.parts[name]
+        if len(self.encoded) > len(found.routes):
+            self.encoded = {name: self.encoded[name] for name in found.routes}
+
+    def _encoded(self, routes: EndpointRoutes) -> bytes:
+        """Made once: what is told again after a loss is the same to the last byte."""
+        number, raw = self.encoded.get(routes.endpoint, (0, b""))
+        if number != routes.number:
+            raw = table.encode(credentials.pack(routes, settings.DURE_SEAL_KEYS))
+            self.encoded[routes.endpoint] = (routes.number, raw)
+        return raw
 
 
 def _mark(grant: Grant, revoked: bool) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 import msgspec
 from django.db import connection
@@ -39,6 +40,18 @@ _MARKS = """
 """
 
 
+class Named(NamedTuple):
+    """An endpoint as grants speak of it."""
+
+    pk: int
+    public_id: str
+    name: str
+    kind: str
+    project: int | None
+    model: str  # slug
+    model_kind: str
+
+
 class Routes:
     """Of one publisher; empty at its start. ``look`` is called inside a transaction that sees all
     tenants' rows."""
@@ -46,6 +59,7 @@ class Routes:
     def __init__(self) -> None:
         self._marks: dict[int, tuple[int, int]] = {}
         self._parts: dict[int, EndpointRoutes] = {}
+        self._named: dict[int, Named] = {}
         self._common: object = None
         self._states: object = None
         self._turn = 0
@@ -59,19 +73,27 @@ class Routes:
         known = self._marks if common == self._common else {}
         due = {pk for pk, mark in marks.items() if known.get(pk) != mark}
         due |= {pk for pk in marks if pk % TURNS_FOR_ALL == self._turn}
-        fresh = read(due)
+        fresh = _read(due)
         states = (sites, degraded(samples))
         parts = {}
         for pk in marks:
-            part = fresh.get(pk) if pk in due else self._parts[pk]
-            if part is not None:  # it was stopped since its mark was read
-                if pk in due or states != self._states:
-                    part = _renumbered(_judged(part, *states), self._parts.get(pk), number)
-                parts[pk] = part
+            if pk in due and pk not in fresh:
+                continue  # it was stopped since its mark was read
+            part = fresh[pk][1] if pk in due else self._parts[pk]
+            if pk in due or states != self._states:
+                part = _renumbered(_judged(part, *states), self._parts.get(pk), number)
+            parts[pk] = part
+        self._named |= {pk: named for pk, (named, _) in fresh.items()}
         self._marks = {pk: mark for pk, mark in marks.items() if pk in parts}
+        if len(self._named) > 2 * len(parts) + TURNS_FOR_ALL:  # of those that are gone
+            self._named = {pk: self._named[pk] for pk in parts}
         self._parts, self._common, self._states = parts, common, states
         self._turn = (self._turn + 1) % TURNS_FOR_ALL
         return {part.endpoint: part for part in parts.values()}
+
+    def named(self) -> list[Named]:
+        """The endpoints of the last look, in the order of their making."""
+        return [self._named[pk] for pk in sorted(self._parts)]
 
 
 def _marks() -> dict[int, tuple[int, int]]:
@@ -114,18 +136,14 @@ def _judged(
     return msgspec.structs.replace(part, targets=targets)
 
 
-def _stated(
-    target: Target, sites: dict[str, TargetState], failing: frozenset[str]
-) -> Target:
+def _stated(target: Target, sites: dict[str, TargetState], failing: frozenset[str]) -> Target:
     state: TargetState = "degraded" if target.id in failing else "healthy"
     if sites.get(target.site) != "healthy":
         state = "out"
     return target if state == target.state else msgspec.structs.replace(target, state=state)
 
 
-def _renumbered(
-    part: EndpointRoutes, before: EndpointRoutes | None, number: int
-) -> EndpointRoutes:
+def _renumbered(part: EndpointRoutes, before: EndpointRoutes | None, number: int) -> EndpointRoutes:
     """What was there before if nothing differs, else a part of this look."""
     if before is not None:
         part = msgspec.structs.replace(part, number=before.number)
@@ -134,7 +152,7 @@ def _renumbered(
     return msgspec.structs.replace(part, number=number)
 
 
-def read(due: Collection[int]) -> dict[int, EndpointRoutes]:
+def _read(due: Collection[int]) -> dict[int, tuple[Named, EndpointRoutes]]:
     """Of these endpoints, those that are routed, with the targets that may answer; all healthy."""
     if not due:
         return {}
@@ -149,7 +167,7 @@ def read(due: Collection[int]) -> dict[int, EndpointRoutes]:
     )
     targets = _targets(rows.order_by("pk"))
     return {
-        endpoint.pk: _part(endpoint, tuple(targets[endpoint.pk]))
+        endpoint.pk: (_named(endpoint), _part(endpoint, tuple(targets[endpoint.pk])))
         for endpoint in endpoints.prefetch_related("model").order_by("pk")
     }
 
@@ -159,6 +177,18 @@ def _targets(rows: Iterable[Placement]) -> dict[int, list[Target]]:
     for placement in rows:
         found[placement.endpoint_id].append(_target(placement))
     return found
+
+
+def _named(endpoint: Endpoint) -> Named:
+    return Named(
+        endpoint.pk,
+        endpoint.public_id,
+        endpoint.name,
+        endpoint.kind,
+        endpoint.project_id,
+        endpoint.model.slug,
+        endpoint.model.kind,
+    )
 
 
 def _part(endpoint: Endpoint, targets: tuple[Target, ...]) -> EndpointRoutes:

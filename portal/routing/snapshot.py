@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.db import connection
 
@@ -21,11 +22,11 @@ from billing.resolution import Version
 from portal.admission import chain
 from portal.admission.grants import Grant, ModelGrant
 from portal.deployments import queries
-from portal.deployments.models import Endpoint, EndpointKind
+from portal.deployments.models import EndpointKind
 from portal.fleet.models import Site
 from portal.lib.money import token_price_to_micro
 from portal.routing.demand import Demand, TargetDemand
-from portal.routing.routes import Routes
+from portal.routing.routes import Named, Routes
 from portal.routing.table import EndpointRoutes, SiteInfo, TargetState
 from tenants import registrations, rls
 from tenants.models import (
@@ -70,7 +71,8 @@ def take(*, now: datetime, demands: list[Demand], known: Routes | None = None) -
             (number,) = cursor.fetchone()
         sites = list(Site.objects.defer("report").select_related("region"))
         states = {one.code: _site_state(one, now) for one in sites}
-        routes = (known or Routes()).look(number=number, sites=states, samples=_samples(demands))
+        known = known or Routes()
+        routes = known.look(number=number, sites=states, samples=_samples(demands))
         organizations = {one.pk: one for one in Organization.objects.all()}
         budgets = list(Budget.objects.current())
         codes = {pk: one.code for pk, one in organizations.items()}
@@ -82,7 +84,7 @@ def take(*, now: datetime, demands: list[Demand], known: Routes | None = None) -
                 SiteInfo(one.code, one.region.code, states[one.code], one.simulated)
                 for one in sites
             ),
-            grants=_Grants(number, now, sites, routes, organizations, chains).all(),
+            grants=_Grants(number, now, sites, known.named(), organizations, chains).all(),
             budgets=tuple((codes[one.organization_id], one) for one in budgets),
             gateways=max(1, len(demands)),
             limits=_limits(budgets, codes, now),
@@ -137,7 +139,7 @@ class _Grants:
         number: int,
         now: datetime,
         sites: list[Site],
-        routes: dict[str, EndpointRoutes],
+        endpoints: list[Named],
         organizations: dict[int, Organization],
         chains: Chains,
     ) -> None:
@@ -157,19 +159,23 @@ class _Grants:
         self.aliases: dict[int, list[tuple[str, str]]] = defaultdict(list)
         for project, name, target in ModelAlias.objects.values_list("project", "name", "target"):
             self.aliases[project].append((name, target))
-        self.shared: list[Endpoint] = []
-        self.dedicated: dict[int, list[Endpoint]] = defaultdict(list)
+        self.shared: list[Named] = []
+        self.dedicated: dict[int, list[Named]] = defaultdict(list)
         self.classes = queries.offering_classes()
-        running = Endpoint.objects.routed().filter(public_id__in=routes).select_related("model")
-        for endpoint in running:
+        self.allowed: dict[tuple[object, ...], tuple[str, ...]] = {}
+        for endpoint in endpoints:
             if endpoint.kind == EndpointKind.SHARED:
                 self.shared.append(endpoint)
-            elif endpoint.project_id is not None:
-                self.dedicated[endpoint.project_id].append(endpoint)
+            elif endpoint.project is not None:
+                self.dedicated[endpoint.project].append(endpoint)
 
     def all(self) -> dict[str, tuple[Grant, bool]]:
-        keys = ApiKey.objects.select_related("project").order_by("pk")
-        return {key.sha256: (self._grant(key), self._is_over(key)) for key in keys}
+        projects = Project.objects.in_bulk()
+        found = {}
+        for key in ApiKey.objects.order_by("pk"):
+            key.project = projects[key.project_id]
+            found[key.sha256] = (self._grant(key), self._is_over(key))
+        return found
 
     def _is_over(self, key: ApiKey) -> bool:
         # Expiry stands in the grant: Valkey's clock ends it, also with the publisher dead.
@@ -202,22 +208,24 @@ class _Grants:
             replay_seconds=_replay_seconds(key.project),
         )
 
-    def _price(self, endpoint: Endpoint, organization: int) -> Version | None:
+    def _price(self, endpoint: Named, organization: int) -> Version | None:
         """What its tokens cost the organization: as agreed with it, else as listed."""
-        return self.prices.price(
-            endpoint.model.slug, organization, self.classes.get(endpoint.pk, "")
-        )
+        return self.prices.price(endpoint.model, organization, self.classes.get(endpoint.pk, ""))
 
     def _sites(self, key: ApiKey) -> tuple[str, ...]:
-        """Sites that key, regions and data class allow, all by name: an empty list allows none."""
+        """Sites that key, regions and data class allow, all by name: an empty list allows none.
+        Thousands of keys allow the same."""
         project = key.project
-        return tuple(
-            site.code
-            for site in self.sites
-            if (not key.allowed_sites or site.code in key.allowed_sites)
-            and (not project.regions or site.region.code in project.regions)
-            and project.data_class in site.data_classes
-        )
+        asked = (tuple(key.allowed_sites), tuple(project.regions), project.data_class)
+        if asked not in self.allowed:
+            self.allowed[asked] = tuple(
+                site.code
+                for site in self.sites
+                if (not key.allowed_sites or site.code in key.allowed_sites)
+                and (not project.regions or site.region.code in project.regions)
+                and project.data_class in site.data_classes
+            )
+        return self.allowed[asked]
 
     def _models(self, key: ApiKey) -> dict[str, ModelGrant]:
         """Names that the key may call: shared models, its project's own endpoints, and the
@@ -230,11 +238,11 @@ class _Grants:
         for endpoint in self.shared:
             price = self._price(endpoint, key.organization_id)
             if price is not None:  # a model without a price is not servable
-                name = endpoint.model.slug
+                name = endpoint.model
                 found[name] = _free_grant(endpoint) if test else _model_grant(endpoint, price)
         if not test:
             for endpoint in self.dedicated[key.project_id]:
-                granted = _model_grant(endpoint, None)
+                granted = _paid_by_cards(endpoint)
                 found[endpoint.public_id] = found[endpoint.name] = granted
         real = {*found, *(endpoint.name for endpoint in self.dedicated[key.project_id])}
         if key.allowed_models:
@@ -255,12 +263,17 @@ def _replay_seconds(project: Project) -> int:
     return REPLAY_SECONDS if kept else 0
 
 
-def _model_grant(endpoint: Endpoint, price: Version | None) -> ModelGrant:
+@lru_cache(maxsize=65_536)
+def _paid_by_cards(endpoint: Named) -> ModelGrant:
     """Tokens of a dedicated endpoint cost nothing: its cards are paid by the hour."""
+    return _model_grant(endpoint, None)
+
+
+def _model_grant(endpoint: Named, price: Version | None) -> ModelGrant:
     return ModelGrant(
         endpoint=endpoint.public_id,
-        model=endpoint.model.slug,
-        kind="embedding" if endpoint.model.kind == "embedding" else "chat",
+        model=endpoint.model,
+        kind="embedding" if endpoint.model_kind == "embedding" else "chat",
         price_in=_scaled(price, "token_in"),
         price_cached=_scaled(price, "token_cached"),
         price_out=_scaled(price, "token_out"),
@@ -272,12 +285,12 @@ def _scaled(price: Version | None, kind: str) -> int:
     return token_price_to_micro(price.price_of(kind)) if price else 0
 
 
-def _free_grant(endpoint: Endpoint) -> ModelGrant:
+def _free_grant(endpoint: Named) -> ModelGrant:
     """A shared model for test keys. The ledger keeps the request; no invoice has it."""
     return ModelGrant(
         endpoint=endpoint.public_id,
-        model=endpoint.model.slug,
-        kind="embedding" if endpoint.model.kind == "embedding" else "chat",
+        model=endpoint.model,
+        kind="embedding" if endpoint.model_kind == "embedding" else "chat",
         price_in=0,
         price_cached=0,
         price_out=0,
