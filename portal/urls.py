@@ -133,6 +133,7 @@ urlpatterns = [
     path("organization/close/", closing.index, name="organization_close"),
     path("organization/close/undo/", closing.undo, name="organization_close_undo"),
     path("models/", models.index, name="models"),
+    path("models/export.csv", models.export, name="models_csv"),
     path("models/<slug:slug>/", models.detail, name="model"),
     path("sites/", sites.index, name="sites"),
     path("sites/<slug:code>/", sites.detail, name="site"),

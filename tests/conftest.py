@@ -11,11 +11,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.plugin import WORKER
 from tests.stack import TEMPLATE
 
 pytest_plugins = ["tests.cast"]
+
+# How long an example takes says how busy the machine is, and nothing about the product.
+settings.register_profile("dure", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dure")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

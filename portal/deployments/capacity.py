@@ -12,7 +12,7 @@ from portal.catalog.models import CatalogModel, Chip, Offering
 from portal.deployments.models import Placement
 from portal.deployments.placement import SiteRoom
 from portal.fleet import site_offerings
-from portal.fleet.models import Card, Site
+from portal.fleet.models import Card, Health, Site
 
 
 class Room:
@@ -86,6 +86,7 @@ class Room:
             watts_free=_watts_free(site),
             price_micro=self.prices.get(chip.code) if chip else None,
             place=site.region.place,
+            ailing=site.health_at(self.now) == Health.DEGRADED,
         )
 
 

@@ -20,14 +20,14 @@ FixKind = Literal[
     "replicas",  # fewer; value: how many
     "model",  # a smaller one; value: its name in the API
     "project_region",  # ask for a region to be added to the project; value: its code
-    "watch",  # be told when there is room
+    "watch",  # be told when there is room: what speaks against it may pass
 ]
 EARTH_KM = 6371.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One change that works now, or, of ``watch``, as soon as cards are free.
+    """One change that works now, or, of ``watch``, once the sites have room.
 
     ``km``: how far the nearest chosen site is from the wanted region, where that is known.
     """
@@ -65,8 +65,23 @@ def fixes(
         _beyond(rooms, wanted, centre),
     ]
     now = tuple(fix for fix in found if fix is not None)
-    emptied = [replace(room, cards_free=room.cards, nodes=()) for room in rooms]
-    return (*now, Fix("watch")) if choose(emptied, wanted).sites else now
+    later = [after_all(room) for room in rooms]
+    return (*now, Fix("watch")) if choose(later, wanted).sites else now
+
+
+def after_all(room: SiteRoom) -> SiteRoom:
+    """The room once everything has passed that passes without the customer: other work there, the
+    site's state, a check or a price that is still missing."""
+    return replace(
+        room,
+        cards_free=room.cards,
+        nodes=(),
+        state="healthy",
+        watts_free=None,
+        proven=True,
+        reverify=False,
+        price_micro=room.price_micro or 0,
+    )
 
 
 def _elsewhere(

@@ -70,6 +70,7 @@ class SiteRoom:
     watts_free: int | None = None
     price_micro: int | None = 0
     place: tuple[float, float] | None = None
+    ailing: bool = False  # degraded: it serves, and something is wrong there
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +164,21 @@ def _price(room: SiteRoom) -> int:
 
 
 def _spread(rooms: Sequence[SiteRoom], wanted: Wanted) -> tuple[str, ...]:
-    """One replica after the other, to the site with the fewest of them, then the emptiest."""
+    """One replica after the other, to the site with the fewest of them, then to one where nothing
+    is wrong, then to the emptiest."""
     limit = 1 if wanted.apart else wanted.replicas
     left = {room.site: holds(room, limit=limit) for room in rooms}
     if sum(left.values()) < wanted.replicas:
         return ()
     free = {room.site: room.cards_free for room in rooms}
+    ailing = {room.site: room.ailing for room in rooms}
     per = rooms[0].cards_per_replica
     load = dict.fromkeys(left, 0)
     chosen: list[str] = []
     for _ in range(wanted.replicas):
         best = min(
             (site for site, count in left.items() if count),
-            key=lambda site: (load[site], -free[site], site),
+            key=lambda site: (load[site], ailing[site], -free[site], site),
         )
         chosen.append(best)
         left[best] -= 1

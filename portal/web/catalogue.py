@@ -45,6 +45,7 @@ class Filters:
     kind: str = ""
     chip: str = ""
     evidence: str = ""
+    licence: str = ""
     compare: tuple[str, ...] = ()
 
     @classmethod
@@ -55,6 +56,7 @@ class Filters:
             kind=kind if kind in ModelKind.values else "",
             chip=doors.word(sent, "chip")[:24],
             evidence=evidence if evidence in Evidence.values else "",
+            licence=doors.word(sent, "licence")[:60],
             compare=tuple(dict.fromkeys(one[:24] for one in sent.getlist("compare")[:50] if one)),
         )
 
@@ -120,6 +122,8 @@ def _models(filters: Filters) -> QuerySet[CatalogModel]:
         for field in words:
             matches |= Q(**{f"{field}__icontains": filters.query})
         found = found.filter(matches)
+    if filters.licence:
+        found = found.filter(licence=filters.licence)
     return found.filter(kind=filters.kind) if filters.kind else found
 
 
@@ -141,10 +145,43 @@ def _figures(offering: Offering | None) -> dict[str, Figure]:
     return found
 
 
+HEAD = (
+    *("model", "name", "kind", "publisher", "licence", "context_tokens"),
+    *("chip", "cards", "sdk", "evidence", "evidence_note"),
+    *("first_token_ms", "first_token_source", "tokens_per_second", "tokens_per_second_source"),
+    *("power_watts", "power_source", "won_per_million_in", "won_per_million_out"),
+)
+
+
+def line(row: Row) -> list[object]:
+    """A row of the file, under ``HEAD``. Figures stand beside the source that their mark names."""
+    model, offering, price = row.model, row.offering, row.price
+    told = [
+        word
+        for figure in (row.first_token, row.speed, row.power)
+        for word in ((figure.value, str(MARKS[figure.mark])) if figure else ("", ""))
+    ]
+    ran = (
+        [offering.chip.code, offering.cards, offering.sdk, offering.evidence, offering.note]
+        if offering
+        else [""] * 5
+    )
+    return [
+        *(model.slug, model.title, model.kind, model.publisher, model.licence),
+        offering.context_tokens if offering else model.context_tokens,
+        *ran,
+        *told,
+        *((price.price_in, price.price_out) if price else ("", "")),
+    ]
+
+
 def choices() -> dict[str, object]:
     """What the filters offer."""
     return {
         "chips": Chip.objects.all(),
+        "licences": CatalogModel.objects.order_by("licence")
+        .values_list("licence", flat=True)
+        .distinct(),
         "evidence": [(one.value, states.EVIDENCE[one.value]["text"]) for one in Evidence],
         "legend": [states.EVIDENCE[one.value] for one in Evidence],
     }

@@ -75,8 +75,14 @@ class _Limits(forms.Form):
             (value, label) for value, label in Scope.choices if not beyond([value], actor.own_verbs)
         ]
         self._choose("scopes", choices)
-        self._choose("models", CatalogModel.objects.values_list("slug", "slug"))
+        self._choose("models", self._models())
         self._choose("sites", Site.objects.values_list("code", "code").order_by("code"))
+
+    def _models(self) -> list[tuple[str, str]]:
+        """What can be called, and what the key allows already; what is announced only would make
+        the list long and the key no wider."""
+        slugs = set(CatalogModel.objects.orderable().values_list("slug", flat=True))
+        return [(slug, slug) for slug in sorted(slugs | set(self.initial.get("models") or ()))]
 
     def _choose(self, name: str, choices: Any) -> None:
         field = self.fields[name]

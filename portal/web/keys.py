@@ -119,7 +119,7 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "budget": budget,
         "standing": budget and budgets.standing(budget, actor.organization, now=now),
         "replacement": ApiKey.objects.visible_to(actor).filter(replaces=key.public_id).first(),
-        "models": CatalogModel.objects.values_list("slug", flat=True),
+        "models": CatalogModel.objects.orderable().values_list("slug", flat=True),
         "rotate_form": RotateForm(),
     }
     return render(request, "keys/detail.html", context | _revocation(actor, key))

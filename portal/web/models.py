@@ -11,6 +11,7 @@ from billing import estimates, tariffs
 from billing.estimates import Tokens
 from portal.catalog.models import PROVEN, CatalogModel
 from portal.deployments import compatibility, queries
+from portal.lib import spreadsheet
 from portal.web import catalogue, doors, states
 from portal.web.catalogue import MOST_COMPARED, Filters
 
@@ -36,6 +37,21 @@ def index(request: HttpRequest) -> HttpResponse:
         **catalogue.choices(),
     }
     return render(request, "models/index.html", context)
+
+
+@require_GET
+@doors.page_for("endpoints.read")
+def export(request: HttpRequest) -> HttpResponse:
+    """What the filters leave, as CSV."""
+    now = timezone.now()
+    rows = catalogue.rows(
+        Filters.of(request.GET), organization=doors.actor(request).organization.pk, now=now
+    )
+    content = "".join(spreadsheet.lines(catalogue.HEAD, map(catalogue.line, rows)))
+    response = HttpResponse(content, content_type=spreadsheet.CONTENT_TYPE)
+    name = f"models-{timezone.localdate(now)}"
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
 
 
 @require_GET

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.deployments.fixes import Fix, distance_km, fixes
+from portal.deployments.fixes import Fix, after_all, distance_km, fixes
 from portal.deployments.placement import SiteRoom, Wanted, choose
 from tests.deployments.test_placement import BUSAN, DAEGU, rooms, wishes
 
@@ -42,8 +42,9 @@ FULL = replace(DAEGU, cards_free=0)
         ([DAEGU], {"apart": True}, [Fix("together"), Fix("replicas", "1")]),
         ([DAEGU], {"replicas": 7}, [Fix("replicas", "4")]),
         ([replace(DAEGU, cards_free=2)], {"replicas": 4}, [Fix("replicas", "2"), Fix("watch")]),
-        ([replace(FULL, state="silent")], {}, []),
-        ([replace(FULL, state="silent"), FULL], {}, [Fix("watch")]),
+        ([replace(FULL, state="silent")], {}, [Fix("watch")]),
+        ([replace(DAEGU, proven=False, price_micro=None)], {}, [Fix("watch")]),
+        ([replace(DAEGU, offering=None)], {}, []),
         ([], {}, []),
     ],
 )
@@ -89,5 +90,5 @@ def test_every_fix_works_when_it_is_tried(
             case "project_region":
                 changed = replace(wanted, allowed=allowed | {fix.value}, region=fix.value)
             case "watch":
-                kept = [replace(room, cards_free=room.cards) for room in found]
+                kept = [after_all(room) for room in found]
         assert choose(kept, changed).sites

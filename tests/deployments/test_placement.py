@@ -88,6 +88,14 @@ def test_spreads_replicas(free: tuple[int, int], replicas: int, sites: tuple[str
     assert chosen(*rooms, replicas=replicas).sites == sites
 
 
+def test_turns_to_a_degraded_site_last_and_spreads_all_the_same() -> None:
+    ailing = replace(DAEGU, cards_free=4, ailing=True)
+    well = replace(BUSAN, cards_free=2)
+
+    assert chosen(ailing, well, replicas=1).sites == ("busan-1",)
+    assert chosen(ailing, well, replicas=2).sites == ("busan-1", "daegu-1")
+
+
 def test_keeps_replicas_apart_or_says_so() -> None:
     assert chosen(DAEGU, BUSAN, replicas=2, apart=True).sites == ("busan-1", "daegu-1")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 from django.urls import reverse
 from django.utils.translation import override
 
@@ -41,6 +43,20 @@ def test_narrows_the_list_and_names_each_figures_source(world: World) -> None:
     for nonsense in ({"evidence": "proven"}, {"kind": "x"}, {"q": "\x00"}, {"compare": "\x00"}):
         assert shown(world, **nonsense)[0] == everything
     assert shown(world, q="가" * 999)[0] == shown(world, chip="\u202e")[0] == []
+
+
+def test_gives_what_the_filters_leave_as_a_file(world: World) -> None:
+    planned.load()
+    sent = {"licence": "Apache-2.0", "evidence": "claimed"}
+    answer = browser(world.cast.bob).get(reverse("models_csv"), sent)
+
+    rows = list(csv.DictReader(answer.content.decode("utf-8-sig").splitlines()))
+    listed = shown(world, **sent)[0]
+    assert [(one["model"], one["chip"]) for one in rows] == listed
+    assert rows and {one["licence"] for one in rows} == {"Apache-2.0"}
+    assert all(
+        bool(one["tokens_per_second"]) == bool(one["tokens_per_second_source"]) for one in rows
+    )
 
 
 def test_puts_up_to_three_side_by_side(world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from billing.models import Budget
+from portal.catalog import planned
 from tenants import rls
 from tenants.models import ApiKey, Project
 from tests import factories
@@ -59,6 +60,21 @@ def test_a_changed_key_has_the_new_limits(world: World) -> None:
     assert key.allowed_addresses == ["203.0.113.7/32", "10.0.0.0/8"]
     assert (key.allowed_sites, key.allowed_models) == ([world.site.code], [CHAT])
     assert (key.rpm_limit, key.tpm_limit, key.concurrency_limit) == (5, 9000, 1)
+
+
+def test_offers_what_can_be_called_and_what_the_key_has_already(world: World) -> None:
+    planned.load()
+    announced = "llama-3-1-70b-instruct"
+    alice = browser(world.cast.alice)
+
+    def offered(page: str, *args: object) -> set[str]:
+        form = alice.get(reverse(page, args=args)).context["form"]
+        return {value for value, _label in form.fields["models"].choices}
+
+    assert CHAT in offered("key_new") and announced not in offered("key_new")
+    with rls.tenant(world.cast.firm.pk):
+        ApiKey.objects.filter(pk=world.key.pk).update(allowed_models=[announced])
+    assert announced in offered("key_change", world.key.public_id)
 
 
 def test_a_key_can_have_a_limit_of_its_own(world: World) -> None:

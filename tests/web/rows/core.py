@@ -33,6 +33,7 @@ ROWS = [
     Row("home", "GET", MEMBERS),
     Row("organization_switch", "POST", "sign-in 404 away away away away 404 404", body=own_firm),
     Row("models", "GET", MEMBERS),
+    Row("models_csv", "GET", MEMBERS),
     Row("model", "GET", MEMBERS, a_model),
     Row("sites", "GET", MEMBERS),
     Row("site", "GET", MEMBERS, a_site),
