@@ -53,7 +53,7 @@ def full() -> PlacementQuerySet:
 
 def other_sites(site: Site) -> list[Site]:
     """All but this one and those that are retired."""
-    rows = Site.objects.asked().exclude(pk=site.pk)
+    rows = Site.objects.asked().exclude(pk=site.pk).defer("report")
     return list(rows.select_related("region").order_by("pk"))
 
 

@@ -28,7 +28,7 @@ def sweep() -> None:
 def ask(*, lane: int) -> None:
     """One lane's share of the sites that are due, those first who have waited longest."""
     end = time.monotonic() + LANE_SECONDS
-    for code in queries.due(timezone.now())[lane::LANES]:
+    for code in queries.due(timezone.now(), lane=lane, lanes=LANES):
         reconcile_now(code, now=timezone.now())
         if time.monotonic() > end:
             return
