@@ -3,7 +3,7 @@ SETUP = python3 deploy/local/setup.py
 VENV = $(or $(DURE_VENV),.venv)
 PY = $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests simulate-ledger drill-gateway crowd manifests pins messages bench-billing drill-billing drill-jobs drill-fleet model-fleet test-ray
+.PHONY: help python setup up down reset status tour seed code shell logs test breakins check bench-intake bench-gateway soak-gateway fuzz-gateway overspend clients bench-audit bench-tenants bench-requests simulate-ledger drill-gateway crowd manifests pins messages bench-billing bench-fleet drill-billing drill-jobs drill-fleet model-fleet test-ray
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,8 @@ clients: ## official clients against a gateway: calls and results as a table
 	@$(SETUP) dev && $(PY) -m bench.clients
 bench-billing: ## month end of 100,000 organizations with 10,000,000 events (ORGANIZATIONS, EVENTS, YEAR)
 	@$(SETUP) dev && $(PY) -m bench.billing --organizations $(or $(ORGANIZATIONS),100000) --events $(or $(EVENTS),10000000) --year $(or $(YEAR),5000000)
+bench-fleet: ## 200 sites, 10,000 endpoints, 30,000 replicas: sweep, table, order to first token
+	@$(SETUP) dev && $(PY) -m bench.fleet
 bench-audit: ## seal and verify a million audit events
 	@$(SETUP) dev && $(PY) -m bench.audit
 bench-tenants: ## every page with 1,000 organizations behind it, verifying their logs, what the wall costs

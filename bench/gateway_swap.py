@@ -19,7 +19,7 @@ from bench.load import Result, chat, page, request
 from portal.admission import keys
 from portal.lib import ids
 from portal.lib.sealing import seal
-from portal.routing import table
+from portal.routing import credentials, table
 from portal.routing.table import EndpointRoutes, TableIndex
 from tests.gateway.world import World, target, wait_until
 
@@ -86,7 +86,10 @@ def _publish(gateway: Gateway, changed: dict[str, EndpointRoutes]) -> None:
     names = list(changed)
     for start in range(0, len(names), 500):
         part = names[start : start + 500]
-        some: Any = {name: table.encode(world.parts[name]) for name in part}
+        some: Any = {
+            name: table.encode(credentials.pack(world.parts[name], world.seal_keys))
+            for name in part
+        }
         world.client.hset(keys.ROUTE_PARTS, mapping=some)
     world.client.set(keys.ROUTE_INDEX, table.encode(index))
 

@@ -13,6 +13,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
+from kombu import Exchange, Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -343,7 +344,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 5,
     "max_retries": 1,
 }
-CELERY_TASK_ROUTES = {"portal.jobs.tasks.run": {"queue": "jobs"}}  # a worker of their own
+# Queues of a worker that is not told any: an installation with one worker has all but jobs in it.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "sites")]
+CELERY_TASK_ROUTES = {  # each queue has a worker of its own
+    "portal.jobs.tasks.run": {"queue": "jobs"},
+    # Whatever else there is to do, sites are asked: one that nobody asks falls silent.
+    "portal.provisioning.tasks.*": {"queue": "sites"},
+    "portal.routing.tasks.sweep_rollouts": {"queue": "sites"},
+}
 CELERY_TIMEZONE = "Asia/Seoul"  # portal/schedule.py says when what is done
 
 REST_FRAMEWORK = {

@@ -42,6 +42,7 @@ LONG = (
     "gateway/test_choosing.py",
     "billing/payments/test_events.py",
     "bench/test_requests.py",
+    "bench/test_fleet.py",
     "mdc/test_stories.py",
 )
 _PLACES = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}

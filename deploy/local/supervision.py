@@ -50,7 +50,8 @@ def programs(config: Config) -> list[Program]:
             "ready",
             env,
         ),
-        Program("jobs", _jobs(celery), "ready", env),
+        Program("sites-worker", _threads(celery, "sites", 8), "ready", env),
+        Program("jobs", _threads(celery, "jobs", 4), "ready", env),
         Program("beat", [*celery, *beat], "ready", env),
         Program(
             "gateway",
@@ -63,10 +64,12 @@ def programs(config: Config) -> list[Program]:
     ]
 
 
-def _jobs(celery: list[str]) -> list[str]:
-    """A worker of their own: a slice of a job takes half a minute, and nobody else waits for it."""
-    command = [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--queues", "jobs"]
-    return [*command, "--hostname", "jobs@%h", "-l", "WARNING", "--without-mingle"]
+def _threads(celery: list[str], queue: str, count: int) -> list[str]:
+    """A worker of one queue. A slice of a job takes half a minute, and nobody else waits for it; a
+    site that hangs holds a thread for eight seconds, and the other sites are asked meanwhile."""
+    command = [*celery, "worker", "--pool", "threads", "--concurrency", f"{count}"]
+    command += ["--queues", queue, "--hostname", f"{queue}@%h"]
+    return [*command, "-l", "WARNING", "--without-mingle"]
 
 
 def _sites(config: Config) -> list[Program]:

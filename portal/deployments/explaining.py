@@ -33,7 +33,7 @@ def explain(endpoint: Endpoint, *, now: datetime) -> list[Explained]:
     project = endpoint.project
     if revision is None or project is None:
         return []
-    sites = list(Site.objects.asked().select_related("region").order_by("pk"))
+    sites = list(Site.objects.asked().defer("report").select_related("region").order_by("pk"))
     book = tariffs.Book("cards", now, endpoint.organization_id)
     room = quoting.room_of(sites, book, endpoint.organization_id, now)
     here = Counter(

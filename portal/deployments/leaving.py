@@ -55,7 +55,7 @@ def full() -> PlacementQuerySet:
 
 def other_sites(site: Site) -> list[Site]:
     """All but this one and those that are retired."""
-    rows = Site.objects.asked().exclude(pk=site.pk)
+    rows = Site.objects.asked().exclude(pk=site.pk).defer("report")
     return list(rows.select_related("region").order_by("pk"))
 
 
@@ -177,6 +177,18 @@ def stages(site: Site) -> list[Leaving]:
     rows = Placement.objects.filter(instead_of__in=[one.public_id for one in found], wanted=True)
     successors = {one.instead_of: one for one in rows.living().select_related("site")}
     return [_step(one, successors.get(one.public_id)) for one in found]
+
+
+def stages_at(sites: list[Site]) -> dict[int, list[Leaving]]:
+    """As ``stages``, of all that is wanted at some sites, by site."""
+    found = list(wanted_at(sites)) if sites else []
+    rows = Placement.objects.filter(instead_of__in=[one.public_id for one in found], wanted=True)
+    successors = {one.instead_of: one for one in rows.living()} if found else {}
+    by_site: dict[int, list[Leaving]] = {}
+    for one in found:
+        step = _step(one, successors.get(one.public_id))
+        by_site.setdefault(one.site_id, []).append(step)
+    return by_site
 
 
 def _step(one: Placement, successor: Placement | None) -> Leaving:

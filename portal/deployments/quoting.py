@@ -102,14 +102,18 @@ def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
     model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
     if model is None:
         raise NotForSale
-    sites = Site.objects.asked().select_related("region").order_by("pk")
+    sites = Site.objects.asked().defer("report").select_related("region").order_by("pk")
     return _quote(wish, model, project, list(sites), now)
 
 
 def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
     """The price, with the sites locked until the end of the transaction."""
     sites = list(
-        Site.objects.asked().select_for_update(of=["self"]).select_related("region").order_by("pk")
+        Site.objects.asked()
+        .defer("report")
+        .select_for_update(of=["self"])
+        .select_related("region")
+        .order_by("pk")
     )
     return _quote(wish, CatalogModel.objects.get(slug=wish.model), project, sites, now), sites
 

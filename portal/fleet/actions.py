@@ -16,6 +16,7 @@ from portal.fleet.health import SILENT_AFTER
 from portal.fleet.models import Card, Site, SiteOutage
 from portal.lib.sealing import seal
 
+_TOLD = ("chip_id", "state", "node", "placement", "simulated")  # columns that a report fills
 MOST_GONE = 256  # cards of a site that are remembered after it no longer reports them
 
 
@@ -74,8 +75,9 @@ def enrol(
 @transaction.atomic
 def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime) -> None:
     """Keep the full report and the cards in it. ``LeaseLost`` if the lease is no longer ours."""
+    told = msgspec.to_builtins(report)
     kept = Site.objects.filter(pk=site.pk, lease_token=token).update(
-        observed_at=now, report=msgspec.to_builtins(report), trouble="", trouble_since=None
+        observed_at=now, report=told, trouble="", trouble_since=None
     )
     if not kept:
         raise LeaseLost(site.code)
@@ -84,37 +86,50 @@ def record_report(*, site: Site, report: SiteReport, token: UUID, now: datetime)
     engine_counts.add_up(site=site, report=report, now=now)
     site_offerings.note_sdks(site=site, told=report.sdks, now=now)
     site.observed_at, site.trouble_since, site.trouble = now, None, ""
-    site.report = msgspec.to_builtins(report)
+    site.report = told
 
 
 def _record_cards(site: Site, report: SiteReport, now: datetime) -> None:
-    """Those of the report, and that the others are gone. Cards of a chip that nobody entered stay
-    in the report, which the site's page shows: without a chip there is nothing to price."""
-    chips = {chip.code: chip for chip in Chip.objects.all()}
-    known = [card for card in report.cards if card.chip in chips]
-    Card.objects.bulk_create(
-        [
-            Card(
-                site=site,
-                ref=card.id,
-                chip=chips[card.chip],
-                state=card.state,
-                node=card.node,
-                placement=card.placement or "",
-                simulated=card.simulated,
-                seen_at=now,
-            )
-            for card in known
-        ],
-        update_conflicts=True,
-        unique_fields=["site", "ref"],
-        update_fields=["chip", "state", "node", "placement", "simulated", "seen_at"],
-    )
-    others = Card.objects.filter(site=site).exclude(ref__in=[card.id for card in known])
-    others.present().update(state="gone", placement="")
-    kept = others.order_by("-seen_at", "-pk").values_list("pk", flat=True)[:MOST_GONE]
+    """Those of the report, and that the others are gone; only what differs from the rows is
+    written, since a round mostly finds everything as it was. Cards of a chip that nobody entered
+    stay in the report, which the site's page shows: without a chip there is nothing to price."""
+    chips = dict(Chip.objects.values_list("code", "pk"))
+    told = {
+        card.id: (
+            chips[card.chip],
+            card.state,
+            card.node,
+            card.placement or "",
+            card.simulated,
+        )
+        for card in report.cards
+        if card.chip in chips
+    }
+    rows = Card.objects.filter(site=site).values_list("ref", *_TOLD)
+    known = {ref: tuple(columns) for ref, *columns in rows}
+    changed = {ref: one for ref, one in told.items() if known.get(ref) != one}
+    if changed:
+        Card.objects.bulk_create(
+            [
+                Card(site=site, ref=ref, seen_at=now, **dict(zip(_TOLD, one, strict=True)))
+                for ref, one in changed.items()
+            ],
+            update_conflicts=True,
+            unique_fields=["site", "ref"],
+            update_fields=[*_TOLD, "seen_at"],
+        )
+    left = [ref for ref, one in known.items() if ref not in told and one[1] != "gone"]
+    if left:
+        _record_gone(site, left, now)
+
+
+def _record_gone(site: Site, left: list[str], now: datetime) -> None:
+    """Cards that the report is without. Only the latest are remembered."""
+    Card.objects.filter(site=site, ref__in=left).update(state="gone", placement="", seen_at=now)
+    gone = Card.objects.filter(site=site, state="gone")
+    kept = gone.order_by("-seen_at", "-pk").values_list("pk", flat=True)[:MOST_GONE]
     if len(kept) == MOST_GONE:
-        others.exclude(pk__in=list(kept)).delete()
+        gone.exclude(pk__in=list(kept)).delete()
 
 
 def _record_outage(site: Site, now: datetime) -> None:

@@ -14,6 +14,7 @@ from portal.fleet.drivers.contract import SiteReport
 
 # It is asked every two seconds and has seven to answer: two rounds may fail before it counts.
 SILENT_AFTER = timedelta(seconds=15)
+ASK_AGAIN, ASK_AT_LEAST = timedelta(seconds=1), timedelta(seconds=30)
 INLET_WARM, INLET_WELL = 32.0, 30.0  # °C; ASHRAE's allowable bound of class A1, and back below it
 POWER_FULL, POWER_WELL = 1.0, 0.95  # share of what the site may draw
 FEWEST_REPLICAS = 2  # one that fails says more about the replica than about the site
@@ -64,6 +65,18 @@ class HealthMove:
 
     to_state: str
     codes: tuple[Code, ...]
+
+
+def is_due(now: datetime, *, asked_at: datetime | None, failing_since: datetime | None) -> bool:
+    """Whether a sweep asks a site again. One that answers is asked by each of them unless a nudge
+    has just done so; one that does not answer, less often the longer it lasts, for each call to it
+    may hold a worker for seconds."""
+    if asked_at is None:
+        return True
+    pause = ASK_AGAIN
+    if failing_since is not None:
+        pause = min(max(pause, (now - failing_since) / 4), ASK_AT_LEAST)
+    return now - asked_at >= pause
 
 
 def ailments(seen: Seen) -> tuple[Ailment, ...]:

@@ -19,7 +19,7 @@ def take(site: Site, *, owner: str, now: datetime) -> UUID | None:
     taken = (
         Site.objects.filter(pk=site.pk)
         .filter(free)
-        .update(lease_owner=owner[:80], lease_token=token, lease_until=now + LEASE)
+        .update(lease_owner=owner[:80], lease_token=token, lease_until=now + LEASE, asked_at=now)
     )
     return token if taken else None
 

@@ -104,6 +104,7 @@ class Site(Named):
     lease_owner = models.CharField(max_length=80, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="Its last round began then.")
 
     objects = SiteQuerySet.as_manager()
 

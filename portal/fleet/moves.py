@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 
 from portal.fleet import health, queries
-from portal.fleet.models import CONDITION_ARROWS, Site, SiteMove
+from portal.fleet.models import CONDITION_ARROWS, Card, Site, SiteMove
 
 log = structlog.get_logger()
 
@@ -28,7 +28,11 @@ def judge(site: Site, *, now: datetime, compared: bool = False) -> str | None:
     ``compared``: it was just told what is wanted, has it, and runs nothing else. A second mover
     moves nothing; the next look finds what is due by then.
     """
-    seen = _seen(site, queries.known_chips(), compared=compared)
+    gone = Card.objects.filter(site=site, state="gone").count()
+    return _judged(site, _seen(site, queries.known_chips(), gone=gone, compared=compared), now)
+
+
+def _judged(site: Site, seen: health.Seen, now: datetime) -> str | None:
     due = health.move_of(seen, now=now, lost_after=lost_after())
     if due is None:
         return None
@@ -52,29 +56,38 @@ def judge(site: Site, *, now: datetime, compared: bool = False) -> str | None:
     return due.to_state
 
 
-def _seen(site: Site, known: frozenset[str], *, compared: bool = False) -> health.Seen:
+def _seen(site: Site, known: frozenset[str], *, gone: int, compared: bool = False) -> health.Seen:
     return health.Seen(
         health=site.health,
         seen_at=site.observed_at,
         failing_since=site.trouble_since,
         report=site.last_report(),
         power_budget_watts=site.power_budget_watts,
-        gone=sum(card.state == "gone" for card in site.cards.all()),
+        gone=gone,
         unknown=len(queries.unknown_cards(site, known)),
         compared=compared,
     )
 
 
 def ailments(site: Site, known: frozenset[str]) -> tuple[str, ...]:
-    """Codes of what is wrong with it by its last report. ``known``: codes of the catalogue."""
-    return health.ailments(_seen(site, known))
+    """Codes of what is wrong with it by its last report. ``known``: codes of the catalogue; the
+    site's cards were read before, by who shows many."""
+    gone = sum(card.state == "gone" for card in site.cards.all())
+    return health.ailments(_seen(site, known, gone=gone))
 
 
 def sweep(*, now: datetime) -> int:
     """Sites that say nothing: a report moves its own site, silence nobody else would see."""
     silent = Site.objects.asked().filter(observed_at__lt=now - health.SILENT_AFTER)
-    due = silent.exclude(health="lost").order_by("pk")
-    return sum(judge(site, now=now) is not None for site in due)
+    due = silent.exclude(health="lost").defer("report").order_by("pk")
+    return sum(_judged(site, _unheard(site), now) is not None for site in due)
+
+
+def _unheard(site: Site) -> health.Seen:
+    """Of a silent site the last report says nothing any more; it may be large."""
+    return health.Seen(
+        health=site.health, seen_at=site.observed_at, failing_since=site.trouble_since
+    )
 
 
 def move_condition(site: Site, to_state: str, *, because: str, by: str, now: datetime) -> bool:

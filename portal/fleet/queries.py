@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.db.models import F
+
 from portal.catalog.models import Chip
+from portal.fleet import health
 from portal.fleet.drivers.contract import CardReport
 from portal.fleet.models import Site, SiteMove
 
 MOST_MOVES = 50  # of a site's history that a page shows
+
+
+def due(now: datetime, *, lane: int = 0, lanes: int = 1) -> list[str]:
+    """Codes of the sites that are to be asked, those first who have waited longest: where there
+    are more sites than the workers get through, none is left out. Each has one of the lanes."""
+    rows = Site.objects.asked().order_by(F("asked_at").asc(nulls_first=True), "pk")
+    return [
+        code
+        for pk, code, asked_at, failing_since in rows.values_list(
+            "pk", "code", "asked_at", "trouble_since"
+        )
+        if pk % lanes == lane and health.is_due(now, asked_at=asked_at, failing_since=failing_since)
+    ]
 
 
 def known_chips() -> frozenset[str]:

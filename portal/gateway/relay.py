@@ -45,7 +45,7 @@ async def attempt(gateway: Gateway, call: Call, client: Client, until: float) ->
         between=config.between_seconds,
         whole=until,
     )
-    credential = gateway.table.credentials.get(target.credential, b"")
+    credential = gateway.table.credentials.get(target.id, b"")
     head = b"%bx-request-id: %b\r\n%b" % (credential, call.request_id.encode(), call.trace)
     body = call.asked.encoded(target.engine_model, call.max_tokens)
     exchange = await gateway.pool.send(target.url, call.asked.site_path, head, body, deadlines)

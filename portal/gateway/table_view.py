@@ -13,12 +13,13 @@ import structlog
 from portal.admission import keys
 from portal.admission.calls import AdmissionUnavailable
 from portal.admission.pipelined import Connection
-from portal.lib.sealing import SealBroken, unseal
-from portal.routing import table
+from portal.lib.sealing import SealBroken
+from portal.routing import credentials, table
 from portal.routing.table import EndpointRoutes, RouteTable, SiteInfo, TableIndex
 
-POLL_SECONDS = 0.5
-SLICE = 200  # parts that are worked on in one turn of the loop
+POLL_SECONDS = 0.25
+SLICE = 200  # parts that are fetched, or looked at, in one turn of the loop
+OPENED = 20  # that are decoded and opened in one
 
 _log = structlog.get_logger()
 
@@ -29,14 +30,14 @@ class TableView:
     def __init__(self, valkey: Connection, seal_keys: str) -> None:
         self.table: RouteTable | None = None
         self.sites: dict[str, SiteInfo] = {}
-        self.credentials: dict[str, bytes] = {}  # sealed text → header line
+        self.credentials: dict[str, bytes] = {}  # target → header line
         self.urls: set[str] = set()  # of all targets
         self._valkey = valkey
         self._seal_keys = seal_keys
         self._raw_index = b""
 
     def routes(self, endpoint: str) -> EndpointRoutes | None:
-        """Targets of an endpoint, without those whose credential cannot be opened."""
+        """Targets of an endpoint; none if their credentials cannot be opened."""
         return self.table.endpoints.get(endpoint) if self.table is not None else None
 
     @property
@@ -97,26 +98,26 @@ class TableView:
         fetched: dict[str, EndpointRoutes] = {}
         for start in range(0, len(names), SLICE):
             some = names[start : start + SLICE]
-            for raw in await self._valkey.ask(("HMGET", keys.ROUTE_PARTS, *some), 1.0):
+            found = await self._valkey.ask(("HMGET", keys.ROUTE_PARTS, *some), 1.0)
+            for number, raw in enumerate(found):
                 if raw is not None:
-                    part = table.decode_routes(raw)
-                    fetched[part.endpoint] = await self._unseal(part)
+                    part = self._opened(table.decode_routes(raw))
+                    fetched[part.endpoint] = part
+                if number % OPENED == 0:
+                    await asyncio.sleep(0)
         return fetched
 
-    async def _unseal(self, part: EndpointRoutes) -> EndpointRoutes:
-        """Without the targets whose credential cannot be opened."""
-        usable = []
-        for target in part.targets:
-            line = self.credentials.get(target.credential)
-            if line is None:
-                line = self._open(target.credential, target.id)
-                await asyncio.sleep(0)  # it takes as long as twenty parts
-            if line is not None:
-                self.credentials[target.credential] = line
-                usable.append(target)
-        if len(usable) == len(part.targets):
-            return part
-        return msgspec.structs.replace(part, targets=tuple(usable))
+    def _opened(self, part: EndpointRoutes) -> EndpointRoutes:
+        """The credentials are noted; without targets if they cannot be opened."""
+        try:
+            found = credentials.opened(part, self._seal_keys)
+        except (SealBroken, ValueError):
+            _log.error("table.seal_broken", endpoint=part.endpoint)
+            return msgspec.structs.replace(part, targets=(), secrets=b"")
+        for target, secret in found:
+            line = f"authorization: Bearer {secret}\r\n".encode() if secret else b""
+            self.credentials[target.id] = line
+        return msgspec.structs.replace(part, secrets=b"")
 
     async def _tidy(
         self, endpoints: dict[str, EndpointRoutes], replaced: list[EndpointRoutes]
@@ -126,7 +127,7 @@ class TableView:
         urls: set[str] = set()
         for number, part in enumerate(endpoints.values()):
             for target in part.targets:
-                used[target.credential] = self.credentials[target.credential]
+                used[target.id] = self.credentials[target.id]
                 urls.add(target.url)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
@@ -134,16 +135,6 @@ class TableView:
         while replaced:
             del replaced[-SLICE:]
             await asyncio.sleep(0)
-
-    def _open(self, credential: str, target: str) -> bytes | None:
-        if not credential:
-            return b""
-        try:
-            secret = unseal(credential, self._seal_keys)
-        except (SealBroken, ValueError):
-            _log.error("table.seal_broken", target=target)
-            return None
-        return f"authorization: Bearer {secret}\r\n".encode()
 
 
 async def _changed(index: TableIndex, before: dict[str, EndpointRoutes]) -> list[str]:

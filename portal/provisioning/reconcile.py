@@ -17,6 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal.catalog import launch
+from portal.catalog.models import Offering
 from portal.deployments import engine_logs, failing
 from portal.deployments.models import Endpoint, Placement, PlacementState
 from portal.deployments.states import NoSuchMove, move_placement
@@ -36,6 +37,7 @@ from portal.fleet.reports import nonsense
 from portal.lib.sealing import unseal
 from portal.provisioning.plan import Move, Wish, plan
 from tenants import rls
+from tenants.models import Organization
 
 log = structlog.get_logger()
 LOGS_A_ROUND = 4  # of replicas that ended; the next round must not wait for a slow site
@@ -44,7 +46,7 @@ LOGS_A_ROUND = 4  # of replicas that ended; the next round must not wait for a s
 def reconcile(site_code: str, *, now: datetime) -> bool:
     """One round for one site. False if another worker holds it or it does not exist."""
     with rls.everyone(because="reconcile: a site serves many organizations"):
-        site = Site.objects.filter(code=site_code).first()
+        site = Site.objects.defer("report").filter(code=site_code).first()
         token = leases.take(site, owner=socket.gethostname(), now=now) if site else None
     if site is None or token is None or site.condition == Condition.RETIRED:
         return False
@@ -70,7 +72,7 @@ def _round(site: Site, token: UUID, now: datetime) -> list[Placement]:
     )
     with rls.everyone(because="reconcile: load what is wanted"):
         placements = _living(site)
-        wanted = _spec(site, placements, token)
+        wanted = _sealed_spec(site, placements, token)
     try:
         report = _observe(driver, wanted, placements)
     except SiteUnavailable as error:
@@ -91,12 +93,20 @@ def _round(site: Site, token: UUID, now: datetime) -> list[Placement]:
 
 
 def _living(site: Site) -> list[Placement]:
-    return list(
-        Placement.objects.filter(site=site)
-        .living()
-        .select_related("endpoint", "organization", "offering__version__model", "offering__chip")
-        .order_by("pk")
+    """Hundreds of replicas share some offerings and organizations: each is read once, and put in
+    by hand, which is several times cheaper than joins or ``prefetch_related``."""
+    rows = Placement.objects.filter(site=site).living().select_related("endpoint")
+    found = list(rows.defer("card_refs", "because", "endpoint__created_by").order_by("pk"))
+    offerings = Offering.objects.select_related("version__model", "chip").in_bulk(
+        {one.offering_id for one in found}
     )
+    organizations = Organization.objects.only("public_id").in_bulk(
+        {one.organization_id for one in found}
+    )
+    for one in found:
+        one.offering = offerings[one.offering_id]
+        one.organization = organizations[one.organization_id]
+    return found
 
 
 def _wanted(placement: Placement) -> bool:
@@ -109,8 +119,9 @@ def _wishes(placements: list[Placement]) -> list[Wish]:
     return [Wish(one.public_id, one.epoch, _wanted(one), one.state) for one in placements]
 
 
-def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
-    """The whole wanted state with its generation, which grows when the content changed."""
+def _sealed_spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
+    """The whole wanted state with its generation, which grows when the content changed. The
+    engines' credentials are still sealed: they are opened only if the site has to be told."""
     specs = tuple(_asked(one, site) for one in placements if _wanted(one))
     digest = hashlib.sha256(msgspec.json.encode(specs)).hexdigest()
     generation = fleet.next_generation(site=site, digest=digest, token=token)
@@ -118,7 +129,8 @@ def _spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
 
 
 def _asked(placement: Placement, site: Site) -> PlacementSpec:
-    """One wanted replica. What was placed before forms were kept goes by its offering's."""
+    """One wanted replica, its credential sealed. What was placed before forms were kept goes by
+    its offering's."""
     offering = placement.offering
     form = placement.form or launch.form_of(offering)
     return PlacementSpec(
@@ -130,9 +142,20 @@ def _asked(placement: Placement, site: Site) -> PlacementSpec:
         model_digest=offering.version.digest,
         chip=offering.chip.code,
         cards=placement.cards,
-        credential=unseal(placement.sealed_credential, settings.DURE_SEAL_KEYS),
+        credential=placement.sealed_credential,
         organization=placement.organization.public_id,
         **starting.parts(form, offering.chip, site.driver),
+    )
+
+
+def _opened(wanted: SiteSpec) -> SiteSpec:
+    """With the credentials as the engines ask for them."""
+    return msgspec.structs.replace(
+        wanted,
+        placements=tuple(
+            msgspec.structs.replace(one, credential=unseal(one.credential, settings.DURE_SEAL_KEYS))
+            for one in wanted.placements
+        ),
     )
 
 
@@ -142,7 +165,7 @@ def _observe(driver: Driver, wanted: SiteSpec, placements: list[Placement]) -> S
     if not plan(_wishes(placements), report, generation=wanted.generation).tell:
         return report
     try:
-        driver.apply(wanted)
+        driver.apply(_opened(wanted))
     except WishRefused as error:
         log.error("reconcile.wish_refused", site=wanted.site, generation=wanted.generation)
         raise SiteUnavailable(f"The site has a newer wish than ours: {error}") from error
@@ -181,11 +204,8 @@ def _refresh(placements: dict[str, Placement], report: SiteReport) -> None:
         placement = placements.get(replica.placement)
         if placement is None or replica.state != "ready" or placement.epoch != replica.epoch:
             continue
-        seen = {
-            "url": replica.url or "",
-            "restarts": replica.restarts,
-            "model_digest": replica.model_digest or placement.model_digest,
-        }
-        Placement.objects.filter(pk=placement.pk).exclude(**seen).update(
-            **seen, card_refs=list(replica.cards)
-        )
+        digest = replica.model_digest or placement.model_digest
+        seen = {"url": replica.url or "", "restarts": replica.restarts, "model_digest": digest}
+        if all(getattr(placement, name) == value for name, value in seen.items()):
+            continue
+        Placement.objects.filter(pk=placement.pk).update(**seen, card_refs=list(replica.cards))

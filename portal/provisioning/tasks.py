@@ -1,20 +1,37 @@
 """Door for the workers: sweep what is due, reconcile one site, watch what is silent."""
 
+import time
+
 from celery import shared_task
 from django.utils import timezone
 
 from portal.deployments.actions import leaving
-from portal.fleet import moves
-from portal.fleet.models import Site
+from portal.fleet import moves, queries
 from portal.provisioning.reconcile import reconcile as reconcile_now
+
+AFTER_NUDGES = 9  # the lowest priority that there is; a nudge has the highest
+LANES = 4  # that ask sites side by side: most of a round is waiting
+LANE_SECONDS = 1.5  # after which a lane begins no other round; the next sweep goes on
 
 
 @shared_task
 def sweep() -> None:
-    """Every site is always due: its report is the truth, so it is asked again and again; also one
-    that takes no new work, since it must be told what to stop."""
-    for code in Site.objects.asked().values_list("code", flat=True):
-        reconcile.apply_async(kwargs={"site": code}, expires=2)
+    """Every site is due again and again: its report is the truth. Also one that takes no new work,
+    since it must be told what to stop. There is no message for each site: where there are more
+    than can be asked, a queue would only grow, and its messages would be too old when their turn
+    came. Nudges go before these."""
+    for lane in range(LANES):
+        ask.apply_async(kwargs={"lane": lane}, expires=2, priority=AFTER_NUDGES)
+
+
+@shared_task
+def ask(*, lane: int) -> None:
+    """One lane's share of the sites that are due, those first who have waited longest."""
+    end = time.monotonic() + LANE_SECONDS
+    for code in queries.due(timezone.now(), lane=lane, lanes=LANES):
+        reconcile_now(code, now=timezone.now())
+        if time.monotonic() > end:
+            return
 
 
 @shared_task

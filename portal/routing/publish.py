@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import redis
 import structlog
+from django.conf import settings
 
 from billing import budgets
 from billing.published import Limit
@@ -21,8 +22,9 @@ from portal.admission.calls import AdmissionUnavailable, Refused
 from portal.admission.grants import Grant
 from portal.admission.sync import Admission
 from portal.lib.ids import CELLS
-from portal.routing import beginning, fence, gateways, snapshot, table, telling
+from portal.routing import beginning, credentials, fence, gateways, snapshot, table, telling
 from portal.routing.demand import Demand
+from portal.routing.routes import Routes
 from portal.routing.snapshot import Snapshot
 from portal.routing.table import EndpointRoutes, TableIndex
 from tenants import rls
@@ -41,7 +43,9 @@ class Publisher:
         self.admission = admission
         self.may_adopt = True
         self.told: dict[str, bytes] = {}
-        self.parts: dict[str, tuple[bytes, int]] = {}
+        self.routes = Routes()
+        self.parts: dict[str, int] = {}  # endpoint → number of the part that was told
+        self.encoded: dict[str, tuple[int, bytes]] = {}  # and with it what was told
         self.fences: dict[int, tuple[str, int]] = {}  # cell → (run id, epoch) it was counted for
         self.all_again_at: datetime | None = None
         self.passed_again_at: datetime | None = None
@@ -70,7 +74,7 @@ class Publisher:
         for sha in self.admission.take_ended():  # before the look, which is newer then
             self.told.pop(sha, None)
         demands = telling.demands(self.admission, now)
-        found = snapshot.take(now=now, demands=demands)
+        found = snapshot.take(now=now, demands=demands, known=self.routes)
         if strange:
             self.admission.load_functions()
             self._adopt(runs)
@@ -189,16 +193,13 @@ class Publisher:
                 raise
 
     def _table(self, found: Snapshot, now: datetime) -> None:
-        fresh: dict[Any, Any] = {}
-        numbers: dict[str, int] = {}
-        for name, routes in found.routes.items():
-            mark = hashlib.sha256(table.encode(_numbered(routes, 0))).digest()
-            old, number = self.parts.get(name, (b"", 0))
-            if old != mark:
-                number = found.number
-                fresh[name] = table.encode(routes)
-                self.parts[name] = (mark, number)
-            numbers[name] = number
+        numbers = {name: routes.number for name, routes in found.routes.items()}
+        fresh: dict[Any, Any] = {
+            name: self._encoded(found.routes[name])
+            for name, number in numbers.items()
+            if self.parts.get(name) != number
+        }
+        self.parts |= {name: numbers[name] for name in fresh}
         index = TableIndex(
             number=found.number,
             published_at_ms=int(now.astimezone(UTC).timestamp() * 1000),
@@ -222,10 +223,16 @@ class Publisher:
             raise AdmissionUnavailable(str(error)) from error
         for name in gone:
             del self.parts[name]
+        if len(self.encoded) > len(found.routes):
+            self.encoded = {name: self.encoded[name] for name in found.routes}
 
-
-def _numbered(routes: EndpointRoutes, number: int) -> EndpointRoutes:
-    return msgspec.structs.replace(routes, number=number)
+    def _encoded(self, routes: EndpointRoutes) -> bytes:
+        """Made once: what is told again after a loss is the same to the last byte."""
+        number, raw = self.encoded.get(routes.endpoint, (0, b""))
+        if number != routes.number:
+            raw = table.encode(credentials.pack(routes, settings.DURE_SEAL_KEYS))
+            self.encoded[routes.endpoint] = (routes.number, raw)
+        return raw
 
 
 def _mark(grant: Grant, revoked: bool) -> bytes:

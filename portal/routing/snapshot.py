@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.db import connection
 
@@ -20,21 +21,13 @@ from billing.published import Limit
 from billing.resolution import Version
 from portal.admission import chain
 from portal.admission.grants import Grant, ModelGrant
-from portal.catalog import engines
 from portal.deployments import queries
-from portal.deployments.models import (
-    Drill,
-    Endpoint,
-    EndpointKind,
-    Placement,
-    Scaling,
-    Schedule,
-)
+from portal.deployments.models import Drill, EndpointKind
 from portal.fleet.models import Site
 from portal.lib.money import token_price_to_micro
-from portal.routing import health
 from portal.routing.demand import Demand, TargetDemand
-from portal.routing.table import EndpointRoutes, SiteInfo, Target, TargetState
+from portal.routing.routes import Named, Routes
+from portal.routing.table import EndpointRoutes, SiteInfo, TargetState
 from tenants import registrations, rls
 from tenants.models import (
     NEVER_KEPT,
@@ -69,15 +62,22 @@ class Snapshot:
     ended: tuple[tuple[str, Budget], ...] = ()  # (code, budget) that count no more, of late
 
 
-def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
-    """Read everything. The number comes first: what changes meanwhile gets a later one."""
+def take(*, now: datetime, demands: list[Demand], known: Routes | None = None) -> Snapshot:
+    """Read everything; routes as far as they are not ``known`` from the look before. The number
+    comes first: what changes meanwhile gets a later one."""
     with rls.everyone(because="publisher: the gateway serves all organizations"):
         with connection.cursor() as cursor:
             cursor.execute("SELECT nextval('publication_number')")
             (number,) = cursor.fetchone()
-        sites = list(Site.objects.select_related("region"))
-        samples = _samples(demands)
-        routes = _routes(number, now, sites, samples)
+        sites = list(Site.objects.defer("report").select_related("region"))
+        states = {one.code: _site_state(one, now) for one in sites}
+        known = known or Routes()
+        routes = known.look(
+            number=number,
+            sites=states,
+            samples=_samples(demands),
+            withdrawn=frozenset(Drill.objects.at(now).values_list("endpoint", "site")),
+        )
         organizations = {one.pk: one for one in Organization.objects.all()}
         budgets = list(Budget.objects.current())
         codes = {pk: one.code for pk, one in organizations.items()}
@@ -86,10 +86,10 @@ def take(*, now: datetime, demands: list[Demand]) -> Snapshot:
             number=number,
             routes=routes,
             sites=tuple(
-                SiteInfo(one.code, one.region.code, _site_state(one, now), one.simulated)
+                SiteInfo(one.code, one.region.code, states[one.code], one.simulated)
                 for one in sites
             ),
-            grants=_Grants(number, now, sites, routes, organizations, chains).all(),
+            grants=_Grants(number, now, sites, known.named(), organizations, chains).all(),
             budgets=tuple((codes[one.organization_id], one) for one in budgets),
             gateways=max(1, len(demands)),
             limits=_limits(budgets, codes, now),
@@ -136,82 +136,6 @@ def _samples(demands: list[Demand]) -> dict[str, list[TargetDemand]]:
     return found
 
 
-def _routes(
-    number: int, now: datetime, sites: list[Site], samples: dict[str, list[TargetDemand]]
-) -> dict[str, EndpointRoutes]:
-    by_id = {site.pk: site for site in sites}
-    targets: dict[int, list[Target]] = defaultdict(list)
-    placements = (
-        Placement.objects.filter(wanted=True, state="ready", leaving_at=None)
-        .exclude(url="")
-        .select_related("offering__chip", "offering__version__model")
-        .order_by("pk")
-    )
-    withdrawn = set(Drill.objects.at(now).values_list("endpoint", "site"))
-    for placement in placements:
-        if (placement.endpoint_id, placement.site_id) in withdrawn:
-            continue  # a drill: it runs on and gets no requests
-        site = by_id[placement.site_id]
-        targets[placement.endpoint_id].append(_target(placement, site, now, samples))
-    endpoints = Endpoint.objects.routed().select_related("model").order_by("pk")
-    opens, wakes = _openings(), _wakings()
-    return {
-        endpoint.public_id: EndpointRoutes(
-            endpoint=endpoint.public_id,
-            number=number,
-            model=endpoint.model.slug,
-            kind="embedding" if endpoint.model.kind == "embedding" else "chat",
-            context_tokens=endpoint.model.context_tokens,
-            default_max_tokens=endpoint.model.default_max_tokens,
-            template_tokens=endpoint.model.template_tokens,
-            targets=() if endpoint.paused_at else tuple(targets[endpoint.pk]),
-            paused=endpoint.paused_at is not None,
-            opens_at_ms=opens.get(endpoint.pk, 0),
-            asleep=endpoint.pk in wakes,
-            wakes_in_seconds=wakes.get(endpoint.pk, 0),
-        )
-        for endpoint in endpoints
-    }
-
-
-def _openings() -> dict[int, int]:
-    """When those that their opening hours have closed open again, in Unix milliseconds."""
-    rows = Schedule.objects.filter(state="closed", endpoint__paused_at__isnull=False)
-    found = rows.exclude(changes_at=None).values_list("endpoint", "changes_at")
-    return {endpoint: int(at.timestamp() * 1000) for endpoint, at in found if at is not None}
-
-
-def _wakings() -> dict[int, int]:
-    """Those that sleep, with the seconds that waking took the last time."""
-    rows = Scaling.objects.filter(endpoint__asleep_since__isnull=False, endpoint__paused_at=None)
-    return dict(rows.values_list("endpoint", "ready_seconds"))
-
-
-def _target(
-    placement: Placement, site: Site, now: datetime, samples: dict[str, list[TargetDemand]]
-) -> Target:
-    state = health.state_of(
-        site_state=_site_state(site, now),
-        replica_state=placement.state,
-        sample=health.seen(samples.get(placement.public_id, [])),
-    )
-    return Target(
-        id=placement.public_id,
-        site=site.code,
-        region=site.region.code,
-        chip=placement.offering.chip.code,
-        model_digest=placement.model_digest,
-        url=placement.url,
-        credential=placement.sealed_credential,
-        engine_model=placement.offering.version.model.slug,
-        weight=placement.weight,
-        engine=engines.serving(placement.offering.sdk, placement.offering.version.model.kind),
-        state=state,
-        simulated=site.simulated,
-        slots=placement.offering.parallel,
-    )
-
-
 class _Grants:
     """Grants of all keys, with what they share read once."""
 
@@ -220,7 +144,7 @@ class _Grants:
         number: int,
         now: datetime,
         sites: list[Site],
-        routes: dict[str, EndpointRoutes],
+        endpoints: list[Named],
         organizations: dict[int, Organization],
         chains: Chains,
     ) -> None:
@@ -240,19 +164,23 @@ class _Grants:
         self.aliases: dict[int, list[tuple[str, str]]] = defaultdict(list)
         for project, name, target in ModelAlias.objects.values_list("project", "name", "target"):
             self.aliases[project].append((name, target))
-        self.shared: list[Endpoint] = []
-        self.dedicated: dict[int, list[Endpoint]] = defaultdict(list)
+        self.shared: list[Named] = []
+        self.dedicated: dict[int, list[Named]] = defaultdict(list)
         self.classes = queries.offering_classes()
-        running = Endpoint.objects.routed().filter(public_id__in=routes).select_related("model")
-        for endpoint in running:
+        self.allowed: dict[tuple[object, ...], tuple[str, ...]] = {}
+        for endpoint in endpoints:
             if endpoint.kind == EndpointKind.SHARED:
                 self.shared.append(endpoint)
-            elif endpoint.project_id is not None:
-                self.dedicated[endpoint.project_id].append(endpoint)
+            elif endpoint.project is not None:
+                self.dedicated[endpoint.project].append(endpoint)
 
     def all(self) -> dict[str, tuple[Grant, bool]]:
-        keys = ApiKey.objects.select_related("project").order_by("pk")
-        return {key.sha256: (self._grant(key), self._is_over(key)) for key in keys}
+        projects = Project.objects.in_bulk()
+        found = {}
+        for key in ApiKey.objects.order_by("pk"):
+            key.project = projects[key.project_id]
+            found[key.sha256] = (self._grant(key), self._is_over(key))
+        return found
 
     def _is_over(self, key: ApiKey) -> bool:
         # Expiry stands in the grant: Valkey's clock ends it, also with the publisher dead.
@@ -285,22 +213,24 @@ class _Grants:
             replay_seconds=_replay_seconds(key.project),
         )
 
-    def _price(self, endpoint: Endpoint, organization: int) -> Version | None:
+    def _price(self, endpoint: Named, organization: int) -> Version | None:
         """What its tokens cost the organization: as agreed with it, else as listed."""
-        return self.prices.price(
-            endpoint.model.slug, organization, self.classes.get(endpoint.pk, "")
-        )
+        return self.prices.price(endpoint.model, organization, self.classes.get(endpoint.pk, ""))
 
     def _sites(self, key: ApiKey) -> tuple[str, ...]:
-        """Sites that key, regions and data class allow, all by name: an empty list allows none."""
+        """Sites that key, regions and data class allow, all by name: an empty list allows none.
+        Thousands of keys allow the same."""
         project = key.project
-        return tuple(
-            site.code
-            for site in self.sites
-            if (not key.allowed_sites or site.code in key.allowed_sites)
-            and (not project.regions or site.region.code in project.regions)
-            and project.data_class in site.data_classes
-        )
+        asked = (tuple(key.allowed_sites), tuple(project.regions), project.data_class)
+        if asked not in self.allowed:
+            self.allowed[asked] = tuple(
+                site.code
+                for site in self.sites
+                if (not key.allowed_sites or site.code in key.allowed_sites)
+                and (not project.regions or site.region.code in project.regions)
+                and project.data_class in site.data_classes
+            )
+        return self.allowed[asked]
 
     def _models(self, key: ApiKey) -> dict[str, ModelGrant]:
         """Names that the key may call: shared models, its project's own endpoints, and the
@@ -313,11 +243,11 @@ class _Grants:
         for endpoint in self.shared:
             price = self._price(endpoint, key.organization_id)
             if price is not None:  # a model without a price is not servable
-                name = endpoint.model.slug
+                name = endpoint.model
                 found[name] = _free_grant(endpoint) if test else _model_grant(endpoint, price)
         if not test:
             for endpoint in self.dedicated[key.project_id]:
-                granted = _model_grant(endpoint, None)
+                granted = _paid_by_cards(endpoint)
                 found[endpoint.public_id] = found[endpoint.name] = granted
         real = {*found, *(endpoint.name for endpoint in self.dedicated[key.project_id])}
         if key.allowed_models:
@@ -338,12 +268,17 @@ def _replay_seconds(project: Project) -> int:
     return REPLAY_SECONDS if kept else 0
 
 
-def _model_grant(endpoint: Endpoint, price: Version | None) -> ModelGrant:
+@lru_cache(maxsize=65_536)
+def _paid_by_cards(endpoint: Named) -> ModelGrant:
     """Tokens of a dedicated endpoint cost nothing: its cards are paid by the hour."""
+    return _model_grant(endpoint, None)
+
+
+def _model_grant(endpoint: Named, price: Version | None) -> ModelGrant:
     return ModelGrant(
         endpoint=endpoint.public_id,
-        model=endpoint.model.slug,
-        kind="embedding" if endpoint.model.kind == "embedding" else "chat",
+        model=endpoint.model,
+        kind="embedding" if endpoint.model_kind == "embedding" else "chat",
         price_in=_scaled(price, "token_in"),
         price_cached=_scaled(price, "token_cached"),
         price_out=_scaled(price, "token_out"),
@@ -355,12 +290,12 @@ def _scaled(price: Version | None, kind: str) -> int:
     return token_price_to_micro(price.price_of(kind)) if price else 0
 
 
-def _free_grant(endpoint: Endpoint) -> ModelGrant:
+def _free_grant(endpoint: Named) -> ModelGrant:
     """A shared model for test keys. The ledger keeps the request; no invoice has it."""
     return ModelGrant(
         endpoint=endpoint.public_id,
-        model=endpoint.model.slug,
-        kind="embedding" if endpoint.model.kind == "embedding" else "chat",
+        model=endpoint.model,
+        kind="embedding" if endpoint.model_kind == "embedding" else "chat",
         price_in=0,
         price_cached=0,
         price_out=0,

@@ -5,8 +5,13 @@ Parts hold nothing that could lead back to them, so the collector need not know 
 
 The table is divided per endpoint, so that a gateway decodes only what changed. Every part
 carries PostgreSQL's number; an older number is refused. Times are Unix milliseconds.
+
+Parts are published as arrays, so that no name of a field stands in them thirty thousand times, and
+compressed, since the targets of an endpoint have much in common. New fields go to the end and have
+a default.
 """
 
+import zlib
 from typing import Literal
 
 import msgspec
@@ -14,7 +19,7 @@ import msgspec
 TargetState = Literal["healthy", "degraded", "out"]
 
 
-class Target(msgspec.Struct, frozen=True, gc=False):
+class Target(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One place that may answer now: one ready replica of one placement."""
 
     id: str  # public id of the placement
@@ -23,7 +28,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     chip: str
     model_digest: str
     url: str  # http://host:port, and before the API's own path another where a proxy needs it
-    credential: str  # sealed with DURE_SEAL_KEYS; sent as a bearer token
+    credential: str  # sealed with DURE_SEAL_KEYS; sent as a bearer token; empty: in `secrets`
     engine_model: str  # the name that the engine knows the model by
     weight: int = 1  # of all of its endpoint; 0: takes no new requests
     state: TargetState = "healthy"
@@ -32,7 +37,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     slots: int = 0  # requests that it answers at the same time, of all gateways; 0: nobody said
 
 
-class EndpointRoutes(msgspec.Struct, frozen=True, gc=False):
+class EndpointRoutes(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """All targets of one endpoint."""
 
     endpoint: str  # public id
@@ -47,6 +52,7 @@ class EndpointRoutes(msgspec.Struct, frozen=True, gc=False):
     opens_at_ms: int = 0  # of a paused one that its opening hours wake; 0: they do not
     asleep: bool = False  # the first request wakes it
     wakes_in_seconds: int = 0  # as measured the last time; 0: nobody knows
+    secrets: bytes = b""  # the targets' credentials, sealed together (``routing.credentials``)
 
 
 class SiteInfo(msgspec.Struct, frozen=True):
@@ -76,9 +82,13 @@ class RouteTable(msgspec.Struct, frozen=True):
     endpoints: dict[str, EndpointRoutes]
 
 
+LARGEST_PART = 16 * 1_048_576  # bytes, of an endpoint with more targets than there are sites
+
+
 def encode(part: EndpointRoutes | TableIndex) -> bytes:
     """Bytes as published."""
-    return msgspec.msgpack.encode(part)
+    raw = msgspec.msgpack.encode(part)
+    return zlib.compress(raw) if isinstance(part, EndpointRoutes) else raw
 
 
 def decode_index(raw: bytes) -> TableIndex:
@@ -88,4 +98,8 @@ def decode_index(raw: bytes) -> TableIndex:
 
 def decode_routes(raw: bytes) -> EndpointRoutes:
     """``msgspec.ValidationError`` if it is not a part of a table."""
-    return msgspec.msgpack.decode(raw, type=EndpointRoutes)
+    try:
+        content = zlib.decompressobj().decompress(raw, LARGEST_PART)
+    except zlib.error as error:
+        raise msgspec.ValidationError(f"It is not compressed as a part is: {error}") from error
+    return msgspec.msgpack.decode(content, type=EndpointRoutes)

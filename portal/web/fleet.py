@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 
 from django import forms
 from django.contrib import messages
@@ -19,8 +19,8 @@ from portal.deployments import leaving
 from portal.deployments.actions import site_conditions
 from portal.deployments.models import Placement
 from portal.fleet import moves, queries, words
-from portal.fleet.models import Condition, Site
-from portal.web import doors, states
+from portal.fleet.models import Condition, Health, Site
+from portal.web import doors, sites, states
 from portal.web.sites import SiteRow, all_sites, events_of, nodes_of, row_of, with_cards
 from tenants import reasons
 
@@ -79,25 +79,27 @@ def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     known = queries.known_chips()
     counts = dict(Placement.objects.living().values_list("site").annotate(count=Count("pk")))
+    found = sites.rows(now)
+    stages = leaving.stages_at([row.site for row in found if leaving.is_left(row.site)])
+    ailing = all_sites().filter(health=Health.DEGRADED)
+    ailments = {site.pk: words.sentences(moves.ailments(site, known)) for site in ailing}
     rows = [
-        _board_row(site, known, counts.get(site.pk, 0), now) for site in all_sites().order_by("pk")
+        BoardRow(
+            row=row,
+            condition=states.CONDITION[row.site.condition],
+            ailments=ailments.get(row.site.pk, []),
+            replicas=counts.get(row.site.pk, 0),
+            leaving=_leaving(stages.get(row.site.pk, [])),
+        )
+        for row in found
     ]
     retired = Site.objects.filter(condition=Condition.RETIRED)
     return render(request, "operator/sites.html", {"rows": rows, "retired": retired, "now": now})
 
 
-def _board_row(site: Site, known: frozenset[str], replicas: int, now: datetime) -> BoardRow:
-    left = leaving.is_left(site)
-    stages = [one.stage for one in leaving.stages(site)] if left else []
-    return BoardRow(
-        row=row_of(site, now),
-        condition=states.CONDITION[site.condition],
-        ailments=words.sentences(moves.ailments(site, known)),
-        replicas=replicas,
-        leaving=[
-            (state, stages.count(name)) for name, state in states.LEAVING.items() if name in stages
-        ],
-    )
+def _leaving(replicas: list[leaving.Leaving]) -> list[tuple[states.State, int]]:
+    counts = Counter(one.stage for one in replicas)
+    return [(state, counts[name]) for name, state in states.LEAVING.items() if counts[name]]
 
 
 @require_GET

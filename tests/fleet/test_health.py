@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from portal.fleet.drivers.contract import CardReport, PowerReport, ReplicaReport, SiteReport
-from portal.fleet.health import HEALTH_ARROWS, Seen, ailments, move_of
+from portal.fleet.health import HEALTH_ARROWS, Seen, ailments, is_due, move_of
 from tests.factories import NOON
 
 LOST_AFTER = timedelta(minutes=5)
@@ -120,3 +120,28 @@ def test_says_what_it_ails_from(
     told = SiteReport(site="daegu-1", at_ms=0, generation=1, simulated=True, **report)
 
     assert ailments(Seen(**{"health": "ready", "seen_at": NOON, "report": told} | fields)) == codes
+
+
+@pytest.mark.parametrize(
+    ("asked", "failing", "due"),
+    [
+        (None, None, True),
+        (0.5, None, False),
+        (1.0, None, True),
+        (2.0, 4, True),  # asked by every sweep at first
+        (2.0, 40, False),  # then each quarter of its silence
+        (10.0, 40, True),
+        (29.0, 3600, False),
+        (30.0, 3600, True),  # twice a minute however long it lasts
+    ],
+)
+def test_asks_a_silent_site_less_often(
+    asked: float | None, failing: float | None, *, due: bool
+) -> None:
+    found = is_due(
+        NOON,
+        asked_at=None if asked is None else NOON - timedelta(seconds=asked),
+        failing_since=None if failing is None else NOON - timedelta(seconds=failing),
+    )
+
+    assert found is due

@@ -26,7 +26,7 @@ from portal.admission.grants import Grant, ModelGrant
 from portal.admission.sync import Admission, connect
 from portal.lib import ids
 from portal.lib.sealing import seal
-from portal.routing import table
+from portal.routing import credentials, table
 from portal.routing.table import EndpointRoutes, SiteInfo, TableIndex, Target
 from portal.usage import events
 from portal.usage.events import UsageEvent
@@ -154,7 +154,8 @@ class World:
             gateways=self.gateways,
         )
         for name, part in self.parts.items():
-            self.client.hset(keys.ROUTE_PARTS, name, table.encode(part))
+            packed = credentials.pack(part, self.seal_keys)
+            self.client.hset(keys.ROUTE_PARTS, name, table.encode(packed))
         self.client.set(keys.ROUTE_INDEX, table.encode(index))
 
     def standing(self, subject: str = "org_gate") -> BudgetStanding:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from portal.deployments import failing
 from portal.deployments.actions import endpoints
 from portal.deployments.models import Endpoint, Placement, PlacementMove
-from portal.fleet import leases
+from portal.fleet import leases, queries
 from portal.fleet.drivers import registry
 from portal.fleet.models import Card, Site
 from portal.provisioning import tasks
@@ -248,13 +251,29 @@ def test_knows_no_site_of_that_name(shop: Shop) -> None:
 def test_sweeps_every_site_that_is_not_retired(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     factories.site("gwangju-1", region="gwangju", condition="draining")
     Site.objects.filter(code="busan-1").update(condition="retired")
-    sent: list[dict[str, str]] = []
-    monkeypatch.setattr(tasks.reconcile, "apply_async", lambda kwargs, expires: sent.append(kwargs))
+    sent: list[dict[str, int]] = []
+    monkeypatch.setattr(tasks.ask, "apply_async", lambda kwargs, **_: sent.append(kwargs))
 
     tasks.sweep()
+    for lane in sent:
+        tasks.ask(**lane)
 
-    assert sent == [{"site": "daegu-1"}, {"site": "gwangju-1"}]
+    asked = Site.objects.exclude(asked_at=None).order_by("code")
+    assert list(asked.values_list("code", flat=True)) == ["daegu-1", "gwangju-1"]
     assert not reconcile("busan-1", now=NOON)
+
+
+def test_a_lane_that_was_long_at_one_site_leaves_the_others_to_the_next(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "LANES", 1)
+    monkeypatch.setattr(tasks, "LANE_SECONDS", -1.0)
+
+    tasks.ask(lane=0)
+    assert Site.objects.filter(asked_at=None).count() == 1
+    tasks.ask(lane=0)
+
+    assert not Site.objects.filter(asked_at=None).exists()
 
 
 def told() -> list[tuple[str, str]]:
@@ -290,3 +309,42 @@ def test_tells_nobody_of_a_replica_that_is_not_wanted(
         assert not failing.tell(placement=placement, now=NOON)
 
     assert told() == []
+
+
+def test_asks_those_first_who_have_waited_longest(shop: Shop) -> None:
+    """Where there are more sites than workers get through, none is left out."""
+    for code, seconds in (("daegu-1", 9), ("busan-1", 20)):
+        Site.objects.filter(code=code).update(asked_at=NOON - timedelta(seconds=seconds))
+    factories.site("jeju-1", region="jeju", cards=0)
+
+    assert queries.due(NOON) == ["jeju-1", "busan-1", "daegu-1"]
+
+    round_at()  # of Daegu, in vain
+
+    assert queries.due(NOON) == ["jeju-1", "busan-1"]
+
+
+def test_writes_nothing_about_replicas_and_cards_that_are_as_they_were(
+    shop: Shop, site: FakeSite, placement: Placement
+) -> None:
+    round_at()
+
+    with CaptureQueriesContext(connection) as caught:
+        round_at(2)
+
+    written = [one["sql"] for one in caught if one["sql"].startswith(("UPDATE", "INSERT"))]
+    assert {one.split('"')[1] for one in written} == {"fleet_site"}
+
+
+def test_follows_a_replica_to_another_port(
+    shop: Shop, site: FakeSite, placement: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    round_at()
+    report = msgspec.structs.replace(site.observe(), at_ms=0)  # of the time that is pretended
+    moved = [msgspec.structs.replace(one, url="http://127.0.0.1:9555") for one in report.replicas]
+    there = msgspec.structs.replace(report, replicas=tuple(moved))
+    monkeypatch.setattr(site, "observe", lambda: there)
+
+    round_at(2)
+
+    assert now_is(shop, placement).url == "http://127.0.0.1:9555"

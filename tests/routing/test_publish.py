@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import timedelta
 
+import msgspec
 import pytest
 import redis
+from django.conf import settings
 
 from billing import budgets
 from billing.models import Budget
@@ -14,7 +17,7 @@ from portal.admission.calls import AdmissionUnavailable
 from portal.admission.sync import Admission, connect
 from portal.lib.ids import CELLS, cell_of
 from portal.lib.money import MICRO
-from portal.routing import demand, table
+from portal.routing import credentials, demand, table
 from portal.routing.demand import Demand, TargetDemand
 from portal.routing.publish import Publisher
 from tenants import rls
@@ -69,7 +72,10 @@ def test_publishes_routes_grants_and_limits(
     assert set(found.parts) == {rows.shared.public_id, rows.own.public_id}
     raw = valkey.hget(keys.ROUTE_PARTS, rows.shared.public_id)
     assert isinstance(raw, bytes)
-    assert table.decode_routes(raw) == taken.routes[rows.shared.public_id]
+    told = credentials.opened(table.decode_routes(raw), settings.DURE_SEAL_KEYS)
+    (ours,) = taken.routes[rows.shared.public_id].targets
+    assert told == [(msgspec.structs.replace(ours, credential=""), "engine-credential")]
+    assert b"engine-credential" not in zlib.decompress(raw)
     assert kept(valkey, rows, "revoked") == b"0"
     assert limit(publisher, rows) == 1_000_000
 

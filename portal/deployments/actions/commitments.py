@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import structlog
@@ -18,14 +18,18 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from billing import booked, budgets, tariffs
+from billing.chains import Chains
 from billing.fiscal import orders as fiscal
 from billing.fiscal.refusals import Refusal
-from billing.models import Commitment
+from billing.models import Budget, Commitment
 from billing.rating import card_amount
+from portal.admission import calls
+from portal.admission.calls import AdmissionUnavailable
 from portal.deployments import lasting
 from portal.deployments.actions import placements
 from portal.deployments.models import Endpoint, EndpointKind, Order
 from portal.lib import wake
+from portal.lib.ids import cell_of
 from portal.lib.money import MICRO, ceil_won
 from portal.lib.periods import Month
 from portal.usage.models import CardTime
@@ -80,10 +84,16 @@ def _of(orders: list[Order]) -> _Running:
 def renew(*, now: datetime) -> None:
     """Set aside this month's share of each running endpoint; hold those that do not fit."""
     month = Month.of(now)
-    for one in _running():
-        with rls.everyone(because="sweep: has this month been set aside?"):
-            rows = Commitment.objects.filter(endpoint=one.endpoint.public_id, month=str(month))
-            amounts = dict(rows.values_list("reference", "amount_micro"))
+    running = _running()
+    with rls.everyone(because="sweep: what has been set aside for this month?"):
+        rows = Commitment.objects.filter(month=str(month))
+        set_aside: dict[str, dict[str, int]] = defaultdict(dict)
+        for endpoint, reference, amount in rows.values_list(
+            "endpoint", "reference", "amount_micro"
+        ):
+            set_aside[endpoint][reference] = amount
+    for one in running:
+        amounts = set_aside[one.endpoint.public_id]
         if one.reference not in amounts:
             _renew_one(one, month, now, have=sum(amounts.values()))
 
@@ -262,10 +272,33 @@ def retell_all(*, now: datetime, codes: Collection[str] | None = None) -> None:
 
 
 def _tell_all(rows: list[Commitment], projects: dict[str, Project]) -> None:
-    for row in rows:
-        with rls.tenant(row.organization_id):
-            subjects = _subjects(row, projects.get(row.project))
-        budgets.tell(row, row.organization, subjects)
+    """As ``budgets.tell`` and ``subjects_of`` do for one, with what all share read once: there are
+    as many as endpoints, and after a loss everybody waits for them."""
+    with rls.everyone(because="sweep: the budgets in which commitments count"):
+        current = list(Budget.objects.current())
+    months = {row.month: Month.parse(row.month) for row in rows}
+    chains = {name: _chains(current, month) for name, month in months.items()}
+    commands = [
+        calls.commit(
+            cell_of(row.organization.code),
+            reference=row.reference,
+            month=row.month,
+            amount_micro=row.amount_micro,
+            subjects=chains[row.month].known(
+                row.organization, row.project if row.project in projects else ""
+            ),
+        )
+        for row in rows
+    ]
+    try:
+        budgets.admission().many(commands)
+    except AdmissionUnavailable:
+        return  # the next sweep tells them again
+
+
+def _chains(current: list[Budget], month: Month) -> Chains:
+    """For a share of a month: the budgets that had begun by then."""
+    return Chains(current, now=min(datetime.now(UTC), month.period.end - timedelta(seconds=1)))
 
 
 def release_lost(*, older_ms: int = LOST_AFTER_MS) -> None:
