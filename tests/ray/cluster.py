@@ -34,6 +34,9 @@ from tests.contracts.sites import TOKEN, spec
 ROOT = Path(__file__).resolve().parents[2]
 RAY = Path(os.environ.get("DURE_RAY_VENV", ROOT / ".venv-ray")) / "bin" / "ray"
 HEAD, WORKER = "127.0.1.1", "127.0.2.1"
+# On one machine both nodes' proxies would share port 8000 (SO_REUSEPORT), and a connection to the
+# head's address would die with the worker's proxy. On machines of their own all have one port.
+WORKER_PORT = 8001
 # Longest wait: a machine that many share took 300 s for what an idle one does in 40.
 SECONDS = float(os.environ.get("DURE_RAY_SECONDS", "1200"))
 # The driver's own bounds belong to a site's lease, which is not looked at here.
@@ -79,7 +82,8 @@ class Cluster:
             "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
             "RAY_agent_register_timeout_ms": "600000",  # a busy machine starts slowly
             "RAY_worker_register_timeout_seconds": "300",
-            "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+            "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(WORKER_PORT),
+            "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "600",
             "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
             "RAY_kill_child_processes_on_worker_exit": "true",
         }

@@ -12,7 +12,7 @@ import pytest
 from deploy.local import valkey
 from portal.fleet.drivers.contract import SiteUnavailable
 from tests.contracts.sites import wish
-from tests.ray.cluster import WORKER, Cluster, engine, load, said, until
+from tests.ray.cluster import WORKER, WORKER_PORT, Cluster, engine, load, said, until
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_worker_node_serves_while_the_head_is_away(cluster: Cluster, folder: P
     cluster.start_worker()
     cluster.tell(wish(3, engine(1, folder)))
     cluster.away_from_head(cluster.ready("plc_1"))
-    url = f"http://{WORKER}:8000/plc_1"
+    url = f"http://{WORKER}:{WORKER_PORT}/plc_1"
 
     with load(url, 1) as tally:
         until(lambda: tally.whole > 3, "load")

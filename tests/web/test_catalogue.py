@@ -7,7 +7,7 @@ import csv
 from django.urls import reverse
 from django.utils.translation import override
 
-from portal.catalog import planned
+from portal.catalog import editing, planned
 from portal.catalog.models import Offering, Version
 from portal.deployments import why_words
 from portal.fleet.models import SiteOffering
@@ -143,3 +143,29 @@ def test_tells_the_operator_what_is_wrong_with_a_move(world: World) -> None:
     assert (answer.status_code, answer.json()["title"]) == (409, "nothing_to_verify")
     answer = olivia.get(reverse("operator_offering", args=[offering.public_id]))
     assert "멈췄습니다." in answer.content.decode()
+
+
+def test_the_operator_enters_how_an_engine_is_started(world: World) -> None:
+    olivia = browser(world.cast.olivia)
+    offering = Offering.objects.get(version__model__slug=CHAT, chip__code="rngd")
+    path = f"/api/v1/operator/offerings/{offering.public_id}/form"
+    because = {"because": "공급사 문서를 확인했습니다."}
+
+    for sent, answered in (
+        ({"image": "server:latest"}, (422, "image")),
+        ({"settings": {"tensor_parallel": 2}}, (422, "settings")),
+        ({"parallel": 0}, (422, "parallel")),
+        ({"artifact": "Qwen/Qwen3-8B", "sdk": "other"}, (422, "invalid")),
+        ({"artifact": "Qwen/Qwen3-8B"}, (200, None)),
+    ):
+        answer = olivia.post(path, sent | because, content_type="application/json")
+        code = answer.json().get("title") if answer.status_code != 200 else None
+        assert (answer.status_code, code) == answered, answer.content
+    found = answer.json()
+    assert (found["artifact"], found["evidence"]) == ("Qwen/Qwen3-8B", "reverify")
+    page = reverse("operator_offering", args=[offering.public_id])
+    answer = olivia.post(reverse("operator_offering_edit", args=[offering.public_id]), because)
+    shown = olivia.get(page).content.decode()
+    assert found["fingerprint"] in shown and "Qwen/Qwen3-8B" in shown
+    with override("ko"):
+        assert str(editing.MOST_PARALLEL) in shown  # an empty form is refused, and says why
