@@ -58,6 +58,12 @@ def most(organization: Organization, name: str) -> int:
     return usual if own is None else own.most
 
 
+def several(organization: Organization, *names: str) -> dict[str, int]:
+    """``most`` of several, in one question."""
+    own = Quota.objects.filter(organization=organization, name__in=names)
+    return {name: QUOTAS[name].usual for name in names} | dict(own.values_list("name", "most"))
+
+
 def table(organization: Organization) -> list[Row]:
     """All quotas of an organization, in the order of the table."""
     own = {one.name: one for one in Quota.objects.filter(organization=organization)}

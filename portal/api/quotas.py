@@ -105,11 +105,13 @@ class QuotaRaisesView(APIView):
         return Response(QuotaRaiseOut(made).data, status=201)
 
 
-class QuotaRaiseView(APIView):
-    def _find(self, request: Request, public_id: str) -> QuotaRaise:
-        rows = QuotaRaise.objects.visible_to(actor_of(request)).select_related("organization")
-        return get_object_or_404(rows, public_id=public_id)
+def _find(request: Request, public_id: str) -> QuotaRaise:
+    rows = QuotaRaise.objects.visible_to(actor_of(request)).select_related("organization")
+    found: QuotaRaise = get_object_or_404(rows, public_id=public_id)
+    return found
 
+
+class QuotaRaiseView(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, public_id: str) -> Response:
         """No longer ask."""
@@ -120,12 +122,14 @@ class QuotaRaiseView(APIView):
         quota_raises.withdraw(asked=asked, by=actor, now=timezone.now())
         return Response(status=204)
 
+
+class QuotaDecisionView(APIView):
     @extend_schema(request=QuotaDecisionIn, responses=QuotaRaiseOut)
     def post(self, request: Request, public_id: str) -> Response:
         """Grant or refuse it, with a reason. For the operator's staff."""
         actor = actor_of(request)
         actor.require("operator.quotas")
-        asked, sent = self._find(request, public_id), body_of(QuotaDecisionIn, request)
+        asked, sent = _find(request, public_id), body_of(QuotaDecisionIn, request)
         most = sent.get("most", asked.to_most) if sent["grant"] else None
         try:
             quota_raises.decide(
@@ -133,4 +137,4 @@ class QuotaRaiseView(APIView):
             )
         except KINDS as error:
             raise _refused(error) from error
-        return Response(QuotaRaiseOut(self._find(request, public_id)).data)
+        return Response(QuotaRaiseOut(_find(request, public_id)).data)

@@ -127,7 +127,7 @@ class TakeIn(Strict):
     cards = serializers.IntegerField(min_value=1, max_value=reserving.MOST_CARDS)
 
 
-class DayOut(serializers.Serializer[Any]):
+class CalendarDayOut(serializers.Serializer[Any]):
     day = serializers.DateField()
     free = serializers.IntegerField(
         allow_null=True, help_text="For the whole day; null: it is over."
@@ -135,15 +135,15 @@ class DayOut(serializers.Serializer[Any]):
     mine = serializers.IntegerField()
 
 
-class LineOut(serializers.Serializer[Any]):
+class CalendarLineOut(serializers.Serializer[Any]):
     site = serializers.CharField(source="site.code")
     chip = serializers.CharField(source="chip.code")
     cards = serializers.IntegerField()
-    days = DayOut(many=True)
+    days = CalendarDayOut(many=True)
 
 
 class CalendarOut(serializers.Serializer[Any]):
-    lines = LineOut(many=True)
+    lines = CalendarLineOut(many=True)
 
 
 def period_of(start: datetime, end: datetime) -> Period:

@@ -312,6 +312,11 @@ urlpatterns = [
     path("quotas", quotas.QuotaUseView.as_view(), name="api_quotas"),
     path("quota-raises", quotas.QuotaRaisesView.as_view(), name="api_quota_raises"),
     path("quota-raises/<slug:public_id>", quotas.QuotaRaiseView.as_view(), name="api_quota_raise"),
+    path(
+        "quota-raises/<slug:public_id>/decision",
+        quotas.QuotaDecisionView.as_view(),
+        name="api_quota_decision",
+    ),
     path("capacity-watches", watches.CapacityWatchesView.as_view(), name="api_capacity_watches"),
     path(
         "capacity-watches/<slug:public_id>",

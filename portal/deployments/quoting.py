@@ -96,14 +96,14 @@ class Quote:
 
 def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
     """``NoRoom``, ``NotForSale``, ``BadReplicas``."""
-    most = quotas.most(project.organization, "replicas")
-    if not 1 <= wish.replicas <= most:
-        raise BadReplicas(most)
+    most = quotas.several(project.organization, "replicas", "cards")
+    if not 1 <= wish.replicas <= most["replicas"]:
+        raise BadReplicas(most["replicas"])
     model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
     if model is None:
         raise NotForSale
     sites = Site.objects.asked().defer("report").select_related("region").order_by("pk")
-    return _quote(wish, model, project, list(sites), now)
+    return _quote(wish, model, project, list(sites), now, most["cards"])
 
 
 def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
@@ -115,7 +115,11 @@ def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, li
         .select_related("region")
         .order_by("pk")
     )
-    return _quote(wish, CatalogModel.objects.get(slug=wish.model), project, sites, now), sites
+    model, most = (
+        CatalogModel.objects.get(slug=wish.model),
+        quotas.most(project.organization, "cards"),
+    )
+    return _quote(wish, model, project, sites, now, most), sites
 
 
 def wanted_of(wish: Wish, project: Project) -> Wanted:
@@ -131,7 +135,12 @@ def wanted_of(wish: Wish, project: Project) -> Wanted:
 
 
 def _quote(
-    wish: Wish, model: CatalogModel, project: Project, sites: list[Site], now: datetime
+    wish: Wish,
+    model: CatalogModel,
+    project: Project,
+    sites: list[Site],
+    now: datetime,
+    most_cards: int,
 ) -> Quote:
     book = tariffs.Book("cards", now, project.organization_id)
     room = room_of(sites, book, project.organization_id, now)
@@ -146,7 +155,7 @@ def _quote(
     tariff = book.price(choice.chip, project.organization_id)
     assert tariff is not None and chosen.offering is not None  # else it is not chosen
     cards = chosen.cards_per_replica * wish.replicas
-    require_cards(room, project, choice.chip, more=cards)
+    require_cards(room, project, choice.chip, more=cards, most=most_cards)
     month = Month.of(now)
     of_month = terms.of(project.organization, month)
     rest_seconds = int((month.period.end - now).total_seconds()) + 1
@@ -166,11 +175,10 @@ def _quote(
     )
 
 
-def require_cards(room: Room, project: Project, chip: str, *, more: int) -> None:
+def require_cards(room: Room, project: Project, chip: str, *, more: int, most: int) -> None:
     """``more`` cards of one kind besides what the organization runs. ``TooManyCards``."""
     kind = next((one.pk for one in room.chips.values() if one.code == chip), None)
     runs = room.claims.running(kind, project.organization_id) if kind is not None else 0
-    most = quotas.most(project.organization, "cards")
     if more > 0 and runs + more > most:
         raise TooManyCards(most)
 

@@ -95,16 +95,17 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
     project, offering = endpoint.project, form.offering
     assert project is not None and offering is not None  # form_of has looked
     replicas = change.replicas or form.replicas
-    most = quotas.most(project.organization, "replicas")
-    if not 1 <= replicas <= most:
-        raise BadReplicas(most)
+    most = quotas.several(project.organization, "replicas", "cards")
+    if not 1 <= replicas <= most["replicas"]:
+        raise BadReplicas(most["replicas"])
     if change.kind == OrderKind.RESIZE and replicas == form.replicas:
         raise NothingChanges
     wanted = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
     here = without_replaced(wanted)
     room = Room(sites, project, now)
     more = offering.cards * (replicas - len(here))
-    quoting.require_cards(room.cards, project, offering.chip.code, more=more)
+    chip = offering.chip.code
+    quoting.require_cards(room.cards, project, chip, more=more, most=most["cards"])
     choice = room.more(form, endpoint, here, _at_once(form, replicas, len(here)) - len(here))
     before = 0 if endpoint.paused_at else form.replicas
     hour, month = won(room, offering, before)

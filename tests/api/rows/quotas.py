@@ -13,6 +13,10 @@ def one(world: World) -> str:
     return f"quota-raises/{a_raise(world).public_id}"
 
 
+def decision(world: World) -> str:
+    return f"{one(world)}/decision"
+
+
 def too_little(world: World) -> dict[str, Any]:
     return {"name": "projects", "to_most": 1, "because": "학교마다 하나씩 씁니다."}
 
@@ -32,5 +36,5 @@ ROWS = [
         too_little,
     ),
     Row("api_quota_raise", "DELETE", one, "204 204 403 403 404 404 204 404"),
-    Row("api_quota_raise", "POST", one, "403 403 403 403 403 200 403 403", a_decision),
+    Row("api_quota_decision", "POST", decision, "403 403 403 403 403 200 403 403", a_decision),
 ]
