@@ -9,6 +9,7 @@ one real embedded site besides, on which an order becomes an answer. Fails if a 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -59,6 +60,7 @@ def main() -> int:
     parser.add_argument("--sites", type=int, default=200)
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, help="parts of it")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left behind
     servers.start()
     servers.serve_pages()
     size = fleet_crowd.SMALL if given.small else fleet_crowd.Size(sites=given.sites)

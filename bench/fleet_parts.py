@@ -163,6 +163,8 @@ def stalls(figures: Figures, url: str, seal_keys: str, endpoints: int) -> None:
     async def both() -> None:
         valkey = cluster.connection(url)
         await valkey.start()
+        while not valkey.connected:
+            await asyncio.sleep(0.01)
         view = TableView(valkey, seal_keys)
         began = time.thread_time()
         first = await watched(view)

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from portal.catalog.models import Chip
+from portal.catalog.models import local_name
 from portal.deployments.models import Placement
 from portal.fleet import moves, queries, words
 from portal.fleet.drivers.contract import PowerReport
 from portal.fleet.models import Card, Condition, Site, SiteMove
 from portal.web import doors, site_map, states
 from tenants.models import User
+
+_POWER = "told_power"  # a column of the list's query
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +60,24 @@ class Counted:
 def rows(now: datetime) -> list[SiteRow]:
     """All sites that are not retired, with their live state. Cards are counted by the database and
     of the reports only the power is read: together they are tens of thousands."""
-    sites = Site.objects.asked().defer("report").select_related("region").order_by("pk")
-    powers = dict(Site.objects.asked().values_list("pk", "report__power"))
+    found = Site.objects.asked().defer("report").select_related("region")
+    sites = found.annotate(**{_POWER: F("report__power")}).order_by("pk")
     counted = _counted()
     return [
-        _row(site, counted.get(site.pk, Counted()), _power_of(powers.get(site.pk)), now)
+        _row(site, counted.get(site.pk, Counted()), _power_of(getattr(site, _POWER)), now)
         for site in sites
     ]
 
 
 def _counted() -> dict[int, Counted]:
-    chips = Chip.objects.in_bulk()
     present = Card.objects.present().order_by("site", "chip")
-    counts = present.values_list("site", "chip").annotate(
+    counts = present.values_list("site", "chip", "chip__name_ko", "chip__name_en").annotate(
         all=Count("pk"), free=Count("pk", filter=Q(state="free"))
     )
     found: dict[int, Counted] = {}
-    for site, chip, cards, free in counts:
+    for site, _chip, korean, english, cards, free in counts:
         before = found.get(site, Counted())
-        said = f"{chips[chip].title} × {cards}"
+        said = f"{local_name(korean, english)} × {cards}"
         found[site] = Counted(
             f"{before.chips}, {said}" if before.chips else said,
             before.cards + cards,
