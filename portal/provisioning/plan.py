@@ -48,6 +48,8 @@ _REPLICA_TO_STATE = {
 
 
 def _of_wanted(wish: Wish, replica: ReplicaReport | None, *, heard: bool) -> Move | None:
+    if wish.state == "stopping":
+        return None  # a hold that is over has stopped it: another one is asked for in its stead
     if replica is None:
         if heard and wish.state in {"ready", "starting"}:
             return Move(wish.id, "failed", "The site does not run it; asked again.")
