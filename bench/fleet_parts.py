@@ -163,7 +163,7 @@ def stalls(figures: Figures, url: str, seal_keys: str, endpoints: int) -> None:
     async def both() -> None:
         valkey = cluster.connection(url)
         await valkey.start()
-        while not valkey.connected:
+        while not valkey.connected:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
         view = TableView(valkey, seal_keys)
         began = time.thread_time()
