@@ -1,11 +1,11 @@
 """The routes of all endpoints, remembered from look to look: only what changed is read again.
 
 PostgreSQL tells of each row which transaction wrote it last; an endpoint's mark is made of that of
-its own row and of those of its replicas that may answer. Where the mark is another, or something
-that all share has changed (the catalogue, a site's place), the endpoint is read anew. Beside that a
-part of all endpoints is read anew at each look, changed or not, so that within half a minute
-nothing depends on marks. What comes from elsewhere each second (whether a site serves, whether a
-replica's requests fail) is put in at each look.
+its own row, of its opening hours and of those of its replicas that may answer. Where the mark is
+another, or something that all share has changed (the catalogue, a site's place), or a drill begins
+or ends, the endpoint is read anew. Beside that a part of all endpoints is read anew at each look,
+changed or not, so that within half a minute nothing depends on marks. What comes from elsewhere
+each second (whether a site serves, whether a replica's requests fail) is put in at each look.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ TURNS_FOR_ALL = 75  # looks in which every endpoint is read anew: half a minute
 ALL_AT_ONCE = 2_000  # changed endpoints; beyond it all are read, without naming them
 
 _MARKS = """
-    SELECT e.id, e.xmin::text::bigint, coalesce(p.mark, 0)
-    FROM deployments_endpoint e LEFT JOIN (
+    SELECT e.id, e.xmin::text::bigint, coalesce(p.mark, 0) # coalesce(s.xmin::text::bigint, 0)
+    FROM deployments_endpoint e
+    LEFT JOIN deployments_schedule s ON s.endpoint_id = e.id
+    LEFT JOIN (
         SELECT endpoint_id, bit_xor(hashtextextended(xmin::text, id)) AS mark
         FROM deployments_placement
         WHERE wanted AND state = 'ready' AND leaving_at IS NULL AND url <> ''

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 
 from portal.catalog.models import CatalogModel
-from portal.deployments.models import Endpoint, Placement
+from portal.deployments.models import Endpoint, Placement, Schedule
 from portal.routing.demand import TargetDemand
 from portal.routing.routes import TURNS_FOR_ALL, Routes
 from portal.routing.table import EndpointRoutes
 from tenants import rls
+from tests.factories import NOON
 from tests.routing.conftest import Rows
 
 
@@ -50,6 +51,7 @@ def test_keeps_what_did_not_change(rows: Rows, look: Looks) -> None:
         (Placement, {"url": "http://127.0.0.1:9009"}),
         (Placement, {"state": "failed"}),
         (Placement, {"leaving_at": "2026-11-16T03:00Z"}),
+        (Placement, {"weight": 0}),
         (Endpoint, {"paused_at": "2026-11-16T03:00Z"}),
         (CatalogModel, {"context_tokens": 4096}),
     ],
@@ -70,6 +72,29 @@ def test_finds_what_changed(
         name: msgspec.structs.replace(one, number=found[name].number)
         for name, one in Looks()().items()
     }
+
+
+def test_tells_at_once_when_opening_hours_are_others(rows: Rows, look: Looks) -> None:
+    """While the endpoint's own row stays as it is."""
+    with rls.everyone(because="test set-up"):
+        Endpoint.objects.filter(pk=rows.own.pk).update(paused_at=NOON)
+        hours = Schedule.objects.create(
+            organization=rows.firm, endpoint=rows.own, hours={}, state="closed", changes_at=NOON
+        )
+    assert look()[rows.own.public_id].opens_at_ms == int(NOON.timestamp() * 1000)
+
+    with rls.everyone(because="test set-up"):
+        Schedule.objects.filter(pk=hours.pk).update(changes_at=None)
+
+    assert look()[rows.own.public_id].opens_at_ms == 0
+
+
+def test_leaves_a_site_out_for_as_long_as_a_drill(rows: Rows, look: Looks) -> None:
+    drill = {"withdrawn": frozenset({(rows.shared.pk, rows.daegu.pk)})}
+
+    targets = [look(**how)[rows.shared.public_id].targets for how in ({}, drill, drill, {})]
+
+    assert [len(one) for one in targets] == [1, 0, 0, 1]
 
 
 def test_is_without_an_endpoint_that_was_stopped(rows: Rows, look: Looks) -> None:
