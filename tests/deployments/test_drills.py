@@ -73,9 +73,7 @@ def swept(now: Any) -> Drill:
 def routed(apart: Apart, now: Any) -> list[str]:
     """Sites that answer for the endpoint by the table of ``now``."""
     Site.objects.update(observed_at=now)
-    with rls.everyone(because="tests"):
-        sites = list(Site.objects.select_related("region"))
-        found = snapshot._routes(1, now, sites, {})[apart.endpoint.public_id]
+    found = snapshot.take(now=now, demands=[]).routes[apart.endpoint.public_id]
     return sorted(one.site for one in found.targets)
 
 
