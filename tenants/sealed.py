@@ -45,6 +45,7 @@ NO_SECRET = {
     "jobs.Job.lease_token": "a number that says whose turn it is",
     "jobs.JobFile.sha256": "a file's digest",
     "deployments.Order.idempotency_key": "the customer's own name of a wish",
+    "deployments.Reservation.idempotency_key": "the customer's own name of a wish",
     "tenants.SupportRequest.idempotency_key": "the customer's own name of a wish",
     "usage.DaySpend.key": "a key's public id",
     "usage.LedgerEntry.key": "a key's public id",

@@ -39,9 +39,8 @@ class Room:
         self.claims = Claims(now)
         self.standing = site_offerings.Standings(sites)
         self.lacking: dict[tuple[int, str], tuple[str, ...]] = {}
-        self.cards = _usable_cards([site.pk for site in sites])
+        self.cards, self.chips = _usable_cards([site.pk for site in sites])
         self.watts = _watts_drawn(sites)
-        self.chips = Chip.objects.in_bulk({chip for _site, chip in self.cards})
 
     def of(self, models: Iterable[CatalogModel]) -> dict[str, list[SiteRoom]]:
         """Model → a room for each kind of chip at each site; a site without cards has one too."""
@@ -129,25 +128,29 @@ class Cards:
 
 # Counted by the database: of two hundred sites there are forty thousand cards.
 _USABLE = """
-    SELECT site_id, chip_id, sum(cards)::int,
+    SELECT site_id, chip_id, chip.code, chip.tdp_watts, sum(cards)::int,
            CASE WHEN bool_and(node <> '') THEN array_agg(free ORDER BY node) END
     FROM (
         SELECT site_id, chip_id, node, count(*) AS cards,
                (count(*) FILTER (WHERE state = 'free'))::int AS free
         FROM fleet_card WHERE site_id = ANY(%s) AND state NOT IN ('failed', 'gone')
         GROUP BY site_id, chip_id, node
-    ) AS machine
-    GROUP BY site_id, chip_id ORDER BY site_id, chip_id
+    ) AS machine JOIN catalog_chip chip ON chip.id = chip_id
+    GROUP BY site_id, chip_id, chip.code, chip.tdp_watts ORDER BY site_id, chip_id
 """
 
 
-def _usable_cards(sites: list[int]) -> dict[tuple[int, int], Cards]:
+def _usable_cards(sites: list[int]) -> tuple[dict[tuple[int, int], Cards], dict[int, Chip]]:
+    """By site and chip; and the chips, with no more of them than room is counted by."""
+    cards, chips = {}, {}
     with connection.cursor() as cursor:
         cursor.execute(_USABLE, [sites])
-        return {
-            (site, chip): Cards(count, tuple(free or ()))
-            for site, chip, count, free in cursor.fetchall()
-        }
+        for site, chip, code, watts, count, free in cursor.fetchall():
+            cards[site, chip] = Cards(count, tuple(free or ()))
+            if chip not in chips:
+                told = ["id", "code", "tdp_watts"]
+                chips[chip] = Chip.from_db(connection.alias, told, [chip, code, watts])
+    return cards, chips
 
 
 def _watts_drawn(sites: list[Site]) -> dict[int, float]:

@@ -6,6 +6,7 @@ Taking everything back is ``rolling.roll_back``.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -70,7 +71,8 @@ def _steered(endpoint: Endpoint, by: Actor) -> Rollout:
     return rollout
 
 
-def _record(rollout: Rollout, kind: str, by: Actor, now: datetime) -> None:
+def _record(rollout: Rollout, kind: Literal["hold", "go_on"], by: Actor, now: datetime) -> None:
     rolling.note(rollout, Step("keep"), now, kind=kind)
-    audit.record(f"endpoint.rollout_{kind}", by=by, now=now, subject=rollout.endpoint.public_id)
+    verb = "endpoint.rollout_hold" if kind == "hold" else "endpoint.rollout_go_on"
+    audit.record(verb, by=by, now=now, subject=rollout.endpoint.public_id)
     wake("portal.routing.tasks.sweep_rollouts")
