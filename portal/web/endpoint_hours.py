@@ -30,6 +30,7 @@ REFUSALS = (
     budgets.CountersUnavailable,
     Refusal,
 )
+FORM_ONLY = frozenset({"holidays", "csrfmiddlewaretoken"})  # there also when nothing is written
 ALWAYS = {"hours": {day: ["00:00-24:00"] for day in schedules.DAYS}, "holidays": False}
 PRESETS: dict[str, dict[str, Any]] = {"office": schedules.OFFICE, "always": ALWAYS}
 
@@ -93,6 +94,8 @@ def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
     endpoint = own(request, public_id)
     shown: dict[str, Any] = {}
     try:
+        if not _is_begun(request.GET):
+            return render(request, "endpoints/hours.html#estimate", shown)
         hours = _hours(request.GET)
         shown["found"] = timetable.estimate(endpoint, hours, timezone.now())
     except BadSchedule as error:
@@ -100,6 +103,11 @@ def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
     except quoting.NotForSale as error:
         shown["refused"] = str(error)
     return render(request, "endpoints/hours.html#estimate", shown)
+
+
+def _is_begun(sent: QueryDict) -> bool:
+    """Whether anything is written: an empty form is no mistake yet."""
+    return any(sent.get(name, "").strip() for name in sent if name not in FORM_ONLY)
 
 
 @rls.own_transactions

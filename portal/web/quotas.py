@@ -35,7 +35,7 @@ HIGHEST = max(limit.highest for limit in quotas.QUOTAS.values())
 class RaiseForm(forms.Form):
     name = forms.ChoiceField(label=gettext_lazy("Of what"), choices=[])
     to_most = WholeField(label=gettext_lazy("How many you need"), min_value=1, max_value=HIGHEST)
-    because = forms.CharField(label=gettext_lazy("What for"), max_length=300)
+    because = forms.CharField(label=gettext_lazy("Why you need it"), max_length=300)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -24,6 +24,9 @@ def test_shows_what_hours_cost_then_keeps_them_and_fixes_a_number(world: World) 
     )
     override = reverse("endpoint_override", args=[endpoint.public_id])
     assert "09:00-18:00" in bob.get(page + "?preset=office", headers=ENGLISH).content.decode()
+    blank = dict.fromkeys(OFFICE, "") | {"holidays": "on", "dates": ""}
+    begun = bob.get(estimate, blank, headers=ENGLISH).content.decode()
+    assert "Write hours" in begun and "alert" not in begun
     wrong = bob.get(estimate, {"mon": "09:00-25:00"}, headers=ENGLISH).content.decode()
     assert "Monday: “09:00-25:00” is no time of day." in wrong
     found = bob.get(estimate, OFFICE, headers=ENGLISH).content.decode()
