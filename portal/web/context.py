@@ -107,9 +107,34 @@ def organizations_of(request: HttpRequest) -> list[Membership]:
 
 
 def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
-    """Groups of links; ``current`` marks the page group that is open."""
+    """Groups of links; ``current`` marks the page group that is open. The operator's staff have
+    their own work first: the rest is what a customer sees too."""
     groups = [
         ("", [("home", _("Home"), "home", "organization.read")]),
+        (
+            _("Operator"),
+            [
+                ("operator", _("Overview"), "gear", "operator.read"),
+                ("fleet", _("Sites"), "site", "operator.read"),
+                ("customers", _("Customers"), "users", "operator.read"),
+                ("quota_raises", _("Wishes for larger quotas"), "usage", "operator.read"),
+                ("verifications", _("Confirmations"), "shield", "operator.read"),
+                ("desk", _("Support requests"), "help", "operator.support"),
+                ("incidents", _("Incidents"), "warn", "operator.incidents"),
+                ("proposals", _("Proposals"), "check", "operator.read"),
+                ("month_ends", _("Month end"), "clock", "operator.read"),
+                ("customer_invoices", _("Invoices of customers"), "invoice", "operator.read"),
+                ("operator_offerings", _("Offerings"), "model", "operator.read"),
+                ("prices", _("Prices"), "invoice", "operator.read"),
+                ("etax_documents", _("E-tax invoices"), "invoice", "operator.etax"),
+                ("revenue", _("Revenue"), "budget", "operator.read"),
+                ("receivables", _("Receivables"), "budget", "operator.read"),
+                ("incoming", _("Incoming payments"), "invoice", "operator.read"),
+                ("statements", _("Bank statements"), "save", "operator.read"),
+                ("deposits", _("Deposits to place"), "search", "operator.read"),
+                ("disputes", _("Disputes"), "warn", "operator.read"),
+            ],
+        ),
         (
             _("Use"),
             [
@@ -153,30 +178,6 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
                 ("access_reviews", _("Access reviews"), "check", "access.read"),
                 ("audit", _("Audit log"), "audit", "audit.read"),
                 ("support", _("Support"), "help", "organization.read"),
-            ],
-        ),
-        (
-            _("Operator"),
-            [
-                ("operator", _("Overview"), "gear", "operator.read"),
-                ("fleet", _("Sites"), "site", "operator.read"),
-                ("customers", _("Customers"), "users", "operator.read"),
-                ("quota_raises", _("Wishes for larger quotas"), "usage", "operator.read"),
-                ("verifications", _("Confirmations"), "shield", "operator.read"),
-                ("desk", _("Support requests"), "help", "operator.support"),
-                ("incidents", _("Incidents"), "warn", "operator.incidents"),
-                ("proposals", _("Proposals"), "check", "operator.read"),
-                ("month_ends", _("Month end"), "clock", "operator.read"),
-                ("customer_invoices", _("Invoices of customers"), "invoice", "operator.read"),
-                ("operator_offerings", _("Offerings"), "model", "operator.read"),
-                ("prices", _("Prices"), "invoice", "operator.read"),
-                ("etax_documents", _("E-tax invoices"), "invoice", "operator.etax"),
-                ("revenue", _("Revenue"), "budget", "operator.read"),
-                ("receivables", _("Receivables"), "budget", "operator.read"),
-                ("incoming", _("Incoming payments"), "invoice", "operator.read"),
-                ("statements", _("Bank statements"), "save", "operator.read"),
-                ("deposits", _("Deposits to place"), "search", "operator.read"),
-                ("disputes", _("Disputes"), "warn", "operator.read"),
             ],
         ),
     ]
