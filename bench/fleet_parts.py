@@ -187,11 +187,21 @@ def placement(figures: Figures, fleet: Fleet) -> None:
     from portal.deployments import quoting
     from portal.fleet.models import Site
     from tenants import rls
+    from tenants.models import Quota
 
     project = fleet.endpoints[0].project
     wish = quoting.Wish(name="새-상담", model=SMOLLM2, region="", replicas=3)
     now = Site.objects.earliest("observed_at").observed_at  # all were seen just before
     assert now is not None
+    with rls.everyone(because="bench"):
+        Quota.objects.create(  # the largest organizations are beyond the usual number
+            organization_id=project.organization_id,
+            name="cards",
+            most=100_000,
+            because="A benchmark's crowd.",
+            set_by="bench",
+            set_at=now,
+        )
     with rls.tenant(project.organization_id):
         whole = _times(lambda: quoting.quote(wish=wish, project=project, now=now))
         sites = list(Site.objects.asked().select_related("region").order_by("pk"))
