@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from billing import budgets
 from billing.fiscal.refusals import Refusal
 from portal.deployments import queries, requoting, schedules
-from portal.deployments.actions import changes, endpoints, freeing, orders, reserving, sizing
-from portal.deployments.actions.reserving import Need
+from portal.deployments.actions import changes, endpoints, freeing, orders, setting_aside, sizing
+from portal.deployments.actions.setting_aside import Need
 from portal.deployments.models import Endpoint, Scaling, Schedule
 from portal.deployments.schedules import Hours
 from portal.lib.periods import Month
@@ -50,7 +50,7 @@ def set_hours(*, endpoint: Endpoint, hours: Hours | None, by: Actor, now: dateti
     if missing > 0:
         by.require("orders.create")
     need = Need(found, missing, lambda: actors.scope_for(by), by, now)
-    reserving.hold_and_write(need, lambda: _write(found, hours, by, now))
+    setting_aside.hold_and_write(need, lambda: _write(found, hours, by, now))
 
 
 def missing_micro(endpoint: Endpoint, hours: Hours | None, *, runs: bool, now: datetime) -> int:
@@ -141,7 +141,7 @@ def _follow(row: Schedule, now: datetime) -> None:
         missing = 0  # resumed by hand: that has set its own money aside
     need = Need(endpoint, missing, lambda: _scope(by), by, now)
     try:
-        reserving.hold_and_write(need, lambda: _open(row, hours, by, now))
+        setting_aside.hold_and_write(need, lambda: _open(row, hours, by, now))
     except NO_MONEY:
         _trouble(row, "no_money", now)
     except (NoRoom, orders.TooManyEndpoints):

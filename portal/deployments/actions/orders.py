@@ -15,7 +15,7 @@ from datetime import datetime
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
-from billing import budgets
+from billing import budgets, holding
 from billing.models import Commitment
 from portal.catalog.models import CatalogModel
 from portal.deployments import quoting
@@ -124,19 +124,17 @@ def keep(
             return write()[0]
     with actors.scope_for(by):
         subjects = budgets.subjects_of(by.organization, project)
-    budgets.reserve(
-        organization=by.organization,
-        subjects=subjects,
-        reference=reference,
-        month=priced.month,
-        amount_micro=priced.rest_of_month_micro,
-    )
-    try:
-        with actors.scope_for(by):
-            order, commitment = write()
-    except BaseException:
-        budgets.unreserve(organization=by.organization, reference=reference, month=priced.month)
-        raise
+    with (
+        holding.held(
+            organization=by.organization,
+            subjects=subjects,
+            reference=reference,
+            month=priced.month,
+            amount_micro=priced.rest_of_month_micro,
+        ),
+        actors.scope_for(by),
+    ):
+        order, commitment = write()
     if commitment is not None:
         budgets.tell(commitment, by.organization, subjects)
     return order

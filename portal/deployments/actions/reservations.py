@@ -8,7 +8,7 @@ so the door must not open one around this action (``rls.own_transactions``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.utils.translation import gettext_noop
 
-from billing import budgets
+from billing import budgets, holding
 from billing.approvals import asking
 from billing.approvals.matrix import ORDER
 from billing.fiscal import orders as fiscal
@@ -122,26 +122,21 @@ def keep(
     """Hold the money of each month, write the rows, make the holds commitments. Opens its own
     transactions; whatever goes wrong, nothing is held afterwards. ``budgets.BudgetExceeded``."""
     organization = by.organization
-    held: list[Month] = []
-    try:
+    with ExitStack() as holds:
         for month, amount in shares.items():
             with actors.scope_for(by):
                 subjects = budgets.subjects_of(organization, project, month=month)
-            budgets.reserve(
-                organization=organization,
-                subjects=subjects,
-                reference=reference,
-                month=month,
-                amount_micro=amount,
+            holds.enter_context(
+                holding.held(
+                    organization=organization,
+                    subjects=subjects,
+                    reference=reference,
+                    month=month,
+                    amount_micro=amount,
+                )
             )
-            held.append(month)
         with actors.scope_for(by):
             reservation, commitments = write()
-    except BaseException:
-        for month in held:
-            with suppress(budgets.CountersUnavailable):
-                budgets.unreserve(organization=organization, reference=reference, month=month)
-        raise
     tell(commitments, organization, project, by)
     return reservation
 

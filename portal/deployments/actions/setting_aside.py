@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from billing import budgets
+from billing import budgets, holding
 from billing.fiscal import orders as fiscal
 from portal.deployments.models import Endpoint
 from portal.lib import ids
@@ -43,33 +43,31 @@ def hold_and_write(need: Need, write: Callable[[], None]) -> None:
     month, reference = Month.of(need.now), ids.mint("hrs")
     with need.scope():
         subjects = budgets.subjects_of(organization, project)
-    budgets.reserve(
-        organization=organization,
-        subjects=subjects,
-        reference=reference,
-        month=month,
-        amount_micro=need.micro,
-    )
-    try:
-        with need.scope():
-            write()
-            row = budgets.record_commitment(
-                organization=organization,
-                project=project,
-                reference=reference,
-                endpoint=need.endpoint.public_id,
-                month=month,
-                amount_micro=need.micro,
-            )
-            fiscal.commit(
-                row,
-                project=project,
-                subject=need.endpoint.name,
-                seller=settings.DURE_SELLER_NAME,
-                by=need.by,
-                now=need.now,
-            )
-    except BaseException:
-        budgets.unreserve(organization=organization, reference=reference, month=month)
-        raise
+    with (
+        holding.held(
+            organization=organization,
+            subjects=subjects,
+            reference=reference,
+            month=month,
+            amount_micro=need.micro,
+        ),
+        need.scope(),
+    ):
+        write()
+        row = budgets.record_commitment(
+            organization=organization,
+            project=project,
+            reference=reference,
+            endpoint=need.endpoint.public_id,
+            month=month,
+            amount_micro=need.micro,
+        )
+        fiscal.commit(
+            row,
+            project=project,
+            subject=need.endpoint.name,
+            seller=settings.DURE_SELLER_NAME,
+            by=need.by,
+            now=need.now,
+        )
     budgets.tell(row, organization, subjects)
