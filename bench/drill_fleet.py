@@ -249,6 +249,9 @@ def run(
             events(drill, kinds, SITES[:most_sites])
         watch.look_at_ledger()
         return _tell(drill)
+    except DrillFailed:
+        print(stack.last_words(), flush=True)
+        raise
     finally:
         stack.stop()
 

@@ -89,6 +89,18 @@ def _django_db_helper(_layers: None, _django_db_helper: None) -> None:
 
 
 @pytest.fixture
+def broker() -> Iterator[Any]:
+    """A client of the worker's broker, empty: what tests before this one have queued is gone."""
+    import redis
+
+    client = redis.Redis.from_url(os.environ["CELERY_BROKER_URL"])
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture
 def valkey_url() -> Iterator[str]:
     """The worker's own Valkey database, empty, with the functions loaded."""
     import redis

@@ -28,7 +28,7 @@ from billing.models import (
     Source,
 )
 from portal.lib import ids
-from portal.lib.wake import wake
+from portal.lib.wake import HOUR, wake
 from tenants import audit, notices, rls
 from tenants.actors import Actor
 from tenants.models import Organization
@@ -97,7 +97,7 @@ def receive(*, organization: Organization, receipt: Receipt, by: Actor, now: dat
         _post_received(payment, used, now)
         prepaid.fill(organization, now=now, first=wish)
         _tell(payment, by, now)
-    wake("billing.tasks.settle_reminders", organization_id=organization.pk)
+    wake("billing.tasks.settle_reminders", lasts=HOUR, organization_id=organization.pk)
     return payment
 
 

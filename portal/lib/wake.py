@@ -1,22 +1,30 @@
-"""Nudge a worker after commit. A lost nudge is harmless: a sweep finds the row anyway."""
+"""Nudge a worker after commit. A lost nudge is harmless: a sweep finds the row anyway.
+
+So a nudge that nobody took in time expires: a worker that comes back after an hour begins with what
+is wanted now, not with a queue of what was wanted then.
+"""
 
 import structlog
-from celery import current_app
 from django.db import transaction
+
+from portal.celery import app  # it has the queues; a process that knows it not has Celery's default
 
 log = structlog.get_logger()
 
+MINUTE, HOUR = 60, 3600
 
-def wake(task: str, **arguments: object) -> None:
-    """Send ``task`` (its dotted name) once the current transaction has committed.
+
+def wake(task: str, *, lasts: int = MINUTE, **arguments: object) -> None:
+    """Send ``task`` (its dotted name) once the current transaction has committed. It is of use for
+    ``lasts`` seconds: at least as long as the sweep takes to come by that does the same.
 
     A broker that is down costs a log line and a few seconds of delay, never the action.
     """
 
     def send() -> None:
         try:
-            current_app.send_task(task, kwargs=arguments, retry=False)
-        except (OSError, current_app.connection().connection_errors) as error:  # type: ignore[misc]
+            app.send_task(task, kwargs=arguments, expires=lasts, retry=False)
+        except (OSError, app.connection().connection_errors) as error:  # type: ignore[misc]
             log.warning("wake.lost", task=task, error=type(error).__name__)
 
     transaction.on_commit(send, robust=True)

@@ -22,6 +22,7 @@ ENGINES = 8  # ports of engines at a site
 CARDS = {"rngd": 4, "atom-max": 3, "atom-plus": 3}
 BROKEN_CHIP = "atom-plus"
 LOST_SECONDS, LEAVE_SECONDS = 20, 15
+LAST_LINES = 20  # of each log that are told when the drill cannot go on
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,14 @@ class FleetStack:
     def dead(self) -> list[str]:
         """Names of programs that have ended by themselves."""
         return [name for name, one in self.programs.items() if not one.lives]
+
+    def last_words(self) -> str:
+        """The end of each program's log, and which of them are dead: why a drill did not go on."""
+        told = [f"dead: {', '.join(self.dead()) or 'none'}"]
+        for name, one in self.programs.items():
+            lines = one.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            told += [f"--- {name}", *lines]
+        return "\n".join(told)
 
     def stop(self) -> None:
         for code in self.sites:

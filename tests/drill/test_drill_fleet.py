@@ -11,6 +11,7 @@ from bench import drill_fleet
 
 @pytest.mark.story
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("broker")
 def test_fails_no_request_while_another_site_is_up(
     tmp_path: Path, valkey_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
