@@ -2,7 +2,8 @@
 
 Real gateways, publisher, intake and worker over three embedded sites, each behind a network that
 can be cut. While clients stream, each site in turn is killed, hung, cut off, and cut off until it
-is lost; one is drained; replicas are replaced one by one, once well and once by replicas that fail.
+is lost; one is drained; replicas are replaced one by one, once well and once by replicas that fail,
+and a canary fails with its tenth of the requests.
 Printed: what clients saw of each event, and how long it took. Exit code 1 if a request got no first
 byte although another site was up, a replica had two owners, or a site was told to stop something
 that is wanted.
@@ -34,7 +35,7 @@ SLOW_SECONDS = 3.0  # to the first word: the client has felt it
 REST_SECONDS = 90.0
 ROLLOUT_SECONDS = 300.0
 EACH = ("kill", "hang", "partition")  # of every site
-KINDS = (*EACH, "lost", "drain", "rolling", "failing")
+KINDS = (*EACH, "lost", "drain", "rolling", "failing", "canary")
 HEAD = ("event", "site", "requests", "cut", "failed", "slow", "worst_s", "felt_s", "back_s")
 
 
@@ -154,13 +155,13 @@ class Drill:
 
         self.during("drain", site, deed)
 
-    def roll(self, event: str, chip: str, ends: str) -> None:
+    def roll(self, event: str, chip: str, ends: str, strategy: str = "rolling") -> None:
         """A rollout to another chip, which has to end so."""
         from tests.drill import fleet_firm
 
         def deed() -> tuple[float, str]:
             began = time.monotonic()
-            fleet_firm.move(self.firm, chip)
+            fleet_firm.move(self.firm, chip, strategy)
             over = ("done", "rolled_back", "abandoned")
             wait_for(event, lambda: fleet_firm.rollout_state() in over, ROLLOUT_SECONDS)
             took = time.monotonic() - began
@@ -211,6 +212,8 @@ def events(drill: Drill, kinds: list[str], sites: Sequence[str]) -> None:
         drill.roll("rolling update", "atom-max", "done")
     if "failing" in kinds:
         drill.roll("failing rolling update", BROKEN_CHIP, "rolled_back")
+    if "canary" in kinds:
+        drill.roll("failing canary", BROKEN_CHIP, "rolled_back", "canary")
 
 
 def run(

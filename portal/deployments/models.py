@@ -231,6 +231,11 @@ class PlacementQuerySet(models.QuerySet["Placement"]):
         """Not yet stopped."""
         return self.exclude(state=PlacementState.STOPPED)
 
+    def seats(self) -> PlacementQuerySet:
+        """What counts as ordered: also what a hold has stopped, until another one is asked for in
+        its stead. Who counts the living alone asks for them twice when the hold ends."""
+        return self.filter(wanted=True)
+
 
 class Placement(models.Model):
     """An endpoint's replica at one site."""

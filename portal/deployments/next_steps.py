@@ -15,6 +15,7 @@ Code = Literal[
     "image_not_found",
     "access_denied",
     "weights_not_found",
+    "other_weights",
     "out_of_memory",
     "wrong_sdk",
     "port_in_use",
@@ -56,6 +57,7 @@ PATTERNS: tuple[tuple[Code, str], ...] = (
         r"|can't load the (?:model|config)"
         r"|no (?:model|weights) (?:is |are |was |were )?(?:at|found|in)\b",
     ),
+    ("other_weights", r"weights.{0,40}(?:another|other) (?:weights|digest)|digest differs"),
     (
         "out_of_memory",
         r"out of memory|out_of_memory|outofmemory|oomkilled|bad_alloc|\bmemoryerror\b"

@@ -100,7 +100,7 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
         raise BadReplicas(most["replicas"])
     if change.kind == OrderKind.RESIZE and replicas == form.replicas:
         raise NothingChanges
-    wanted = list(endpoint.placements.living().filter(wanted=True).select_related("site"))
+    wanted = list(endpoint.placements.seats().select_related("site"))
     here = without_replaced(wanted)
     room = Room(sites, project, now)
     more = offering.cards * (replicas - len(here))

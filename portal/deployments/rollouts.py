@@ -53,6 +53,7 @@ READY_WITHIN = timedelta(minutes=10)
 FAILED_FOR = timedelta(seconds=30)
 DRAIN = timedelta(seconds=30)  # out of the table before it is stopped
 LONGEST = timedelta(hours=2)
+STOPPED = frozenset({"stopping", "stopped"})  # by a hold: none comes back, another one has to
 KEPT_FOR = timedelta(minutes=10)  # blue-green: the old ones, after the change over
 WATCHED_FOR = timedelta(minutes=5)  # canary: each share, and
 WATCHED_AT_MOST = timedelta(minutes=10)  # so long where there is too little traffic to judge by
@@ -83,7 +84,8 @@ class Step:
 def next_step(look: Look, now: datetime) -> Step | None:
     """``None``: wait, and look again."""
     for one in look.replicas:
-        if one.leaving_at is not None and now - one.leaving_at >= DRAIN:
+        drained = one.leaving_at is not None and now - one.leaving_at >= DRAIN
+        if drained or one.state in STOPPED:
             return Step("remove", one.id)
     if not look.back and (because := trouble(look, now)):
         return Step("roll_back", because=because)

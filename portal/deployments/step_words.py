@@ -26,6 +26,10 @@ STEPS: Mapping[Code, object] = {
         "The model's files are not where the site looks for them. The operator checks the name, "
         "the revision or the path of the weights; write to support."
     ),
+    "other_weights": gettext_lazy(
+        "The site runs other weights than the ordered ones, so it gets no requests. The operator "
+        "brings the ordered version there; move the endpoint to another site if you cannot wait."
+    ),
     "out_of_memory": gettext_lazy(
         "The memory did not suffice. Choose a smaller model or a chip with more memory, or ask "
         "support for fewer requests at the same time."

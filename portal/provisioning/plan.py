@@ -13,12 +13,13 @@ from portal.fleet.drivers.contract import ReplicaReport, SiteReport
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A placement as PostgreSQL has it."""
+    """A placement as PostgreSQL has it. ``digest``: of the weights that were ordered, if known."""
 
     id: str
     epoch: int
     wanted: bool
     state: str
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Plan:
     tell: bool
 
 
+OTHER_WEIGHTS = "The site runs other weights than the ordered ones: their digest differs."
+
 _REPLICA_TO_STATE = {
     "starting": "starting",
     "ready": "ready",
@@ -56,10 +59,18 @@ def _of_wanted(wish: Wish, replica: ReplicaReport | None, *, heard: bool) -> Mov
         return None
     if replica.state == "stopping":
         return None  # an older wish is still ending; the next report tells
-    state = _REPLICA_TO_STATE[replica.state]
+    state, because = _REPLICA_TO_STATE[replica.state], replica.because
+    if state == "ready" and _runs_others(wish, replica):
+        state, because = "failed", OTHER_WEIGHTS
     if state == wish.state:
         return None
-    return Move(wish.id, state, replica.because or f"The site reports {state}.", replica)
+    return Move(wish.id, state, because or f"The site reports {state}.", replica)
+
+
+def _runs_others(wish: Wish, replica: ReplicaReport) -> bool:
+    """A receipt names the ordered model: what runs another one gets no requests. Engines that
+    cannot tell a digest are taken by their site's word."""
+    return bool(wish.digest and replica.model_digest and wish.digest != replica.model_digest)
 
 
 def _of_unwanted(wish: Wish, replica: ReplicaReport | None, *, heard: bool) -> Move | None:

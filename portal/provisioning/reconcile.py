@@ -116,7 +116,10 @@ def _wanted(placement: Placement) -> bool:
 
 
 def _wishes(placements: list[Placement]) -> list[Wish]:
-    return [Wish(one.public_id, one.epoch, _wanted(one), one.state) for one in placements]
+    return [
+        Wish(one.public_id, one.epoch, _wanted(one), one.state, one.offering.version.digest)
+        for one in placements
+    ]
 
 
 def _sealed_spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:

@@ -184,6 +184,8 @@ REASONS = (
     gettext_noop("No longer wanted; the site is stopping it."),
     gettext_noop("The site confirms that it no longer runs."),
     gettext_noop("The site does not run it; asked again."),
+    gettext_noop("The weights here have another digest than the wanted ones."),
+    gettext_noop("The site runs other weights than the ordered ones: their digest differs."),
     gettext_noop("A new replica has failed."),
     gettext_noop(
         "The new replicas gave fewer than 20 answers at the share before: a small sample."

@@ -6,6 +6,7 @@ import pytest
 from django.utils.translation import override
 
 from portal.deployments import log_lines, next_steps, step_words
+from portal.provisioning import plan
 
 CREDENTIAL = "s3cr3t-credential-of-this-engine"
 
@@ -38,6 +39,8 @@ CREDENTIAL = "s3cr3t-credential-of-this-engine"
             "OSError: /models/x does not appear to have a file named config.json",
             "weights_not_found",
         ),
+        ("The weights here have another digest than the wanted ones.", "other_weights"),
+        (plan.OTHER_WEIGHTS, "other_weights"),
         ("torch.OutOfMemoryError: Tried to allocate 2.00 GiB", "out_of_memory"),
         ("Container was OOMKilled", "out_of_memory"),
         ("ggml_backend_cpu_buffer: failed to allocate buffer of size 9", "out_of_memory"),

@@ -77,14 +77,14 @@ def order(firm: Firm) -> None:
     orders.place(wish=wish, project=firm.project, idempotency_key="drill", by=firm.alice, now=now())
 
 
-def move(firm: Firm, chip: str) -> None:
+def move(firm: Firm, chip: str, strategy: str) -> None:
     """The same on other chips: a rollout begins."""
     with rls.tenant(firm.project.organization_id):
         endpoint = Endpoint.objects.select_related("project").get(name=NAME)
     changes.place(
-        change=Change("move", REPLICAS, chip=chip, apart=True),
+        change=Change("move", REPLICAS, chip=chip, apart=True, strategy=strategy),
         endpoint=endpoint,
-        idempotency_key=f"drill-{chip}",
+        idempotency_key=f"drill-{chip}-{strategy}",
         by=firm.alice,
         now=now(),
     )

@@ -111,7 +111,7 @@ class FakeSite:
                     state=state,  # type: ignore[arg-type]
                     url=f"http://127.0.0.1:{9000 + number}" if state == "ready" else None,
                     cards=cards,
-                    model_digest=DIGEST if placed else "",
+                    model_digest=(one.model_digest or DIGEST) if placed else "",
                     because="" if placed else f"No {one.chip} card is free.",
                 )
             )

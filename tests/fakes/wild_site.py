@@ -32,6 +32,7 @@ class Engine:
     port: int = 0
     restarts: int = 0
     ending: bool = False
+    digest: str = ""
 
 
 @dataclass
@@ -54,6 +55,7 @@ class WildSite:
     last: SiteReport | None = None
     away: bool = False
     slow: bool = False  # engines stay in their start
+    other_weights: bool = False  # none of its engines runs the ordered ones
     lingers: bool = False  # what has to stop is told as stopping once
     deaf: int = 0  # so many applies are carried out, and their answers lost
     refuses: int = 0
@@ -121,7 +123,7 @@ class WildSite:
         for one in wanted.values():
             if one.id in self.asleep:
                 continue
-            engine = self.running.setdefault(one.id, Engine(one.epoch))
+            engine = self.running.setdefault(one.id, Engine(one.epoch, digest=one.model_digest))
             engine.epoch = one.epoch
             self._give_cards(engine, one.cards)
 
@@ -173,7 +175,7 @@ class WildSite:
             state=state,  # type: ignore[arg-type]
             url=self.url(one) if state == "ready" else None,
             cards=one.cards,
-            model_digest=DIGEST,
+            model_digest=DIGEST if self.other_weights else one.digest,
             restarts=one.restarts,
             because="No rngd card is free." if state == "failed" else "",
         )
@@ -235,7 +237,7 @@ class WildSite:
 
     def recover(self) -> None:
         """Nothing is wrong from now on."""
-        self.away = self.slow = self.lingers = False
+        self.away = self.slow = self.lingers = self.other_weights = False
         self.deaf = self.refuses = 0
         self.late, self.meanwhile = [], {}
         self.cards += self.missing

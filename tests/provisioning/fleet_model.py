@@ -42,6 +42,7 @@ FAULTS = (
     "another's replica",
     "card lost",
     "lingers",
+    "other weights",
     "answer lost",
 )
 
@@ -122,8 +123,8 @@ class FleetMachine(RuleBasedStateMachine):
     def fault(self, code: str, fault: str) -> None:
         site = self.fleet.checks.sites[code]
         self.tally.faults[fault] += 1
-        if fault in ("away", "slow", "lingers"):
-            setattr(site, fault, True)
+        if fault in ("away", "slow", "lingers", "other weights"):
+            setattr(site, fault.replace(" ", "_"), True)
         elif fault in ("forget", "forget generation"):
             getattr(site, fault.replace(" ", "_"))()
         elif fault == "older copy":

@@ -146,3 +146,31 @@ def tour(fleet: Fleet) -> None:
         fleet.checks.check()
         fleet.checks.check_routes(fleet.now)
     fleet.settle()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_a_hold_has_stopped_counts_when_more_or_fewer_are_ordered(
+    fleet: Fleet, count: int
+) -> None:
+    hold(fleet, TWO)
+    fleet.hold(TWO, on=False)
+
+    fleet.change(TWO, Change("resize", count))
+    fleet.checks.check()
+
+    fleet.settle()
+    assert wanted(TWO) == count
+
+
+def test_a_rollout_that_was_held_asks_for_no_more_than_it_may(fleet: Fleet) -> None:
+    fleet.change(TWO, Change("move", 2, apart=False))
+    fleet.round()
+    hold(fleet, TWO)
+    fleet.hold(TWO, on=False)
+
+    for _ in range(4):
+        fleet.look()
+        fleet.checks.check()
+
+    fleet.settle()
+    assert wanted(TWO) == 2

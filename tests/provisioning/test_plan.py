@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 
 from portal.deployments.models import PLACEMENT_ARROWS
@@ -179,3 +180,28 @@ def test_settles_in_the_end_from_any_state() -> None:
             seen = "ready" if wanted else None
             now = to_state(planned(now, seen, wanted=wanted)) or now
         assert now == ("ready" if wanted else "stopped")
+
+
+@pytest.mark.parametrize(
+    ("ordered", "runs", "goes"),
+    [
+        ("sha256:a", "sha256:a", "ready"),
+        ("sha256:a", "sha256:b", "failed"),
+        ("sha256:a", "", "ready"),  # an engine that cannot tell
+        ("", "sha256:b", "ready"),
+    ],
+)
+@pytest.mark.parametrize("state", ["wanted", "starting", "ready", "failed"])
+def test_what_runs_other_weights_gets_no_requests(
+    state: str, ordered: str, runs: str, goes: str
+) -> None:
+    wish = Wish("plc_1", epoch=1, wanted=True, state=state, digest=ordered)
+    said = report("ready")
+    [replica] = said.replicas
+    replica = msgspec.structs.replace(replica, model_digest=runs)
+
+    found = plan([wish], msgspec.structs.replace(said, replicas=(replica,)), generation=7)
+
+    assert (to_state(found) or state) == goes
+    if goes == "failed" != state:
+        assert "digest differs" in found.moves[0].because

@@ -23,7 +23,7 @@ from tenants.models import Notice
 from tests import factories
 from tests.deployments.conftest import Shop, shop
 from tests.factories import NOON
-from tests.fakes.site import DIGEST, FakeSite
+from tests.fakes.site import FakeSite
 
 __all__ = ["shop"]
 
@@ -66,7 +66,7 @@ def test_brings_a_replica_up_in_one_round(shop: Shop, site: FakeSite, placement:
         "http://127.0.0.1:9000",
         ["rngd-0"],
     )
-    assert found.model_digest == DIGEST
+    assert found.model_digest == found.offering.version.digest
     assert site.calls == ["observe", "apply", "observe"]
     assert Card.objects.get(site=shop.daegu, ref="rngd-0").placement == placement.public_id
     assert daegu().observed_at == NOON

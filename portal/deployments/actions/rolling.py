@@ -161,7 +161,7 @@ def _lock_sites() -> list[Site]:
 
 
 def _look(rollout: Rollout) -> Look:
-    rows = rollout.endpoint.placements.living().filter(wanted=True).order_by("pk")
+    rows = rollout.endpoint.placements.seats().order_by("pk")
     return progress.look_of(rollout, rows)
 
 

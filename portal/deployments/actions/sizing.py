@@ -81,7 +81,7 @@ def _forms(endpoints: list[int]) -> dict[int, Revision]:
 
 def _replicas(endpoints: list[int]) -> dict[int, list[Placement]]:
     found: dict[int, list[Placement]] = defaultdict(list)
-    rows = Placement.objects.living().filter(endpoint__in=endpoints, wanted=True)
+    rows = Placement.objects.seats().filter(endpoint__in=endpoints)
     for one in rows.select_related("site").order_by("pk"):
         found[one.endpoint_id].append(one)
     return found
