@@ -345,6 +345,7 @@ urlpatterns = [
     path("operator/sites/", fleet.index, name="fleet"),
     path("operator/sites/<slug:code>/", fleet.detail, name="fleet_site"),
     path("operator/sites/<slug:code>/condition/", fleet.condition, name="fleet_condition"),
+    path("operator/sites/<slug:code>/lost-after/", fleet.lost_after, name="fleet_lost_after"),
     path("operator/customers/", customers.index, name="customers"),
     path("operator/customers/<slug:public_id>/", customers.detail, name="customer"),
     path(

@@ -204,6 +204,7 @@ WORDS: dict[str, Promise | str] = {
     "site.maintain": _("Operator: took a site into maintenance"),
     "site.open": _("Operator: opened a site to new work"),
     "site.retire": _("Operator: retired a site"),
+    "site.lost_after": _("Operator: changed how long a site may be silent"),
     "support.answer": _("Answered in a support request"),
     "support.attach": _("Attached a file to a support request"),
     "support.close": _("Closed a support request"),

@@ -53,18 +53,27 @@ class LeavingOut(serializers.Serializer[Any]):
 
 
 class FleetSiteOut(SiteOut):
-    """``ailments``: codes of what is wrong by its last report. ``trouble``: why it is silent."""
+    """``ailments``: codes of what is wrong by its last report. ``trouble``: why it is silent.
+    ``lost_after_seconds``: silent for so long, its replicas are asked for elsewhere."""
 
     condition_since = serializers.DateTimeField(source="site.condition_since", allow_null=True)
     condition_because = serializers.CharField(source="site.condition_because")
     observed_at = serializers.DateTimeField(source="site.observed_at", allow_null=True)
     trouble = serializers.CharField(source="site.trouble")
     ailments = serializers.ListField(child=serializers.CharField())
+    lost_after_seconds = serializers.IntegerField()
     may_become = serializers.ListField(child=serializers.CharField())
 
 
 class FleetSiteDetailOut(FleetSiteOut):
     replicas = LeavingOut(many=True)
+
+
+class LostAfterIn(Strict):
+    """``seconds``: null for the bound of all sites."""
+
+    seconds = serializers.IntegerField(allow_null=True)
+    because = serializers.CharField(max_length=300)
 
 
 class ConditionIn(Strict):
@@ -75,6 +84,7 @@ class ConditionIn(Strict):
 def _fleet_site(site: Site, known: frozenset[str]) -> dict[str, Any]:
     return site_out(site) | {
         "ailments": moves.ailments(site, known),
+        "lost_after_seconds": int(moves.lost_after(site).total_seconds()),
         "may_become": site_conditions.ways_from(site.condition),
     }
 
@@ -139,6 +149,29 @@ class SiteConditionView(APIView):
             raise Refused(str(error), code="condition", status=409) from error
         except site_conditions.NotEmpty as error:
             raise Refused(str(error), code="not_empty", status=409) from error
+        except reasons.BadReason as error:
+            raise Refused(str(error), code="because", field="because") from error
+        return shown(_detail(_find(code)))
+
+
+class SiteLossView(APIView):
+    @extend_schema(request=LostAfterIn, responses=FleetSiteDetailOut)
+    def put(self, request: Request, code: str) -> Response:
+        """How long a site may be silent until its replicas are asked for elsewhere."""
+        actor = actor_of(request)
+        actor.require(site_conditions.VERB)
+        site, body = _find(code), body_of(LostAfterIn, request)
+        require_current(request, _detail(site))
+        try:
+            site_conditions.set_lost_after(
+                site=site,
+                seconds=body["seconds"],
+                because=body["because"],
+                by=actor,
+                now=timezone.now(),
+            )
+        except site_conditions.BadBound as error:
+            raise Refused(str(error), code="seconds", field="seconds") from error
         except reasons.BadReason as error:
             raise Refused(str(error), code="because", field="because") from error
         return shown(_detail(_find(code)))

@@ -258,6 +258,11 @@ urlpatterns = [
         fleet.SiteConditionView.as_view(),
         name="api_site_condition",
     ),
+    path(
+        "operator/sites/<slug:code>/lost-after",
+        fleet.SiteLossView.as_view(),
+        name="api_site_lost_after",
+    ),
     path("endpoints", serving.endpoints_view, name="api_endpoints"),
     path("endpoints/<slug:public_id>", serving.EndpointView.as_view(), name="api_endpoint"),
     path(

@@ -55,8 +55,9 @@ class Watched:
     progress: Progress
 
 
-def look_of(rollout: Rollout, living: Iterable[Placement]) -> Look:
-    """What ``rollouts`` decides by. ``living``: the endpoint's."""
+def look_of(rollout: Rollout, living: Iterable[Placement], *, swaps: bool = False) -> Look:
+    """What ``rollouts`` decides by. ``living``: the endpoint's. ``swaps``: as in ``Look``; it
+    decides nothing of what is shown."""
     strategy: Strategy = rollout.strategy  # type: ignore[assignment]  # the database checks it
     return Look(
         back=rollout.state == RolloutState.BACK,
@@ -83,6 +84,7 @@ def look_of(rollout: Rollout, living: Iterable[Placement]) -> Look:
         stage_since=rollout.stage_since,
         held=rollout.held,
         hurried=rollout.hurried,
+        swaps=swaps,
     )
 
 

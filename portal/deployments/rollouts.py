@@ -53,7 +53,6 @@ READY_WITHIN = timedelta(minutes=10)
 FAILED_FOR = timedelta(seconds=30)
 DRAIN = timedelta(seconds=30)  # out of the table before it is stopped
 LONGEST = timedelta(hours=2)
-STOPPED = frozenset({"stopping", "stopped"})  # by a hold: none comes back, another one has to
 KEPT_FOR = timedelta(minutes=10)  # blue-green: the old ones, after the change over
 WATCHED_FOR = timedelta(minutes=5)  # canary: each share, and
 WATCHED_AT_MOST = timedelta(minutes=10)  # so long where there is too little traffic to judge by
@@ -84,8 +83,7 @@ class Step:
 def next_step(look: Look, now: datetime) -> Step | None:
     """``None``: wait, and look again."""
     for one in look.replicas:
-        drained = one.leaving_at is not None and now - one.leaving_at >= DRAIN
-        if drained or one.state in STOPPED:
+        if one.leaving_at is not None and now - one.leaving_at >= DRAIN:
             return Step("remove", one.id)
     if not look.back and (because := trouble(look, now)):
         return Step("roll_back", because=because)
@@ -182,13 +180,23 @@ def _back(look: Look, now: datetime) -> Step | None:
     for one in new:
         if one.state != "ready":
             return Step("remove", one.id)
+    ready = look.ready(new=False)
+    if new and len(ready) + len(new) > 1 and _gives_way(look, now):
+        return Step("leave", new[0].id)
     if len(old) < look.before and look.may_add:
         return Step("add_old")
-    ready = look.ready(new=False)
     if new and ready and (len(ready) + len(new) > look.fewest or not _is_coming(look, now)):
         return Step("leave", new[0].id)
     gone = not any(one.new for one in look.replicas)
     return Step("rolled_back") if gone and len(old) >= look.before else None
+
+
+def _gives_way(look: Look, now: datetime) -> bool:
+    """Whether a new replica leaves its card to an old one, although one fewer answers meanwhile:
+    where the fleet is full, those that go back would wait for each other's cards for ever. The
+    last that answers stays."""
+    waits = look.no_room_since is not None and now - look.no_room_since >= READY_WITHIN
+    return look.swaps and waits and all(one.leaving_at is None for one in look.replicas)
 
 
 def _is_coming(look: Look, now: datetime) -> bool:

@@ -78,6 +78,7 @@ class Look:
     stage_since: datetime | None = None
     held: bool = False  # by hand: it stays at this stage
     hurried: bool = False  # by hand: this stage ends early
+    swaps: bool = False  # both forms need the same cards: what one leaves, the other can take
 
     def side(self, *, new: bool) -> list[Replica]:
         """Those of one form that are not leaving."""

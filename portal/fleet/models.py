@@ -12,6 +12,8 @@ from portal.catalog.models import Chip, Named, Offering, Region
 from portal.fleet.drivers.contract import SiteReport
 from portal.fleet.health import SERVING, SILENT_AFTER
 
+LOST_AFTER = (60, 86_400)  # seconds, least and most: no site is lost for a short cut
+
 
 class Health(models.TextChoices):
     """How the site is. Moved by ``portal.fleet.moves`` along ``health.HEALTH_ARROWS``."""
@@ -89,6 +91,9 @@ class Site(Named):
     power_budget_watts = models.PositiveIntegerField(
         null=True, help_text="What the whole site may draw; empty: no bound."
     )
+    lost_after_seconds = models.PositiveIntegerField(
+        null=True, help_text="Asked in vain for so long it is lost; empty: as all others."
+    )
     # What is wanted here grows a number each time that it changes; the site refuses older ones.
     generation = models.PositiveBigIntegerField(default=0)
     wanted_digest = models.CharField(max_length=64, blank=True)
@@ -116,6 +121,11 @@ class Site(Named):
             ),
             models.CheckConstraint(
                 condition=models.Q(health__in=Health.values), name="site_health"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(lost_after_seconds=None)
+                | models.Q(lost_after_seconds__range=LOST_AFTER),
+                name="site_lost_after",
             ),
         ]
 

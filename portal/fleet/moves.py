@@ -17,9 +17,10 @@ class NoSuchMove(Exception):
     """This state does not lead there. Nothing was changed."""
 
 
-def lost_after() -> timedelta:
-    """The operator's policy: asked in vain for so long, a site is lost."""
-    return timedelta(seconds=settings.DURE_SITE_LOST_SECONDS)
+def lost_after(site: Site) -> timedelta:
+    """The operator's policy: asked in vain for so long, the site is lost. Its own bound, or that of
+    all sites."""
+    return timedelta(seconds=site.lost_after_seconds or settings.DURE_SITE_LOST_SECONDS)
 
 
 def judge(site: Site, *, now: datetime, compared: bool = False) -> str | None:
@@ -33,7 +34,7 @@ def judge(site: Site, *, now: datetime, compared: bool = False) -> str | None:
 
 
 def _judged(site: Site, seen: health.Seen, now: datetime) -> str | None:
-    due = health.move_of(seen, now=now, lost_after=lost_after())
+    due = health.move_of(seen, now=now, lost_after=lost_after(site))
     if due is None:
         return None
     if (site.health, due.to_state) not in health.HEALTH_ARROWS:

@@ -19,7 +19,7 @@ from portal.deployments import leaving
 from portal.deployments.actions import site_conditions
 from portal.deployments.models import Placement
 from portal.fleet import moves, queries, words
-from portal.fleet.models import Condition, Health, Site
+from portal.fleet.models import LOST_AFTER, Condition, Health, Site
 from portal.web import doors, sites, states
 from portal.web.sites import SiteRow, all_sites, events_of, nodes_of, row_of, with_cards
 from tenants import reasons
@@ -65,6 +65,13 @@ class BoardRow:
 
 class ConditionForm(forms.Form):
     to = forms.ChoiceField(choices=[(one, one) for one in Condition.values])
+    because = forms.CharField(max_length=300)
+
+
+class LostAfterForm(forms.Form):
+    """``minutes`` empty: the bound of all sites."""
+
+    minutes = forms.IntegerField(required=False)
     because = forms.CharField(max_length=300)
 
 
@@ -116,6 +123,8 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
         "nodes": nodes_of(site.cards.all()),
         "unknown": queries.unknown_cards(site, known),
         "history": events_of(site, reasons=True),
+        "lost_after_minutes": int(moves.lost_after(site).total_seconds() // 60),
+        "bounds": [seconds // 60 for seconds in LOST_AFTER],
         "deeds": [(to, *DEEDS[to]) for to in site_conditions.ways_from(site.condition)],
     }
     return render(request, "operator/site.html", context)
@@ -141,4 +150,28 @@ def condition(request: HttpRequest, code: str) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, _("Done. What follows from it begins within seconds."))
+    return redirect("fleet_site", code=code)
+
+
+@require_POST
+@doors.page_for(site_conditions.VERB)
+def lost_after(request: HttpRequest, code: str) -> HttpResponse:
+    """How long it may be silent until its replicas are asked for elsewhere."""
+    site, form = _find(code), LostAfterForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Give whole minutes and the reason."))
+        return redirect("fleet_site", code=code)
+    minutes = form.cleaned_data["minutes"]
+    try:
+        site_conditions.set_lost_after(
+            site=site,
+            seconds=None if minutes is None else 60 * minutes,
+            because=form.cleaned_data["because"],
+            by=doors.actor(request),
+            now=timezone.now(),
+        )
+    except (site_conditions.BadBound, reasons.BadReason) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The bound is changed. It holds from the next look on."))
     return redirect("fleet_site", code=code)

@@ -298,3 +298,54 @@ def test_an_old_replica_that_was_leaving_stays_when_it_goes_back() -> None:
 
     assert step is not None
     assert (step.kind, step.replica) == ("keep", "001")
+
+
+WAITED = NOON - rollouts.READY_WITHIN
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "changes", "goes"),
+    [
+        (2, 0, {}, "leave"),
+        (1, 1, {}, "leave"),
+        (1, 0, {}, "add_old"),  # the last that answers
+        (2, 0, {"swaps": False}, "add_old"),  # its cards are of no use to the old form
+        (2, 0, {"no_room_since": WAITED + SECOND}, "add_old"),
+        (2, 0, {"no_room_since": None}, "add_old"),
+    ],
+)
+def test_one_that_goes_back_in_a_full_fleet_gives_its_own_card(
+    new: int, old: int, changes: dict[str, object], goes: str
+) -> None:
+    replicas = tuple(Replica(f"n{one}", True, "ready", NOON) for one in range(new))
+    replicas += tuple(Replica(f"o{one}", False, "ready", NOON) for one in range(old))
+    look = replace(World(2, 2).look(), back=True, swaps=True, no_room_since=WAITED)
+    look = replace(look, replicas=replicas, **changes)
+
+    step = next_step(look, NOON)
+
+    assert step is not None
+    assert step.kind == goes
+
+
+def test_one_card_at_a_time_is_given_back() -> None:
+    leaving = Replica("n1", True, "ready", NOON, leaving_at=NOON)
+    stays = Replica("n2", True, "ready", NOON)
+    look = replace(World(2, 2).look(), back=True, swaps=True, no_room_since=WAITED)
+
+    step = next_step(replace(look, replicas=(leaving, stays)), NOON)
+
+    assert step == rollouts.Step("add_old")
+
+
+@pytest.mark.parametrize("state", ["stopping", "stopped"])
+def test_what_a_hold_has_stopped_keeps_its_place_and_goes_first(state: str) -> None:
+    """Another one is asked for in its stead at the hold's end; nothing is asked for twice."""
+    proved = NOON - sides.PROVED_FOR
+    over = Replica("o1", False, state, NOON)
+    others = (Replica("o0", False, "ready", NOON), Replica("n1", True, "ready", proved))
+    look = World(2, 2).look()
+
+    held = replace(look, replicas=(over, replace(over, id="o2"), replace(over, id="o3")))
+    assert next_step(held, NOON) is None
+    assert next_step(replace(look, replicas=(over, *others)), NOON) == rollouts.Step("remove", "o1")

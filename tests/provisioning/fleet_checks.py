@@ -224,7 +224,8 @@ class Checks:
         with rls.everyone(because="model"):
             living = list(Placement.objects.living().select_related("endpoint", "site"))
             rollouts = Rollout.objects.filter(state__in=["running", "back"], no_room_since=None)
-            if open_ := list(rollouts):
+            # What is held waits for who holds it, and its rollout with it.
+            if open_ := list(rollouts.filter(endpoint__operator_hold=False)):
                 return f"rollouts go on: {open_}"
             if uncounted := self._uncounted(living):
                 return uncounted

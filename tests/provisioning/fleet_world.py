@@ -204,9 +204,17 @@ class Fleet:
         self.checks.restored |= set(site.running)
 
     def settle(self) -> None:
-        """Faults end, time passes: all that is wanted runs, and nothing else."""
+        """Faults end, time passes: all that is wanted runs, and nothing else. Then holds end, and
+        what they had stopped comes back."""
         for site in self.checks.sites.values():
             site.recover()
+        self._rest()
+        with rls.everyone(because="model"):
+            lifted = Endpoint.objects.filter(operator_hold=True).update(operator_hold=False)
+        if lifted and not self.checks.failed:
+            self._rest()
+
+    def _rest(self) -> None:
         trouble = ""
         for number, seconds in enumerate(REST, 1):
             self.round(seconds)

@@ -300,3 +300,35 @@ def test_keeps_its_history(fleet: Fleet, deed: str) -> None:
 
     with pytest.raises(Exception, match="append-only"):
         getattr(SiteMove.objects.all(), deed)(**changes[deed])
+
+
+def set_lost_after(fleet: Fleet, seconds: int | None, because: str = BECAUSE) -> None:
+    with rls.tenant(fleet.olivia.organization.pk):
+        site = Site.objects.get(code="daegu-1")
+        site_conditions.set_lost_after(
+            site=site, seconds=seconds, because=because, by=fleet.olivia, now=NOON
+        )
+
+
+@pytest.mark.parametrize(("seconds", "healths"), [(900, "unreachable"), (60, "lost")])
+def test_a_site_is_lost_by_its_own_bound(
+    fleet: Fleet, placement: Placement, seconds: int, healths: str
+) -> None:
+    set_lost_after(fleet, seconds)
+    fleet.daegu.away = True
+
+    for at in (20, 22, 90):
+        fleet.at(at)
+
+    assert fleet.health() == healths
+    with rls.everyone(because="test"):
+        event = AuditEvent.objects.get(verb="site.lost_after")
+    assert event.changes == {"lost_after_seconds": [None, seconds]}
+    set_lost_after(fleet, None)
+    assert moves.lost_after(Site.objects.get(code="daegu-1")) == timedelta(seconds=300)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 59, 86_401])
+def test_a_bound_that_loses_everything_or_nothing_is_refused(fleet: Fleet, seconds: int) -> None:
+    with pytest.raises(site_conditions.BadBound):
+        set_lost_after(fleet, seconds)

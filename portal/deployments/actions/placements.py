@@ -20,7 +20,6 @@ from portal.deployments.models import (
     PlacementState,
     Revision,
 )
-from portal.deployments.progress import OPEN
 from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.sealing import seal
@@ -94,7 +93,6 @@ def _stopped_for_a_hold() -> PlacementQuerySet:
             endpoint__funding_hold=False,
             endpoint__operator_hold=False,
         )
-        .exclude(endpoint__rollouts__state__in=OPEN)  # a rollout asks for what it needs itself
         .select_related("endpoint__project__organization", "endpoint__model", "site__region")
         .select_related("offering__chip", "revision")
         .order_by("pk")

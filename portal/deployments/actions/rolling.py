@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from portal.deployments import moving, progress, rollouts
 from portal.deployments.actions import placements
@@ -137,7 +138,7 @@ def _see(pk: int, samples: Mapping[str, Sample], marks: Mapping[str, int]) -> No
 
 def _advance(pk: int, now: datetime) -> bool:
     """One step, if one is due and nobody else is at it."""
-    rollout = Rollout.objects.select_related("endpoint").get(pk=pk)
+    rollout = _rollouts().get(pk=pk)
     step = rollouts.next_step(_look(rollout), now)
     if step is None:
         return False
@@ -147,7 +148,7 @@ def _advance(pk: int, now: datetime) -> bool:
         pk=rollout.endpoint_id
     )
     found = endpoint.first()
-    fresh = Rollout.objects.select_related("endpoint", "order").get(pk=pk)
+    fresh = _rollouts().select_related("order").get(pk=pk)
     if found is None or fresh.state not in OPEN or rollouts.next_step(_look(fresh), now) != step:
         return False
     if step.kind in {"add_new", "add_old"}:
@@ -160,9 +161,17 @@ def _lock_sites() -> list[Site]:
     return list(rows.select_related("region").order_by("pk"))
 
 
+def _rollouts() -> QuerySet[Rollout]:
+    forms = ("from_revision__offering", "to_revision__offering")
+    return Rollout.objects.select_related("endpoint", *forms)
+
+
 def _look(rollout: Rollout) -> Look:
+    old, new = rollout.from_revision.offering, rollout.to_revision.offering
+    assert old is not None and new is not None  # of an ordered endpoint
+    swaps = (old.chip_id, old.cards) == (new.chip_id, new.cards)
     rows = rollout.endpoint.placements.seats().order_by("pk")
-    return progress.look_of(rollout, rows)
+    return progress.look_of(rollout, rows, swaps=swaps)
 
 
 def _add(
@@ -215,6 +224,7 @@ def _do(rollout: Rollout, step: Step, now: datetime) -> bool:
         else:
             leaving = now if step.kind == "leave" else None
             Placement.objects.filter(pk=row.pk).update(leaving_at=leaving)
+            Rollout.objects.filter(pk=rollout.pk).update(no_room_since=None)
     if step.kind == "weigh":
         _weigh(rollout)
         return True  # it follows from what is there: no step of its own
@@ -222,6 +232,7 @@ def _do(rollout: Rollout, step: Step, now: datetime) -> bool:
         _shift(rollout, now)
     if step.kind == "roll_back":
         _move(rollout, RolloutState.BACK, step.because)
+        Rollout.objects.filter(pk=rollout.pk).update(no_room_since=None)
         _weigh(rollout)
     if step.kind == "rolled_back":
         _move(rollout, RolloutState.ROLLED_BACK, rollout.because)

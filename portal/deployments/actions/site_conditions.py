@@ -15,7 +15,14 @@ from django.utils.translation import gettext_noop, ngettext
 from portal.deployments.models import Placement, PlacementState
 from portal.deployments.states import move_placement
 from portal.fleet import moves
-from portal.fleet.models import CONDITION_ARROWS, EMPTY_FIRST, Condition, Health, Site
+from portal.fleet.models import (
+    CONDITION_ARROWS,
+    EMPTY_FIRST,
+    LOST_AFTER,
+    Condition,
+    Health,
+    Site,
+)
 from portal.lib.wake import wake
 from tenants import audit, reasons, rls
 from tenants.actors import Actor
@@ -86,6 +93,45 @@ def put(*, site: Site, to: str, because: str, by: Actor, now: datetime) -> Site:
         because=because,
     )
     wake("portal.provisioning.tasks.watch")
+    return site
+
+
+class BadBound(Exception):
+    """Too short, so that a short cut would cost every replica its site, or longer than a day."""
+
+    def __str__(self) -> str:
+        low, high = (seconds // 60 for seconds in LOST_AFTER)
+        return _("Between %(low)d and %(high)d minutes, or nothing for the bound of all sites.") % {
+            "low": low,
+            "high": high,
+        }
+
+
+@transaction.atomic
+def set_lost_after(
+    *, site: Site, seconds: int | None, because: str, by: Actor, now: datetime
+) -> Site:
+    """How long a site may be silent until its replicas are asked for elsewhere; ``None``: as long
+    as all others. ``BadBound``, ``reasons.BadReason``."""
+    by.require(VERB)
+    because = reasons.normalized(because)
+    low, high = LOST_AFTER
+    if seconds is not None and not low <= seconds <= high:
+        raise BadBound
+    site = Site.objects.select_for_update(of=["self"]).get(pk=site.pk)
+    before = site.lost_after_seconds
+    if before == seconds:
+        return site
+    site.lost_after_seconds = seconds
+    site.save(update_fields=["lost_after_seconds"])
+    audit.record(
+        "site.lost_after",
+        by=by,
+        now=now,
+        subject=site.code,
+        changes={"lost_after_seconds": [before, seconds]},
+        because=because,
+    )
     return site
 
 

@@ -14,6 +14,10 @@ def a_condition(world: World) -> dict[str, Any]:
     return {"to": "cordoned", "because": REASON}
 
 
+def a_bound(world: World) -> dict[str, Any]:
+    return {"seconds": 900, "because": REASON}
+
+
 ROWS = [
     Row("api_site_history", "GET", at("sites/{site}/history"), ALL),
     Row("api_fleet", "GET", at("operator/sites"), staff(200)),
@@ -24,5 +28,12 @@ ROWS = [
         at("operator/sites/{site}/condition"),
         staff(200),
         a_condition,
+    ),
+    Row(
+        "api_site_lost_after",
+        "PUT",
+        at("operator/sites/{site}/lost-after"),
+        staff(200),
+        a_bound,
     ),
 ]
