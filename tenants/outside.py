@@ -16,6 +16,8 @@ import httpx2
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from portal.lib.trust import trusted
+
 TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
 LONGEST = 10.0  # seconds for a whole answer
 MAX_ANSWER = 512 * 1024
@@ -84,7 +86,9 @@ def fetch(method: str, url: str, **options: Any) -> bytes:
     target = parts._replace(netloc=f"{shown}{port}", fragment="").geturl()
     try:
         with (
-            httpx2.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False) as client,
+            httpx2.Client(
+                timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=trusted()
+            ) as client,
             client.stream(
                 method, target, headers=headers, extensions=extensions, **options
             ) as answer,

@@ -13,6 +13,7 @@ from portal.jobs.models import Job
 from portal.jobs.outcomes import Answer
 from portal.lib import passes
 from portal.lib.passes import Pass
+from portal.lib.trust import trusted
 
 WHOLE_SECONDS = 620.0  # longer than the gateway gives a request
 CONNECT_SECONDS = 5.0
@@ -27,7 +28,10 @@ class Sender:
         timeout = httpx2.Timeout(WHOLE_SECONDS, connect=CONNECT_SECONDS)
         limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
         self._client = httpx2.Client(
-            base_url=settings.DURE_JOBS_GATEWAY_URL, timeout=timeout, limits=limits
+            base_url=settings.DURE_JOBS_GATEWAY_URL,
+            timeout=timeout,
+            limits=limits,
+            verify=trusted(),
         )
 
     def __enter__(self) -> Self:

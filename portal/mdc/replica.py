@@ -16,6 +16,7 @@ import httpx2
 import msgspec
 
 from portal.fleet.drivers.contract import PlacementSpec, ReplicaReport, ReplicaState
+from portal.lib.trust import trusted
 from portal.mdc.engine import Settings
 from portal.mdc.logs import EngineLog
 from portal.mdc.served import Served
@@ -183,7 +184,7 @@ class Replica:
     async def _probe_until_dead(self, process: asyncio.subprocess.Process) -> None:
         url = f"http://127.0.0.1:{self.port}/health"
         end = time.monotonic() + START_SECONDS
-        async with httpx2.AsyncClient(timeout=PROBE_SECONDS) as client:
+        async with httpx2.AsyncClient(timeout=PROBE_SECONDS, verify=trusted()) as client:
             while process.returncode is None:
                 healthy = await _healthy(client, url)
                 if healthy:

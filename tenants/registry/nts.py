@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import httpx2
 import msgspec
 
+from portal.lib.trust import trusted
 from tenants.registry import reading
 from tenants.registry.contract import MOST_NUMBERS, Business, RegistryUnavailable
 
@@ -39,7 +40,9 @@ class TaxServiceRegistry:
         end = time.monotonic() + self.seconds
         try:
             with (
-                httpx2.Client(timeout=self.seconds, follow_redirects=False) as client,
+                httpx2.Client(
+                    timeout=self.seconds, follow_redirects=False, verify=trusted()
+                ) as client,
                 client.stream(
                     "POST",
                     f"{self.url}/status",

@@ -6,9 +6,7 @@ everything that goes wrong. The site itself refuses older generations and epochs
 
 from __future__ import annotations
 
-import ssl
 import time
-from functools import cache
 from typing import Any
 
 import httpx2
@@ -21,16 +19,11 @@ from portal.fleet.drivers.contract import (
     SiteUnavailable,
     WishRefused,
 )
+from portal.lib.trust import trusted
 
 TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
 WHOLE_SECONDS = 8.0  # of one call, however slowly its bytes come; three fit into a lease
 MAX_ANSWER = 4 * 1_048_576
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Whom we trust, read once for each process: it takes longer than asking a site does."""
-    return httpx2.create_ssl_context()
 
 
 class EmbeddedDriver:
@@ -44,7 +37,7 @@ class EmbeddedDriver:
         end = time.monotonic() + WHOLE_SECONDS
         try:
             with (
-                httpx2.Client(timeout=TIMEOUT, headers=self.headers, verify=_trust()) as client,
+                httpx2.Client(timeout=TIMEOUT, headers=self.headers, verify=trusted()) as client,
                 client.stream(method, self.url + path, **options) as answer,
             ):
                 raw = b""

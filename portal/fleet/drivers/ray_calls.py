@@ -17,6 +17,7 @@ import httpx2
 import msgspec
 
 from portal.fleet.drivers.contract import SiteUnavailable
+from portal.lib.trust import trusted
 
 CONNECT_SECONDS = 2.0
 MAX_ANSWER = 16 * 1_048_576
@@ -40,7 +41,7 @@ class Calls:
                 httpx2.Client(
                     timeout=timeout,
                     headers=self.headers,
-                    verify=True if url.startswith("https://") else NOTHING,
+                    verify=trusted() if url.startswith("https://") else NOTHING,
                     trust_env=False,  # no proxy of this machine's has business with the token
                 ) as client,
                 client.stream(method, url, **options) as answer,

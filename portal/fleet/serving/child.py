@@ -21,6 +21,8 @@ from typing import Any
 import httpx2
 import msgspec
 
+from portal.lib.trust import trusted
+
 LEASH = Path(__file__).with_name("leash.py")
 PROBE_SECONDS = 4.0
 STOP_SECONDS = 20.0
@@ -109,7 +111,7 @@ class Child:
 
     async def _until_ready(self) -> None:
         end = time.monotonic() + self.settings.startup_seconds
-        async with httpx2.AsyncClient(timeout=PROBE_SECONDS) as client:
+        async with httpx2.AsyncClient(timeout=PROBE_SECONDS, verify=trusted()) as client:
             while not await self._answers(client):
                 self._raise_if_ended()
                 if time.monotonic() > end:

@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx2
 
+from portal.lib.trust import trusted
+
 MAX_BODY = 32 * 1_048_576
 CONNECT_SECONDS = 3.0
 KEPT_HEADERS = {b"content-type", b"content-length", b"retry-after", b"cache-control"}
@@ -39,6 +41,7 @@ class Relay:
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
             trust_env=False,
+            verify=trusted(),
         )
         self._asked_sha256 = asked_sha256
         self._observe = observe or (lambda _status, _seconds: None)

@@ -21,6 +21,7 @@ import msgspec
 
 from portal.fleet.drivers.contract import SiteUnavailable
 from portal.fleet.drivers.kubernetes.names import MANAGER, Object
+from portal.lib.trust import trusted
 
 TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
 MAX_ANSWER = 16 * 1_048_576
@@ -218,9 +219,9 @@ class Client:
                 raise
 
 
-def _trust(ca: str) -> ssl.SSLContext | bool:
+def _trust(ca: str) -> ssl.SSLContext:
     if not ca:
-        return True
+        return trusted()
     try:
         return ssl.create_default_context(cadata=ca)
     except ssl.SSLError as error:
