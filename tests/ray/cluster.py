@@ -146,6 +146,9 @@ class Cluster:
         for pid in pids("llama-server"):
             if pid not in spared:
                 kill(pid)
+        # A machine that starts anew has no such note, and sees no processes of the other's: with
+        # both, ``ray start`` takes the worker node for a head that still runs here.
+        (self.folder / "h" / "ray_current_cluster").unlink(missing_ok=True)
 
     def look(self) -> SiteReport:
         """A report; a busy dashboard answers with 500 now and then, and is asked again."""
