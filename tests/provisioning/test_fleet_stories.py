@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.deployments.models import Endpoint, Placement
+from portal.deployments.models import Endpoint, Placement, Rollout
 from portal.deployments.requoting import Change
 from tenants import rls
 from tests import factories
@@ -174,3 +174,19 @@ def test_a_rollout_that_was_held_asks_for_no_more_than_it_may(fleet: Fleet) -> N
 
     fleet.settle()
     assert wanted(TWO) == 2
+
+
+def test_a_rollout_turns_back_whose_new_replica_finds_no_room_after_a_hold(fleet: Fleet) -> None:
+    fleet.change(ONE, Change("move", 1, region="gwangju"))
+    fleet.round()
+    hold(fleet, ONE)
+    fleet.order(3, "gwangju", apart=False)  # all that is left there
+    fleet.hold(ONE, on=False)
+
+    fleet.round()
+    fleet.round(661)  # longer than it waits for room
+    fleet.settle()
+
+    with rls.everyone(because="test"):
+        assert Rollout.objects.get().state == "rolled_back"
+    assert wanted(ONE) == 1

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from portal.catalog import launch
 from portal.catalog.models import Offering
@@ -19,6 +20,8 @@ from portal.deployments.models import (
     PlacementQuerySet,
     PlacementState,
     Revision,
+    Rollout,
+    RolloutState,
 )
 from portal.fleet.models import Site
 from portal.lib import ids
@@ -107,7 +110,9 @@ def _revive(one: Placement, stopped: list[Placement], now: datetime) -> bool:
         return False
     site = leaving.home_of(one, now=now)
     if site is None:
+        _rollouts_of(one).filter(no_room_since=None).update(no_room_since=now)
         return False
+    _rollouts_of(one).update(no_room_since=None)
     Placement.objects.filter(pk=one.pk).update(wanted=False)
     want(
         endpoint=one.endpoint,
@@ -118,6 +123,14 @@ def _revive(one: Placement, stopped: list[Placement], now: datetime) -> bool:
         weight=one.weight,
     )
     return True
+
+
+def _rollouts_of(one: Placement) -> QuerySet[Rollout]:
+    """The open one that waits for this replica: forth for the new form's, back for the old one's.
+    It turns back where there is no room for too long, as for one that it asks for itself."""
+    forth = Q(state=RolloutState.RUNNING, to_revision=one.revision_id)
+    back = Q(state=RolloutState.BACK, from_revision=one.revision_id)
+    return Rollout.objects.filter(forth | back, endpoint=one.endpoint_id)
 
 
 def unwant(*, endpoint: Endpoint, only: Collection[Placement] | None = None) -> None:
