@@ -42,8 +42,17 @@ LONG = (
     "gateway/test_choosing.py",
     "billing/payments/test_events.py",
     "bench/test_requests.py",
+    "drill/test_drill_fleet.py",
+    "drill/test_drill_jobs.py",
     "bench/test_fleet.py",
     "mdc/test_stories.py",
+    "billing/test_fiscal_book.py",
+    "bench/test_overspend.py",
+    "bench/test_simulation.py",
+    "bench/test_clients.py",
+    "bench/test_fuzz.py",
+    "bench/test_audit_log.py",
+    "provisioning/test_fleet_model.py",
 )
 _PLACES = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
 
