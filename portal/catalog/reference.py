@@ -5,9 +5,11 @@ Here is what the embedded sites can run; what chip makers announce is in ``plann
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.db import transaction
 
-from portal.catalog.models import CatalogModel, Chip, Offering, Region, Version
+from portal.catalog.models import CatalogModel, Chip, Named, Offering, Region, Version
 from portal.lib import ids
 
 # code, Korean and English name, latitude and longitude of the provincial or city office
@@ -93,76 +95,98 @@ VERSIONS = {
     ),
 }
 
-_NOTE_KO = "모의 장비의 CPU에서 실제로 실행합니다. 칩의 성능을 뜻하지 않습니다."
-_NOTE_EN = "Really runs, on the CPU of a simulated site. It says nothing about the chip."
+_NOTES = {
+    "note_ko": "모의 장비의 CPU에서 실제로 실행합니다. 칩의 성능을 뜻하지 않습니다.",
+    "note_en": "Really runs, on the CPU of a simulated site. It says nothing about the chip.",
+}
 
 
 @transaction.atomic
 def load() -> None:
-    """Write what is missing and correct names; nothing is deleted."""
+    """Write what is missing and correct names; nothing is deleted. A question for each table."""
+    _write(Region, "code", list(_regions()))
+    _write(Chip, "code", list(_chips()))
+    models = _write(CatalogModel, "slug", [CatalogModel(**fields) for fields in MODELS])
+    versions = _versions(models)
+    chips = list(Chip.objects.filter(code__in=["rngd", "atom-max", "atom-plus"]).order_by("order"))
+    _offers([(version, chip) for version in versions for chip in chips])
+
+
+def _regions() -> Iterator[Region]:
     for order, (code, korean, english, latitude, longitude) in enumerate(REGIONS):
-        Region.objects.update_or_create(
+        yield Region(
             code=code,
-            defaults={
-                "name_ko": korean,
-                "name_en": english,
-                "order": order,
-                "latitude": latitude,
-                "longitude": longitude,
-            },
+            name_ko=korean,
+            name_en=english,
+            order=order,
+            latitude=latitude,
+            longitude=longitude,
         )
+
+
+def _chips() -> Iterator[Chip]:
     for order, (code, vendor, name, memory, watts) in enumerate(CHIPS):
-        Chip.objects.update_or_create(
+        yield Chip(
             code=code,
-            defaults={
-                "vendor": vendor,
-                "name_ko": name,
-                "name_en": name,
-                "memory_gib": memory,
-                "tdp_watts": watts,
-                "order": order,
-            },
+            vendor=vendor,
+            name_ko=name,
+            name_en=name,
+            memory_gib=memory,
+            tdp_watts=watts,
+            order=order,
         )
-    for fields in MODELS:
-        slug = str(fields["slug"])
-        model, _ = CatalogModel.objects.update_or_create(
-            slug=slug, defaults={name: value for name, value in fields.items() if name != "slug"}
-        )
-        label, digest = VERSIONS[slug]
-        version, _ = Version.objects.update_or_create(
-            model=model,
-            current=True,
-            defaults={
-                "label": label,
-                "digest": digest,
-                "languages": LANGUAGES[slug],
-                "modalities": ["text"],
-            },
-        )
-        for chip in Chip.objects.filter(code__in=["rngd", "atom-max", "atom-plus"]):
-            _offer(version, chip, model)
 
 
-def _offer(version: Version, chip: Chip, model: CatalogModel) -> None:
-    chat = model.kind == "chat"
-    Offering.objects.update_or_create(
-        version=version,
-        chip=chip,
-        sdk="embedded",
-        defaults={
-            "cards": 1 if chat else 0,  # embeddings run beside, on the site's host processor
-            "parallel": 4,
-            "context_tokens": model.context_tokens,
-            "note_ko": _NOTE_KO,
-            "note_en": _NOTE_EN,
-        },
-        create_defaults={
-            "public_id": ids.mint("off"),
-            "cards": 1 if chat else 0,
-            "evidence": "simulated",  # moved later, if ever: portal.catalog.evidence
-            "parallel": 4,
-            "context_tokens": model.context_tokens,
-            "note_ko": _NOTE_KO,
-            "note_en": _NOTE_EN,
-        },
+# What is corrected where it is there already.
+_NAMES = {
+    Region: ["name_ko", "name_en", "order", "latitude", "longitude"],
+    Chip: ["vendor", "name_ko", "name_en", "memory_gib", "tdp_watts", "order"],
+    CatalogModel: [name for name in MODELS[0] if name != "slug"],
+}
+
+
+def _write[Row: Named](kind: type[Row], key: str, rows: list[Row]) -> list[Row]:
+    """With their ids."""
+    return kind.objects.bulk_create(  # type: ignore[attr-defined,no-any-return]
+        rows, update_conflicts=True, unique_fields=[key], update_fields=_NAMES[kind]
     )
+
+
+def _versions(models: list[CatalogModel]) -> list[Version]:
+    """The current one of each. Their key is partial, which ``bulk_create`` cannot name."""
+    there = {one.model_id: one for one in Version.objects.filter(model__in=models, current=True)}
+    found = []
+    for model in models:
+        label, digest = VERSIONS[model.slug]
+        version = there.get(model.pk) or Version(model=model)
+        version.model = model
+        version.label, version.digest = label, digest
+        version.languages, version.modalities = LANGUAGES[model.slug], ["text"]
+        found.append(version)
+    Version.objects.bulk_update(there.values(), ["label", "digest", "languages", "modalities"])
+    Version.objects.bulk_create([one for one in found if one.pk is None])
+    return found
+
+
+def _offers(pairs: list[tuple[Version, Chip]]) -> None:
+    """What runs at embedded sites. Its evidence is moved later, if ever (``catalog.evidence``)."""
+    rows = Offering.objects.filter(version__in=[one for one, _ in pairs], sdk="embedded")
+    there = {(one.version_id, one.chip_id): one for one in rows}
+    new: list[Offering] = []
+    for version, chip in pairs:
+        offering = there.get((version.pk, chip.pk))
+        if offering is None:
+            made = ids.mint("off")
+            offering = Offering(public_id=made, sdk="embedded", evidence="simulated")
+            new.append(offering)
+        _correct(offering, version, chip)
+    Offering.objects.bulk_create(new)
+    Offering.objects.bulk_update(there.values(), ["cards", "parallel", "context_tokens", *_NOTES])
+
+
+def _correct(offering: Offering, version: Version, chip: Chip) -> None:
+    offering.version, offering.chip = version, chip
+    # Embeddings run beside, on the site's host processor.
+    offering.cards, offering.parallel = (1 if version.model.kind == "chat" else 0), 4
+    offering.context_tokens = version.model.context_tokens
+    offering.note_ko, offering.note_en = _NOTES["note_ko"], _NOTES["note_en"]
