@@ -102,8 +102,7 @@ def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
     model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
     if model is None:
         raise NotForSale
-    sites = Site.objects.asked().defer("report").select_related("region").order_by("pk")
-    return _quote(wish, model, project, list(sites), now, most["cards"])
+    return _quote(wish, model, project, None, now, most["cards"])
 
 
 def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
@@ -138,7 +137,7 @@ def _quote(
     wish: Wish,
     model: CatalogModel,
     project: Project,
-    sites: list[Site],
+    sites: list[Site] | None,
     now: datetime,
     most_cards: int,
 ) -> Quote:
@@ -177,14 +176,12 @@ def _quote(
 
 def require_cards(room: Room, project: Project, chip: str, *, more: int, most: int) -> None:
     """``more`` cards of one kind besides what the organization runs. ``TooManyCards``."""
-    kind = next((one.pk for one in room.chips.values() if one.code == chip), None)
-    runs = room.claims.running(kind, project.organization_id) if kind is not None else 0
-    if more > 0 and runs + more > most:
+    if more > 0 and room.running(chip) + more > most:
         raise TooManyCards(most)
 
 
-def room_of(sites: list[Site], book: tariffs.Book, organization: int, now: datetime) -> Room:
-    """The cards of ``sites``, at the organization's own prices."""
+def room_of(sites: list[Site] | None, book: tariffs.Book, organization: int, now: datetime) -> Room:
+    """The cards of ``sites``, or of all that are asked, at the organization's own prices."""
     prices = {}
     for chip in book.names(organization):
         price = book.price(chip, organization)

@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from portal.deployments.models import Endpoint, Placement, Rollout
 from portal.fleet.health import SERVING
-from portal.fleet.models import Card, Site
+from portal.fleet.models import Card, Site, UsableCards
 from portal.routing import snapshot
 from tenants import rls
 from tests.fakes.wild_site import WildSite
@@ -174,6 +174,9 @@ class Checks:
         promised = Counter(dict(rows.annotate(total=Sum("cards"))))
         cards = Card.objects.exclude(state__in=["failed", "gone"]).values_list("site__code")
         have = Counter(code for (code,) in cards)
+        kept = UsableCards.objects.values_list("site__code").annotate(total=Sum("cards"))
+        if dict(kept.filter(cards__gt=0)) != have:
+            self.fail("cards_over", f"{dict(kept)} cards are counted, and there are {have}")
         for code, count in promised.items():
             if count > have[code] and count > self.promised[code]:
                 self.fail("cards_over", f"{count} cards of {have[code]} at {code} are promised")
