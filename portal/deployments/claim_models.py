@@ -19,10 +19,11 @@ class PromisedCards(models.Model):
     sums of them mean anything, and only work of the platform may read them.
     """
 
-    # Without constraints: those would lock the site's row, which orders hold.
-    site = models.ForeignKey(Site, models.PROTECT, related_name="+", db_constraint=False)
+    # Without constraints, which would lock the site's row, and orders hold it. Placements keep
+    # both from being deleted while this means anything.
+    site = models.ForeignKey(Site, models.DO_NOTHING, related_name="+", db_constraint=False)
     offering = models.ForeignKey(
-        Offering, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+        Offering, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
     cards = models.IntegerField()
 

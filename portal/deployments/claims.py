@@ -146,4 +146,5 @@ def _rows(now: datetime, own: int | None) -> list[tuple[Any, ...]]:
     chip, organization, number of a card, –, from, to)."""
     with connection.cursor() as cursor:
         cursor.execute(_ROWS, {"now": now, "own": own})
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found

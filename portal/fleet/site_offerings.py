@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from portal.catalog.models import PROVEN, Chip, Evidence, Offering
 from portal.fleet.models import AtSite, Site, SiteOffering, SiteOfferingMove
-from portal.fleet.stock import Stock
+from portal.fleet.stock import Stock, array
 from tenants import audit, reasons
 from tenants.actors import Actor
 
@@ -34,7 +34,6 @@ class NothingToVerify(Exception):
         return _("There is nothing to verify again: look at the offering once more.")
 
 
-# Hundreds of sites as one parameter: each by itself costs more than the question.
 _CHANGED = """
     SELECT site_id, offering_id, state FROM fleet_siteoffering
     WHERE site_id = ANY(%s::bigint[]) AND state <> %s
@@ -46,7 +45,7 @@ class Standings:
 
     def __init__(self, sites: Iterable[Site | Stock]) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(_CHANGED, [[site.pk for site in sites], AtSite.VERIFIED])
+            cursor.execute(_CHANGED, [array(site.pk for site in sites), AtSite.VERIFIED])
             self.changed = {(site, offering): state for site, offering, state in cursor.fetchall()}
 
     def of(self, offering: Offering, site: Site | Stock) -> Standing:

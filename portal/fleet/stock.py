@@ -29,11 +29,11 @@ class Stock(NamedTuple):
     state: str  # as of ``Site.state_at``
     ailing: bool  # it serves, and something is wrong there
     watts_free: int | None  # by the last report; ``None`` without a bound or a report
-    chip_id: int = 0
-    chip: str = ""
-    chip_watts: int = 0
-    cards: int = 0
-    free_by_node: tuple[int, ...] = ()  # as reported; empty where machines are not told
+    chip_id: int
+    chip: str
+    chip_watts: int
+    cards: int
+    free_by_node: tuple[int, ...]  # as reported; empty where machines are not told
 
 
 _STOCK = """
@@ -47,9 +47,8 @@ _STOCK = """
     WHERE {which} ORDER BY site.id, chip.id
 """
 _ASKED = _STOCK.format(which="site.condition <> 'retired'")
-_GIVEN = _STOCK.format(which="site.id = ANY(%s)")
-
-
+_GIVEN = _STOCK.format(which="site.id = ANY(%s::bigint[])")
+_NONE: tuple[Any, ...] = (0, "", 0, 0, ())  # of a chip, where there is none
 _CLASSES = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -60,10 +59,16 @@ def at_all(now: datetime) -> list[Stock]:
 
 def at(sites: Iterable[int], now: datetime) -> list[Stock]:
     """Of some sites."""
-    return _found(now, _GIVEN, [list(sites)])
+    return _found(now, _GIVEN, [array(sites)])
 
 
-def _found(now: datetime, question: str, given: list[Any]) -> list[Stock]:
+def array(numbers: Iterable[int]) -> str:
+    """As PostgreSQL writes one: the driver takes longer to adapt hundreds, each by itself, than the
+    question takes."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def _found(now: datetime, question: str, given: list[str]) -> list[Stock]:
     with connection.cursor() as cursor:
         cursor.execute(question, given)
         return [_stock(now, *row) for row in cursor.fetchall()]
@@ -78,4 +83,4 @@ def _stock(now: datetime, *row: Any) -> Stock:
         *(pk, site, region, place, driver, simulated, _CLASSES.decode(classes)),
         *(health.for_work(condition, seen), seen == "degraded", watts_free),
     )
-    return Stock(*there) if chip[0] is None else Stock(*there, *chip, tuple(free))
+    return Stock._make((*there, *_NONE) if free is None else (*there, *chip, tuple(free)))

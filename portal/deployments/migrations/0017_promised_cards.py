@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=False,
                         db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to="catalog.offering",
                     ),
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                     "site",
                     models.ForeignKey(
                         db_constraint=False,
-                        on_delete=django.db.models.deletion.PROTECT,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to="fleet.site",
                     ),
