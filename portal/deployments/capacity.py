@@ -6,12 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from portal.catalog.models import CatalogModel, Offering
 from portal.deployments.claims import Claims
 from portal.deployments.placement import SiteRoom
 from portal.fleet import site_offerings, starting, stock
 from portal.fleet.models import Site
 from portal.fleet.stock import Stock
+
+
+def current() -> QuerySet[Offering]:
+    """Offerings of models as they are now, with all that a room asks of them."""
+    rows = Offering.objects.filter(version__current=True).select_related("version__model", "chip")
+    return rows.order_by("pk")
 
 
 class Room:
@@ -41,12 +49,20 @@ class Room:
 
     def of(self, models: Iterable[CatalogModel]) -> dict[str, list[SiteRoom]]:
         """Model → a room for each kind of chip at each site; a site without cards has one too."""
-        offerings: dict[int, dict[int, list[Offering]]] = defaultdict(lambda: defaultdict(list))
         asked = list(models)
-        rows = Offering.objects.filter(version__model__in=asked, version__current=True)
-        for offering in rows.select_related("version__model", "chip").order_by("pk"):
-            offerings[offering.version.model_id][offering.chip_id].append(offering)
-        return {model.slug: self._rooms(offerings[model.pk]) for model in asked}
+        by_model: dict[int, list[Offering]] = defaultdict(list)
+        for offering in current().filter(version__model__in=asked):
+            by_model[offering.version.model_id].append(offering)
+        return {model.slug: self.with_(by_model[model.pk]) for model in asked}
+
+    def with_(self, offerings: Iterable[Offering]) -> list[SiteRoom]:
+        """The same for one model, of which all current offerings are given."""
+        by_chip: dict[int, list[Offering]] = defaultdict(list)
+        for offering in offerings:
+            by_chip[offering.chip_id].append(offering)
+        return [
+            self._room(one, self._best(by_chip.get(one.chip_id, []), one)) for one in self.stock
+        ]
 
     def for_offering(self, offering: Offering) -> list[SiteRoom]:
         """A room at each site that has the offering's chip, whether or not another offering would
@@ -58,15 +74,13 @@ class Room:
         kind = next((one.chip_id for one in self.stock if one.chip == chip), None)
         return 0 if kind is None else self.claims.running(kind)
 
-    def _rooms(self, offerings: dict[int, list[Offering]]) -> list[SiteRoom]:
-        return [
-            self._room(one, self._best(offerings.get(one.chip_id, []), one)) for one in self.stock
-        ]
-
     def _best(self, offerings: list[Offering], here: Stock) -> Offering | None:
         """The one with the strongest evidence among those that can be started there."""
-        fit = [one for one in offerings if not self._lacks(one, here)]
-        return self.standing.best(fit, here) or self.standing.best(offerings, here)
+        if len(offerings) > 1:
+            fit = [one for one in offerings if not self._lacks(one, here)]
+            if found := self.standing.best(fit, here):
+                return found
+        return self.standing.best(offerings, here)
 
     def _lacks(self, offering: Offering, here: Stock) -> tuple[str, ...]:
         known = offering.id, here.driver

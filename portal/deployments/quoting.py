@@ -11,8 +11,8 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from billing import estimates, tariffs, terms
-from portal.catalog.models import CatalogModel, Region
-from portal.deployments import placement
+from portal.catalog.models import CatalogModel, ModelKind, Region
+from portal.deployments import capacity, placement
 from portal.deployments.capacity import Room
 from portal.deployments.fixes import Fix, fixes
 from portal.deployments.placement import Choice, Rejection, Wanted
@@ -99,10 +99,7 @@ def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
     most = quotas.several(project.organization, "replicas", "cards")
     if not 1 <= wish.replicas <= most["replicas"]:
         raise BadReplicas(most["replicas"])
-    model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
-    if model is None:
-        raise NotForSale
-    return _quote(wish, model, project, None, now, most["cards"])
+    return _quote(wish, project, None, now, most["cards"])
 
 
 def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
@@ -114,11 +111,8 @@ def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, li
         .select_related("region")
         .order_by("pk")
     )
-    model, most = (
-        CatalogModel.objects.get(slug=wish.model),
-        quotas.most(project.organization, "cards"),
-    )
-    return _quote(wish, model, project, sites, now, most), sites
+    most = quotas.most(project.organization, "cards")
+    return _quote(wish, project, sites, now, most), sites
 
 
 def wanted_of(wish: Wish, project: Project) -> Wanted:
@@ -134,22 +128,20 @@ def wanted_of(wish: Wish, project: Project) -> Wanted:
 
 
 def _quote(
-    wish: Wish,
-    model: CatalogModel,
-    project: Project,
-    sites: list[Site] | None,
-    now: datetime,
-    most_cards: int,
+    wish: Wish, project: Project, sites: list[Site] | None, now: datetime, most_cards: int
 ) -> Quote:
+    offerings = list(capacity.current().filter(version__model__slug=wish.model))
+    if not offerings or offerings[0].version.model.kind != ModelKind.CHAT:
+        raise NotForSale
     book = tariffs.Book("cards", now, project.organization_id)
     room = room_of(sites, book, project.organization_id, now)
-    rooms = room.of([model])[model.slug]
+    rooms = room.with_(offerings)
     wanted = wanted_of(wish, project)
     choice = placement.choose(rooms, wanted)
     if not choice.sites:
         if all(one.offering is None for one in rooms if one.chip):
             raise NotForSale
-        raise NoRoom(choice.rejected, _fixes(room, rooms, wanted, model))
+        raise NoRoom(choice.rejected, _fixes(room, rooms, wanted, offerings[0].version.model))
     chosen = next(one for one in rooms if (one.site, one.chip) == (choice.sites[0], choice.chip))
     tariff = book.price(choice.chip, project.organization_id)
     assert tariff is not None and chosen.offering is not None  # else it is not chosen

@@ -274,7 +274,7 @@ class UsableCards(models.Model):
     free_by_node = ArrayField(
         models.IntegerField(),
         default=list,
-        help_text="Free ones of each machine, by its name; empty: not told.",
+        help_text="Free ones of each machine that has any; 0: none has; empty: not told.",
     )
 
     class Meta:

@@ -61,6 +61,8 @@ class Standings:
     def best(self, offerings: Iterable[Offering], site: Site | Stock) -> Offering | None:
         """The one with the strongest evidence; of equals the first."""
         fit = [one for one in offerings if site.simulated or one.evidence != Evidence.SIMULATED]
+        if len(fit) < 2:  # mostly, and sites are many
+            return fit[0] if fit else None
         return min(fit, key=lambda one: ORDER.index(self.of(one, site)), default=None)
 
 

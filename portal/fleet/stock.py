@@ -33,7 +33,7 @@ class Stock(NamedTuple):
     chip: str
     chip_watts: int
     cards: int
-    free_by_node: tuple[int, ...]  # as reported; empty where machines are not told
+    free_by_node: tuple[int, ...]  # of machines that have any, else 0; empty if not told
 
 
 _STOCK = """

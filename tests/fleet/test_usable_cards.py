@@ -27,7 +27,7 @@ def card(site: Site, ref: str, state: str = "free", node: str = "", chip: str = 
 
 
 def kept() -> Counts:
-    """Site and chip → cards, and the free ones of each machine."""
+    """Site and chip → cards, and the free ones of each machine that has any."""
     rows = UsableCards.objects.select_related("site", "chip").filter(cards__gt=0)
     return {(one.site.code, one.chip.code): (one.cards, tuple(one.free_by_node)) for one in rows}
 
@@ -41,10 +41,15 @@ def counted() -> Counts:
     return {
         kind: (
             sum(len(states) for states in nodes.values()),
-            () if "" in nodes else tuple(nodes[node].count("free") for node in sorted(nodes)),
+            () if "" in nodes else free_of(nodes),
         )
         for kind, nodes in found.items()
     }
+
+
+def free_of(nodes: dict[str, list[str]]) -> tuple[int, ...]:
+    free = (nodes[node].count("free") for node in sorted(nodes))
+    return tuple(count for count in free if count) or (0,)
 
 
 def writings(here: Site, there: Site) -> Iterator[Counts]:
@@ -59,9 +64,9 @@ def writings(here: Site, there: Site) -> Iterator[Counts]:
         unique_fields=["site", "ref"],
         update_fields=["state", "node"],
     )
-    yield {("daegu-1", "rngd"): (3, (1, 0)), ("busan-1", "atom-max"): (1, ())}
+    yield {("daegu-1", "rngd"): (3, (1,)), ("busan-1", "atom-max"): (1, ())}
     Card.objects.filter(ref="c3").update(site=there, chip=Chip.objects.get(code="atom-max"))
-    yield {("daegu-1", "rngd"): (2, (1, 0)), ("busan-1", "atom-max"): (2, ())}
+    yield {("daegu-1", "rngd"): (2, (1,)), ("busan-1", "atom-max"): (2, ())}
     Card.objects.filter(ref="c1").update(state="failed")
     yield {("daegu-1", "rngd"): (1, (0,)), ("busan-1", "atom-max"): (2, ())}
     Card.objects.filter(site=there).update(state="gone")

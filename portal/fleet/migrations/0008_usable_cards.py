@@ -20,7 +20,8 @@ COUNT = f"""
       UPDATE {USABLE} AS known SET cards = counted.cards, free_by_node = counted.free
       FROM (
         SELECT coalesce(sum(machine.cards), 0)::int AS cards,
-          CASE WHEN bool_and(node <> '') THEN array_agg(free ORDER BY node)
+          CASE WHEN bool_and(node <> '') THEN
+            coalesce(array_agg(free ORDER BY node) FILTER (WHERE free > 0), ARRAY[0])
             ELSE ARRAY[]::integer[] END AS free
         FROM (
           SELECT node, count(*) AS cards, (count(*) FILTER (WHERE state = 'free'))::int AS free
@@ -131,7 +132,7 @@ class Migration(migrations.Migration):
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.IntegerField(),
                         default=list,
-                        help_text="Free ones of each machine, by its name; empty: not told.",
+                        help_text="Free ones of each machine that has any; 0: none has; empty: not told.",
                         size=None,
                     ),
                 ),
