@@ -5,14 +5,13 @@ Only counts are told: whose the others are is nobody's business.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from portal.catalog.models import Chip
 from portal.deployments.claims import Claims, most_at
-from portal.fleet.models import Card, Site
+from portal.fleet.models import Site, UsableCards
 from portal.lib.periods import Period, day_period, seoul_date
 from tenants import rls
 
@@ -48,25 +47,22 @@ def week(organization: int, first: date, *, now: datetime) -> list[Line]:
     sites = list(Site.objects.active().select_related("region").order_by("code"))
     chips, counts = _cards(sites)
     with rls.everyone(because="cards are shared by all tenants; only counts are read"):
-        claims = Claims(min(now, day_period(first).start))
+        claims = Claims(min(now, day_period(first).start), organization)
     days = [first + timedelta(days=number) for number in range(DAYS)]
     found = []
     for site in sites:
         for chip in chips:
-            if cards := counts[site.pk, chip.pk]:
-                kind = (site.pk, chip.pk)
-                told = (_day(claims, cards, kind, organization, day, now) for day in days)
+            kind = (site.pk, chip.pk)
+            if cards := counts.get(kind):
+                told = (_day(claims, cards, kind, day, now) for day in days)
                 found.append(Line(site, chip, cards, tuple(told)))
     return found
 
 
-def _cards(sites: Iterable[Site]) -> tuple[list[Chip], Counter[tuple[int, int]]]:
-    rows = Card.objects.filter(site__in=list(sites)).exclude(state__in=["failed", "gone"])
-    counts: Counter[tuple[int, int]] = Counter()
-    chips: dict[int, Chip] = {}
-    for card in rows.select_related("chip"):
-        counts[card.site_id, card.chip_id] += 1
-        chips[card.chip_id] = card.chip
+def _cards(sites: Iterable[Site]) -> tuple[list[Chip], dict[tuple[int, int], int]]:
+    rows = UsableCards.objects.filter(site__in=list(sites), cards__gt=0).select_related("chip")
+    counts = {(one.site_id, one.chip_id): one.cards for one in rows}
+    chips = {one.chip_id: one.chip for one in rows}
     return sorted(chips.values(), key=lambda chip: (chip.order, chip.code)), counts
 
 
@@ -74,13 +70,12 @@ def _day(
     claims: Claims,
     cards: int,
     kind: tuple[int, int],
-    organization: int,
     day: date,
     now: datetime,
 ) -> Day:
     whole = day_period(day)
-    mine = most_at(claims.slots_of(*kind, organization), whole)
+    mine = most_at(claims.slots_of(*kind), whole)
     if day < seoul_date(now):
         return Day(day, None, mine)
     rest = Period(max(whole.start, now), whole.end)
-    return Day(day, max(0, claims.reservable(cards, *kind, organization, rest)), mine)
+    return Day(day, max(0, claims.reservable(cards, *kind, rest)), mine)

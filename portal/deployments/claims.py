@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import DateTimeField, QuerySet, Sum, Value
+from django.db import connection
 
-from portal.deployments.models import Placement, ReservedCard
 from portal.deployments.slots import Slot, at
 from portal.lib.periods import Period
 
@@ -22,65 +21,81 @@ Kind = tuple[int, int]  # site and chip
 FOREVER = timedelta(days=36_500)
 
 
-class Claims:
-    """Of all organizations at all sites, from one moment on. Needs sight of all tenants' rows."""
+class Running(NamedTuple):
+    """Cards on which replicas run or are to run: of all organizations, and of the one who asks."""
 
-    def __init__(self, now: datetime) -> None:
+    all: int
+    own: int
+
+
+class Claims:
+    """Of all organizations at all sites, from one moment on, for one who asks: ``organization``.
+    Needs sight of all tenants' rows.
+
+    Of the others only sums are read, and each by itself where it has reserved: there are tens of
+    thousands of replicas.
+    """
+
+    def __init__(self, now: datetime, organization: int | None) -> None:
+        self.organization = organization
         self.ahead = Period(now, now + FOREVER)
-        self._running: dict[Kind, dict[int, int]] = defaultdict(dict)
+        self._running: dict[Kind, Running] = defaultdict(lambda: Running(0, 0))
+        self._reserving: dict[Kind, dict[int, int]] = defaultdict(dict)  # of who has reserved there
         self._held: dict[Kind, dict[int, list[Slot]]] = defaultdict(lambda: defaultdict(list))
-        for site, chip, organization, number, start, end in _rows(now):
-            if start is None:
-                self._running[site, chip][organization] = number
+        for site, chip, holder, number, own, start, end in _rows(now, organization):
+            if holder is None:
+                self._running[site, chip] = Running(number, own)
+            elif start is None:
+                self._reserving[site, chip][holder] = number
             else:
-                slot = Slot(number, Period(start, end))
-                self._held[site, chip][organization].append(slot)
+                self._held[site, chip][holder].append(Slot(number, Period(start, end)))
 
     def promised(self, site: int, chip: int) -> int:
         """Cards of what is wanted there now, of all."""
-        return sum(self._running.get((site, chip), {}).values())
+        return self._running[site, chip].all
 
-    def free(self, cards: int, site: int, chip: int, organization: int | None) -> int:
-        """How many of ``cards`` the organization may use from now on, beyond what it runs."""
-        own = self._running.get((site, chip), {}).get(organization or 0, 0)
-        return cards - own - self._others(site, chip, organization, self.ahead)
+    def free(self, cards: int, site: int, chip: int) -> int:
+        """How many of ``cards`` it may use from now on, beyond what it runs."""
+        kind = site, chip
+        return cards - self._running[kind].own - self._others(kind, self.ahead)
 
-    def reservable(
-        self, cards: int, site: int, chip: int, organization: int, period: Period
-    ) -> int:
+    def reservable(self, cards: int, site: int, chip: int, period: Period) -> int:
         """How many of ``cards`` it may reserve for a period, beyond what it has reserved. What it
         runs there may be covered by it."""
-        held = self._held.get((site, chip), {})
-        own = most_at(held.get(organization, ()), period)
-        return cards - own - self._others(site, chip, organization, period)
+        kind = site, chip
+        return cards - most_at(self.slots_of(*kind), period) - self._others(kind, period)
 
-    def _others(self, site: int, chip: int, organization: int | None, period: Period) -> int:
-        """The most that all others claim at one moment of a period."""
-        held = self._held.get((site, chip), {})
-        running = self._running.get((site, chip), {})
-        names = (set(held) | set(running)) - {organization}
-        slots = [one for name in names for one in held.get(name, ())]
-        return max(
-            sum(max(running.get(name, 0), at(held.get(name, ()), moment)) for name in names)
+    def _others(self, kind: Kind, period: Period) -> int:
+        """The most that all others claim at one moment of a period. What they run is claimed all
+        the time; what one has reserved, as far as it is more than that."""
+        running = self._running[kind]
+        held = self._held.get(kind)
+        if held is None:
+            return running.all - running.own
+        runs = self._reserving[kind]
+        others = [(runs.get(one, 0), held[one]) for one in held if one != self.organization]
+        slots = [slot for _run, mine in others for slot in mine]
+        more = max(
+            sum(max(0, at(mine, moment) - run) for run, mine in others)
             for moment in _moments(period, slots)
         )
+        return running.all - running.own + more
 
-    def running(self, chip: int, organization: int) -> int:
+    def running(self, chip: int) -> int:
         """Cards of one kind on which its replicas run or are to run, at all sites."""
-        found = (mine for (_site, kind), mine in self._running.items() if kind == chip)
-        return sum(mine.get(organization, 0) for mine in found)
+        return sum(one.own for (_site, kind), one in self._running.items() if kind == chip)
 
     def slots(self, site: int, chip: int) -> list[Slot]:
         """All that are reserved."""
         return [one for mine in self._held.get((site, chip), {}).values() for one in mine]
 
-    def slots_of(self, site: int, chip: int, organization: int) -> Sequence[Slot]:
-        """Those of one organization."""
-        return self._held.get((site, chip), {}).get(organization, ())
+    def slots_of(self, site: int, chip: int) -> Sequence[Slot]:
+        """Those of its own."""
+        return self._held.get((site, chip), {}).get(self.organization or 0, ())
 
-    def reserved(self, organization: int, period: Period) -> int:
-        """The most that one organization has reserved at one moment of a period, at all sites."""
-        mine = [one for held in self._held.values() for one in held.get(organization, ())]
+    def reserved(self, period: Period) -> int:
+        """The most that it has reserved at one moment of a period, at all sites."""
+        mine = [one for site, chip in self._held for one in self.slots_of(site, chip)]
         return most_at(mine, period)
 
 
@@ -95,17 +110,41 @@ def _moments(period: Period, slots: Iterable[Slot]) -> set[datetime]:
     return {period.start, *(start for start in starts if start in period)}
 
 
-def _rows(now: datetime) -> QuerySet[Any, Any]:
-    """(site, chip, organization, cards, –, –) of what is wanted, and (site, chip, organization,
-    number, from, to) of what is reserved; one question, for the pages that ask for many things."""
-    no_time = Value(None, output_field=DateTimeField())
-    running = (
-        Placement.objects.living()
-        .filter(wanted=True)
-        .order_by()
-        .values_list("site", "offering__chip", "organization")
-        .annotate(count=Sum("cards"), start=no_time, end=no_time)
-    )
-    held = ReservedCard.objects.filter(ends_at__gt=now).order_by()
-    columns = ("site", "chip", "organization", "number", "starts_at", "ends_at")
-    return running.union(held.values_list(*columns), all=True).order_by()
+# Three kinds of rows in one question, for the pages that ask for many things: what is wanted, out
+# of the sums that the database keeps; what of it is of those who have reserved at the same place;
+# what is reserved.
+_ROWS = """
+    SELECT site_id, chip_id, NULL::bigint, sum(run.cards)::int, sum(run.own)::int,
+           NULL::timestamptz, NULL::timestamptz
+    FROM (
+        SELECT site_id, offering_id, cards, 0 AS own FROM deployments_promisedcards
+        UNION ALL
+        SELECT site_id, offering_id, 0, cards FROM deployments_placement
+        WHERE organization_id = %(own)s AND wanted AND state <> 'stopped'
+    ) AS run JOIN catalog_offering offering ON offering.id = offering_id
+    GROUP BY site_id, chip_id
+    UNION ALL
+    SELECT run.site_id, held.chip_id, run.organization_id, sum(run.cards)::int, 0,
+           NULL, NULL
+    FROM (
+        SELECT DISTINCT organization_id, site_id, chip_id FROM deployments_reservedcard
+        WHERE ends_at > %(now)s
+    ) AS held
+    JOIN deployments_placement run USING (organization_id, site_id)
+    JOIN catalog_offering offering ON offering.id = run.offering_id
+        AND offering.chip_id = held.chip_id
+    WHERE run.wanted AND run.state <> 'stopped'
+    GROUP BY run.site_id, held.chip_id, run.organization_id
+    UNION ALL
+    SELECT site_id, chip_id, organization_id, number, 0, starts_at, ends_at
+    FROM deployments_reservedcard WHERE ends_at > %(now)s
+"""
+
+
+def _rows(now: datetime, own: int | None) -> list[tuple[Any, ...]]:
+    """(site, chip, –, cards, own cards, –, –), (site, chip, organization, cards, …) and (site,
+    chip, organization, number of a card, –, from, to)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS, {"now": now, "own": own})
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering
+from portal.deployments.claim_models import PromisedCards
 from portal.deployments.drill_models import Drill, DrillMove, DrillState
 from portal.deployments.log_models import KeptLog
 from portal.deployments.reservation_models import (
@@ -41,6 +42,7 @@ __all__ = [
     "Placement",
     "PlacementMove",
     "PlacementState",
+    "PromisedCards",
     "Reservation",
     "ReservationMove",
     "ReservationOffer",
@@ -285,6 +287,12 @@ class Placement(models.Model):
             models.Index(fields=["site"], condition=~Q(state="stopped"), name="placement_living"),
             models.Index(
                 fields=["instead_of"], condition=~Q(instead_of=""), name="placement_instead"
+            ),
+            models.Index(  # what one organization holds is added up in it alone
+                fields=["organization", "site", "offering"],
+                include=["cards"],
+                condition=Q(wanted=True) & ~Q(state="stopped"),
+                name="placement_held",
             ),
         ]
 

@@ -52,10 +52,10 @@ class Wanted:
 class SiteRoom:
     """One kind of chip at one site, as placement sees it for one model.
 
-    ``nodes``: free cards by node; empty where a site does not tell. ``watts_free``: what its
-    supply may still give, ``None`` without a bound. ``price_micro``: micro-won of one card for
-    one hour. ``place``: latitude and longitude. ``cards_reserved``: more that would be free if
-    others had not reserved them.
+    ``nodes``: free cards by node, without the nodes that have none; empty where a site does not
+    tell. ``watts_free``: what its supply may still give, ``None`` without a bound.
+    ``price_micro``: micro-won of one card for one hour. ``place``: latitude and longitude.
+    ``cards_reserved``: more that would be free if others had not reserved them.
     """
 
     site: str
@@ -122,7 +122,7 @@ def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
     needs_watts = room.watts_per_card * room.cards_per_replica
     short = room.cards_free < room.cards_per_replica
     reserved = short and room.cards_free + room.cards_reserved >= room.cards_per_replica
-    fails: dict[WhyNot, bool] = {
+    fails: dict[WhyNot, bool] = {  # in the order of ``REASONS``
         "data_class": wanted.data_class not in room.data_classes,
         "project_region": bool(wanted.allowed) and room.region not in wanted.allowed,
         "other_region": bool(wanted.region) and room.region != wanted.region,
@@ -143,7 +143,7 @@ def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
         "no_card_free": (short and not reserved)
         or (bool(room.nodes) and max(room.nodes) < room.cards_per_replica),
     }
-    return tuple(reason for reason in REASONS if fails.get(reason))
+    return tuple(reason for reason, speaks in fails.items() if speaks)
 
 
 def choose(rooms: Iterable[SiteRoom], wanted: Wanted) -> Choice:

@@ -11,8 +11,8 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from billing import estimates, tariffs, terms
-from portal.catalog.models import CatalogModel, Region
-from portal.deployments import placement
+from portal.catalog.models import CatalogModel, ModelKind, Region
+from portal.deployments import capacity, placement
 from portal.deployments.capacity import Room
 from portal.deployments.fixes import Fix, fixes
 from portal.deployments.placement import Choice, Rejection, Wanted
@@ -99,11 +99,7 @@ def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
     most = quotas.several(project.organization, "replicas", "cards")
     if not 1 <= wish.replicas <= most["replicas"]:
         raise BadReplicas(most["replicas"])
-    model = CatalogModel.objects.filter(slug=wish.model, kind="chat").first()
-    if model is None:
-        raise NotForSale
-    sites = Site.objects.asked().defer("report").select_related("region").order_by("pk")
-    return _quote(wish, model, project, list(sites), now, most["cards"])
+    return _quote(wish, project, None, now, most["cards"])
 
 
 def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
@@ -115,11 +111,8 @@ def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, li
         .select_related("region")
         .order_by("pk")
     )
-    model, most = (
-        CatalogModel.objects.get(slug=wish.model),
-        quotas.most(project.organization, "cards"),
-    )
-    return _quote(wish, model, project, sites, now, most), sites
+    most = quotas.most(project.organization, "cards")
+    return _quote(wish, project, sites, now, most), sites
 
 
 def wanted_of(wish: Wish, project: Project) -> Wanted:
@@ -135,22 +128,20 @@ def wanted_of(wish: Wish, project: Project) -> Wanted:
 
 
 def _quote(
-    wish: Wish,
-    model: CatalogModel,
-    project: Project,
-    sites: list[Site],
-    now: datetime,
-    most_cards: int,
+    wish: Wish, project: Project, sites: list[Site] | None, now: datetime, most_cards: int
 ) -> Quote:
+    offerings = list(capacity.current().filter(version__model__slug=wish.model))
+    if not offerings or offerings[0].version.model.kind != ModelKind.CHAT:
+        raise NotForSale
     book = tariffs.Book("cards", now, project.organization_id)
     room = room_of(sites, book, project.organization_id, now)
-    rooms = room.of([model])[model.slug]
+    rooms = room.with_(offerings)
     wanted = wanted_of(wish, project)
     choice = placement.choose(rooms, wanted)
     if not choice.sites:
         if all(one.offering is None for one in rooms if one.chip):
             raise NotForSale
-        raise NoRoom(choice.rejected, _fixes(room, rooms, wanted, model))
+        raise NoRoom(choice.rejected, _fixes(room, rooms, wanted, offerings[0].version.model))
     chosen = next(one for one in rooms if (one.site, one.chip) == (choice.sites[0], choice.chip))
     tariff = book.price(choice.chip, project.organization_id)
     assert tariff is not None and chosen.offering is not None  # else it is not chosen
@@ -177,14 +168,12 @@ def _quote(
 
 def require_cards(room: Room, project: Project, chip: str, *, more: int, most: int) -> None:
     """``more`` cards of one kind besides what the organization runs. ``TooManyCards``."""
-    kind = next((one.pk for one in room.chips.values() if one.code == chip), None)
-    runs = room.claims.running(kind, project.organization_id) if kind is not None else 0
-    if more > 0 and runs + more > most:
+    if more > 0 and room.running(chip) + more > most:
         raise TooManyCards(most)
 
 
-def room_of(sites: list[Site], book: tariffs.Book, organization: int, now: datetime) -> Room:
-    """The cards of ``sites``, at the organization's own prices."""
+def room_of(sites: list[Site] | None, book: tariffs.Book, organization: int, now: datetime) -> Room:
+    """The cards of ``sites``, or of all that are asked, at the organization's own prices."""
     prices = {}
     for chip in book.names(organization):
         price = book.price(chip, organization)

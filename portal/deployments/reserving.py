@@ -21,7 +21,7 @@ from portal.deployments.claims import Claims
 from portal.deployments.fixes import Fix, fixes
 from portal.deployments.placement import Choice, Rejection, SiteRoom, Wanted
 from portal.deployments.slots import Slot, assign
-from portal.fleet.models import Card, Site
+from portal.fleet.models import Site, UsableCards
 from portal.lib.money import MICRO
 from portal.lib.periods import Month, Period
 from tenants import quotas, rls
@@ -188,16 +188,13 @@ class Look:
     ) -> None:
         self.sites, self.chip, self.price = sites, chip, price
         self.project, self.now = project, now
-        self.claims = Claims(now)
-        self.cards: dict[int, int] = {}
-        rows = Card.objects.filter(site__in=sites, chip=chip)
-        for site in rows.exclude(state__in=["failed", "gone"]).values_list("site", flat=True):
-            self.cards[site] = self.cards.get(site, 0) + 1
+        self.claims = Claims(now, project.organization_id)
+        rows = UsableCards.objects.filter(site__in=sites, chip=chip)
+        self.cards: dict[int, int] = dict(rows.values_list("site", "cards"))
 
     def require_quota(self, wish: ReservationWish) -> None:
-        organization = self.project.organization
-        most = quotas.most(organization, "reserved_cards")
-        if self.claims.reserved(organization.pk, wish.period) + wish.cards > most:
+        most = quotas.most(self.project.organization, "reserved_cards")
+        if self.claims.reserved(wish.period) + wish.cards > most:
             raise TooManyCards(most)
 
     def choose(self, wish: ReservationWish) -> Choice:
@@ -260,7 +257,7 @@ class Look:
 
     def _room(self, site: Site, wish: ReservationWish) -> SiteRoom:
         cards, kind = self.cards.get(site.pk, 0), (site.pk, self.chip.pk)
-        free = self.claims.reservable(cards, *kind, self.project.organization_id, wish.period)
+        free = self.claims.reservable(cards, *kind, wish.period)
         return SiteRoom(
             site=site.code,
             region=site.region.code,

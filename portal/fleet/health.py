@@ -44,6 +44,26 @@ HEALTH_ARROWS: frozenset[tuple[str, str]] = frozenset(
 SERVING = ("ready", "degraded")  # requests go there
 
 
+def at(judged: str, seen_at: datetime | None, now: datetime) -> str:
+    """A site's health. Silence shows at once, also while nobody is there to move the row:
+    ``judged`` is what it was moved to."""
+    if seen_at is None:
+        return "waiting"
+    if judged != "lost" and now - seen_at > SILENT_AFTER:
+        return "unreachable"
+    return "ready" if judged == "waiting" else judged
+
+
+def for_work(condition: str, health: str) -> str:
+    """For who places work: ``drained`` (takes none), ``waiting`` (never seen), ``silent``,
+    ``lost``, ``returned`` or ``healthy``."""
+    if condition != "open":
+        return "drained"
+    if health == "unreachable":
+        return "silent"
+    return "healthy" if health in SERVING else health
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What is known of a site. ``failing_since``: asked in vain since then. ``compared``: it has

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import ClassVar
 
 import msgspec
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from portal.catalog.models import Chip, Named, Offering, Region
+from portal.fleet import health
 from portal.fleet.drivers.contract import SiteReport
-from portal.fleet.health import SERVING, SILENT_AFTER
+from portal.fleet.health import SERVING
 
 LOST_AFTER = (60, 86_400)  # seconds, least and most: no site is lost for a short cut
 
@@ -100,6 +102,8 @@ class Site(Named):
     # What was last seen. The report is the whole truth of that moment.
     observed_at = models.DateTimeField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
+    # Out of the report, which is large; the database itself copies it (migration 0008).
+    watts_drawn = models.FloatField(null=True, editable=False)
     sdks = models.JSONField(
         default=dict, help_text="Chip → the SDK's version, as the site last told it."
     )
@@ -137,27 +141,16 @@ class Site(Named):
         return None if self.report is None else msgspec.convert(self.report, SiteReport)
 
     def health_at(self, now: datetime) -> str:
-        """One of ``Health``. Silence shows at once, also while nobody is there to move the row."""
-        if self.observed_at is None:
-            return Health.WAITING
-        silent = now - self.observed_at > SILENT_AFTER
-        if silent and self.health != Health.LOST:
-            return Health.UNREACHABLE
-        return Health.READY if self.health == Health.WAITING else self.health
+        """One of ``Health``; silence shows at once."""
+        return health.at(self.health, self.observed_at, now)
 
     def serves_at(self, now: datetime) -> bool:
         """Whether requests may go there."""
         return self.health_at(now) in SERVING
 
     def state_at(self, now: datetime) -> str:
-        """For who places work: ``drained`` (takes none), ``waiting`` (never seen), ``silent``,
-        ``lost``, ``returned`` or ``healthy``."""
-        if self.condition != Condition.OPEN:
-            return "drained"
-        health = self.health_at(now)
-        if health == Health.UNREACHABLE:
-            return "silent"
-        return "healthy" if health in SERVING else health
+        """For who places work: as of ``health.for_work``."""
+        return health.for_work(self.condition, self.health_at(now))
 
 
 class SiteMove(models.Model):
@@ -276,6 +269,32 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site_id}/{self.ref}"
+
+
+class UsableCards(models.Model):
+    """How many cards of one chip at one site work: neither failed nor gone.
+
+    The database counts them in the statement that writes a card, whoever writes it (migration
+    0008); nobody else may write here. No row, or none of them: there is none.
+    """
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="usable", db_index=False)
+    chip = models.ForeignKey(Chip, models.PROTECT, related_name="+")
+    cards = models.PositiveIntegerField()
+    free_by_node = ArrayField(
+        models.IntegerField(),
+        default=list,
+        help_text="Free ones of each machine that has any; 0: none has; empty: not told.",
+    )
+
+    class Meta:
+        ordering: ClassVar = ["site", "chip"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "chip"], name="usable_cards_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.chip_id} × {self.cards}"
 
 
 class AtSite(models.TextChoices):

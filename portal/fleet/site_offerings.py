@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from portal.catalog.models import PROVEN, Chip, Evidence, Offering
 from portal.fleet.models import AtSite, Site, SiteOffering, SiteOfferingMove
+from portal.fleet.stock import Stock, array
 from tenants import audit, reasons
 from tenants.actors import Actor
 
@@ -33,29 +34,35 @@ class NothingToVerify(Exception):
         return _("There is nothing to verify again: look at the offering once more.")
 
 
+_CHANGED = """
+    SELECT site_id, offering_id, state FROM fleet_siteoffering
+    WHERE site_id = ANY(%s::bigint[]) AND state <> %s
+"""
+
+
 class Standings:
     """Of all offerings at some sites at one moment, in one query."""
 
-    def __init__(self, sites: Iterable[Site]) -> None:
-        rows = SiteOffering.objects.filter(site__in=list(sites)).exclude(state=AtSite.VERIFIED)
-        self.changed = {
-            (site, offering): state
-            for site, offering, state in rows.values_list("site_id", "offering_id", "state")
-        }
+    def __init__(self, sites: Iterable[Site | Stock]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_CHANGED, [array(site.pk for site in sites), AtSite.VERIFIED])
+            self.changed = {(site, offering): state for site, offering, state in cursor.fetchall()}
 
-    def of(self, offering: Offering, site: Site) -> Standing:
+    def of(self, offering: Offering, site: Site | Stock) -> Standing:
         """What was shown on pretended cards only says nothing about a real site."""
         if offering.evidence == Evidence.SIMULATED and not site.simulated:
             return "unproven"
-        at_site = self.changed.get((site.pk, offering.pk))
+        at_site = self.changed.get((site.pk, offering.id))
         if at_site == AtSite.FAILING or offering.evidence not in (*PROVEN, Evidence.REVERIFY):
             return "unproven"
         changed = at_site == AtSite.REVERIFY or offering.evidence == Evidence.REVERIFY
         return "reverify" if changed else "proven"
 
-    def best(self, offerings: Iterable[Offering], site: Site) -> Offering | None:
+    def best(self, offerings: Iterable[Offering], site: Site | Stock) -> Offering | None:
         """The one with the strongest evidence; of equals the first."""
         fit = [one for one in offerings if site.simulated or one.evidence != Evidence.SIMULATED]
+        if len(fit) < 2:  # mostly, and sites are many
+            return fit[0] if fit else None
         return min(fit, key=lambda one: ORDER.index(self.of(one, site)), default=None)
 
 

@@ -146,10 +146,12 @@ def test_takes_the_stronger_evidence_of_two_offerings() -> None:
     strong = copied(weak, public_id="off_strong", cards=2, evidence="simulated")
     Offering.objects.filter(pk=weak.pk).update(evidence="reverify")
 
-    (room,) = Room([site], prices={}, now=NOON).of([model])[CHAT]
+    with rls.everyone(because="cards are shared"):
+        found = Room([site], prices={}, now=NOON)
+    (room,) = found.of([model])[CHAT]
 
     assert (room.offering, room.proven, room.reverify) == (strong.pk, True, False)
-    (by_itself,) = Room([site], prices={}, now=NOON).for_offering(Offering.objects.get(pk=weak.pk))
+    (by_itself,) = found.for_offering(Offering.objects.get(pk=weak.pk))
     assert (by_itself.offering, by_itself.reverify) == (weak.pk, True)
 
 

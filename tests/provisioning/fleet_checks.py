@@ -9,9 +9,9 @@ from datetime import datetime
 import time_machine
 from django.db.models import Sum
 
-from portal.deployments.models import Endpoint, Placement, Rollout
+from portal.deployments.models import Endpoint, Placement, PromisedCards, Rollout
 from portal.fleet.health import SERVING
-from portal.fleet.models import Card, Site
+from portal.fleet.models import Card, Site, UsableCards
 from portal.routing import snapshot
 from tenants import rls
 from tests.fakes.wild_site import WildSite
@@ -172,8 +172,14 @@ class Checks:
         """Where more was promised than before, there are cards for it."""
         rows = Placement.objects.filter(wanted=True).living().values_list("site__code")
         promised = Counter(dict(rows.annotate(total=Sum("cards"))))
+        sums = PromisedCards.objects.values_list("site__code").annotate(total=Sum("cards"))
+        if Counter(dict(sums)) != promised:
+            self.fail("cards_over", f"{dict(sums)} are promised in sums, and {promised} are")
         cards = Card.objects.exclude(state__in=["failed", "gone"]).values_list("site__code")
         have = Counter(code for (code,) in cards)
+        kept = UsableCards.objects.values_list("site__code").annotate(total=Sum("cards"))
+        if Counter(dict(kept)) != have:
+            self.fail("cards_over", f"{dict(kept)} cards are counted, and there are {have}")
         for code, count in promised.items():
             if count > have[code] and count > self.promised[code]:
                 self.fail("cards_over", f"{count} cards of {have[code]} at {code} are promised")
