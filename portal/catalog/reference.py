@@ -93,6 +93,22 @@ VERSIONS = {
     ),
 }
 
+# Of weights that others may be tuned from: the numbers of the publisher's config.json, as the
+# header of the weights file repeats them (``catalog.manifest.Config``).
+CONFIGS: dict[str, dict[str, object]] = {
+    SMOLLM2: {
+        "architecture": "llama",
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "vocab_size": 49152,
+        "rope_theta": 100000,
+        "quantization": "q4_1",
+    },
+}
+
 _NOTE_KO = "모의 장비의 CPU에서 실제로 실행합니다. 칩의 성능을 뜻하지 않습니다."
 _NOTE_EN = "Really runs, on the CPU of a simulated site. It says nothing about the chip."
 
@@ -137,6 +153,7 @@ def load() -> None:
                 "digest": digest,
                 "languages": LANGUAGES[slug],
                 "modalities": ["text"],
+                "config": CONFIGS.get(slug, {}),
             },
         )
         for chip in Chip.objects.filter(code__in=["rngd", "atom-max", "atom-plus"]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,11 +42,16 @@ class Room:
         self.cards, self.chips = _usable_cards([site.pk for site in sites])
         self.watts = _watts_drawn(sites)
 
-    def of(self, models: Iterable[CatalogModel]) -> dict[str, list[SiteRoom]]:
-        """Model → a room for each kind of chip at each site; a site without cards has one too."""
+    def of(
+        self, models: Iterable[CatalogModel], *, only: Collection[int] | None = None
+    ) -> dict[str, list[SiteRoom]]:
+        """Model → a room for each kind of chip at each site; a site without cards has one too.
+        ``only``: offerings that can be taken, where not all can."""
         offerings: dict[int, dict[int, list[Offering]]] = defaultdict(lambda: defaultdict(list))
         asked = list(models)
         rows = Offering.objects.filter(version__model__in=asked, version__current=True)
+        if only is not None:
+            rows = rows.filter(pk__in=only)
         for offering in rows.select_related("version__model", "chip").order_by("pk"):
             offerings[offering.version.model_id][offering.chip_id].append(offering)
         return {model.slug: self._rooms(offerings[model.pk]) for model in asked}

@@ -139,7 +139,7 @@ def _asked(placement: Placement, site: Site) -> PlacementSpec:
         endpoint=placement.endpoint.public_id,
         engine=starting.engine_of(offering),
         model=offering.version.model.slug,
-        model_digest=offering.version.digest,
+        model_digest=form.get("weights", offering.version.digest),
         chip=offering.chip.code,
         cards=placement.cards,
         credential=placement.sealed_credential,

@@ -9,9 +9,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from portal.catalog import launch
 from portal.catalog.models import Offering
-from portal.deployments import leaving
+from portal.deployments import leaving, runnable
 from portal.deployments.models import (
     Endpoint,
     Placement,
@@ -50,7 +49,7 @@ def want(
         offering=offering,
         revision=revision,
         cards=offering.cards,
-        form=launch.form_of(offering),
+        form=runnable.form_of(endpoint.own_model, offering, site.driver),
         weight=weight,
         sealed_credential=seal(secrets.token_urlsafe(32), settings.DURE_SEAL_KEYS),
         created_at=now,
