@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.catalog.models import OwnModel
+from portal.catalog.models import OwnModel, OwnModelState
 
 # The steps of a check, in their order.
 STEPS: Mapping[str, Promise | str] = {
@@ -104,6 +105,28 @@ REASONS: Mapping[str, Reason] = {
 def reason_of(one: OwnModel) -> Reason | None:
     """``None`` unless it was refused."""
     return REASONS[one.code] if one.code else None
+
+
+_MOVES: Mapping[str, Promise | str] = {
+    "registered": gettext_lazy("It was registered."),
+    "check": gettext_lazy("A worker began to check it."),
+    "admitted": gettext_lazy("It was admitted."),
+    "asked_again": gettext_lazy("Another check was asked for."),
+    "withdrawn": gettext_lazy("It was withdrawn."),
+}
+_LATER = gettext_lazy("Its place did not answer in time. It is tried again.")
+
+
+def history(one: OwnModel) -> list[tuple[str, datetime]]:
+    """What happened to it, the latest last."""
+    found = []
+    for move in one.moves.all():
+        sentence = _MOVES.get(move.because)
+        if sentence is None:
+            later = move.to_state == OwnModelState.REGISTERED
+            sentence = _LATER if later else REASONS[move.because].sentence
+        found.append((str(sentence), move.at))
+    return found
 
 
 def sentences(one: OwnModel) -> tuple[str, str]:

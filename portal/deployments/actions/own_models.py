@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -127,6 +128,12 @@ def register(*, wish: Registration, by: Actor, now: datetime) -> OwnModel:
     return made
 
 
+def bases() -> list[Version]:
+    """What a model of one's own can be compared with."""
+    rows = Version.objects.filter(model__kind="chat", current=True).select_related("model")
+    return [one for one in rows.order_by("model__slug") if one.can_be_tuned]
+
+
 def _base(slug: str) -> Version:
     rows = Version.objects.filter(model__slug=slug, model__kind="chat", current=True)
     found = rows.select_related("model").first()
@@ -165,7 +172,7 @@ def check_again(*, own: OwnModel, by: Actor, now: datetime) -> OwnModel:
         return own
     if own.state != OwnModelState.REFUSED:
         raise NotNow
-    nothing = {"code": "", "details": {}, "attempts": 0, "check_at": now}
+    nothing: dict[str, Any] = {"code": "", "details": {}, "attempts": 0, "check_at": now}
     if not admitting.move(own, OwnModelState.REGISTERED, because="asked_again", now=now, **nothing):
         raise NotNow
     _record("own_model.check", own, by, now)
