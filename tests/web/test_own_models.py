@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from bench.pages import Counted
 from portal.catalog import admitting
 from portal.catalog.models import OwnModel
 from portal.deployments.models import Endpoint
@@ -29,6 +31,15 @@ def text(world: World, who: str, path: str) -> str:
     return str(answer.content.decode())
 
 
+def queries(world: World, path: str) -> int:
+    """Of one page, once it is warm."""
+    client, counted = browser(world.cast.bob), Counted()
+    client.get(path)
+    with connection.execute_wrapper(counted):
+        client.get(path)
+    return len(counted.queries)
+
+
 def registered(world: World, place: Origin, raw: bytes) -> OwnModel:
     location, digest = place.put(raw)
     sent = {"name": "Claims desk", "base": CHAT, "location": location, "digest": digest}
@@ -47,6 +58,8 @@ def test_from_the_form_to_an_endpoint(world: World, place: Origin) -> None:
     page = text(world, "carol", f"/models/own/{own.public_id}/")
     assert "Admitted" in page and "takes orders now" in page
     assert f"/models/own/{own.public_id}/" in text(world, "carol", "/models/")
+    assert own.public_id in text(world, "bob", f"/endpoints/new/?model={own.public_id}")
+    assert max(queries(world, f"/models/{one}") for one in ("", f"own/{own.public_id}/")) <= 15
     assert "Claims desk" in text(world, "carol", "/models/export.csv")
     order = {
         "name": "claims",
