@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from portal.catalog.reference import CONFIGS, SMOLLM2
-
 WEIGHTS = b"GGUF of a fine-tune"
 
 
 def manifest(**changes: Any) -> dict[str, Any]:
     """Of ``WEIGHTS``, tuned from the catalogue's small chat model."""
+    from portal.catalog.reference import CONFIGS, SMOLLM2
+
     file = {
         "path": "weights.gguf",
         "bytes": len(WEIGHTS),
