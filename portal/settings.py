@@ -391,6 +391,7 @@ SPECTACULAR_SETTINGS = {
         "FoundingKindEnum": "tenants.founding.Choice.values",
         "FundingKindEnum": ["own", "prepaid", "voucher", "subsidy"],
         "NewFundingKindEnum": ["own", "voucher", "subsidy"],
+        "OwnModelStateEnum": "portal.catalog.own_models.OwnModelState.values",
         "PriceTermKindEnum": "billing.price_changes.LIST_TERMS",
         "RequestKindEnum": "tenants.support.words.RequestKind.values",
     },

@@ -96,7 +96,7 @@ class OwnModelOut(serializers.Serializer[Any]):
     base_digest = serializers.CharField(source="base.digest")
     location = serializers.CharField()
     digest = serializers.CharField()
-    state = serializers.ChoiceField(choices=OwnModelState.choices)
+    state = serializers.ChoiceField(choices=OwnModelState.values)
     refusal = RefusalOut(allow_null=True)
     form = serializers.CharField(help_text="Of its files; empty before it was admitted.")
     weights = serializers.CharField(help_text="The digest that sites compare.")
