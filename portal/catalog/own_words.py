@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from portal.catalog.models import OwnModel, OwnModelState
 
@@ -19,7 +19,7 @@ STEPS: Mapping[str, Promise | str] = {
     "digest": gettext_lazy("Digest compared"),
     "manifest": gettext_lazy("Manifest read"),
     "config": gettext_lazy("Compared with its base"),
-    "admit": gettext_lazy("Admitted"),
+    "admit": pgettext_lazy("own model", "Admitted"),
 }
 
 

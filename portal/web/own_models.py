@@ -52,7 +52,6 @@ class RegistrationForm(forms.Form):
     )
     licence_confirmed = forms.BooleanField(
         label=gettext_lazy("The licences of the model and of its base allow us to run it here."),
-        required=False,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
