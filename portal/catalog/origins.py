@@ -31,8 +31,8 @@ _LATER = {408, 425, 429, 500, 502, 503, 504}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """``base``: scheme, host and port. ``mount``: where sites with vendors' servers have its files;
-    empty where they have them nowhere."""
+    """``base``: scheme, host and port. ``mount``: where machines that run vendors' servers have its
+    files; empty where they have them nowhere."""
 
     base: str
     private: bool = False

@@ -18,6 +18,7 @@ from portal.fleet import starting
 from portal.fleet.models import Site
 
 PREFIX = "mdl_"
+MOUNTS = frozenset({"ray_serve"})  # machines have folders; a pod has none but its image's
 
 
 class Names(Protocol):
@@ -39,10 +40,6 @@ class Runnable:
         """As a wish, a link and the API call it."""
         return self.own.public_id if self.own else str(self.model.slug)
 
-    @property
-    def title(self) -> str:
-        return self.own.name if self.own else str(self.model.title)
-
     def rooms(self, room: Room) -> list[SiteRoom]:
         """A room for each kind of chip at each site, as ``Room.of`` has them."""
         if self.own is None:
@@ -57,13 +54,11 @@ class Runnable:
         return room if self.own is None else self._at(site, room)
 
     def _at(self, site: Site, room: SiteRoom) -> SiteRoom:
-        if site.driver not in starting.NEEDS_SERVER or room.offering is None or self._mounted():
+        assert self.own is not None  # its callers have looked
+        fetches = site.driver not in starting.NEEDS_SERVER
+        if fetches or room.offering is None or (site.driver in MOUNTS and mount_of(self.own)):
             return room
         return replace(room, lacks=tuple(dict.fromkeys((*room.lacks, "no_engine"))))
-
-    def _mounted(self) -> bool:
-        assert self.own is not None  # its callers have looked
-        return bool(mount_of(self.own))
 
 
 def of(row: Names) -> Runnable:
