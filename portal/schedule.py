@@ -28,6 +28,7 @@ SCHEDULE = {
     "watch-sites": _every(2, "portal.provisioning.tasks.watch"),
     "accrue-card-time": _every(MINUTE, "portal.deployments.tasks.accrue"),
     "tell-of-room": _every(MINUTE, "portal.deployments.tasks.tell_of_room"),
+    "sweep-own-models": _every(30, "portal.deployments.tasks.sweep_own_models"),
     "forget-logs": _every(HOUR, "portal.deployments.tasks.forget_logs"),
     "repair-commitments": _every(MINUTE, "portal.deployments.tasks.repair_commitments"),
     "note-key-use": _every(MINUTE, "portal.usage.tasks.note_key_use"),

@@ -70,6 +70,16 @@ if DURE_JOBS_S3_BUCKET and not (
 # The gateway as workers reach it; jobs send their requests there.
 DURE_JOBS_GATEWAY_URL = env.str("DURE_JOBS_GATEWAY_URL", default=DURE_GATEWAY_URL)
 DURE_JOBS_FILE_DAYS = env.int("DURE_JOBS_FILE_DAYS", default=30)
+# Where customers' own models may lie (docs/own-models.md); nowhere unless it is set.
+DURE_MODEL_ORIGINS = env.list("DURE_MODEL_ORIGINS", default=[])
+_origin_shape = re.compile(
+    r"(https://[A-Za-z0-9.:\[\]-]+|http://127\.0\.0\.1:[0-9]+)/?(;private|;mount=(/[A-Za-z0-9._-]+)+)*"
+)
+if not all(_origin_shape.fullmatch(one) for one in DURE_MODEL_ORIGINS):
+    raise ImproperlyConfigured(
+        "DURE_MODEL_ORIGINS: https://models.example.kr, or with what is special about it, "
+        "https://10.0.0.5:8443;private;mount=/models. Commas between several."
+    )
 # Where superusers read tables (Django's admin); nowhere unless it is set. Nobody should guess it.
 DURE_ADMIN_PATH = env.str("DURE_ADMIN_PATH", default="")
 if DURE_ADMIN_PATH and not re.fullmatch(r"(?=.*[0-9])[A-Za-z0-9-]{12,64}/", DURE_ADMIN_PATH):
@@ -381,6 +391,7 @@ SPECTACULAR_SETTINGS = {
         "FoundingKindEnum": "tenants.founding.Choice.values",
         "FundingKindEnum": ["own", "prepaid", "voucher", "subsidy"],
         "NewFundingKindEnum": ["own", "voucher", "subsidy"],
+        "OwnModelStateEnum": "portal.catalog.own_models.OwnModelState.values",
         "PriceTermKindEnum": "billing.price_changes.LIST_TERMS",
         "RequestKindEnum": "tenants.support.words.RequestKind.values",
     },

@@ -32,6 +32,7 @@ QUOTAS: dict[str, Limit] = {
     "replicas": Limit(_("Replicas of one endpoint"), 8, 64),
     "cards": Limit(_("Cards of one kind that run"), 64, 4_096),
     "reserved_cards": Limit(_("Cards reserved at one time"), 16, 4_096),
+    "own_models": Limit(_("Own models"), 20, 1_000),
     "open_jobs": Limit(_("Jobs that have not ended"), 20, 1_000),
     "job_megabytes": Limit(_("Megabytes of files of jobs"), 5_000, 1_000_000),
     "open_invitations": Limit(_("Open invitations"), 50, 10_000),

@@ -49,6 +49,7 @@ NO_SECRET = {
     "tenants.SupportRequest.idempotency_key": "the customer's own name of a wish",
     "usage.DaySpend.key": "a key's public id",
     "usage.LedgerEntry.key": "a key's public id",
+    "catalog.OwnModel.lease_token": "a number that says whose turn it is",
     "fleet.Site.lease_token": "a number that says whose turn it is",
     "usage.Watermark.lease_token": "a number that says whose turn it is",
     "socialaccount.SocialApp.key": "a client's public name",

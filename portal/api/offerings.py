@@ -95,7 +95,8 @@ class OfferingCheckIn(Strict):
     because = serializers.CharField(max_length=300, trim_whitespace=False)
 
 
-def _site(at: compatibility.AtSite) -> dict[str, Any]:
+def site_at(at: compatibility.AtSite) -> dict[str, Any]:
+    """What ``OfferingSiteOut`` shows."""
     pairs = zip(at.codes, at.sentences, strict=True)
     return {
         "site": at.site.code,
@@ -111,7 +112,7 @@ def _answer(found: list[Compatible]) -> Response:
             **OfferingOut(one.offering).data,
             "by_base": one.by_base,
             "orderable": one.orderable,
-            "sites": [_site(at) for at in one.sites],
+            "sites": [site_at(at) for at in one.sites],
         }
         for one in found
     ]

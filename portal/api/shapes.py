@@ -233,7 +233,9 @@ class PlacedIn(Strict):
     """What is to be placed: where it may run decides what it costs."""
 
     project = serializers.CharField(max_length=24)
-    model = serializers.CharField(max_length=64)
+    model = serializers.CharField(
+        max_length=64, help_text="A slug of the catalogue, or the id of an own model."
+    )
     region = serializers.CharField(
         max_length=24, default="", allow_blank=True, help_text="Empty: any the project allows."
     )
@@ -269,6 +271,11 @@ class EndpointOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     kind = serializers.CharField()
     model = serializers.CharField(source="model.slug")
+    own_model = serializers.CharField(
+        source="own_model.public_id",
+        allow_null=True,
+        help_text="The organization's own model; model is then the one that it was tuned from.",
+    )
     status = serializers.CharField(source="status_code")
     created_at = serializers.DateTimeField()
     stopped_at = serializers.DateTimeField(allow_null=True)

@@ -26,6 +26,7 @@ class CapacityWatchOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
     project = serializers.CharField(source="project.public_id")
     model = serializers.CharField(source="model.slug")
+    own_model = serializers.CharField(source="own_model.public_id", allow_null=True)
     region = serializers.CharField()
     replicas = serializers.IntegerField()
     chip = serializers.CharField()
@@ -40,7 +41,9 @@ class CapacityWatchesView(APIView):
         """What waits for room, the oldest first."""
         actor_of(request).require("endpoints.read")
         rows = CapacityWatch.objects.visible_to(actor_of(request))
-        return listed(request, rows.select_related("project", "model"), CapacityWatchOut)
+        return listed(
+            request, rows.select_related("project", "model", "own_model"), CapacityWatchOut
+        )
 
     @extend_schema(request=PlacedIn, responses={201: CapacityWatchOut})
     def post(self, request: Request) -> Response:

@@ -6,6 +6,8 @@ from portal.catalog.models import (
     Figure,
     Offering,
     OfferingMove,
+    OwnModel,
+    OwnModelMove,
     Region,
     Version,
 )
@@ -28,3 +30,10 @@ shows(
 )
 shows(OfferingMove, "offering from_state to_state because at")
 shows(Figure, "offering kind value conditions_en mark source_name source_date")
+shows(
+    OwnModel,
+    "public_id organization name base state code location digest form weights context_tokens "
+    "registered_at registered_by checked_at",
+    find="public_id",
+)
+shows(OwnModelMove, "organization own_model from_state to_state because at")

@@ -9,6 +9,29 @@ from django.db.models.functions import Now
 from django.utils.translation import get_language
 
 from portal.catalog import launch
+from portal.catalog.own_models import OwnModel, OwnModelMove, OwnModelState
+
+__all__ = [
+    "PROVEN",
+    "CatalogModel",
+    "CatalogModelQuerySet",
+    "Chip",
+    "Evidence",
+    "Figure",
+    "FigureKind",
+    "Mark",
+    "ModelKind",
+    "Named",
+    "Offering",
+    "OfferingMove",
+    "OwnModel",
+    "OwnModelMove",
+    "OwnModelState",
+    "Region",
+    "Sourced",
+    "Version",
+    "local_name",
+]
 
 
 def local_name(korean: str, english: str) -> str:
@@ -172,6 +195,10 @@ class Version(models.Model):
     context_tokens = models.PositiveIntegerField(null=True, help_text="Empty: the model's.")
     languages = models.JSONField(default=list, help_text="Codes that the publisher names.")
     modalities = models.JSONField(default=list, help_text="text, image, audio")
+    config = models.JSONField(
+        default=dict,
+        help_text="What decides how it is compiled: catalog.manifest. Empty: nobody wrote it down.",
+    )
     current = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -187,6 +214,11 @@ class Version(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_id} {self.label}"
+
+    @property
+    def can_be_tuned(self) -> bool:
+        """Whether an own model can be compared with it."""
+        return self.current and bool(self.digest) and bool(self.config)
 
 
 class Offering(Sourced):

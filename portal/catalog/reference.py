@@ -95,6 +95,22 @@ VERSIONS = {
     ),
 }
 
+# Of weights that others may be tuned from: the numbers of the publisher's config.json, as the
+# header of the weights file repeats them (``catalog.manifest.Config``).
+CONFIGS: dict[str, dict[str, object]] = {
+    SMOLLM2: {
+        "architecture": "llama",
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "vocab_size": 49152,
+        "rope_theta": 100000,
+        "quantization": "q4_1",
+    },
+}
+
 _NOTES = {
     "note_ko": "모의 장비의 CPU에서 실제로 실행합니다. 칩의 성능을 뜻하지 않습니다.",
     "note_en": "Really runs, on the CPU of a simulated site. It says nothing about the chip.",
@@ -162,8 +178,10 @@ def _versions(models: list[CatalogModel]) -> list[Version]:
         version.model = model
         version.label, version.digest = label, digest
         version.languages, version.modalities = LANGUAGES[model.slug], ["text"]
+        version.config = CONFIGS.get(model.slug, {})
         found.append(version)
-    Version.objects.bulk_update(there.values(), ["label", "digest", "languages", "modalities"])
+    names = ["label", "digest", "languages", "modalities", "config"]
+    Version.objects.bulk_update(there.values(), names)
     Version.objects.bulk_create([one for one in found if one.pk is None])
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -47,16 +47,20 @@ class Room:
         self.standing = site_offerings.Standings(self.stock)
         self.lacking: dict[tuple[int, str], tuple[str, ...]] = {}
 
-    def of(self, models: Iterable[CatalogModel]) -> dict[str, list[SiteRoom]]:
-        """Model → a room for each kind of chip at each site; a site without cards has one too."""
+    def of(
+        self, models: Iterable[CatalogModel], *, only: Collection[int] | None = None
+    ) -> dict[str, list[SiteRoom]]:
+        """Model → a room for each kind of chip at each site; a site without cards has one too.
+        ``only``: offerings that can be taken, where not all can."""
         asked = list(models)
         by_model: dict[int, list[Offering]] = defaultdict(list)
         for offering in current().filter(version__model__in=asked):
-            by_model[offering.version.model_id].append(offering)
-        return {model.slug: self.with_(by_model[model.pk]) for model in asked}
+            if only is None or offering.pk in only:
+                by_model[offering.version.model_id].append(offering)
+        return {model.slug: self._with(by_model[model.pk]) for model in asked}
 
-    def with_(self, offerings: Iterable[Offering]) -> list[SiteRoom]:
-        """The same for one model, of which all current offerings are given."""
+    def _with(self, offerings: Iterable[Offering]) -> list[SiteRoom]:
+        """For one model."""
         by_chip: dict[int, list[Offering]] = defaultdict(list)
         for offering in offerings:
             by_chip[offering.chip_id].append(offering)

@@ -16,10 +16,12 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing import tariffs
-from portal.catalog.models import CatalogModel, Offering, Version
+from portal.catalog import manifest
+from portal.catalog.models import CatalogModel, Offering, OwnModel, Version
 from portal.deployments import quoting, why_words
 from portal.deployments.capacity import Room
 from portal.deployments.placement import SiteRoom, Wanted, WhyNot, why_not
+from portal.deployments.runnable import Runnable
 from portal.fleet.models import Site
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
@@ -80,6 +82,44 @@ def of_base(digest: str, *, organization: int, now: datetime) -> list[Compatible
     """Of weights that nobody knows, tuned from those with this digest. ``BadDigest``."""
     base = _offerings().filter(version__digest=_checked(digest))
     return _answer(Offering.objects.none(), base, organization, now)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCompatible:
+    """An offering of an own model's base. ``loads``: its server takes files of the model's form."""
+
+    offering: Offering
+    loads: bool
+    sites: tuple[AtSite, ...]
+
+    @property
+    def server(self) -> str:
+        """Without its release."""
+        return self.offering.sdk.partition(" ")[0]
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Of files that its server takes."""
+        return tuple(sorted(manifest.LOADS.get(self.server, ())))
+
+
+def of_own(own: OwnModel, *, organization: int, now: datetime) -> list[OwnCompatible]:
+    """Of an admitted model: it runs where its base was shown to run and its form is loaded."""
+    sites = list(Site.objects.select_related("region").order_by("code"))
+    room = quoting.room_of(sites, tariffs.Book("cards", now, organization), organization, now)
+    by_code = {site.code: site for site in sites}
+    named = Runnable(own.base.model, own)
+    found = []
+    for one in _offerings().filter(version=own.base_id):
+        loads = manifest.loaded_by(own.form, one.sdk)
+        rooms = (
+            [named.at(by_code[at.site].driver, at) for at in room.for_offering(one)]
+            if loads
+            else []
+        )
+        at_sites = tuple(_at(by_code[at.site], at, False) for at in rooms)
+        found.append(OwnCompatible(one, loads, at_sites))
+    return found
 
 
 def _checked(digest: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing import tariffs
-from portal.deployments import quoting, why_words
+from portal.deployments import quoting, runnable, why_words
 from portal.deployments.models import Endpoint, Revision
 from portal.deployments.placement import SiteRoom, Wanted, WhyNot, why_not
 from portal.fleet.models import Site
@@ -51,7 +51,7 @@ def explain(endpoint: Endpoint, *, now: datetime) -> list[Explained]:
     by_code = {site.code: site for site in sites}
     found = [
         _row(one, by_code[one.site], here[one.site, one.chip], wanted, revision)
-        for one in room.of([endpoint.model])[endpoint.model.slug]
+        for one in runnable.of(endpoint).rooms(room)
     ]
     return sorted(found, key=lambda one: (-one.replicas, bool(one.codes), one.site.code, one.chip))
 

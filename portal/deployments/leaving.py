@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from billing import tariffs
-from portal.deployments import placement, quoting, why_words
+from portal.deployments import placement, quoting, runnable, why_words
 from portal.deployments.capacity import Room
 from portal.deployments.models import Endpoint, EndpointKind, Placement, PlacementQuerySet
 from portal.deployments.placement import Choice, Rejection, SiteRoom, Wanted
@@ -129,7 +129,7 @@ def _rooms(endpoint: Endpoint, one: Placement, sites: list[Site], now: datetime)
     else:
         book = tariffs.Book("cards", now, endpoint.organization_id)
         room = quoting.room_of(sites, book, endpoint.organization_id, now)
-    return room.of([endpoint.model])[endpoint.model.slug]
+    return runnable.of(endpoint).rooms(room)
 
 
 def _fitted(room: SiteRoom, one: Placement) -> SiteRoom:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from django.db import models
 from django.db.models import Q
 
-from portal.catalog.models import CatalogModel, Offering
+from portal.catalog.models import CatalogModel, Offering, OwnModel
 from portal.deployments.claim_models import PromisedCards
 from portal.deployments.drill_models import Drill, DrillMove, DrillState
 from portal.deployments.log_models import KeptLog
@@ -149,6 +149,7 @@ class Endpoint(models.Model):
     kind = models.CharField(max_length=16)
     name = models.CharField(max_length=64)
     model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="endpoints")
+    own_model = models.ForeignKey(OwnModel, models.PROTECT, related_name="+", null=True)
     generation = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=120)
@@ -184,6 +185,11 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def runs(self) -> str:
+        """The name of its model: one's own, or the catalogue's in the reader's language."""
+        return str((self.own_model or self.model).title)
 
     @property
     def may_run(self) -> bool:
@@ -339,6 +345,7 @@ class Order(models.Model):
     request_digest = models.CharField(max_length=64)
     name = models.CharField(max_length=64)
     model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="+")
+    own_model = models.ForeignKey(OwnModel, models.PROTECT, related_name="+", null=True)
     region = models.CharField(max_length=24)
     replicas = models.PositiveSmallIntegerField()
     apart = models.BooleanField(default=False, help_text="Each replica at a site of its own.")

@@ -16,7 +16,7 @@ from billing import estimates, terms
 from billing.resolution import Version
 from billing.term_lines import Term
 from portal.catalog.models import Offering
-from portal.deployments import placement, rollouts
+from portal.deployments import placement, rollouts, runnable
 from portal.deployments.fixes import Fix
 from portal.deployments.models import Endpoint, Strategy
 from portal.deployments.placement import Choice, Wanted
@@ -78,7 +78,7 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
         priced=_priced(room, to, old, new, choice, surge),
         wish=Wish(
             name=endpoint.name,
-            model=endpoint.model.slug,
+            model=runnable.of(endpoint).name,
             region=change.region,
             replicas=replicas,
             chip=change.chip,
@@ -135,7 +135,7 @@ def one_more(
     )
     rooms = [
         one
-        for one in room.cards.of([endpoint.model])[endpoint.model.slug]
+        for one in runnable.of(endpoint).rooms(room.cards)
         if not (change.apart and one.site in taken)
     ]
     choice = placement.choose(rooms, wanted)

@@ -73,7 +73,7 @@ def endpoints(actor: Actor) -> QuerySet[Endpoint]:
     living = Placement.objects.visible_to(actor).living().select_related("site__region", "offering")
     return (
         Endpoint.objects.visible_to(actor)
-        .select_related("model", "project")
+        .select_related("model", "own_model", "project")
         .prefetch_related(Prefetch("placements", queryset=living))
     )
 

@@ -11,11 +11,12 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from billing import estimates, tariffs, terms
-from portal.catalog.models import CatalogModel, ModelKind, Region
-from portal.deployments import capacity, placement
+from portal.catalog.models import CatalogModel, Region
+from portal.deployments import placement, runnable
 from portal.deployments.capacity import Room
 from portal.deployments.fixes import Fix, fixes
 from portal.deployments.placement import Choice, Rejection, Wanted
+from portal.deployments.runnable import Runnable
 from portal.fleet.models import Site
 from portal.lib.periods import Month
 from tenants import quotas, rls
@@ -65,7 +66,7 @@ class Wish:
     """What a customer chose."""
 
     name: str
-    model: str  # slug
+    model: str  # slug, or the public id of an own model
     region: str  # code; empty means any
     replicas: int
     chip: str = ""  # code; empty means any
@@ -99,11 +100,18 @@ def quote(*, wish: Wish, project: Project, now: datetime) -> Quote:
     most = quotas.several(project.organization, "replicas", "cards")
     if not 1 <= wish.replicas <= most["replicas"]:
         raise BadReplicas(most["replicas"])
-    return _quote(wish, project, None, now, most["cards"])
+    return _quote(wish, _found(wish, project), project, None, now, most["cards"])
+
+
+def _found(wish: Wish, project: Project, *, lock: bool = False) -> Runnable:
+    found = runnable.find(wish.model, project.organization_id, lock=lock)
+    if found is None:
+        raise NotForSale
+    return found
 
 
 def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, list[Site]]:
-    """The price, with the sites locked until the end of the transaction."""
+    """The price, with the sites and an own model locked until the end of the transaction."""
     sites = list(
         Site.objects.asked()
         .defer("report")
@@ -112,7 +120,7 @@ def quote_locked(wish: Wish, project: Project, now: datetime) -> tuple[Quote, li
         .order_by("pk")
     )
     most = quotas.most(project.organization, "cards")
-    return _quote(wish, project, sites, now, most), sites
+    return _quote(wish, _found(wish, project, lock=True), project, sites, now, most), sites
 
 
 def wanted_of(wish: Wish, project: Project) -> Wanted:
@@ -128,20 +136,22 @@ def wanted_of(wish: Wish, project: Project) -> Wanted:
 
 
 def _quote(
-    wish: Wish, project: Project, sites: list[Site] | None, now: datetime, most_cards: int
+    wish: Wish,
+    named: Runnable,
+    project: Project,
+    sites: list[Site] | None,
+    now: datetime,
+    most_cards: int,
 ) -> Quote:
-    offerings = list(capacity.current().filter(version__model__slug=wish.model))
-    if not offerings or offerings[0].version.model.kind != ModelKind.CHAT:
-        raise NotForSale
     book = tariffs.Book("cards", now, project.organization_id)
     room = room_of(sites, book, project.organization_id, now)
-    rooms = room.with_(offerings)
+    rooms = named.rooms(room)
     wanted = wanted_of(wish, project)
     choice = placement.choose(rooms, wanted)
     if not choice.sites:
         if all(one.offering is None for one in rooms if one.chip):
             raise NotForSale
-        raise NoRoom(choice.rejected, _fixes(room, rooms, wanted, offerings[0].version.model))
+        raise NoRoom(choice.rejected, _fixes(room, rooms, wanted, named))
     chosen = next(one for one in rooms if (one.site, one.chip) == (choice.sites[0], choice.chip))
     tariff = book.price(choice.chip, project.organization_id)
     assert tariff is not None and chosen.offering is not None  # else it is not chosen
@@ -184,13 +194,15 @@ def room_of(sites: list[Site] | None, book: tariffs.Book, organization: int, now
 
 
 def _fixes(
-    room: Room, rooms: list[placement.SiteRoom], wanted: Wanted, model: CatalogModel
+    room: Room, rooms: list[placement.SiteRoom], wanted: Wanted, named: Runnable
 ) -> tuple[Fix, ...]:
-    smaller = (
-        CatalogModel.objects.orderable()
-        .filter(kind=model.kind, parameters_millions__lt=model.parameters_millions)
-        .order_by("-parameters_millions", "slug")[:MOST_SMALLER]
-    )
+    smaller = CatalogModel.objects.none()  # nothing of the catalogue stands in for an own model
+    if named.own is None:
+        smaller = (
+            CatalogModel.objects.orderable()
+            .filter(kind=named.model.kind, parameters_millions__lt=named.model.parameters_millions)
+            .order_by("-parameters_millions", "slug")[:MOST_SMALLER]
+        )
     region = Region.objects.filter(code=wanted.region).first() if wanted.region else None
     centre = region.place if region else None
     return fixes(rooms, wanted, centre=centre, smaller=room.of(smaller))

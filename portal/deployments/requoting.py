@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from billing import estimates, tariffs, terms
 from billing.resolution import Version
 from portal.catalog.models import Offering
-from portal.deployments import lasting, placement, quoting
+from portal.deployments import lasting, placement, quoting, runnable
 from portal.deployments.fixes import Fix
 from portal.deployments.models import Endpoint, OrderKind, Placement, Revision, Strategy
 from portal.deployments.placement import SiteRoom, Wanted
@@ -114,7 +114,7 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
         priced=_priced(room, offering, _Sizes(endpoint, form, replicas, before), choice),
         wish=Wish(
             name=endpoint.name,
-            model=endpoint.model.slug,
+            model=runnable.of(endpoint).name,
             region=region,
             replicas=replicas,
             chip=offering.chip.code,
@@ -187,7 +187,7 @@ class Room:
         taken = {one.site.code for one in here} if form.apart else set()
         rooms = [
             one
-            for one in self.cards.of([endpoint.model])[endpoint.model.slug]
+            for one in runnable.of(endpoint).rooms(self.cards)
             if one.site not in taken and one.offering in (None, form.offering_id)
         ]
         wanted = Wanted(

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.models import MonthClose
+from portal.catalog import admitting
 from portal.deployments import approving, engine_logs
 from portal.deployments.actions import (
     card_time,
@@ -74,3 +75,15 @@ def forget_logs() -> None:
 def sweep_drills() -> None:
     """Each two seconds: drills begin, end and get their reports."""
     drills.sweep(now=timezone.now())
+
+
+@shared_task
+def sweep_own_models() -> None:
+    """Nudge a worker for each own model that waits for its check."""
+    admitting.nudge_due(now=timezone.now())
+
+
+@shared_task
+def check_own_model(organization_id: int, own_model_id: int) -> None:
+    """Ask its origin, and admit or refuse it."""
+    admitting.check(organization_id, own_model_id, now=timezone.now())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 
-from portal.catalog.models import CatalogModel
+from portal.catalog.models import CatalogModel, OwnModel
 
 if TYPE_CHECKING:
     from tenants.actors import Actor
@@ -28,6 +28,7 @@ class CapacityWatch(models.Model):
     organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
     project = models.ForeignKey("tenants.Project", models.PROTECT, related_name="+")
     model = models.ForeignKey(CatalogModel, models.PROTECT, related_name="+")
+    own_model = models.ForeignKey(OwnModel, models.PROTECT, related_name="+", null=True)
     region = models.CharField(max_length=24, blank=True)
     replicas = models.PositiveSmallIntegerField()
     chip = models.CharField(max_length=24, blank=True)
@@ -41,10 +42,16 @@ class CapacityWatch(models.Model):
         ordering: ClassVar = ["created_at", "pk"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["project", "model", "region", "replicas", "chip", "apart"],
+                fields=["project", "model", "own_model", "region", "replicas", "chip", "apart"],
+                nulls_distinct=False,
                 name="capacity_watch_once",
             ),
         ]
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def runs(self) -> str:
+        """The name of its model, as ``Endpoint.runs``."""
+        return str((self.own_model or self.model).title)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import Count, Q, Sum
 
+from portal.catalog.models import OwnModel
 from portal.deployments.claims import most_at
 from portal.deployments.models import Endpoint, Placement, ReservedCard
 from portal.jobs.models import Job, JobFile
@@ -35,6 +36,7 @@ def of(organization: Organization, *, now: datetime) -> list[Use]:
     """Every quota, in the order of the table."""
     used = _keys(organization, now) | _running(organization) | _jobs(organization)
     used["projects"] = Project.objects.filter(organization=organization, archived_at=None).count()
+    used["own_models"] = OwnModel.objects.filter(organization=organization).kept().count()
     used["reserved_cards"] = _reserved(organization, now)
     return [Use(row, used.get(row.name)) for row in quotas.table(organization)]
 

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True):
     context_tokens: int
     parallel: int
     parent: int
+    weights: str = ""  # path; empty: those of the package
 
 
 def die_with(parent: int) -> None:
@@ -48,7 +49,7 @@ def run_chat(settings: Settings, port: int) -> None:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = str(weights.path_of("chat"))
+    params.model.path = settings.weights or str(weights.path_of("chat"))
     params.model_alias = {settings.model}
     params.hostnames = ["127.0.0.1"]
     params.port = port

@@ -68,6 +68,7 @@ class Replica:
     digest: str
     ports: PortPool
     command: Sequence[str] = ENGINE
+    weights: str = ""  # path; empty: those of the engine's package
     state: ReplicaState = "starting"
     because: str = "The engine is starting."
     restarts: int = 0
@@ -159,6 +160,7 @@ class Replica:
             context_tokens=self.spec.context_tokens,
             parallel=self.spec.parallel,
             parent=os.getpid(),
+            weights=self.weights,
         )
         assert process.stdin is not None
         with contextlib.suppress(ConnectionError):

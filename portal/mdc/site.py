@@ -12,11 +12,13 @@ from portal.fleet.drivers.contract import (
     CardReport,
     PlacementSpec,
     ReplicaReport,
+    ReplicaState,
     SiteReport,
     SiteSpec,
 )
-from portal.mdc import cards, facilities, weights
+from portal.mdc import cards, facilities, fetched, weights
 from portal.mdc.cards import Card
+from portal.mdc.fetched import Fetched
 from portal.mdc.logs import EngineLog
 from portal.mdc.replica import ENGINE, PortPool, Replica
 from portal.mdc.state import Memory
@@ -48,6 +50,7 @@ class EmbeddedSite:
         self.logs: dict[str, EngineLog] = {}
         self.ports = PortPool(*layout.ports)
         self.changed = asyncio.Event()
+        self.fetched = Fetched(layout.folder / "weights", self.changed.set)
 
     def accept(self, wish: SiteSpec) -> None:
         """Keep a wish and wake the loop. ``OlderWish`` if a newer one was accepted."""
@@ -65,6 +68,7 @@ class EmbeddedSite:
                 except TimeoutError:
                     continue
         finally:
+            await self.fetched.close()
             await asyncio.gather(*(replica.stop() for replica in self.replicas.values()))
 
     async def _converge(self) -> None:
@@ -88,24 +92,39 @@ class EmbeddedSite:
             self._refuse(spec, f"No {spec.chip} card is free.", "")
             return
         try:
-            path = weights.path_of(spec.engine)
+            path = self._weights_of(spec)
         except weights.NoWeights as error:
             self._refuse(spec, str(error), "")
+            return
+        if path is None:
+            self._refuse(spec, "The weights are being fetched.", "", state="starting")
             return
         cache = self.layout.folder / "digests.json"
         digest = await asyncio.to_thread(weights.digest_of, path, cache)
         if spec.model_digest and spec.model_digest != digest:
             self._refuse(spec, "The weights here have another digest than the wanted ones.", digest)
             return
-        replica = Replica(spec, self.log_of(spec.id), given, digest, self.ports, self.layout.engine)
+        replica = Replica(
+            *(spec, self.log_of(spec.id), given, digest, self.ports, self.layout.engine),
+            weights=str(path) if fetched.is_address(spec.artifact) else "",
+        )
         self.replicas[spec.id] = replica
         replica.start()
 
-    def _refuse(self, spec: PlacementSpec, because: str, digest: str) -> None:
+    def _weights_of(self, spec: PlacementSpec) -> Path | None:
+        """Those of its package, or those of a customer's own model; ``None`` while they come.
+        ``NoWeights``."""
+        if fetched.is_address(spec.artifact):
+            return self.fetched.find(spec.artifact, spec.model_digest)
+        return weights.path_of(spec.engine)
+
+    def _refuse(
+        self, spec: PlacementSpec, because: str, digest: str, state: ReplicaState = "failed"
+    ) -> None:
         self.refused[spec.id] = ReplicaReport(
             placement=spec.id,
             epoch=spec.epoch,
-            state="failed",
+            state=state,
             model_digest=digest,
             since_ms=int(time.time() * 1000),
             because=because,

@@ -117,9 +117,14 @@ def _wanted(placement: Placement) -> bool:
 
 def _wishes(placements: list[Placement]) -> list[Wish]:
     return [
-        Wish(one.public_id, one.epoch, _wanted(one), one.state, one.offering.version.digest)
-        for one in placements
+        Wish(one.public_id, one.epoch, _wanted(one), one.state, _weights(one)) for one in placements
     ]
+
+
+def _weights(placement: Placement) -> str:
+    """The digest of what it has to run: its own model's, or the version's."""
+    digest: str = placement.offering.version.digest
+    return str(placement.form.get("weights", digest)) if placement.form else digest
 
 
 def _sealed_spec(site: Site, placements: list[Placement], token: UUID) -> SiteSpec:
@@ -142,7 +147,7 @@ def _asked(placement: Placement, site: Site) -> PlacementSpec:
         endpoint=placement.endpoint.public_id,
         engine=starting.engine_of(offering),
         model=offering.version.model.slug,
-        model_digest=offering.version.digest,
+        model_digest=_weights(placement),
         chip=offering.chip.code,
         cards=placement.cards,
         credential=placement.sealed_credential,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import tariffs
 from billing.resolution import Version as PriceVersion
+from portal.catalog import manifest
 from portal.catalog.models import (
     PROVEN,
     CatalogModel,
@@ -22,9 +23,10 @@ from portal.catalog.models import (
     FigureKind,
     ModelKind,
     Offering,
+    OwnModel,
     Version,
 )
-from portal.deployments import queries
+from portal.deployments import queries, runnable
 from portal.web import doors, states
 
 MOST_COMPARED = 3
@@ -70,6 +72,16 @@ class Row:
     state: states.State | None
     figures: dict[str, Figure]
     price: PriceVersion | None
+    own: OwnModel | None = None  # of the organization's own: ``model`` is what it was tuned from
+
+    @property
+    def name(self) -> str:
+        """As an order calls it."""
+        return self.own.public_id if self.own else str(self.model.slug)
+
+    @property
+    def title(self) -> str:
+        return self.own.name if self.own else str(self.model.title)
 
     @property
     def speed(self) -> Figure | None:
@@ -103,7 +115,24 @@ def rows(filters: Filters, *, organization: int, now: datetime) -> list[Row]:
         for model in _models(filters)
         for offering in _offerings(model, filters)
     ]
-    return sorted(found, key=lambda row: (not _proven(row), row.model.title.lower()))
+    found += _own_rows(filters, organization)
+    return sorted(found, key=lambda row: (not _proven(row), row.title.lower()))
+
+
+def _own_rows(filters: Filters, organization: int) -> Iterator[Row]:
+    """Own models with the offerings of their bases that load them. Figures are the base's, so they
+    are not shown, and there is no price per token."""
+    if filters.kind not in ("", ModelKind.CHAT) or filters.licence:
+        return
+    words = filters.query.lower()
+    models = [one for one in runnable.orderable(organization) if words in one.name.lower()]
+    rows = Offering.objects.filter(version__in={one.base_id for one in models})
+    offerings = list(rows.select_related("chip").order_by("chip__order", "cards", "pk"))
+    for own in models:
+        for one in offerings:
+            fits = filters.chip in ("", one.chip.code) and filters.evidence in ("", one.evidence)
+            if fits and one.version_id == own.base_id and manifest.loaded_by(own.form, one.sdk):
+                yield Row(own.base.model, one, states.EVIDENCE[one.evidence], {}, None, own)
 
 
 def _proven(row: Row) -> bool:
@@ -167,7 +196,8 @@ def line(row: Row) -> list[object]:
         else [""] * 5
     )
     return [
-        *(model.slug, model.title, model.kind, model.publisher, model.licence),
+        *(row.name, row.title, model.kind, "" if row.own else model.publisher),
+        "" if row.own else model.licence,
         offering.context_tokens if offering else model.context_tokens,
         *ran,
         *told,

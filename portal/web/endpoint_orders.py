@@ -20,7 +20,7 @@ from billing.approvals import words
 from billing.approvals.people import Members
 from billing.fiscal.refusals import Refusal
 from portal.catalog.models import CatalogModel, Chip, Region
-from portal.deployments import quoting, why_words
+from portal.deployments import quoting, runnable, why_words
 from portal.deployments.actions import orders, waiting_orders, watches
 from portal.deployments.models import CapacityWatch, Order, OrderState
 from portal.lib import ids
@@ -55,12 +55,7 @@ class OrderForm(forms.Form):
         to_field_name="public_id",
         empty_label=None,
     )
-    model = TitledChoice(
-        label=gettext_lazy("Model"),
-        queryset=CatalogModel.objects.orderable().filter(kind="chat"),
-        to_field_name="slug",
-        empty_label=None,
-    )
+    model = forms.ChoiceField(label=gettext_lazy("Model"))
     region = TitledChoice(
         label=gettext_lazy("Region"),
         queryset=Region.objects.filter(sites__isnull=False).distinct(),
@@ -89,6 +84,8 @@ class OrderForm(forms.Form):
         super().__init__(*args, **kwargs)
         projects = Project.objects.visible_to(actor).filter(archived_at=None)
         self.fields["project"].queryset = projects  # type: ignore[attr-defined]
+        self.models = _models(actor)
+        self.fields["model"].choices = self.models  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         return clean_name(self.cleaned_data["name"], 60)
@@ -98,7 +95,7 @@ class OrderForm(forms.Form):
         chosen = self.cleaned_data
         return quoting.Wish(
             name=chosen.get("name") or "–",
-            model=chosen["model"].slug,
+            model=chosen["model"],
             region=chosen["region"].code if chosen["region"] else "",
             replicas=chosen["replicas"],
             chip=chosen["chip"].code if chosen["chip"] else "",
@@ -209,7 +206,7 @@ def _wish(form: OrderForm, chosen: dict[str, str]) -> quoting.Wish:
     """Also of a form that is not filled in yet."""
     return quoting.Wish(
         name="–",
-        model=chosen["model"] or _first(form, "model", "slug"),
+        model=chosen["model"] or _first(form.models),
         region=chosen["region"],
         replicas=_replicas(chosen["replicas"] or "1"),
         chip=chosen["chip"],
@@ -243,12 +240,18 @@ def _replicas(text: str) -> int:
         return 0  # refused with the number that is possible
 
 
-def _first(form: OrderForm, name: str, attribute: str) -> str:
-    """What the browser shows as chosen before anybody has chosen."""
-    field = form.fields[name]
-    assert isinstance(field, forms.ModelChoiceField)
-    rows = field.queryset
-    return str(getattr(rows.first(), attribute, "")) if rows is not None else ""
+def _models(actor: actors.Actor) -> list[tuple[Any, Any]]:
+    """The catalogue's, then the organization's own under a heading."""
+    rows = CatalogModel.objects.orderable().filter(kind="chat")
+    own = [(one.public_id, one.title) for one in runnable.orderable(actor.organization.pk)]
+    return [(one.slug, one.title) for one in rows] + ([(_("Own models"), own)] if own else [])
+
+
+def _first(models: list[tuple[Any, Any]]) -> str:
+    """The model that the browser shows as chosen before anybody has chosen."""
+    for name, rest in models:  # a heading has its models beside it
+        return str(rest[0][0] if isinstance(rest, list) else name)
+    return ""
 
 
 @require_GET

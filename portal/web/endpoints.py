@@ -47,7 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
             "page": page,
             "stopped": stopped,
             "watches": CapacityWatch.objects.visible_to(doors.actor(request)).select_related(
-                "model", "project"
+                "model", "own_model", "project"
             ),
             "awaiting": Order.objects.visible_to(doors.actor(request))
             .filter(state=OrderState.AWAITING)

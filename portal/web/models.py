@@ -26,7 +26,11 @@ def index(request: HttpRequest) -> HttpResponse:
     every = shown
     if filters.compare and filters != Filters(compare=filters.compare):
         every = catalogue.rows(Filters(), organization=organization, now=now)
-    chosen = [one for one in every if one.offering and one.offering.public_id in filters.compare]
+    chosen = [
+        one
+        for one in every
+        if one.offering and not one.own and one.offering.public_id in filters.compare
+    ]
     context = {
         "rows": shown,
         "filters": filters,

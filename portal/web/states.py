@@ -51,6 +51,13 @@ DRILL = {
     "called_off": _state("warn", "warn", pgettext_lazy("drill", "Called off")),
     "cancelled": _state("", "off", pgettext_lazy("drill", "Cancelled")),
 }
+OWN_MODEL = {
+    "registered": _state("info", "wait", pgettext_lazy("own model", "Waits for its check")),
+    "checking": _state("info", "half", pgettext_lazy("own model", "Being checked")),
+    "admitted": _state("ok", "ok", pgettext_lazy("own model", "Admitted")),
+    "refused": _state("bad", "bad", pgettext_lazy("own model", "Refused")),
+    "withdrawn": _state("", "off", pgettext_lazy("own model", "Withdrawn")),
+}
 QUOTA_RAISE = {
     "open": _state("info", "wait", RaiseState.OPEN.label),
     "granted": _state("ok", "ok", RaiseState.GRANTED.label),

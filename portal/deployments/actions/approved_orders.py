@@ -11,7 +11,7 @@ from billing import budgets
 from billing.approvals.kinds import CannotBeDone, Deed, Now, TermsChanged
 from billing.fiscal.refusals import Refusal
 from billing.models import ApprovalRequest, Commitment
-from portal.deployments import quoting, requoting
+from portal.deployments import quoting, requoting, runnable
 from portal.deployments.actions import changes, fulfilling, orders, waiting_orders
 from portal.deployments.models import Order, OrderKind, OrderState
 from portal.deployments.quoting import Quote, Wish
@@ -39,13 +39,23 @@ REFUSALS = (
 def _find(request: ApprovalRequest) -> Order:
     rows = Order.objects.filter(organization=request.organization, public_id=request.subject)
     return rows.select_related(
-        "organization", "project__organization", "model", "endpoint__model", "endpoint__project"
+        "organization",
+        "project__organization",
+        "model",
+        "own_model",
+        "endpoint__model",
+        "endpoint__project",
     ).get()
 
 
 def _wish(order: Order) -> Wish:
     return Wish(
-        order.name, order.model.slug, order.region, order.replicas, order.wished_chip, order.apart
+        order.name,
+        runnable.of(order).name,
+        order.region,
+        order.replicas,
+        order.wished_chip,
+        order.apart,
     )
 
 

@@ -36,6 +36,7 @@ def fulfil(order: Order, priced: Quote, sites: list[Site], by: Actor, now: datet
         kind=EndpointKind.DEDICATED,
         name=order.name,
         model=order.model,
+        own_model=order.own_model,
         created_at=now,
         created_by=order.placed_by,
     )

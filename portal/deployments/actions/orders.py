@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from billing import budgets, holding
 from billing.models import Commitment
 from portal.catalog.models import CatalogModel
-from portal.deployments import quoting
+from portal.deployments import quoting, runnable
 from portal.deployments.actions import fulfilling, waiting_orders
 from portal.deployments.models import (
     Endpoint,
@@ -29,6 +29,7 @@ from portal.deployments.models import (
     Strategy,
 )
 from portal.deployments.quoting import Quote, Wish
+from portal.deployments.runnable import Runnable
 from portal.lib import ids
 from tenants import actors, names, quotas, standing
 from tenants.actors import Actor
@@ -200,11 +201,19 @@ class Wished:
     won_per_hour_before: int = 0
     strategy: str = Strategy.ROLLING
 
+    @property
+    def runs(self) -> Runnable | None:
+        """What the endpoint of a change runs already, whatever can be ordered now."""
+        return runnable.of(self.endpoint) if self.endpoint else None
+
 
 def row(wished: Wished, priced: Quote, state: str) -> Order:
     """The order with its price. What is set aside is known once it is placed."""
     wish, by = wished.wish, wished.by
     placed = state == OrderState.PLACED
+    named = wished.runs or runnable.find(wish.model, by.organization.pk)
+    if named is None:  # an own model that was withdrawn meanwhile
+        raise quoting.NotForSale
     order = Order.objects.create(
         public_id=wished.reference,
         organization=by.organization,
@@ -215,7 +224,8 @@ def row(wished: Wished, priced: Quote, state: str) -> Order:
         idempotency_key=wished.idempotency_key,
         request_digest=wished.digest or wish.digest(),
         name=wish.name,
-        model=CatalogModel.objects.get(slug=wish.model),
+        model=named.model,
+        own_model=named.own,
         region=wish.region,
         replicas=wish.replicas,
         apart=wish.apart,

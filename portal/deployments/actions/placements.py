@@ -10,9 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from portal.catalog import launch
 from portal.catalog.models import Offering
-from portal.deployments import leaving
+from portal.deployments import leaving, runnable
 from portal.deployments.models import (
     Endpoint,
     Placement,
@@ -53,7 +52,7 @@ def want(
         offering=offering,
         revision=revision,
         cards=offering.cards,
-        form=launch.form_of(offering),
+        form=runnable.form_of(endpoint.own_model, offering, site.driver),
         weight=weight,
         sealed_credential=seal(secrets.token_urlsafe(32), settings.DURE_SEAL_KEYS),
         created_at=now,

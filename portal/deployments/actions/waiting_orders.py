@@ -27,7 +27,7 @@ def terms_of(order: Order) -> dict[str, Any]:
         kind |= {"strategy": order.strategy}
     return kind | {
         "name": order.name,
-        "model": order.model.slug,
+        "model": order.own_model.name if order.own_model else order.model.slug,
         "region": order.region,
         "replicas": order.replicas,
         "chip": order.chip,

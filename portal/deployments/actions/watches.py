@@ -13,8 +13,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from portal.catalog.models import CatalogModel
-from portal.deployments import quoting
+from portal.deployments import quoting, runnable
 from portal.deployments.models import CapacityWatch
 from portal.deployments.quoting import Wish
 from portal.lib import ids
@@ -52,12 +51,15 @@ def watch(*, wish: Wish, project: Project, by: Actor, now: datetime) -> Capacity
         pass
     else:
         raise HasRoom
+    named = runnable.find(wish.model, by.organization.pk)
+    assert named is not None  # it was quoted
     # Locked: two at once must not both be the last one.
     Project.objects.select_for_update().filter(organization=by.organization).order_by("pk").first()
     found, made = CapacityWatch.objects.get_or_create(
         organization=by.organization,
         project=project,
-        model=CatalogModel.objects.get(slug=wish.model),
+        model=named.model,
+        own_model=named.own,
         region=wish.region,
         replicas=wish.replicas,
         chip=wish.chip,
@@ -101,7 +103,9 @@ def sweep(*, now: datetime) -> int:
 def _look(pk: int, organization: int, now: datetime) -> bool:
     with rls.tenant(organization):
         rows = CapacityWatch.objects.select_for_update(of=["self"], skip_locked=True)
-        watched = rows.select_related("project__organization", "model").filter(pk=pk).first()
+        watched = (
+            rows.select_related("project__organization", "model", "own_model").filter(pk=pk).first()
+        )
         if watched is None or watched.project.archived_at is not None:
             return False
         try:
@@ -117,7 +121,7 @@ def wish_of(watched: CapacityWatch) -> Wish:
     """In the words of an order; the name is chosen when it is placed."""
     return Wish(
         name="–",
-        model=watched.model.slug,
+        model=runnable.of(watched).name,
         region=watched.region,
         replicas=watched.replicas,
         chip=watched.chip,
@@ -129,7 +133,7 @@ def order_place(watched: CapacityWatch) -> str:
     """The form for it, filled in: path and query."""
     chosen = {
         "project": watched.project.public_id,
-        "model": watched.model.slug,
+        "model": runnable.of(watched).name,
         "region": watched.region,
         "replicas": str(watched.replicas),
         "chip": watched.chip,
@@ -148,7 +152,7 @@ def _tell(watched: CapacityWatch, now: datetime) -> None:
         now=now,
         place=order_place(watched),
         project=project.public_id,
-        model=watched.model.slug,
+        model=watched.own_model.name if watched.own_model else watched.model.slug,
         replicas=str(watched.replicas),
         project_name=project.name,
     )

@@ -7,6 +7,7 @@ from tests.breakins.table import (
     keys,
     money,
     operator,
+    own_models,
     people,
     signin,
     superusers,
@@ -25,5 +26,6 @@ FIELDS: dict[str, list[Attempt]] = {
     "The gateway": gateway.ROWS,
     "Approvals": approvals.ROWS,
     "Money": money.ROWS,
+    "Own models": own_models.ROWS,
 }
 ATTEMPTS: list[Attempt] = [one for rows in FIELDS.values() for one in rows]
