@@ -8,6 +8,15 @@ from django.db import models
 from django.db.models import Q
 
 from portal.catalog.models import CatalogModel, Offering, OwnModel
+from portal.deployments.arrows import (
+    CHANGING,
+    ORDER_ARROWS,
+    PLACEMENT_ARROWS,
+    EndpointKind,
+    OrderKind,
+    OrderState,
+    PlacementState,
+)
 from portal.deployments.claim_models import PromisedCards
 from portal.deployments.drill_models import Drill, DrillMove, DrillState
 from portal.deployments.log_models import KeptLog
@@ -28,6 +37,9 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "CHANGING",
+    "ORDER_ARROWS",
+    "PLACEMENT_ARROWS",
     "CapacityWatch",
     "Drill",
     "DrillMove",
@@ -57,68 +69,6 @@ __all__ = [
     "Schedule",
     "Strategy",
 ]
-
-
-class EndpointKind(models.TextChoices):
-    SHARED = "shared"
-    DEDICATED = "dedicated"
-
-
-class PlacementState(models.TextChoices):
-    WANTED = "wanted"
-    STARTING = "starting"
-    READY = "ready"
-    FAILED = "failed"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-
-
-# The arrows of a placement. What is not here cannot happen.
-PLACEMENT_ARROWS: frozenset[tuple[str, str]] = frozenset(
-    {
-        ("wanted", "starting"),
-        ("wanted", "ready"),
-        ("wanted", "failed"),
-        ("wanted", "stopping"),
-        ("wanted", "stopped"),
-        ("starting", "ready"),
-        ("starting", "failed"),
-        ("starting", "stopping"),
-        ("ready", "starting"),
-        ("ready", "failed"),
-        ("ready", "stopping"),
-        ("failed", "starting"),
-        ("failed", "ready"),
-        ("failed", "stopping"),
-        ("stopping", "stopped"),
-    }
-)
-
-
-class OrderKind(models.TextChoices):
-    CREATE = "create"
-    RESIZE = "resize"
-    RESUME = "resume"
-    MOVE = "move"
-
-
-class OrderState(models.TextChoices):
-    AWAITING = "awaiting"  # approval; nothing is held for it
-    PLACED = "placed"
-    FULFILLED = "fulfilled"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-ORDER_ARROWS: frozenset[tuple[str, str]] = frozenset(
-    {
-        ("awaiting", "placed"),
-        ("awaiting", "cancelled"),
-        ("placed", "fulfilled"),
-        ("placed", "failed"),
-        ("placed", "cancelled"),
-    }
-)
 
 
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
@@ -293,6 +243,9 @@ class Placement(models.Model):
             models.Index(fields=["site"], condition=~Q(state="stopped"), name="placement_living"),
             models.Index(
                 fields=["instead_of"], condition=~Q(instead_of=""), name="placement_instead"
+            ),
+            models.Index(
+                fields=["site"], condition=Q(state__in=CHANGING), name="placement_changing"
             ),
             models.Index(  # what one organization holds is added up in it alone
                 fields=["organization", "site", "offering"],

@@ -1,7 +1,8 @@
 """How a site is: the arrows of its health, and which of them it takes. Pure.
 
-Silence is told by the time of the last report. That a site is *lost* also needs that it was asked
-and did not answer for so long: workers that were away themselves have lost no site.
+Silence is told by the time of the last report, and only of a site that was asked since and did not
+answer: workers that are away, or late, take no site from anybody. Until somebody asks again a site
+is as it was last seen; gateways find out for themselves whom they cannot reach.
 """
 
 from __future__ import annotations
@@ -44,12 +45,17 @@ HEALTH_ARROWS: frozenset[tuple[str, str]] = frozenset(
 SERVING = ("ready", "degraded")  # requests go there
 
 
-def at(judged: str, seen_at: datetime | None, now: datetime) -> str:
+def is_silent(seen_at: datetime, failing_since: datetime | None, now: datetime) -> bool:
+    """Whether it was asked in vain, and has said nothing for too long."""
+    return failing_since is not None and now - seen_at > SILENT_AFTER
+
+
+def at(judged: str, seen_at: datetime | None, failing_since: datetime | None, now: datetime) -> str:
     """A site's health. Silence shows at once, also while nobody is there to move the row:
     ``judged`` is what it was moved to."""
     if seen_at is None:
         return "waiting"
-    if judged != "lost" and now - seen_at > SILENT_AFTER:
+    if judged != "lost" and is_silent(seen_at, failing_since, now):
         return "unreachable"
     return "ready" if judged == "waiting" else judged
 
@@ -127,7 +133,9 @@ def move_of(seen: Seen, *, now: datetime, lost_after: timedelta) -> HealthMove |
     if seen.seen_at is None:
         return None
     if now - seen.seen_at > SILENT_AFTER:
-        return _of_silent(seen, now, lost_after)
+        if seen.failing_since is None:
+            return None  # nobody has asked it
+        return _of_silent(seen.health, now - seen.failing_since, lost_after)
     if seen.health == "lost":
         return HealthMove("returned", ("back",))
     if seen.health == "returned" and not seen.compared:
@@ -139,14 +147,12 @@ def move_of(seen: Seen, *, now: datetime, lost_after: timedelta) -> HealthMove |
     return HealthMove(state, codes or (_well(seen.health),))
 
 
-def _of_silent(seen: Seen, now: datetime, lost_after: timedelta) -> HealthMove | None:
-    if seen.health == "lost":
+def _of_silent(health: str, asked_for: timedelta, lost_after: timedelta) -> HealthMove | None:
+    if health == "lost":
         return None
-    if seen.health != "unreachable":
+    if health != "unreachable":
         return HealthMove("unreachable", ("silent",))
-    if seen.failing_since is None or now - seen.failing_since <= lost_after:
-        return None
-    return HealthMove("lost", ("long_silent",))
+    return HealthMove("lost", ("long_silent",)) if asked_for > lost_after else None
 
 
 def _well(before: str) -> Code:

@@ -142,7 +142,7 @@ class Site(Named):
 
     def health_at(self, now: datetime) -> str:
         """One of ``Health``; silence shows at once."""
-        return health.at(self.health, self.observed_at, now)
+        return health.at(self.health, self.observed_at, self.trouble_since, now)
 
     def serves_at(self, now: datetime) -> bool:
         """Whether requests may go there."""

@@ -79,7 +79,9 @@ def ailments(site: Site, known: frozenset[str]) -> tuple[str, ...]:
 
 def sweep(*, now: datetime) -> int:
     """Sites that say nothing: a report moves its own site, silence nobody else would see."""
-    silent = Site.objects.asked().filter(observed_at__lt=now - health.SILENT_AFTER)
+    silent = Site.objects.asked().filter(
+        observed_at__lt=now - health.SILENT_AFTER, trouble_since__isnull=False
+    )
     due = silent.exclude(health="lost").defer("report").order_by("pk")
     return sum(_judged(site, _unheard(site), now) is not None for site in due)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import F
@@ -12,19 +13,23 @@ from portal.fleet.drivers.contract import CardReport
 from portal.fleet.models import Site, SiteMove
 
 MOST_MOVES = 50  # of a site's history that a page shows
+MOST_FIRST = 3  # of one turn
 
 
-def due(now: datetime, *, lane: int = 0, lanes: int = 1) -> list[str]:
+def due(now: datetime, *, lane: int = 0, lanes: int = 1, first: Collection[str] = ()) -> list[str]:
     """Codes of the sites that are to be asked, those first who have waited longest: where there
-    are more sites than the workers get through, none is left out. Each has one of the lanes."""
+    are more sites than the workers get through, none is left out. Each has one of the lanes. A few
+    of ``first`` go before: somebody waits for what happens there."""
     rows = Site.objects.asked().order_by(F("asked_at").asc(nulls_first=True), "pk")
-    return [
+    found = [
         code
         for pk, code, asked_at, failing_since in rows.values_list(
             "pk", "code", "asked_at", "trouble_since"
         )
         if pk % lanes == lane and health.is_due(now, asked_at=asked_at, failing_since=failing_since)
     ]
+    ahead = [code for code in found if code in first][:MOST_FIRST]
+    return [*ahead, *(code for code in found if code not in ahead)]
 
 
 def known_chips() -> frozenset[str]:

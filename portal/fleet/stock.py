@@ -39,6 +39,7 @@ class Stock(NamedTuple):
 _STOCK = """
     SELECT site.id, site.code, region.code, region.latitude, region.longitude, site.driver,
       site.simulated, site.data_classes::text, site.condition, site.health, site.observed_at,
+      site.trouble_since,
       site.power_budget_watts - round(site.watts_drawn)::int,
       chip.id, chip.code, chip.tdp_watts, usable.cards, usable.free_by_node
     FROM fleet_site site JOIN catalog_region region ON region.id = site.region_id
@@ -76,9 +77,9 @@ def _found(now: datetime, question: str, given: list[str]) -> list[Stock]:
 
 def _stock(now: datetime, *row: Any) -> Stock:
     pk, site, region, latitude, longitude, driver, simulated, classes = row[:8]
-    condition, judged, observed_at, watts_free, *chip, free = row[8:]
+    condition, judged, observed_at, failing_since, watts_free, *chip, free = row[8:]
     place = None if latitude is None or longitude is None else (latitude, longitude)
-    seen = health.at(judged, observed_at, now)
+    seen = health.at(judged, observed_at, failing_since, now)
     there = (
         *(pk, site, region, place, driver, simulated, _CLASSES.decode(classes)),
         *(health.for_work(condition, seen), seen == "degraded", watts_free),

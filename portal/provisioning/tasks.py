@@ -6,8 +6,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from portal.deployments.actions import leaving
+from portal.deployments.models import CHANGING, Placement
 from portal.fleet import moves, queries
 from portal.provisioning.reconcile import reconcile as reconcile_now
+from tenants import rls
 
 AFTER_NUDGES = 9  # the lowest priority that there is; a nudge has the highest
 LANES = 4  # that ask sites side by side: most of a round is waiting
@@ -26,12 +28,20 @@ def sweep() -> None:
 
 @shared_task
 def ask(*, lane: int) -> None:
-    """One lane's share of the sites that are due, those first who have waited longest."""
+    """One lane's share of the sites that are due: some where replicas start or stop, then those who
+    have waited longest."""
     end = time.monotonic() + LANE_SECONDS
-    for code in queries.due(timezone.now(), lane=lane, lanes=LANES):
+    for code in queries.due(timezone.now(), lane=lane, lanes=LANES, first=_changing()):
         reconcile_now(code, now=timezone.now())
         if time.monotonic() > end:
             return
+
+
+def _changing() -> frozenset[str]:
+    """Codes of sites where a replica is to start or to stop."""
+    with rls.everyone(because="sweep: sites serve many organizations"):
+        rows = Placement.objects.filter(state__in=CHANGING).order_by()
+        return frozenset(rows.values_list("site__code", flat=True).distinct())
 
 
 @shared_task

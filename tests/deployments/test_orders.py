@@ -129,7 +129,8 @@ def test_gives_cards_back_once_an_endpoint_is_stopped(shop: Shop) -> None:
 @pytest.mark.parametrize("change", ["silent", "drained", "failed", "data_class"])
 def test_places_nothing_at_a_site_that_may_not_have_it(shop: Shop, change: str) -> None:
     if change == "silent":
-        Site.objects.filter(code="daegu-1").update(observed_at=NOON - timedelta(minutes=1))
+        then = NOON - timedelta(minutes=1)
+        Site.objects.filter(code="daegu-1").update(observed_at=then, trouble_since=then)
     if change == "drained":
         Site.objects.filter(code="daegu-1").update(condition="draining")
     if change == "failed":

@@ -133,7 +133,7 @@ CASES: dict[str, Case] = {
     "no_engine": case(_site(driver="ray_serve"), "region"),
     "no_price": case(_other_offering(Evidence.SIMULATED), "region"),
     "waiting": case(_site(observed_at=None, health="waiting"), "region"),
-    "silent": case(_site(observed_at=NOON - timedelta(minutes=1)), "region"),
+    "silent": case(_site(observed_at=NOON - timedelta(minutes=1), trouble_since=NOON), "region"),
     "lost": case(_site(observed_at=NOON - timedelta(hours=1), health="lost"), "region"),
     "returned": case(_site(health="returned"), "region"),
     "drained": case(_site(condition="draining"), "region"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -69,17 +70,23 @@ def test_refuses_an_unknown_region(site: Site) -> None:
         (None, {}, "waiting", False),
         (0, {}, "healthy", True),  # seen, and not judged yet
         (15, {"health": "ready"}, "healthy", True),
-        (15.001, {"health": "ready"}, "silent", False),  # before anybody has moved it
+        (15, {"health": "ready", "trouble_since": NOON}, "healthy", True),
+        # before anybody has moved it
+        (15.001, {"health": "ready", "trouble_since": NOON}, "silent", False),
+        (3600, {"health": "ready"}, "healthy", True),  # nobody has asked
         (0, {"health": "degraded"}, "healthy", True),
         (0, {"health": "returned"}, "returned", False),
         (99, {"health": "lost"}, "lost", False),
         (0, {"health": "ready", "condition": "cordoned"}, "drained", True),
         (0, {"health": "ready", "condition": "draining"}, "drained", True),
-        (99, {"health": "ready", "condition": "draining"}, "drained", False),
+        (
+            *(99, {"health": "ready", "condition": "draining", "trouble_since": NOON}),
+            *("drained", False),
+        ),
     ],
 )
 def test_knows_its_state(
-    seen: float | None, fields: dict[str, str], state: str, serves: bool
+    seen: float | None, fields: dict[str, Any], state: str, serves: bool
 ) -> None:
     found = Site(observed_at=None if seen is None else NOON - timedelta(seconds=seen), **fields)
 

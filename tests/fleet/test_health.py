@@ -57,7 +57,7 @@ def test_goes_where_the_table_says(
 ) -> None:
     assert goes_to(seen(before)) == well
     assert goes_to(seen(before, report=HOT)) == ill
-    assert goes_to(seen(before, silent=15.1)) == silent
+    assert goes_to(seen(before, silent=15.1, failing=13)) == silent
     assert goes_to(seen(before, silent=400, failing=300.1)) == long
 
 
@@ -75,9 +75,13 @@ def test_is_ready_again_once_what_it_runs_was_compared() -> None:
     assert goes_to(seen("returned", compared=True, report=HOT)) == "degraded"
 
 
-def test_loses_no_site_while_nobody_asked_it() -> None:
+@pytest.mark.parametrize("before", HEALTH)
+def test_takes_nothing_from_a_site_that_nobody_asked(before: str) -> None:
     """The workers were away for an hour themselves."""
-    assert goes_to(seen("unreachable", silent=3600)) == "-"
+    assert goes_to(seen(before, silent=3600)) == "-"
+
+
+def test_loses_no_site_sooner_than_its_bound() -> None:
     assert goes_to(seen("unreachable", silent=3600, failing=300)) == "-"
 
 

@@ -222,13 +222,14 @@ def test_adopts_on_return_what_found_no_room_elsewhere(fleet: Fleet, placement: 
 
 
 def test_loses_no_site_that_nobody_asked(fleet: Fleet, placement: Placement) -> None:
-    """Workers that come back after an hour find every site silent."""
+    """Workers that come back after an hour take no site from anybody before they have asked it."""
     now = NOON + timedelta(hours=1)
     for _ in range(3):
         moves.sweep(now=now)
         move_on(now=now)
 
-    assert fleet.health() == "unreachable"
+    assert fleet.health() == "ready"
+    assert Site.objects.get(code="daegu-1").serves_at(now)
     assert all_placements() == {"daegu-1": ("ready", True, False)}
 
 

@@ -318,6 +318,7 @@ def test_asks_those_first_who_have_waited_longest(shop: Shop) -> None:
     factories.site("jeju-1", region="jeju", cards=0)
 
     assert queries.due(NOON) == ["jeju-1", "busan-1", "daegu-1"]
+    assert queries.due(NOON, first={"daegu-1"}) == ["daegu-1", "jeju-1", "busan-1"]
 
     round_at()  # of Daegu, in vain
 

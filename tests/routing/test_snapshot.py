@@ -362,9 +362,17 @@ def test_routes_to_no_other(rows: Rows, changes: dict[str, Any]) -> None:
 
 def test_takes_a_silent_site_out(rows: Rows) -> None:
     later = NOON + timedelta(seconds=16)
+    Site.objects.update(trouble_since=NOON + timedelta(seconds=2))
 
     assert targets(rows, now=later) == [("http://127.0.0.1:9001", "out")]
     assert {one.state for one in snapshot.take(now=later, demands=[]).sites} == {"out"}
+
+
+def test_keeps_a_site_that_nobody_asks(rows: Rows) -> None:
+    """Workers are away or late: what was seen last is routed on."""
+    later = NOON + timedelta(hours=1)
+
+    assert targets(rows, now=later) == [("http://127.0.0.1:9001", "healthy")]
 
 
 def test_degrades_a_target_that_fails_often(rows: Rows) -> None:

@@ -272,7 +272,8 @@ def test_asks_as_often_for_many_rows_as_for_few(world: World, name: str) -> None
 
 
 def test_marks_sites_that_went_silent(world: World) -> None:
-    factories.site("busan-1", region="busan", seen_at=NOON - timedelta(minutes=1))
+    then = NOON - timedelta(minutes=1)
+    factories.site("busan-1", region="busan", seen_at=then, trouble_since=then)
     factories.site("jeju-1", region="jeju", seen_at=None)
 
     rows = browser(world.cast.alice).get(reverse("sites")).context["rows"]
