@@ -105,7 +105,8 @@ def register(*, wish: Registration, by: Actor, now: datetime) -> OwnModel:
     name, base = names.normalized(wish.name, longest=LONGEST_NAME), _base(wish.base)
     _require_shape(wish)
     # Locked: two at once must not both be the last one.
-    Organization.objects.select_for_update(of=["self"]).get(pk=by.organization.pk)
+    rows = Organization.objects.select_for_update(of=["self"], no_key=True)
+    rows.get(pk=by.organization.pk)
     _require_room(by, name, wish.digest)
     try:
         with transaction.atomic():
