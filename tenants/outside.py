@@ -57,7 +57,7 @@ def public_address(parts: SplitResult) -> str:
     except (OSError, UnicodeError) as error:
         raise Unreachable(_("The name “%(host)s” is not known.") % {"host": host}) from error
     for text in found:
-        if not (_is_public(text) or (settings.DURE_LOOPBACK_ISSUERS and _is_loopback(text))):
+        if not (is_public(text) or (settings.DURE_LOOPBACK_ISSUERS and _is_loopback(text))):
             raise Forbidden(_("“%(host)s” is not on the public internet.") % {"host": host})
     return found[0]
 
@@ -66,7 +66,8 @@ def _is_loopback(text: str) -> bool:
     return ip_address(text).is_loopback
 
 
-def _is_public(text: str) -> bool:
+def is_public(text: str) -> bool:
+    """Whether an address, as digits, is one of the public internet."""
     found = ip_address(text.partition("%")[0])
     if isinstance(found, IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)

@@ -12,15 +12,16 @@ import contextlib
 import ipaddress
 import re
 import socket
-import ssl
 import threading
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 from django.conf import settings
+
+from portal.lib.trust import trusted
+from tenants import outside
 
 WHOLE_SECONDS = 10.0
 TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
@@ -100,7 +101,7 @@ def fetch(location: str, *, most: int) -> bytes:
     with _Hangup(WHOLE_SECONDS) as hangup:
         try:
             with (
-                httpx2.Client(timeout=TIMEOUT, verify=_trust(), trust_env=False) as client,
+                httpx2.Client(timeout=TIMEOUT, verify=trusted(), trust_env=False) as client,
                 client.stream(
                     "GET",
                     url,
@@ -148,11 +149,6 @@ class _Hangup:
                 self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
-@cache
-def _trust() -> ssl.SSLContext:
-    return httpx2.create_ssl_context()
-
-
 def _address(host: str, port: int, *, private: bool) -> str:
     """One address of the host. An address that the operator wrote down as such is meant."""
     try:
@@ -160,7 +156,7 @@ def _address(host: str, port: int, *, private: bool) -> str:
     except OSError:
         raise NotFetched("unreachable", later=True) from None
     addresses = [str(one[4][0]) for one in found]
-    if not private and not _is_literal(host) and not all(map(_is_public, addresses)):
+    if not private and not _is_literal(host) and not all(map(outside.is_public, addresses)):
         raise NotFetched("private_address")
     return addresses[0]
 
@@ -171,11 +167,6 @@ def _is_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    return address.is_global and not address.is_multicast
 
 
 def _refuse(status: int) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx2
 
+from portal.lib.trust import trusted
 from portal.mdc.weights import NoWeights
 
 MOST_BYTES = 8 * 2**30
@@ -82,7 +83,7 @@ async def _fetch(url: str, digest: str, part: Path) -> None:
     part.parent.mkdir(parents=True, exist_ok=True)
     sums, size = hashlib.sha256(), 0
     async with (
-        httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False) as client,
+        httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False, verify=trusted()) as client,
         client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
     ):
         if answer.status_code != 200:

@@ -370,9 +370,7 @@ def test_takes_a_silent_site_out(rows: Rows) -> None:
 
 def test_keeps_a_site_that_nobody_asks(rows: Rows) -> None:
     """Workers are away or late: what was seen last is routed on."""
-    later = NOON + timedelta(hours=1)
-
-    assert targets(rows, now=later) == [("http://127.0.0.1:9001", "healthy")]
+    assert targets(rows, now=NOON + timedelta(hours=1)) == [("http://127.0.0.1:9001", "healthy")]
 
 
 def test_degrades_a_target_that_fails_often(rows: Rows) -> None:

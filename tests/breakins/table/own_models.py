@@ -36,7 +36,7 @@ ROWS = [
         "catalog/test_origins.py::test_asks_no_private_address_behind_a_public_name",
         Cut(
             ORIGINS,
-            "if not private and not _is_literal(host) and not all(map(_is_public, addresses)):",
+            "if not private and not _is_literal(host) and not all(map(outside.is_public, addresses)):",
             "if False:",
         ),
     ),
