@@ -2,8 +2,9 @@
 
 Real gateways, publisher, intake and worker over three embedded sites, each behind a network that
 can be cut. While clients stream, each site in turn is killed, hung, cut off, and cut off until it
-is lost; one is drained; replicas are replaced one by one, once well and once by replicas that fail,
-and a canary fails with its tenth of the requests.
+is lost; one is drained; the workers stand still for longer than a site may be silent; replicas are
+replaced one by one, once well and once by replicas that fail, and a canary fails with its tenth of
+the requests.
 Printed: what clients saw of each event, and how long it took. Exit code 1 if a request got no first
 byte although another site was up, a replica had two owners, or a site was told to stop something
 that is wanted.
@@ -35,7 +36,7 @@ SLOW_SECONDS = 3.0  # to the first word: the client has felt it
 REST_SECONDS = 90.0
 ROLLOUT_SECONDS = 300.0
 EACH = ("kill", "hang", "partition")  # of every site
-KINDS = (*EACH, "lost", "drain", "rolling", "failing", "canary")
+KINDS = (*EACH, "lost", "drain", "workers", "rolling", "failing", "canary")
 HEAD = ("event", "site", "requests", "cut", "failed", "slow", "worst_s", "felt_s", "back_s")
 
 
@@ -155,6 +156,19 @@ class Drill:
 
         self.during("drain", site, deed)
 
+    def workers_away(self) -> None:
+        """For longer than a site may be silent: nobody asks any, and none goes out."""
+
+        def deed() -> tuple[float, str]:
+            self.stack.signal("worker", signal.SIGSTOP)
+            time.sleep(self.down_seconds)
+            self.stack.signal("worker", signal.SIGCONT)
+            began = time.monotonic()
+            wait_for("what is wanted", lambda: not self.trouble(), REST_SECONDS)
+            return time.monotonic() - began, ""
+
+        self.during("workers away", "", deed)
+
     def roll(self, event: str, chip: str, ends: str, strategy: str = "rolling") -> None:
         """A rollout to another chip, which has to end so."""
         from tests.drill import fleet_firm
@@ -208,6 +222,8 @@ def events(drill: Drill, kinds: list[str], sites: Sequence[str]) -> None:
         drill.away("partition until lost", sites[0], LOST_SECONDS + 30)
     if "drain" in kinds:
         drill.drain(sites[-1])
+    if "workers" in kinds:
+        drill.workers_away()
     if "rolling" in kinds:
         drill.roll("rolling update", "atom-max", "done")
     if "failing" in kinds:

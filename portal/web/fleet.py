@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django import forms
 from django.contrib import messages
@@ -50,6 +51,9 @@ DEEDS = {
         gettext_lazy("Only when it is empty, and for good: nobody asks it any more."),
     ),
 }
+
+
+UNASKED = timedelta(minutes=1)  # of two seconds; then the workers are away
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,15 @@ def index(request: HttpRequest) -> HttpResponse:
         for row in found
     ]
     retired = Site.objects.filter(condition=Condition.RETIRED)
-    return render(request, "operator/sites.html", {"rows": rows, "retired": retired, "now": now})
+    context = {"rows": rows, "retired": retired, "now": now, "unasked": _unasked(found, now)}
+    return render(request, "operator/sites.html", context)
+
+
+def _unasked(found: list[SiteRow], now: datetime) -> datetime | None:
+    """When a site was asked last, if that is too long ago for any of them: the workers are away,
+    and nothing here says so, since no site is blamed for it."""
+    latest = max((row.site.asked_at or row.site.enrolled_at for row in found), default=now)
+    return latest if now - latest > UNASKED else None
 
 
 def _leaving(replicas: list[leaving.Leaving]) -> list[tuple[states.State, int]]:

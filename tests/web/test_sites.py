@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+import time_machine
+
 from portal.catalog.reference import REGIONS
 from portal.fleet.models import Site, SiteMove
 from portal.web import site_map, states
@@ -43,6 +48,20 @@ def test_shows_what_has_to_leave_and_why_it_cannot(world: World) -> None:
     alice = browser(world.cast.alice)
     shown = alice.get(f"/sites/{world.site.code}/").content.decode()
     assert str(states.CONDITION["draining"]["text"]) in shown and "냉각기" not in shown
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(59, False), (61, True)])
+def test_says_that_nobody_asks_the_sites(world: World, seconds: int, told: bool) -> None:
+    """No site is blamed for that, so the board has to say it."""
+    factories.site("busan-1", region="busan")
+    Site.objects.update(asked_at=NOON - timedelta(seconds=seconds + 5))
+    Site.objects.filter(code="busan-1").update(asked_at=NOON - timedelta(seconds=seconds))
+
+    with time_machine.travel(NOON, tick=False):
+        found = browser(world.cast.olivia).get("/operator/sites/")
+
+    assert (found.context["unasked"] is not None) is told
+    assert ("작업자(worker)" in found.content.decode()) is told
 
 
 def test_refuses_an_arrow_that_is_not_there(world: World) -> None:
