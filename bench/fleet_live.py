@@ -89,7 +89,7 @@ def _start(stack: ExitStack, fleet: Fleet, sites: Sites, folder: Path) -> Live:
 
     project, key = _customer()
     _real_site(stack, folder)
-    beat = ["beat", "--schedule", str(folder / "beat"), "--pidfile", "", "-l", "WARNING"]
+    beat = ["beat", "--pidfile", "", "-l", "WARNING"]
     worker = ["worker", "--concurrency", "2", "-l", "WARNING", "--without-mingle"]
     asking = ["worker", "--pool", "threads", "--concurrency", "8", "--queues", "sites"]
     asking += ["--hostname", "sites@%h", "-l", "WARNING", "--without-mingle"]

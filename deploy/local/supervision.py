@@ -31,7 +31,7 @@ def programs(config: Config) -> list[Program]:
     web = [py, "-m", "uvicorn", "portal.asgi:application", "--host", "127.0.0.1"]
     web += ["--port", str(config.port("WEB")), "--no-access-log", "--lifespan", "off"]
     celery = [py, "-m", "celery", "-A", "portal"]
-    beat = ["beat", "--schedule", str(config.folder / "beat"), "--pidfile", "", "-l", "WARNING"]
+    beat = ["beat", "--pidfile", "", "-l", "WARNING"]
     return [
         Program("postgres", config.postgres().command(), stop_signal="INT", priority=10),
         Program("valkey-admission", config.admission().command(), priority=10),

@@ -22,6 +22,7 @@ from portal.deployments.models import Placement
 from portal.fleet import moves, queries, words
 from portal.fleet.models import LOST_AFTER, Condition, Health, Site
 from portal.web import doors, sites, states
+from portal.web.digits import WholeField
 from portal.web.sites import SiteRow, all_sites, events_of, nodes_of, row_of, with_cards
 from tenants import reasons
 
@@ -75,7 +76,7 @@ class ConditionForm(forms.Form):
 class LostAfterForm(forms.Form):
     """``minutes`` empty: the bound of all sites."""
 
-    minutes = forms.IntegerField(required=False)
+    minutes = WholeField(required=False, min_value=0, max_value=LOST_AFTER[1])
     because = forms.CharField(max_length=300)
 
 

@@ -95,7 +95,7 @@ class FleetStack:
         self._add("publisher", ["portal.routing"])
         self._add("intake", ["django", "intake"])
         celery = ["celery", "-A", "portal", "worker", "--beat", "--concurrency", "2"]
-        celery += ["--schedule", str(self.folder / "beat"), "-l", "WARNING", "--without-mingle"]
+        celery += ["-l", "WARNING", "--without-mingle"]
         self._add("worker", celery)
         valkey = os.environ["VALKEY_URL"].replace("//operator:", "//gateway:")
         for name, port in zip(GATEWAYS, ports.free(2), strict=True):

@@ -75,7 +75,7 @@ def test_starts_a_killed_engine_again(site: Site) -> None:
 def test_says_why_an_engine_ends_again_and_again(site: Site) -> None:
     site.driver.apply(wish(1, spec(1, model="mortal")))
 
-    until(lambda: replica(site).restarts >= 2)
+    until(lambda: site.driver.observe().replicas and replica(site).restarts >= 2)
 
     assert any("exit code 3" in line.text for line in site.driver.logs("plc_1", 0).lines)
 
