@@ -102,7 +102,7 @@ class Site(Named):
     # What was last seen. The report is the whole truth of that moment.
     observed_at = models.DateTimeField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
-    # Out of the report, which is large; the database itself copies it (migration 0008).
+    # Out of the report, which is large; the database itself copies it (migration 0009).
     watts_drawn = models.FloatField(null=True, editable=False)
     sdks = models.JSONField(
         default=dict, help_text="Chip → the SDK's version, as the site last told it."
