@@ -10,6 +10,7 @@ from celery.beat import Scheduler
 from celery.schedules import crontab, schedule
 
 MINUTE, HOUR = 60, 3600
+CATCH_UP = timedelta(hours=6)  # late, and not at night
 
 
 def _every(seconds: int, task: str) -> dict[str, Any]:
@@ -74,8 +75,8 @@ class AllDue(Scheduler):
     that one may end with "locking protocol" on a busy machine, and then nobody asks any site."""
 
     def setup_schedule(self) -> None:
-        """With the times of Korea's clock left as they are."""
+        """What has its time of the day is caught up with for some hours after it."""
         super().setup_schedule()
         for entry in self.schedule.values():
-            if type(entry.schedule) is schedule:
-                entry.last_run_at = self.app.now() - timedelta(days=1)
+            ago = timedelta(days=1) if type(entry.schedule) is schedule else CATCH_UP
+            entry.last_run_at = self.app.now() - ago

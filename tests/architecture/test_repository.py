@@ -7,11 +7,13 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.db import models
 from django.template.loader import get_template
@@ -19,6 +21,7 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 from django.utils.module_loading import import_string
 
 from portal.celery import app as celery
+from portal.lib.periods import SEOUL
 from tenants.checks import tenant_models
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,14 +97,22 @@ def test_schedules_only_tasks_that_exist() -> None:
         assert entry["task"] in celery.tasks, name
 
 
-def test_everything_is_due_when_beat_begins() -> None:
-    """It keeps no file: a restart each half an hour must not put off what is done each hour."""
+@pytest.mark.parametrize(("hour", "announces"), [(3, False), (10, True), (15, True), (16, False)])
+def test_everything_is_due_when_beat_begins(hour: int, announces: bool) -> None:
+    """It keeps no file: a restart each half an hour must not put off what is done each hour, nor
+    one at ten past nine what is done then."""
+    with time_machine.travel(datetime(2026, 11, 16, hour, tzinfo=SEOUL), tick=False):
+        due = _due_at_once()
+
+    assert {"sweep-sites", "remind-of-invoices", "accrue-use"} <= due
+    assert ("announce-keys" in due) is announces
+
+
+def _due_at_once() -> set[str]:
     beat = import_string(celery.conf.beat_scheduler.replace(":", "."))(celery, lazy=True)
     beat.setup_schedule()
 
-    due = {name for name, entry in beat.schedule.items() if entry.is_due().is_due}
-    assert {"sweep-sites", "remind-of-invoices", "accrue-use"} <= due
-    assert "announce-keys" not in due  # at ten past nine
+    return {name for name, entry in beat.schedule.items() if entry.is_due().is_due}
 
 
 # ─── what others wrote ─────────────────────────────────────────────────────────────────────────
