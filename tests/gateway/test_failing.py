@@ -223,7 +223,7 @@ def test_cuts_off_a_client_that_takes_nothing(start: Any, world: World, upstream
             % (world.key.encode(), len(content), content)
         )
 
-        [event] = world.settled(1, 15)
+        [event] = world.settled(1)
 
     assert event.outcome == "client_left"
     assert 0 < event.tokens_out < 200_000

@@ -162,8 +162,8 @@ def test_runs_as_several_processes_on_one_port(start: Any, world: World) -> None
 
     for _ in range(20):  # a connection that went to the dead one is refused, none is left hanging
         assert status_of(gateway) in (200, 0, 503)
-    wait_until(lambda: len(children.read_text().split()) == 2 > len(others), 10)
-    wait_until(lambda: [status_of(gateway) for _ in range(8)] == [200] * 8, 10)
+    wait_until(lambda: len(children.read_text().split()) == 2 > len(others))
+    wait_until(lambda: [status_of(gateway) for _ in range(8)] == [200] * 8)
     own = GatewayProcess(world, gateway.folder)
     own.url = f"http://127.0.0.1:{admin}"
     wait_until(lambda: own.get("/ready")[0] == 200)

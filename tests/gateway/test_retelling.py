@@ -78,9 +78,9 @@ def test_what_nobody_acknowledged_keeps_its_hold(
         gateway.start(ready=False)
 
     lose_all(world)
-    wait_until(lambda: answered(world), 15)
+    wait_until(lambda: answered(world))
 
-    [event] = world.settled(1, 15)
+    [event] = world.settled(1)
     assert event.hold_micro == held
     assert world.standing().spent == event.cost_micro
     stream: Any = world.client.xrange(keys.events(CELL))
@@ -129,7 +129,7 @@ def test_tells_what_it_could_not_tell_while_it_was_down(start: Any, world: World
 
     gateway.start(ready=False)
 
-    assert world.settled(1, 10) == [event]
+    assert world.settled(1) == [event]
     gateway.kill()
     gateway.start(ready=False)  # told once: the journal knows the round now
     wait_until(lambda: gateway.get("/health")[0] == 200)
@@ -151,7 +151,7 @@ def test_what_comes_too_late_for_a_round_is_told_as_missed(start: Any, world: Wo
     missed = fencing.Round(ROUND, [0] * CELLS)
     world.client.set(keys.FENCE_ROUNDS, fencing.encode_rounds([missed]))
 
-    assert world.settled(1, 15) == [event]
+    assert world.settled(1) == [event]
 
 
 @pytest.mark.story
@@ -172,7 +172,7 @@ def test_a_later_round_does_not_pass_over_what_was_missed(start: Any, world: Wor
     wait_until(lambda: answered(world))
     world.admission.open_cells(ROUND)
 
-    assert world.settled(1, 15) == [event]
+    assert world.settled(1) == [event]
 
 
 def let_a_minute_pass(gateway: GatewayProcess) -> None:

@@ -37,6 +37,7 @@ SUBJECTS = ("org_gate", "prj_gate", "key_gate")
 PRICE = 2_000_000  # two micro-won for a token in, four for a token out
 LIMIT = 1_000_000_000
 ENGINE_SECRET = "engine-secret"
+PATIENCE = 30.0  # seconds; on a busy machine a process takes many to begin. No bound of the product
 
 
 def month() -> str:
@@ -168,7 +169,7 @@ class World:
         found: Any = self.client.xrange(keys.events(CELL))
         return [events.decode(fields[b"event"]) for _, fields in found]
 
-    def settled(self, count: int, seconds: float = 5.0) -> list[UsageEvent]:
+    def settled(self, count: int, seconds: float = PATIENCE) -> list[UsageEvent]:
         """Wait for so many events, and for every hold to be zero; then nothing more comes."""
         wait_until(lambda: len(self.events()) >= count and self.held() == 0, seconds)
         found = self.events()
@@ -183,7 +184,7 @@ class World:
         return max(self.standing(subject).held for subject in SUBJECTS)
 
 
-def wait_until(done: Any, seconds: float = 5.0) -> None:
+def wait_until(done: Any, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "it did not happen in time"
@@ -222,7 +223,7 @@ class GatewayProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "portal.gateway"], env=env, stdout=log, stderr=log
             )
-        wait_until(lambda: self.get("/ready" if ready else "/health")[0] == 200, 15)
+        wait_until(lambda: self.get("/ready" if ready else "/health")[0] == 200)
         return self
 
     def stop(self, number: int = signal.SIGTERM) -> None:
