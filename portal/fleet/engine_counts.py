@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from portal.fleet.drivers.contract import ServedReport, SiteReport
-from portal.fleet.models import EngineSample, Site
+from portal.fleet.models import Site
 
 
 def add_up(*, site: Site, report: SiteReport, now: datetime) -> None:
@@ -23,17 +23,13 @@ def add_up(*, site: Site, report: SiteReport, now: datetime) -> None:
     new = {name: one for name, one in told.items() if last.get(name) != one}
     if not new:
         return
-    EngineSample.objects.bulk_create(
-        [_sample(name, served, now) for name, served in new.items()],
-        update_conflicts=True,
-        unique_fields=["placement"],
-        update_fields=["since_ms", "tokens_in", "tokens_out", "requests", "seen_at"],
-    )
+    _keep(new, now)
     _add_days(site, [_plus(name, served, last.get(name)) for name, served in new.items()], now)
 
 
 def _samples(placements: list[str]) -> dict[str, ServedReport]:
-    """The last ones, by placement. One parameter, where the ORM would make hundreds."""
+    """The last ones, by placement. Written by hand like the others here: arrays, where the ORM
+    would make hundreds of parameters."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT placement, since_ms, tokens_in, tokens_out, requests FROM fleet_enginesample"
@@ -46,15 +42,28 @@ def _samples(placements: list[str]) -> dict[str, ServedReport]:
         }
 
 
-def _sample(placement: str, served: ServedReport, now: datetime) -> EngineSample:
-    return EngineSample(
-        placement=placement,
-        since_ms=served.since_ms,
-        tokens_in=served.tokens_in,
-        tokens_out=served.tokens_out,
-        requests=served.requests,
-        seen_at=now,
-    )
+_KEEP = """
+    INSERT INTO fleet_enginesample
+        (placement, since_ms, tokens_in, tokens_out, requests, seen_at)
+    SELECT new.*, %s
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS new
+    ON CONFLICT (placement) DO UPDATE SET
+        since_ms = excluded.since_ms,
+        tokens_in = excluded.tokens_in,
+        tokens_out = excluded.tokens_out,
+        requests = excluded.requests,
+        seen_at = excluded.seen_at
+"""
+
+
+def _keep(new: dict[str, ServedReport], now: datetime) -> None:
+    """As the samples of the next round."""
+    columns = [
+        [getattr(one, name) for one in new.values()]
+        for name in ("since_ms", "tokens_in", "tokens_out", "requests")
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [now, list(new), *columns])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ _ADD = """
 
 
 def _add_days(site: Site, new: list[_Plus], now: datetime) -> None:
-    """Added in the database: the ORM's upsert only knows how to overwrite."""
+    """Added in the database."""
     columns = [
         [getattr(one, name) for one in new]
         for name in ("placement", "tokens_in", "tokens_out", "requests", "starts")

@@ -13,9 +13,12 @@ from typing import Literal
 
 from portal.fleet.drivers.contract import SiteReport
 
-# It is asked every two seconds and has seven to answer: two rounds may fail before it counts.
+# It is asked every two to five seconds and has seven to answer; after the first round that failed
+# it is asked by each sweep.
 SILENT_AFTER = timedelta(seconds=15)
 ASK_AGAIN, ASK_AT_LEAST = timedelta(seconds=1), timedelta(seconds=30)
+# Where nothing starts or stops, a round of many sites leaves the workers to those who wait for one.
+CALM_SHARE, CALM_AT_MOST = timedelta(milliseconds=25), timedelta(seconds=5)
 INLET_WARM, INLET_WELL = 32.0, 30.0  # °C; ASHRAE's allowable bound of class A1, and back below it
 POWER_FULL, POWER_WELL = 1.0, 0.95  # share of what the site may draw
 FEWEST_REPLICAS = 2  # one that fails says more about the replica than about the site
@@ -93,15 +96,22 @@ class HealthMove:
     codes: tuple[Code, ...]
 
 
-def is_due(now: datetime, *, asked_at: datetime | None, failing_since: datetime | None) -> bool:
-    """Whether a sweep asks a site again. One that answers is asked by each of them unless a nudge
-    has just done so; one that does not answer, less often the longer it lasts, for each call to it
-    may hold a worker for seconds."""
+def calm_pause(sites: int) -> timedelta:
+    """How long a site that answers, and where nothing changes, is left alone in a fleet of so many:
+    a small one is asked by each sweep, a large one is gone through within five seconds."""
+    return min(max(ASK_AGAIN, sites * CALM_SHARE), CALM_AT_MOST)
+
+
+def is_due(
+    now: datetime, *, asked_at: datetime | None, failing_since: datetime | None, pause: timedelta
+) -> bool:
+    """Whether a sweep asks a site again. One that answers is asked after ``pause`` unless a nudge
+    has just done so; one that does not answer by the next sweep, and then less often the longer it
+    lasts, for each call to it may hold a worker for seconds."""
     if asked_at is None:
         return True
-    pause = ASK_AGAIN
     if failing_since is not None:
-        pause = min(max(pause, (now - failing_since) / 4), ASK_AT_LEAST)
+        pause = min(max(ASK_AGAIN, (now - failing_since) / 4), ASK_AT_LEAST)
     return now - asked_at >= pause
 
 

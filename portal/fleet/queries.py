@@ -19,14 +19,20 @@ MOST_FIRST = 3  # of one turn
 def due(now: datetime, *, lane: int = 0, lanes: int = 1, first: Collection[str] = ()) -> list[str]:
     """Codes of the sites that are to be asked, those first who have waited longest: where there
     are more sites than the workers get through, none is left out. Each has one of the lanes. A few
-    of ``first`` go before: somebody waits for what happens there."""
+    of ``first`` go before and are asked more often: somebody waits for what happens there."""
     rows = Site.objects.asked().order_by(F("asked_at").asc(nulls_first=True), "pk")
+    sites = list(rows.values_list("pk", "code", "asked_at", "trouble_since"))
+    calm = health.calm_pause(len(sites))
     found = [
         code
-        for pk, code, asked_at, failing_since in rows.values_list(
-            "pk", "code", "asked_at", "trouble_since"
+        for pk, code, asked_at, failing_since in sites
+        if pk % lanes == lane
+        and health.is_due(
+            now,
+            asked_at=asked_at,
+            failing_since=failing_since,
+            pause=health.ASK_AGAIN if code in first else calm,
         )
-        if pk % lanes == lane and health.is_due(now, asked_at=asked_at, failing_since=failing_since)
     ]
     ahead = [code for code in found if code in first][:MOST_FIRST]
     return [*ahead, *(code for code in found if code not in ahead)]

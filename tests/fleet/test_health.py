@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from portal.fleet.drivers.contract import CardReport, PowerReport, ReplicaReport, SiteReport
-from portal.fleet.health import HEALTH_ARROWS, Seen, ailments, is_due, move_of
+from portal.fleet.health import HEALTH_ARROWS, Seen, ailments, calm_pause, is_due, move_of
 from tests.factories import NOON
 
 LOST_AFTER = timedelta(minutes=5)
@@ -146,6 +146,12 @@ def test_asks_a_silent_site_less_often(
         NOON,
         asked_at=None if asked is None else NOON - timedelta(seconds=asked),
         failing_since=None if failing is None else NOON - timedelta(seconds=failing),
+        pause=timedelta(seconds=1),
     )
 
     assert found is due
+
+
+@pytest.mark.parametrize(("sites", "seconds"), [(0, 1), (3, 1), (40, 1), (100, 2.5), (2000, 5)])
+def test_leaves_a_calm_site_alone_for_longer_in_a_large_fleet(sites: int, seconds: float) -> None:
+    assert calm_pause(sites) == timedelta(seconds=seconds)

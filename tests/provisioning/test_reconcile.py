@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from portal.deployments import failing
 from portal.deployments.actions import endpoints
 from portal.deployments.models import Endpoint, Placement, PlacementMove
-from portal.fleet import leases, queries
+from portal.fleet import health, leases, queries
 from portal.fleet.drivers import registry
+from portal.fleet.drivers.contract import SiteReport
 from portal.fleet.models import Card, Site
 from portal.provisioning import tasks
 from portal.provisioning.reconcile import reconcile
@@ -323,6 +324,40 @@ def test_asks_those_first_who_have_waited_longest(shop: Shop) -> None:
     round_at()  # of Daegu, in vain
 
     assert queries.due(NOON) == ["jeju-1", "busan-1"]
+
+
+def test_asks_a_calm_site_of_a_large_fleet_less_often(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one where somebody waits, nor one that did not answer."""
+    monkeypatch.setattr(health, "CALM_SHARE", timedelta(seconds=2))
+    Site.objects.update(asked_at=NOON - timedelta(seconds=2))
+
+    assert queries.due(NOON) == []
+    assert queries.due(NOON, first={"busan-1"}) == ["busan-1"]
+
+    Site.objects.filter(code="daegu-1").update(trouble_since=NOON - timedelta(seconds=1))
+    assert queries.due(NOON) == ["daegu-1"]
+
+
+def test_what_somebody_else_has_moved_meanwhile_stays(
+    shop: Shop, site: FakeSite, placement: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe = site.observe
+
+    def slow() -> SiteReport:
+        with rls.everyone(because="test"):
+            Placement.objects.update(state="failed", because="meanwhile")
+        return observe()
+
+    monkeypatch.setattr(site, "observe", slow)
+
+    round_at()
+
+    found = now_is(shop, placement)
+    assert (found.state, found.because) == ("failed", "meanwhile")
+    with rls.tenant(shop.firm.pk):
+        assert not PlacementMove.objects.exists()
 
 
 def test_writes_nothing_about_replicas_and_cards_that_are_as_they_were(
