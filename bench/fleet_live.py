@@ -28,6 +28,7 @@ READY_SECONDS = 300.0  # of a machine that does other things, too
 DEAD_SECONDS, DEAD_RPS = 20.0, 25
 REAL_TOKEN = "token-of-the-real-site-123456789012345"
 CHANGES = 10  # of the table, one after the other
+COLD_SECONDS = "0.05"  # its customer sees at once that nothing runs, instead of being held
 
 
 @dataclass
@@ -100,7 +101,7 @@ def _start(stack: ExitStack, fleet: Fleet, sites: Sites, folder: Path) -> Live:
     world: Any = SimpleNamespace(
         valkey_url=settings.VALKEY_URL, seal_keys=settings.DURE_SEAL_KEYS, key=key
     )
-    gateway = GatewayProcess(world, folder)
+    gateway = GatewayProcess(world, folder, DURE_GATEWAY_COLD_SECONDS=COLD_SECONDS)
     stack.callback(gateway.stop, signal.SIGTERM)
     with contextlib.suppress(AssertionError):  # it waits a quarter of a minute; we wait longer
         gateway.start(ready=False)

@@ -1,4 +1,4 @@
-"""Which requests wait for one reader: one query, because the frame of every page asks it.
+"""Which requests wait for one reader: one query, because the frame of every page tells it.
 
 The database hands out rows as JSON and decides nothing; whose turn it is stands in ``seats``
 alone. Members are read only where something waits, and only those who sign or stand in.
@@ -6,7 +6,6 @@ alone. Members are read only where something waits, and only those who sign or s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -30,12 +29,9 @@ LOOKED_AT = 500  # the most urgent ones; who has more to sign begins with these
 def of(actor: Actor, *, now: datetime) -> list[int]:
     """Keys of the requests whose open step the actor may take now, the most urgent first. No
     query for whom may sign nothing."""
-    asked = waiting(actor, now=now)
-    return among(standing.told(actor.organization, asked), actor) if asked else []
-
-
-def among(found: Mapping[str, Any], actor: Actor) -> list[int]:
-    """The same for who has asked for ``waiting`` of the actor's organization already."""
+    if not _may_sign(actor):
+        return []
+    found = standing.told(actor.organization, _asked(actor, now))
     colleagues = [Colleague(**one) for one in found.get("to_sign_members") or ()]
     away = [(one["absent"], one["deputy"]) for one in found.get("to_sign_leaves") or ()]
     roles = signing_roles(actor.organization)
@@ -52,14 +48,27 @@ def among(found: Mapping[str, Any], actor: Actor) -> list[int]:
     return keys
 
 
-def waiting(actor: Actor, *, now: datetime) -> dict[str, Any]:
-    """Annotations of the actor's organization: requests with their chains, members, leaves; the
-    latter two None where nothing waits. None of them for whom may sign nothing."""
-    if actor.user is None or not actor.can(VERB):
-        return {}
-    waiting = ApprovalRequest.objects.visible_to(actor).filter(
+def any_waits(actor: Actor, *, now: datetime) -> dict[str, Exists]:
+    """An annotation of the actor's organization: whether a request waits there that the actor may
+    see. Mostly none does, and then the frame of a page needs not ask whose turn it is, which is
+    the dearest question of a page. None for whom may sign nothing."""
+    return {"any_waits": Exists(_waiting(actor, now))} if _may_sign(actor) else {}
+
+
+def _may_sign(actor: Actor) -> bool:
+    return actor.user is not None and actor.can(VERB)
+
+
+def _waiting(actor: Actor, now: datetime) -> QuerySet[ApprovalRequest]:
+    return ApprovalRequest.objects.visible_to(actor).filter(
         state=ApprovalState.WAITING, expires_at__gt=now
     )
+
+
+def _asked(actor: Actor, now: datetime) -> dict[str, Any]:
+    """Annotations of the actor's organization: requests with their chains, members, leaves; the
+    latter two None where nothing waits."""
+    waiting = _waiting(actor, now)
     leaves = leaves_now(actor.organization, now=now)
     signing = Q(role__in=signing_roles(actor.organization))
     members = Membership.objects.filter(

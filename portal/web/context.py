@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -55,21 +56,26 @@ def page(request: HttpRequest) -> dict[str, Any]:
 
 def _told(request: HttpRequest, actor: Actor | None, mine: list[int]) -> dict[str, Any]:
     """What the reader is told on each page, in one question: how many of their notices are unread,
-    why the organization orders nothing, how many requests wait for them. Outside of a tenant's
+    why the organization orders nothing, whether requests wait; in a second one, how many of these
+    wait for them. Outside of a tenant's
     transaction, as on the page of an error, nothing is found but notices."""
     person, own = request.user.pk or 0, getattr(request, "own_rows", False)
-    asked, unread = {"unread_notices": inbox.counted(person, mine)} if own and actor else {}, 0
-    if not asked:
+    asked: dict[str, Any] = {}
+    unread = 0
+    if own and actor:
+        asked["unread_notices"] = inbox.counted(person, mine)
+    else:
         with nullcontext() if own else rls.user(person):
             unread = inbox.unread(person, mine)
     if actor is None:
         return {"unread": unread}
-    asked |= standing.holds() | turns.waiting(actor, now=timezone.now())
+    now = timezone.now()
+    asked |= standing.holds() | turns.any_waits(actor, now=now)
     found = standing.told(actor.organization, asked)
     return {
         "unread": len(found.get("unread_notices") or ()) or unread,
         "closed": standing.reasons_of(actor.organization, found),
-        "to_sign": len(turns.among(found, actor)),
+        "to_sign": len(turns.of(actor, now=now)) if found.get("any_waits") else 0,
     }
 
 
@@ -104,6 +110,12 @@ def organizations_of(request: HttpRequest) -> list[Membership]:
             rows = Membership.objects.filter(user=request.user).select_related("organization")
             found = list(rows.order_by("joined_at", "pk"))
     return found
+
+
+@cache
+def _address(name: str) -> str:
+    """Of a page without arguments: forty links on each page, and addresses do not change."""
+    return reverse(name)
 
 
 def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
@@ -187,7 +199,7 @@ def navigation(actor: Actor, current: str) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "title": label,
-                "url": reverse(name),
+                "url": _address(name),
                 "icon": icon,
                 "current": current in {name, name.rstrip("s")}
                 or current.startswith(name.rstrip("s") + "_"),

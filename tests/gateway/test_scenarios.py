@@ -94,8 +94,14 @@ def test_scenario_01_concurrent_overspend(start: Start, world: World, upstream: 
     assert used(world) == 3 * 1_800 * MICRO
 
 
-def test_scenario_02_tokens_per_minute_race(gateway: GatewayProcess, world: World) -> None:
-    """100 tokens a minute, five requests of 58 to 175 tokens together: at most 100 are let in."""
+def test_scenario_02_tokens_per_minute_race(
+    gateway: GatewayProcess, world: World, upstream: Upstream
+) -> None:
+    """100 tokens a minute, five requests of 58 to 175 tokens together: at most 100 are let in. None
+    is answered before all are asked: what an answer did not need would let another one in."""
+    world.endpoint("slow", target("slow", upstream.url, "slow"))
+    world.publish()
+    wait_until(lambda: gateway.get("/ready")[1].get("table") == world.number)
     world.change_grant(tpm=100)
     begin_early()
     prompt = 1 + 2 * 8  # one letter, and the template for a message and the answer
@@ -104,7 +110,7 @@ def test_scenario_02_tokens_per_minute_race(gateway: GatewayProcess, world: Worl
     def ask(number: int) -> tuple[int, int, Any]:
         messages = [{"role": "user", "content": "x"}]
         status, headers, answer = gateway.chat(
-            "smollm2", messages=messages, max_tokens=worst[number] - prompt
+            "slow", messages=messages, max_tokens=worst[number] - prompt
         )
         return status, worst[number], (headers, answer)
 

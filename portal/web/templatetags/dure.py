@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django import template
@@ -124,6 +125,7 @@ def clock(value: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """An icon beside a word; it says nothing by itself."""
     return format_html(
@@ -134,6 +136,7 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def mark(name: str) -> SafeString:
     """The shape of a state."""
     return format_html(
