@@ -7,11 +7,44 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.operations.models import CreateModel
 from django.db.migrations.operations.special import RunSQL
 
 # The setting is asked once a statement (an InitPlan): not at each row, nor tried out by planning.
-_MINE = "organization_id = (SELECT NULLIF(current_setting('app.org', true), '')::bigint)"
+OURS = "organization_id = (SELECT NULLIF(current_setting('app.org', true), '')::bigint)"
 _SYSTEM = "dure_system"  # the role of platform work; `tenants.rls.everyone` takes it
+
+
+class Tables(Operation):
+    """Many models in one step, which may point at each other in circles.
+
+    One after the other, each ``CreateModel`` has Django build the classes of all related models
+    again; here it builds all once.
+    """
+
+    def __init__(self, *models: CreateModel) -> None:
+        self.models = models
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        state.__dict__.pop("apps", None)  # a cached property: built when it is asked for next
+        for model in self.models:
+            model.state_forwards(app_label, state)
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        for model in self.models:
+            model.database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        for model in reversed(self.models):
+            model.database_backwards(app_label, schema_editor, from_state, to_state)
+
+    def describe(self) -> str:
+        return "Create the models " + ", ".join(model.name for model in self.models)
 
 
 class TenantTable(RunSQL):
@@ -20,7 +53,7 @@ class TenantTable(RunSQL):
     ``also_readable`` is one more SQL condition under which rows may be read, not written.
     """
 
-    def __init__(self, table: str, *, mine: str = _MINE, also_readable: str = "") -> None:
+    def __init__(self, table: str, *, mine: str = OURS, also_readable: str = "") -> None:
         forward: list[Any] = [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
@@ -39,53 +72,13 @@ class TenantTable(RunSQL):
         super().__init__(forward, backward)
 
 
-class SystemRole(RunSQL):
-    """Tables of before the system role: give it its policy, and the programs' role no way around.
-
-    Does nothing new where ``TenantTable`` has made the same already.
-    """
-
-    def __init__(self, *tables: str, mine: str = _MINE) -> None:
-        super().__init__(
-            [
-                statement
-                for table in tables
-                for statement in (
-                    f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {_SYSTEM}",
-                    f"DROP POLICY IF EXISTS system ON {table}",
-                    f"CREATE POLICY system ON {table} TO {_SYSTEM} USING (true) WITH CHECK (true)",
-                    f"ALTER POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",
-                )
-            ],
-            RunSQL.noop,
-        )
-
-
-class SettingsOnce(RunSQL):
-    """Policies of before: a setting is asked once a statement, as ``TenantTable`` does it now.
-
-    ``x = f(setting)`` becomes ``x = (SELECT f(setting))`` in every policy that there is; what is
-    let through stays the same.
-    """
-
-    _BARE = (
-        r"(?<!SELECT )\(NULLIF\(current_setting\('app\.(org|user)'::text, true\), ''::text\)\)"
-        r"::bigint"
-    )
-
-    def __init__(self) -> None:
-        once = f"regexp_replace(p.{{0}}, $re${self._BARE}$re$, '(SELECT \\&)', 'g')"
-        alter = (
-            "IF p.{0} ~ 'current_setting' THEN EXECUTE format('ALTER POLICY %I ON %I {1} (%s)', "
-            f"p.policyname, p.tablename, {once}); END IF; "
-        )
-        walk = (
-            "DO $do$ DECLARE p record; BEGIN "  # noqa: S608 - texts of our own policies
-            "FOR p IN SELECT * FROM pg_policies WHERE schemaname = 'public' LOOP "
-            f"{alter.format('qual', 'USING')}{alter.format('with_check', 'WITH CHECK')}"
-            "END LOOP; END $do$"
-        )
-        super().__init__(walk, RunSQL.noop)
+def run_as_system(function: str) -> list[str]:
+    """Let ``function`` look past the wall, whoever calls it or fires its trigger."""
+    return [
+        f"GRANT CREATE ON SCHEMA public TO {_SYSTEM}",  # a function's owner needs it
+        f"ALTER FUNCTION {function} OWNER TO {_SYSTEM}",
+        f"REVOKE CREATE ON SCHEMA public FROM {_SYSTEM}",
+    ]
 
 
 class SystemFunction(RunSQL):
@@ -104,9 +97,7 @@ class SystemFunction(RunSQL):
                 f"AS $body$ {body} $body$",
                 f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
                 f"GRANT EXECUTE ON FUNCTION {signature} TO dure_app, {_SYSTEM}",
-                f"GRANT CREATE ON SCHEMA public TO {_SYSTEM}",  # a function's owner needs it
-                f"ALTER FUNCTION {signature} OWNER TO {_SYSTEM}",
-                f"REVOKE CREATE ON SCHEMA public FROM {_SYSTEM}",
+                *run_as_system(signature),
             ],
             f"DROP FUNCTION {signature}",
         )
@@ -130,71 +121,52 @@ class TenantForeignKey(RunSQL):
 class AppendOnly(RunSQL):
     """Rows of ``table`` are never changed or removed: the database itself refuses it.
 
-    ``unless`` is an SQL condition on OLD under which a row may still be changed or removed.
+    ``unless`` is an SQL condition on OLD under which a row may still be changed or removed,
+    ``may`` one on OLD and NEW under which it may be changed. ``refuses`` is the statement that
+    makes the trigger's function, where that lets something through as well.
     """
 
-    def __init__(self, table: str, *, unless: str = "") -> None:
+    def __init__(self, table: str, *, unless: str = "", may: str = "", refuses: str = "") -> None:
+        function = f"{table}_append_only()"
         guard = f"WHEN (NOT ({unless}))" if unless else ""
+        changed = f"WHEN (NOT (({may}) OR ({unless})))" if unless else f"WHEN (NOT ({may}))"
+        each = (
+            [("append_only", "DELETE", guard), ("append_only_update", "UPDATE", changed)]
+            if may
+            else [("append_only", "UPDATE OR DELETE", guard)]
+        )
         super().__init__(
             [
-                f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+                refuses
+                or f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS "
                 f"$$ BEGIN RAISE EXCEPTION '{table} is append-only' "
                 "USING ERRCODE = 'restrict_violation'; END $$",
-                f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} "
-                f"FOR EACH ROW {guard} EXECUTE FUNCTION {table}_append_only()",
+                *(
+                    f"CREATE TRIGGER {name} BEFORE {deeds} ON {table} "
+                    f"FOR EACH ROW {when} EXECUTE FUNCTION {function}"
+                    for name, deeds, when in each
+                ),
                 f"CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON {table} "
-                f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {function}",
             ],
             [
                 f"DROP TRIGGER append_only_truncate ON {table}",
-                f"DROP TRIGGER append_only ON {table}",
-                f"DROP FUNCTION {table}_append_only()",
+                *(f"DROP TRIGGER {name} ON {table}" for name, _, _ in each),
+                f"DROP FUNCTION {function}",
             ],
         )
 
 
-class ErasableName(RunSQL):
-    """In rows that may not change, ``columns`` copy people's names: each may become
-    ``former member usr_…`` when the person's account ends, and nothing else changes.
-
-    ``unless`` is that of ``AppendOnly``. ``trigger`` and ``function`` name what keeps the rows,
-    ``others`` what it refuses besides UPDATE.
-    """
-
-    def __init__(
-        self,
-        table: str,
-        *columns: str,
-        unless: str = "",
-        trigger: str = "append_only",
-        function: str = "",
-        others: str = "DELETE",
-    ) -> None:
-        function = function or f"{table}_append_only"
-        listed = ", ".join(f"'{column}'" for column in columns)
-        only_names = " AND ".join(
-            [
-                f"to_jsonb(NEW) - ARRAY[{listed}] = to_jsonb(OLD) - ARRAY[{listed}]",
-                *(
-                    f"(NEW.{column} = OLD.{column} OR NEW.{column} LIKE 'former member usr\\_%')"
-                    for column in columns
-                ),
-            ]
-        )
-        may = f"({only_names})" + (f" OR ({unless})" if unless else "")
-        guard = f"WHEN (NOT ({unless}))" if unless else ""
-        refuse = f"FOR EACH ROW {{when}} EXECUTE FUNCTION {function}()"
-        super().__init__(
-            [
-                f"DROP TRIGGER {trigger} ON {table}",
-                f"CREATE TRIGGER {trigger} BEFORE {others} ON {table} {refuse.format(when=guard)}",
-                f"CREATE TRIGGER {trigger}_update BEFORE UPDATE ON {table} "
-                + refuse.format(when=f"WHEN (NOT ({may}))"),
-            ],
-            [
-                f"DROP TRIGGER {trigger}_update ON {table}",
-                f"DROP TRIGGER {trigger} ON {table}",
-                f"CREATE TRIGGER {trigger} BEFORE {others} OR UPDATE ON {table} "
-                + refuse.format(when=guard),
-            ],
-        )
+def erased(*columns: str) -> str:
+    """For ``may``: ``columns`` copy people's names; each may become ``former member usr_…`` when
+    the person's account ends, and nothing else changes."""
+    listed = ", ".join(f"'{column}'" for column in columns)
+    return " AND ".join(
+        [
+            f"to_jsonb(NEW) - ARRAY[{listed}] = to_jsonb(OLD) - ARRAY[{listed}]",
+            *(
+                f"(NEW.{column} = OLD.{column} OR NEW.{column} LIKE 'former member usr\\_%')"
+                for column in columns
+            ),
+        ]
+    )

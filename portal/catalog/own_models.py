@@ -21,7 +21,7 @@ class OwnModelState(models.TextChoices):
     WITHDRAWN = "withdrawn"  # by who registered it; kept, because invoices may name it
 
 
-# The database refuses every other move (migration 0005).
+# The database refuses every other move (the trigger ``moved``).
 OWN_MODEL_ARROWS: frozenset[tuple[str, str]] = frozenset(
     {
         ("registered", "checking"),

@@ -14,9 +14,9 @@ class PromisedCards(models.Model):
     """Cards of what is wanted of one offering at one site, of all organizations: the sum of the
     rows of both.
 
-    The database adds to it in the statement that writes a placement, whoever writes it (migration
-    0017). Several rows, because nobody waits: who finds the known ones locked makes another. Only
-    sums of them mean anything, and only work of the platform may read them.
+    The database adds to it in the statement that writes a placement, whoever writes it. Several
+    rows, because nobody waits: who finds the known ones locked makes another. Only sums of them
+    mean anything, and only work of the platform may read them.
     """
 
     # Without constraints, which would lock the site's row, and orders hold it. Placements keep

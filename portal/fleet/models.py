@@ -102,7 +102,7 @@ class Site(Named):
     # What was last seen. The report is the whole truth of that moment.
     observed_at = models.DateTimeField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
-    # Out of the report, which is large; the database itself copies it (migration 0009).
+    # Out of the report, which is large; the database itself copies it (the trigger ``watts``).
     watts_drawn = models.FloatField(null=True, editable=False)
     sdks = models.JSONField(
         default=dict, help_text="Chip → the SDK's version, as the site last told it."
@@ -274,8 +274,8 @@ class Card(models.Model):
 class UsableCards(models.Model):
     """How many cards of one chip at one site work: neither failed nor gone.
 
-    The database counts them in the statement that writes a card, whoever writes it (migration
-    0008); nobody else may write here. No row, or none of them: there is none.
+    The database counts them in the statement that writes a card, whoever writes it: nobody else
+    may write here. No row, or none of them: there is none.
     """
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="usable", db_index=False)

@@ -48,7 +48,7 @@ class LedgerEntry(models.Model):
     pk = models.CompositePrimaryKey("day", "request_id")
     day = models.DateField()
     request_id = models.UUIDField()
-    # Checked once a statement by a trigger of migration 0007 instead of once a row, and indexed by
+    # Checked once a statement by a trigger of the table instead of once a row, and indexed by
     # the first column of the indexes below.
     organization = models.ForeignKey(
         "tenants.Organization",

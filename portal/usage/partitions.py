@@ -1,8 +1,8 @@
 """The ledger's months: made ahead, so that an event always finds its own.
 
-The function of migration 0007 makes one; only the tables' owner may, and the function runs as
-the owner. An event of a month that nobody made goes into ``usage_ledger_rest`` and is found all
-the same; a month whose rows are there already stays there.
+``usage_ledger_month`` makes one; only the tables' owner may, and the function runs as the
+owner. An event of a month that nobody made goes into ``usage_ledger_rest`` and is found all the
+same; a month whose rows are there already stays there.
 """
 
 from __future__ import annotations

@@ -92,12 +92,12 @@ ROWS = [
             "    if proposal.proposed_by_id == person.pk:\n        raise NeedsAnother\n",
         ),
         Cut(
-            "tenants/migrations/0011_operator.py",
-            "                            models.Q(\n"
-            '                                ("decided_by__isnull", False),\n'
-            '                                models.Q(("decided_by", models.F("proposed_by")), _negated=True),\n'
-            "                            ),\n",
-            '                            models.Q(("decided_by__isnull", False)),\n',
+            "tenants/migrations/0001_baseline.py",
+            "                                models.Q(\n"
+            '                                    ("decided_by__isnull", False),\n'
+            '                                    models.Q(decided_by=models.F("proposed_by"), _negated=True),\n'
+            "                                ),\n",
+            "                                models.Q(decided_by__isnull=False),\n",
         ),
     ),
     attempt(
@@ -105,12 +105,12 @@ ROWS = [
         "tenants.models.oversight:Proposal",
         TWO + "test_the_database_itself_refuses_a_self_approval",
         Cut(
-            "tenants/migrations/0011_operator.py",
-            "                            models.Q(\n"
-            '                                ("decided_by__isnull", False),\n'
-            '                                models.Q(("decided_by", models.F("proposed_by")), _negated=True),\n'
-            "                            ),\n",
-            '                            models.Q(("decided_by__isnull", False)),\n',
+            "tenants/migrations/0001_baseline.py",
+            "                                models.Q(\n"
+            '                                    ("decided_by__isnull", False),\n'
+            '                                    models.Q(decided_by=models.F("proposed_by"), _negated=True),\n'
+            "                                ),\n",
+            "                                models.Q(decided_by__isnull=False),\n",
         ),
     ),
     attempt(
@@ -134,9 +134,9 @@ ROWS = [
         "tenants.migration_ops:TenantTable",
         TWO + "test_a_customer_gives_itself_no_quota",
         Cut(
-            "tenants/migrations/0011_operator.py",
-            'TenantTable("tenants_quota", mine="false", also_readable=OWN)',
-            'TenantTable("tenants_quota", also_readable=OWN)',
+            "tenants/migrations/0002_baseline_wall.py",
+            'TenantTable("tenants_quota", mine="false", also_readable=OURS)',
+            'TenantTable("tenants_quota", also_readable=OURS)',
         ),
     ),
     attempt(
@@ -173,9 +173,12 @@ ROWS = [
         "change or remove an audit event by SQL",
         "tenants.migration_ops:AppendOnly",
         "tenants/test_wall.py::test_keeps_audit_events_for_ever",
-        Cut("tenants/migrations/0002_wall.py", '        AppendOnly("tenants_auditevent"),\n'),
         Cut(
-            "tenants/migrations/0008_audit_names.py",
+            "tenants/migrations/0003_baseline_audit.py",
+            '        AppendOnly("tenants_auditevent", refuses=GUARD),\n',
+        ),
+        Cut(
+            "tenants/migrations/0003_baseline_audit.py",
             "REVOKE UPDATE, DELETE, TRUNCATE ON tenants_auditevent,",
             "REVOKE TRUNCATE ON tenants_auditevent,",
         ),

@@ -84,7 +84,7 @@ ROWS = [
             "rows = OwnModel.objects.filter(pk=one.pk)",
         ),
         Cut(
-            "portal/catalog/migrations/0005_own_models.py",
+            "portal/catalog/migrations/0002_baseline_wall.py",
             "IF NEW.state <> OLD.state AND",
             "IF false AND",
         ),
@@ -99,7 +99,7 @@ ROWS = [
             "(state=OwnModelState.ADMITTED)\n    if lock:",
         ),
         Cut(
-            "portal/catalog/migrations/0005_own_models.py",
+            "portal/catalog/migrations/0002_baseline_wall.py",
             'TenantTable("catalog_ownmodel"),',
         ),
     ),
@@ -108,7 +108,7 @@ ROWS = [
         "tenants.migration_ops:TenantTable",
         "deployments/test_own_models.py::test_another_organization_sees_nothing",
         Cut(
-            "portal/catalog/migrations/0005_own_models.py",
+            "portal/catalog/migrations/0002_baseline_wall.py",
             'TenantTable("catalog_ownmodel"),',
         ),
     ),

@@ -7,17 +7,10 @@ from tests.breakins.table.attempt import NO_WALL, Cut, attempt
 REQUESTS, CASES = "breakins/test_requests.py::", "tenants/test_wall_cases.py::"
 OPS, PAGES = "tenants/migration_ops.py", "portal/api/pages.py"
 
-NO_POLICY = (
-    Cut(
-        OPS,
-        'f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",',
-        'f"CREATE POLICY tenant ON {table} USING (true) WITH CHECK (true)",',
-    ),
-    Cut(
-        OPS,
-        'f"ALTER POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",',
-        'f"ALTER POLICY tenant ON {table} USING (true) WITH CHECK (true)",',
-    ),
+NO_POLICY = Cut(
+    OPS,
+    'f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})",',
+    'f"CREATE POLICY tenant ON {table} USING (true) WITH CHECK (true)",',
 )
 
 ROWS = [
@@ -87,13 +80,13 @@ ROWS = [
         "ask a table without being in a tenant",
         "tenants.migration_ops:TenantTable",
         CASES + "test_without_a_tenant_every_table_is_empty",
-        *NO_POLICY,
+        NO_POLICY,
     ),
     attempt(
         "find a table whose policy lets everybody through",
         "tenants.migration_ops:TenantTable",
         "architecture/test_tenancy.py::test_no_policy_lets_everybody_through",
-        NO_POLICY[0],
+        NO_POLICY,
     ),
     attempt(
         "step around the wall as the owner of a table",
@@ -126,7 +119,7 @@ ROWS = [
         "write into another tenant by a bulk operation",
         "tenants.migration_ops:TenantTable",
         CASES + "test_bulk_operations_reach_no_other_tenant",
-        *NO_POLICY,
+        NO_POLICY,
     ),
     attempt(
         "read or open somebody else's notice",
