@@ -1,6 +1,7 @@
 """Door for the workers: sweep what is due, reconcile one site, watch what is silent."""
 
 import time
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.utils import timezone
@@ -8,11 +9,15 @@ from django.utils import timezone
 from portal.deployments.actions import leaving
 from portal.deployments.models import CHANGING, Placement
 from portal.fleet import moves, queries
+from portal.lib.wake import wake
 from portal.provisioning.reconcile import reconcile as reconcile_now
 from tenants import rls
 
 AFTER_NUDGES = 9  # the lowest priority that there is; a nudge has the highest
 LANES = 4  # that ask sites side by side: most of a round is waiting
+FOLLOWS_AFTER = timedelta(seconds=0.5)
+MOST_FOLLOWING = 20
+FOLLOW_LASTS = 5  # seconds
 LANE_SECONDS = 1.5  # after which a lane begins no other round; the next sweep goes on
 
 
@@ -45,9 +50,29 @@ def _changing() -> frozenset[str]:
 
 
 @shared_task
-def reconcile(*, site: str) -> None:
-    """One round for one site."""
-    reconcile_now(site, now=timezone.now())
+def reconcile(*, site: str, follow: int = 0) -> None:
+    """One round for one site, for somebody who waits: so it is followed by others as long as a
+    replica starts or stops there, or an order would be answered by a sweep after its engine is
+    ready. What takes longer than all of them is left to the sweeps."""
+    now = timezone.now()
+    if follow and not _still_waited_for(site, now):
+        return
+    reconcile_now(site, now=now)
+    if follow < MOST_FOLLOWING:
+        wake(
+            "portal.provisioning.tasks.reconcile",
+            site=site,
+            follow=follow + 1,
+            after=FOLLOWS_AFTER.total_seconds(),
+            lasts=FOLLOW_LASTS,
+        )
+
+
+def _still_waited_for(site: str, now: datetime) -> bool:
+    """Not where another one asks it anyway: of two nudges one is followed."""
+    with rls.everyone(because="reconcile: sites serve many organizations"):
+        rows = Placement.objects.filter(state__in=CHANGING, site__code=site)
+        return rows.filter(site__asked_at__lte=now - FOLLOWS_AFTER / 2).exists()
 
 
 @shared_task

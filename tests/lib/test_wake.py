@@ -36,6 +36,18 @@ def test_a_nudge_expires(broker: Any, words: dict[str, int], seconds: int) -> No
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_nudge_may_be_for_later(broker: Any) -> None:
+    before = datetime.now(UTC)
+
+    wake(TASK, after=0.5)
+    wake(TASK)
+
+    now, later = _queued(broker)
+    assert now["eta"] is None
+    assert datetime.fromisoformat(later["eta"]) - before >= timedelta(seconds=0.5)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_nothing_is_sent_before_the_commit(broker: Any) -> None:
     with transaction.atomic():
         wake(TASK)
