@@ -1,8 +1,9 @@
 """A place where customers' models lie, over loopback HTTP; and what a bad one does.
 
-``files``: path → content. ``fault`` spoils every answer: ``redirect`` to another path, ``endless``
-(bytes until nobody reads), ``slow`` (a byte, then nothing), ``slow_head`` (a line of the head every
-now and then), ``busy`` (503), ``cut`` (no answer).
+``files``: path → content. ``fault`` spoils every answer, or those at the path ``only``:
+``redirect`` to another path, ``endless`` (bytes until nobody reads), ``slow`` (a byte, then
+nothing), ``slow_head`` (a line of the head every now and then), ``busy`` (503), ``cut`` (no
+answer), ``half`` (the connection ends in the middle).
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Origin:
 
     files: dict[str, bytes] = field(default_factory=dict)
     fault: str = ""
+    only: str = ""
     asked: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
 
@@ -81,7 +83,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.origin.asked.append(self.path)
         self.origin.hosts.append(self.headers["Host"])
         body = self.origin.files.get(self.path)
-        match self.origin.fault:
+        match self.origin.fault if self.origin.only in {"", self.path} else "":
             case "":
                 self._send(404 if body is None else 200, body or b"")
             case "redirect":
@@ -91,6 +93,12 @@ class _Answers(BaseHTTPRequestHandler):
             case "busy":
                 self._send(503, b"")
             case "cut":
+                self.close_connection = True
+            case "half" if body is not None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2])
                 self.close_connection = True
             case "slow_head":
                 self.wfile.write(b"HTTP/1.1 200 OK\r\n")
