@@ -167,6 +167,15 @@ def _say(sentence: str) -> None:
     sys.stdout.flush()
 
 
+def _why(error: OSError | http.client.HTTPException) -> str:
+    """In the system's words, which name no address."""
+    if isinstance(error, ssl.SSLError):
+        return "its certificate is not the place's, or of an authority that is not trusted"
+    if isinstance(error, TimeoutError):
+        return "the connection timed out"
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
 def _asked_for(words: list[str]) -> argparse.Namespace:
     reader = argparse.ArgumentParser(prog="fetcher", description="Fetch an own model's files.")
     reader.add_argument("--location", required=True, help="address of the manifest")
@@ -201,8 +210,7 @@ def main(words: list[str]) -> int:
         _say(str(error))
         return NOT_HAD
     except (OSError, http.client.HTTPException) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        _say(f"The weights could not be fetched: {why}.")
+        _say(f"The weights could not be fetched: {_why(error)}.")
         return NOT_HAD
     return 0
 

@@ -4,12 +4,14 @@
 ``redirect`` to another path, ``endless`` (bytes until nobody reads), ``slow`` (a byte, then
 nothing), ``slow_head`` (a line of the head every now and then), ``busy`` (503), ``cut`` (no
 answer), ``half`` (the connection ends in the middle).
+``tls``: over TLS instead, by the name of localhost.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,6 +56,7 @@ class Origin:
     files: dict[str, bytes] = field(default_factory=dict)
     fault: str = ""
     only: str = ""
+    tls: ssl.SSLContext | None = None
     asked: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
 
@@ -67,6 +70,9 @@ class Origin:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._ended = threading.Event()
         self.base = f"http://127.0.0.1:{self._server.server_port}"
+        if self.tls is not None:
+            self.base = f"https://localhost:{self._server.server_port}"
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 

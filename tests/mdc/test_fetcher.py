@@ -8,15 +8,21 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from portal.catalog import manifest
 from portal.fleet.drivers.kubernetes.own_weights import FOLDER
@@ -53,6 +59,7 @@ class Pod:
     volume: Path
     place: Origin
     words: dict[str, Any] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -91,7 +98,7 @@ class Pod:
                 *more,
             ],
             cwd=self.image,
-            env={"PYTHONPATH": str(self.image), "PATH": os.environ["PATH"]},
+            env={"PYTHONPATH": str(self.image), "PATH": os.environ["PATH"]} | self.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -284,3 +291,47 @@ def test_enters_a_private_network_only_where_that_was_said(pod: Pod) -> None:
     pod.words["fetch"]["private"] = True
     assert pod.run()[0] == 0
     assert pod.place.hosts == [f"localhost:{port}"] * 2
+
+
+def certified(folder: Path, name: str) -> Path:
+    """A certificate for this name that vouches for itself, with its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder(whose, whose, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / f"{name}.pem"
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, *plain)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "code"),
+    [("localhost", True, 0), ("localhost", False, 1), ("elsewhere.example", True, 1)],
+)
+def test_knows_the_place_by_its_certificate(
+    image: Path, tmp_path: Path, name: str, trusted: bool, code: int
+) -> None:
+    """By its name, though the connection goes to the address that was looked at."""
+    pem, tls = certified(tmp_path, name), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    with Origin(tls=tls) as place:
+        pod = Pod(image, tmp_path / "volume", place)
+        pod.volume.mkdir()
+        pod.lies(encoded(), {"weights.gguf": WEIGHTS})
+        pod.words["fetch"]["private"] = True
+        pod.env = {"SSL_CERT_FILE": str(pem)} if trusted else {}
+
+        ended, said = pod.run()
+
+    assert (ended, "certificate" in said) == (code, bool(code)), said
+    assert len(pod.left()) == (2 if code == 0 else 0)
