@@ -80,6 +80,13 @@ if not all(_origin_shape.fullmatch(one) for one in DURE_MODEL_ORIGINS):
         "DURE_MODEL_ORIGINS: https://models.example.kr, or with what is special about it, "
         "https://10.0.0.5:8443;private;mount=/models. Commas between several."
     )
+# What fetches them into the pods of Kubernetes sites (deploy/kubernetes/fetcher.Containerfile);
+# without it they find no room there.
+DURE_FETCHER_IMAGE = env.str("DURE_FETCHER_IMAGE", default="")
+if DURE_FETCHER_IMAGE and not re.fullmatch(r"\S{1,228}@sha256:[0-9a-f]{64}", DURE_FETCHER_IMAGE):
+    raise ImproperlyConfigured(
+        "DURE_FETCHER_IMAGE names an image by its digest: registry.example/fetcher@sha256:…"
+    )
 # Where superusers read tables (Django's admin); nowhere unless it is set. Nobody should guess it.
 DURE_ADMIN_PATH = env.str("DURE_ADMIN_PATH", default="")
 if DURE_ADMIN_PATH and not re.fullmatch(r"(?=.*[0-9])[A-Za-z0-9-]{12,64}/", DURE_ADMIN_PATH):

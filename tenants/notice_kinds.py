@@ -115,6 +115,24 @@ KINDS: dict[str, Kind] = {
         Severity.WARNING,
         group=Group.ENDPOINTS,
     ),
+    "own_model.admitted": Kind(
+        _("“%(name)s” can be ordered"),
+        _(
+            "The check of your own model “%(name)s” ended: it is admitted. Order an endpoint that "
+            "runs it."
+        ),
+        group=Group.ENDPOINTS,
+    ),
+    "own_model.refused": Kind(
+        _("“%(name)s” was refused"),
+        _(
+            "The check of your own model “%(name)s” ended: it is refused. %(why)s What to do next: "
+            "%(next_step)s"
+        ),
+        Severity.WARNING,
+        group=Group.ENDPOINTS,
+        translated=frozenset({"why", "next_step"}),
+    ),
     "audit.not_whole": Kind(
         _("An audit log is not whole"),
         _("The audit log of %(name)s has %(count)s faults, the first: %(first)s. Keep all data."),

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import models
+from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
@@ -35,7 +36,8 @@ class Kind:
     """``title`` and ``body`` are formatted with the notice's words (``%(name)s``).
 
     ``security`` notices cannot be muted. ``stays`` is for what a person is told because they left
-    the organization: the others of an organization are shown to its members only.
+    the organization: the others of an organization are shown to its members only. Words in
+    ``translated`` are sentences of ours (``source``), said in the language of who reads them.
     """
 
     title: Promise | str
@@ -44,11 +46,23 @@ class Kind:
     security: bool = False
     group: Group = Group.ORGANIZATION
     stays: bool = False
+    translated: frozenset[str] = frozenset()
 
     @property
     def placeholders(self) -> frozenset[str]:
         """The words that its sentences need."""
         return frozenset(_PLACEHOLDER.findall(f"{self.title} {self.body}"))
+
+    def said(self, text: Promise | str, words: Mapping[str, str]) -> str:
+        """One of its sentences with a notice's words, in the language of now."""
+        ours = {name: gettext(words[name]) for name in self.translated if words.get(name)}
+        return sentence(text, {**words, **ours})
+
+
+def source(text: Promise | str) -> str:
+    """A sentence of ours as it stands in the code, for a word that is ``translated`` when read."""
+    with translation.override(None):
+        return str(text)
 
 
 def sentence(text: Promise | str, words: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from django.utils import translation
 from portal.lib import ids
 from tenants import mails, preferences, rls
 from tenants.models import Membership, Notice, Organization, User
-from tenants.notice_kinds import KINDS, Kind, sentence
+from tenants.notice_kinds import KINDS, Kind
 from tenants.notice_routes import Preferences, Route, route
 
 _BATCH = 1000
@@ -159,8 +159,8 @@ def _letter(told: Told, language: str) -> mails.Letter:
         context: dict[str, Any] = {
             "organization": told.organization.name if told.organization else "",
             # a subject is one line, whatever a word brings along
-            "title": " ".join(sentence(told.kind.title, told.words).split()),
-            "body": sentence(told.kind.body, told.words),
+            "title": " ".join(told.kind.said(told.kind.title, told.words).split()),
+            "body": told.kind.said(told.kind.body, told.words),
             "place": told.place,
             "security": told.kind.security,
             "severity": told.kind.severity,

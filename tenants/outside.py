@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +16,7 @@ import httpx2
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from portal.lib.addresses import is_public
 from portal.lib.trust import trusted
 
 TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
@@ -64,16 +65,6 @@ def public_address(parts: SplitResult) -> str:
 
 def _is_loopback(text: str) -> bool:
     return ip_address(text).is_loopback
-
-
-def is_public(text: str) -> bool:
-    """Whether an address, as digits, is one of the public internet."""
-    found = ip_address(text.partition("%")[0])
-    if isinstance(found, IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        if inner is not None:
-            return False  # an address inside an address: nobody's provider lives there
-    return found.is_global and not found.is_multicast
 
 
 def fetch(method: str, url: str, **options: Any) -> bytes:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import F
 
-from portal.catalog import manifest, origins
+from portal.catalog import manifest, origins, own_telling
 from portal.catalog.manifest import Manifest
 from portal.catalog.models import Offering, OwnModel, OwnModelMove, OwnModelState, Version
 from portal.catalog.own_models import OWN_MODEL_ARROWS
@@ -187,6 +187,7 @@ def _decide(one: OwnModel, found: Manifest, now: datetime) -> bool:
     )
     if admitted:
         _record("own_model.admit", one, now, {"weights": one.weights})
+        own_telling.tell(one, now=now)
     return admitted
 
 
@@ -204,6 +205,7 @@ def _refuse(one: OwnModel, why: _Refused, now: datetime) -> bool:
     )
     if refused:
         _record("own_model.refuse", one, now, {"code": why.code})
+        own_telling.tell(one, now=now)
     return refused
 
 

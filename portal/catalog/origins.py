@@ -9,7 +9,6 @@ repeated in an error.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 import socket
 import threading
@@ -20,8 +19,8 @@ from urllib.parse import urlsplit
 import httpx2
 from django.conf import settings
 
+from portal.lib.addresses import is_literal, is_public
 from portal.lib.trust import trusted
-from tenants import outside
 
 WHOLE_SECONDS = 10.0
 TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
@@ -156,17 +155,9 @@ def _address(host: str, port: int, *, private: bool) -> str:
     except OSError:
         raise NotFetched("unreachable", later=True) from None
     addresses = [str(one[4][0]) for one in found]
-    if not private and not _is_literal(host) and not all(map(outside.is_public, addresses)):
+    if not private and not is_literal(host) and not all(map(is_public, addresses)):
         raise NotFetched("private_address")
     return addresses[0]
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _refuse(status: int) -> None:

@@ -21,6 +21,7 @@ WhyNot = Literal[
     "reverify",  # shown to run, but not since the SDK there has changed
     "no_image",  # the site starts engines from images, and the offering names none
     "no_engine",  # the offering does not say how its server is started there
+    "no_weights",  # a model of one's own: the operator has not said how it gets there
     "no_price",  # nobody has set a price for its cards
     "waiting",  # enrolled, never seen
     "silent",  # does not answer
@@ -69,7 +70,7 @@ class SiteRoom:
     data_classes: tuple[str, ...] = ("open", "sensitive", "confidential", "medical")
     proven: bool = True
     reverify: bool = False  # was proven, and has to be shown again
-    lacks: tuple[str, ...] = ()  # of ``no_image`` and ``no_engine``: ``fleet.starting``
+    lacks: tuple[str, ...] = ()  # ``fleet.starting.Lack``
     nodes: tuple[int, ...] = ()
     watts_per_card: int = 0
     watts_free: int | None = None
@@ -132,6 +133,7 @@ def why_not(room: SiteRoom, wanted: Wanted) -> tuple[WhyNot, ...]:
         "reverify": room.offering is not None and room.reverify,
         "no_image": "no_image" in room.lacks,
         "no_engine": "no_engine" in room.lacks,
+        "no_weights": "no_weights" in room.lacks,
         "no_price": room.offering is not None and room.price_micro is None,
         "waiting": room.state == "waiting",
         "silent": room.state == "silent",

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from django.conf import settings
+
 from portal.catalog import admitting, launch, origins
 from portal.catalog.models import CatalogModel, Offering, OwnModel, OwnModelState
 from portal.deployments.capacity import Room
@@ -17,7 +19,7 @@ from portal.deployments.placement import SiteRoom
 from portal.fleet import starting
 
 PREFIX = "mdl_"
-MOUNTS = frozenset({"ray_serve"})  # machines have folders; a pod has none but its image's
+NO_WEIGHTS: starting.Lack = "no_weights"
 
 
 class Names(Protocol):
@@ -54,10 +56,16 @@ class Runnable:
 
     def _at(self, driver: str, room: SiteRoom) -> SiteRoom:
         assert self.own is not None  # its callers have looked
-        fetches = driver not in starting.NEEDS_SERVER
-        if fetches or room.offering is None or (driver in MOUNTS and mount_of(self.own)):
+        if room.offering is None or self._gets_to(driver):
             return room
-        return replace(room, lacks=tuple(dict.fromkeys((*room.lacks, "no_engine"))))
+        return replace(room, lacks=(*room.lacks, NO_WEIGHTS))
+
+    def _gets_to(self, driver: str) -> bool:
+        """Whether its files reach a site with this driver: a Ray cluster's machines have a folder,
+        a pod fetches them, as an embedded site does."""
+        if driver == "ray_serve":
+            return bool(self.own and mount_of(self.own))
+        return driver != "kubernetes" or launch.is_image(settings.DURE_FETCHER_IMAGE)
 
 
 def of(row: Names) -> Runnable:
@@ -102,13 +110,29 @@ def mount_of(own: OwnModel) -> str:
 
 
 def form_of(own: OwnModel | None, offering: Offering, driver: str) -> Mapping[str, Any]:
-    """How one replica's engine is started: the offering's way, with the weights of ``own``. A
-    vendor's server loads them from a folder of its site; an embedded site fetches them."""
+    """How one replica's engine is started: the offering's way, with the weights of ``own``. On Ray
+    the vendor's server loads them from a folder of its machine; elsewhere they are fetched."""
     form = launch.form_of(offering)
     if own is None:
         return form
-    if driver in starting.NEEDS_SERVER:
-        artifact = mount_of(own) + own.artifact
-    else:
-        artifact = origins.split(own.location)[0] + own.artifact
-    return form | {"artifact": artifact, "revision": "", "weights": own.weights}
+    base, manifest = origins.split(own.location)
+    artifact = (mount_of(own) if driver == "ray_serve" else base) + own.artifact
+    form |= {"artifact": artifact, "revision": "", "weights": own.weights}
+    if driver == "kubernetes":
+        form["fetch"] = {
+            "location": own.location,
+            "manifest": own.digest,
+            "bytes": own.bytes,
+            # the folder itself is loaded, or one file in it
+            "file": own.artifact.removeprefix(manifest.rpartition("/")[0]).removeprefix("/"),
+            "image": settings.DURE_FETCHER_IMAGE,
+            "private": _is_private(own),
+        }
+    return form
+
+
+def _is_private(own: OwnModel) -> bool:
+    try:
+        return origins.of(own.location).private
+    except origins.NotAllowed:
+        return False

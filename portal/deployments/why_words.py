@@ -27,6 +27,10 @@ REASONS: Mapping[WhyNot, object] = {
         "It starts engines from container images, and the model has none for its chip yet."
     ),
     "no_engine": gettext_lazy("Nobody has set yet how the model is started on its chip there."),
+    "no_weights": gettext_lazy(
+        "The operator has not set yet how models of one's own get there: what fetches them, or "
+        "where their files lie."
+    ),
     "no_price": gettext_lazy("There is no price for its chip yet."),
     "waiting": gettext_lazy("It is being set up and has not reported yet."),
     "silent": gettext_lazy("It does not answer now."),

@@ -12,10 +12,10 @@ from typing import Any, Literal
 from portal.catalog import launch
 from portal.catalog.models import Chip, Offering
 from portal.fleet.drivers import servers
-from portal.fleet.drivers.contract import EngineKind, PlacementSpec, ServerSettings
+from portal.fleet.drivers.contract import EngineKind, FetchSpec, PlacementSpec, ServerSettings
 from portal.fleet.drivers.hardware import CHIPS
 
-Lack = Literal["no_image", "no_engine"]
+Lack = Literal["no_image", "no_engine", "no_weights"]
 EMBEDDED = "embedded"
 NEEDS_IMAGE = frozenset({"kubernetes"})
 NEEDS_SERVER = frozenset({"kubernetes", "ray_serve"})
@@ -51,6 +51,7 @@ def parts(form: Mapping[str, Any], chip: Chip, driver: str) -> dict[str, Any]:
             form["context_tokens"], settings.get("max_model_len", form["context_tokens"])
         ),
         "resource": _resource(chip, driver),
+        "fetch": FetchSpec(**form["fetch"]) if form.get("fetch") else None,
     }
 
 

@@ -8,7 +8,6 @@ site's folder goes: an embedded site is for trying out.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx2
 
 from portal.lib.trust import trusted
+from portal.mdc.arriving import Arrival, Differs
 from portal.mdc.weights import NoWeights
 
 MOST_BYTES = 8 * 2**30
@@ -62,38 +62,29 @@ class Fetched:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _bring(self, url: str, digest: str, path: Path) -> None:
-        part = path.with_suffix(".part")
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
-                await _fetch(url, digest, part)
-            part.replace(path)
-        except NoWeights as error:
+                await _fetch(url, digest, path)
+        except (NoWeights, Differs) as error:
             self._failed[digest] = time.monotonic(), str(error)
         except (httpx2.HTTPError, OSError) as error:  # a timeout is an OSError
             because = f"The weights could not be fetched: {type(error).__name__}."
             self._failed[digest] = time.monotonic(), because
         finally:
-            part.unlink(missing_ok=True)
             del self._tasks[digest]
             self.done()
 
 
-async def _fetch(url: str, digest: str, part: Path) -> None:
-    """Write the file. ``NoWeights`` if it is another one."""
-    part.parent.mkdir(parents=True, exist_ok=True)
-    sums, size = hashlib.sha256(), 0
+async def _fetch(url: str, digest: str, path: Path) -> None:
+    """Put the file there. ``Differs`` if it is another one, ``NoWeights`` if there is none."""
+    part = path.with_suffix(".part")
     async with (
         httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False, verify=trusted()) as client,
         client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
     ):
         if answer.status_code != 200:
             raise NoWeights(f"The place of the weights answered {answer.status_code}.")
-        with part.open("wb") as file:
+        with Arrival(part, digest, most=MOST_BYTES) as arrival:
             async for piece in answer.aiter_raw():
-                size += len(piece)
-                if size > MOST_BYTES:
-                    raise NoWeights("The weights are larger than an embedded site takes.")
-                sums.update(piece)
-                file.write(piece)
-    if f"sha256:{sums.hexdigest()}" != digest:
-        raise NoWeights("The weights there have another digest than the wanted ones.")
+                arrival.take(piece)
+            arrival.keep(path)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from tenants.models.keys import ApiKey
 from tenants.models.organizations import Organization, TenantQuerySet
 from tenants.models.people import User
-from tenants.notice_kinds import KINDS, Kind, sentence
+from tenants.notice_kinds import KINDS, Kind
 
 
 class Language(models.TextChoices):
@@ -66,11 +66,11 @@ class Notice(models.Model):
     @property
     def title(self) -> str:
         """One line, in the reader's language."""
-        return sentence(self.known.title, self.words) if self.known else self.kind
+        return self.known.said(self.known.title, self.words) if self.known else self.kind
 
     @property
     def body(self) -> str:
-        return sentence(self.known.body, self.words) if self.known else ""
+        return self.known.said(self.known.body, self.words) if self.known else ""
 
 
 class NoticePreference(models.Model):

@@ -41,6 +41,15 @@ CREDENTIAL = "s3cr3t-credential-of-this-engine"
         ),
         ("The weights here have another digest than the wanted ones.", "other_weights"),
         (plan.OTHER_WEIGHTS, "other_weights"),
+        # of what fetches an own model in a pod
+        (
+            "The manifest of the weights has another digest than the one that was checked.",
+            "other_weights",
+        ),
+        ("No weights found: weights.gguf answered 404.", "weights_not_found"),
+        ("The weights could not be fetched: No space left on device.", "disk_full"),
+        ("The weights could not be fetched: the connection timed out.", "unreachable"),
+        ("The weights could not be fetched: Name or service not known.", "unreachable"),
         ("torch.OutOfMemoryError: Tried to allocate 2.00 GiB", "out_of_memory"),
         ("Container was OOMKilled", "out_of_memory"),
         ("ggml_backend_cpu_buffer: failed to allocate buffer of size 9", "out_of_memory"),

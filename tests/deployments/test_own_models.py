@@ -284,34 +284,6 @@ def test_takes_only_chips_whose_server_loads_its_form(shop: Shop, place: Origin)
             quoting.quote(wish=asked, project=shop.project, now=NOON)
 
 
-@pytest.mark.parametrize(
-    ("driver", "mount", "lacks"),
-    [
-        ("ray_serve", "", True),
-        ("ray_serve", ";mount=/models", False),
-        ("kubernetes", ";mount=/models", True),
-    ],
-)
-def test_vendors_servers_load_it_where_the_operator_has_mounted_its_origin(
-    shop: Shop, place: Origin, settings: Any, driver: str, mount: str, lacks: bool
-) -> None:
-    own = admitted(shop, place)
-    offering = Offering.objects.get(version=own.base, chip__code="rngd")
-    offering.sdk, offering.artifact = "llama.cpp", "/base.gguf"
-    offering.save()
-    Site.objects.filter(code="daegu-1").update(driver=driver)
-    settings.DURE_MODEL_ORIGINS = [place.base + mount]
-
-    sites = [Site.objects.select_related("region").get(code="daegu-1")]
-    with rls.everyone(because="test"):
-        (room,) = runnable.Runnable(own.base.model, own).rooms(
-            runnable.Room(sites, prices={"rngd": 1}, now=NOON)
-        )
-    assert ("no_engine" in room.lacks) == lacks
-    form = runnable.form_of(own, offering, "ray_serve")
-    assert form["artifact"] == mount.removeprefix(";mount=") + "/hanbit/claims/weights.gguf"
-
-
 @pytest.mark.parametrize("fault", ["refused", "elsewhere", "withdrawn", "not-allowed"])
 def test_cannot_be_ordered(shop: Shop, place: Origin, settings: Any, fault: str) -> None:
     """Neither what was not admitted nor what is another organization's; the answer is the same."""

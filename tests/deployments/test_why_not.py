@@ -13,7 +13,7 @@ import pytest
 from django.utils import translation
 
 from billing import budgets
-from portal.catalog.models import Chip, Evidence, Offering
+from portal.catalog.models import Chip, Evidence, Offering, OwnModel, Version
 from portal.deployments import quoting, why_words
 from portal.deployments.actions import orders, project_sites, reservations, watches
 from portal.deployments.fixes import Fix
@@ -32,6 +32,7 @@ from tests import factories
 from tests.deployments.conftest import Shop
 from tests.factories import CHAT, NOON
 
+OWN, ORIGIN = "mdl_claims", "https://models.example.kr"
 WISH = Wish("견적-상담", CHAT, "daegu", 1)
 
 
@@ -87,6 +88,27 @@ def _hot(shop: Shop) -> None:
     _site(power_budget_watts=1000, report=msgspec.to_builtins(report))(shop)
 
 
+def _own_model(shop: Shop) -> None:
+    """Admitted; Daegu's pods would have to fetch it, and the operator has named nothing for it."""
+    _site(driver="kubernetes")(shop)
+    with rls.tenant(shop.firm.pk):
+        OwnModel.objects.create(
+            public_id=OWN,
+            organization=shop.firm,
+            name="청구서 상담",
+            base=Version.objects.get(model__slug=CHAT, current=True),
+            location=f"{ORIGIN}/claims/manifest.json",
+            digest="sha256:" + "a" * 64,
+            state="admitted",
+            form="gguf",
+            weights="sha256:" + "b" * 64,
+            artifact="/claims/weights.gguf",
+            bytes=1,
+            registered_at=NOON,
+            check_at=NOON,
+        )
+
+
 def _reserved(shop: Shop) -> None:
     """Another organization has both cards from tomorrow on."""
     firm = factories.organization("이웃상사", number="2208162517")
@@ -131,6 +153,7 @@ CASES: dict[str, Case] = {
     "reverify": case(_reverify, "region"),
     "no_image": case(_site(driver="kubernetes"), "region"),
     "no_engine": case(_site(driver="ray_serve"), "region"),
+    "no_weights": case(_own_model, "region", model=OWN),
     "no_price": case(_other_offering(Evidence.SIMULATED), "region"),
     "waiting": case(_site(observed_at=None, health="waiting"), "region"),
     "silent": case(_site(observed_at=NOON - timedelta(minutes=1), trouble_since=NOON), "region"),
@@ -179,7 +202,10 @@ def make_it(shop: Shop, wish: Wish, advice: why_words.Advice) -> Wish:
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_each_reason_has_its_sentence_and_changes_that_work(shop: Shop, reason: WhyNot) -> None:
+def test_each_reason_has_its_sentence_and_changes_that_work(
+    shop: Shop, reason: WhyNot, settings: Any
+) -> None:
+    settings.DURE_MODEL_ORIGINS = [ORIGIN]
     one = CASES[reason]
     one.spoil(shop)
     wish = replace(WISH, **one.wish)

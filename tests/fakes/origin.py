@@ -1,14 +1,17 @@
 """A place where customers' models lie, over loopback HTTP; and what a bad one does.
 
-``files``: path → content. ``fault`` spoils every answer: ``redirect`` to another path, ``endless``
-(bytes until nobody reads), ``slow`` (a byte, then nothing), ``slow_head`` (a line of the head every
-now and then), ``busy`` (503), ``cut`` (no answer).
+``files``: path → content. ``fault`` spoils every answer, or those at the path ``only``:
+``redirect`` to another path, ``endless`` (bytes until nobody reads), ``slow`` (a byte, then
+nothing), ``slow_head`` (a line of the head every now and then), ``busy`` (503), ``cut`` (no
+answer), ``half`` (the connection ends in the middle).
+``tls``: over TLS instead, by the name of localhost.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +55,8 @@ class Origin:
 
     files: dict[str, bytes] = field(default_factory=dict)
     fault: str = ""
+    only: str = ""
+    tls: ssl.SSLContext | None = None
     asked: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
 
@@ -65,6 +70,9 @@ class Origin:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._ended = threading.Event()
         self.base = f"http://127.0.0.1:{self._server.server_port}"
+        if self.tls is not None:
+            self.base = f"https://localhost:{self._server.server_port}"
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -81,7 +89,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.origin.asked.append(self.path)
         self.origin.hosts.append(self.headers["Host"])
         body = self.origin.files.get(self.path)
-        match self.origin.fault:
+        match self.origin.fault if self.origin.only in {"", self.path} else "":
             case "":
                 self._send(404 if body is None else 200, body or b"")
             case "redirect":
@@ -91,6 +99,12 @@ class _Answers(BaseHTTPRequestHandler):
             case "busy":
                 self._send(503, b"")
             case "cut":
+                self.close_connection = True
+            case "half" if body is not None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2])
                 self.close_connection = True
             case "slow_head":
                 self.wfile.write(b"HTTP/1.1 200 OK\r\n")

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as configured
 from django.utils import timezone
 
+from portal.catalog import admitting
 from portal.catalog.models import Offering
 from portal.deployments import quoting
-from portal.deployments.actions import orders
+from portal.deployments.actions import orders, own_models
+from portal.deployments.actions.own_models import Registration
 from portal.deployments.models import Placement
 from portal.fleet.models import Site
 from portal.lib.sealing import seal
@@ -23,6 +25,7 @@ from tests.deployments.conftest import Shop, shop
 from tests.factories import CHAT, NOON
 from tests.fakes.kubernetes import Cluster
 from tests.fakes.kubernetes.server import TOKEN as CLUSTER_TOKEN
+from tests.fakes.origin import WEIGHTS, Origin, digest_of, encoded
 from tests.fakes.ray import RaySite
 
 __all__ = ["shop"]
@@ -62,7 +65,7 @@ def real(request: pytest.FixtureRequest, shop: Shop) -> Iterator[Real]:
 
 
 def _reached(driver: str, url: str, token: str) -> None:
-    sealed = seal(token, settings.DURE_SEAL_KEYS)
+    sealed = seal(token, configured.DURE_SEAL_KEYS)
     Site.objects.filter(code="daegu-1").update(driver=driver, control_url=url, sealed_token=sealed)
 
 
@@ -85,8 +88,8 @@ def offered(**fields: Any) -> Offering:
     return Offering.objects.create(**usual | fields)
 
 
-def order(shop: Shop) -> None:
-    wish = quoting.Wish(name="견적-상담", model=CHAT, region="daegu", replicas=1)
+def order(shop: Shop, model: str = CHAT) -> None:
+    wish = quoting.Wish(name="견적-상담", model=model, region="daegu", replicas=1)
     orders.place(
         wish=wish, project=shop.project, idempotency_key="key-00001", by=shop.alice, now=NOON
     )
@@ -118,6 +121,41 @@ def test_an_order_becomes_an_engine_that_answers(shop: Shop, real: Real) -> None
     Offering.objects.filter(pk=one.pk).update(artifact="furiosa-ai/Model-9B")
     reconcile("daegu-1", now=timezone.now())
     assert real.commands() == [command]  # an edited offering restarts nothing
+    assert Site.objects.get(code="daegu-1").generation == generation
+
+
+@pytest.mark.parametrize("real", ["kubernetes"], indirect=True)
+def test_an_own_model_is_fetched_by_its_pod(shop: Shop, real: Real, settings: Any) -> None:
+    offered(sdk="llama.cpp", artifact="/base.gguf", settings={})
+    settings.DURE_FETCHER_IMAGE = "registry.example/fetcher@sha256:" + "f" * 64
+    with Origin() as place:
+        settings.DURE_MODEL_ORIGINS = [place.base]
+        location, digest = place.put(encoded())
+        with rls.tenant(shop.firm.pk):
+            wished = Registration("청구서 상담", CHAT, location, digest, licence_confirmed=True)
+            own = own_models.register(wish=wished, by=shop.alice, now=NOON)
+        assert admitting.check(shop.firm.pk, own.pk, now=NOON)
+
+    order(shop, own.public_id)
+
+    def ready() -> bool:
+        assert reconcile("daegu-1", now=timezone.now())
+        real.step()
+        return state(shop) == "ready"
+
+    until(ready, 20)
+
+    (command,) = real.commands()
+    assert "llama-server --model /dure/model/weights/weights.gguf" in command
+    (pod,) = real.cluster.store.of("Pod")
+    (fetcher,) = pod["spec"]["initContainers"]
+    assert fetcher["image"] == settings.DURE_FETCHER_IMAGE
+    assert {location, digest, digest_of(WEIGHTS)} <= set(fetcher["args"])
+    with rls.tenant(shop.firm.pk):
+        assert Placement.objects.get().model_digest == digest_of(WEIGHTS)
+    generation = Site.objects.get(code="daegu-1").generation
+    settings.DURE_FETCHER_IMAGE = "registry.example/fetcher@sha256:" + "e" * 64
+    reconcile("daegu-1", now=timezone.now())  # another image is for what is placed from now on
     assert Site.objects.get(code="daegu-1").generation == generation
 
 

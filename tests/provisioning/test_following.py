@@ -36,7 +36,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def follow(number: int, *, seconds_ago: float, state: str, shop: Shop) -> None:
-    """The ``number``-th after a nudge, with a replica in this state and the site last asked then."""
+    """The ``number``-th after a nudge, with a replica in this state; the site was asked then."""
     factories.placement(factories.endpoint(shop.project), shop.daegu)
     with rls.everyone(because="test"):
         Placement.objects.update(state=state)

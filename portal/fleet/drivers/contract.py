@@ -32,6 +32,18 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     prefix_caching: bool | None = None
 
 
+class FetchSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer's own model that a site's pods fetch before their server starts. The digest of
+    what is then loaded is the placement's ``model_digest``."""
+
+    location: str  # address of its manifest
+    manifest: str  # digest of the manifest
+    bytes: int  # of all its files
+    file: str = ""  # what the server loads, from the manifest's folder; empty: the folder
+    image: str = ""  # what fetches it, by digest
+    private: bool = False  # its place may be in a private network
+
+
 class PlacementSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One wanted replica."""
 
@@ -55,6 +67,7 @@ class PlacementSpec(msgspec.Struct, frozen=True, kw_only=True):
     resource: str = ""  # the site's scheduler knows the chip by this name, not by its usual one
     settings: ServerSettings = ServerSettings()
     most_replicas: int = 1  # a site that scales by itself may run so many engines for it
+    fetch: FetchSpec | None = None  # weights that no site has before
 
 
 class SiteSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from tests.breakins.table.attempt import Cut, attempt
 
 ORIGINS = "portal/catalog/origins.py"
 ADMITTING = "portal/catalog/admitting.py"
+FETCHER = "portal/mdc/fetcher.py"
 
 ROWS = [
     attempt(
@@ -36,7 +37,7 @@ ROWS = [
         "catalog/test_origins.py::test_asks_no_private_address_behind_a_public_name",
         Cut(
             ORIGINS,
-            "if not private and not _is_literal(host) and not all(map(outside.is_public, addresses)):",
+            "if not private and not is_literal(host) and not all(map(is_public, addresses)):",
             "if False:",
         ),
     ),
@@ -114,11 +115,11 @@ ROWS = [
     ),
     attempt(
         "have a site serve other weights than were registered",
-        "portal.mdc.fetched:Fetched",
+        "portal.mdc.arriving:Arrival",
         "mdc/test_fetched.py::test_keeps_nothing_else",
         Cut(
-            "portal/mdc/fetched.py",
-            'if f"sha256:{sums.hexdigest()}" != digest:',
+            "portal/mdc/arriving.py",
+            'if f"sha256:{self._sums.hexdigest()}" != self._digest:',
             "if False:",
         ),
     ),
@@ -130,6 +131,64 @@ ROWS = [
             "portal/deployments/actions/own_models.py",
             "if using := _using(own):",
             "if using := list[str]():",
+        ),
+    ),
+    attempt(
+        "have a pod load other weights than were registered",
+        "portal.mdc.fetcher:bring",
+        "mdc/test_fetcher.py::test_says_that_the_weights_are_others_than_the_wish_names",
+        Cut(
+            FETCHER,
+            'if digest_of(str(work / next(iter(files)) if form == "gguf" else work)) != wish.weights:',
+            "if False:",
+        ),
+    ),
+    attempt(
+        "have a pod follow another manifest than the one that was checked",
+        "portal.mdc.fetcher:bring",
+        "mdc/test_fetcher.py::test_believes_no_other_manifest",
+        Cut(FETCHER, 'if f"sha256:{hashlib.sha256(raw).hexdigest()}" != digest:', "if False:"),
+    ),
+    attempt(
+        "write into a pod outside of the model's folder",
+        "portal.mdc.fetcher:bring",
+        "mdc/test_fetcher.py::test_writes_nothing_outside_of_its_folder",
+        Cut(
+            FETCHER,
+            'if not parts or any(part.startswith((".", "/")) for part in parts) or path == name:',
+            "if False:",
+        ),
+    ),
+    attempt(
+        "have a pod load a file of the model that lay there before",
+        "portal.mdc.fetcher:bring",
+        "mdc/test_fetcher.py::test_never_mixes_two_models",
+        Cut(FETCHER, "    _forget_others(work, files)\n", ""),
+    ),
+    attempt(
+        "lead a pod into a private network by a public name",
+        "portal.mdc.fetcher:Place",
+        "mdc/test_fetcher.py::test_enters_a_private_network_only_where_that_was_said",
+        Cut(
+            FETCHER,
+            "if not (self.private or is_literal(self.host) or all(map(is_public, addresses))):",
+            "if False:",
+        ),
+    ),
+    attempt(
+        "fill a pod's volume with a file without an end",
+        "portal.mdc.arriving:Arrival",
+        "mdc/test_fetcher.py::test_ends_with_a_code_and_a_sentence_and_leaves_nothing_half",
+        Cut("portal/mdc/arriving.py", "if self.size > self._most:", "if False:"),
+    ),
+    attempt(
+        "write into the weights from the server that loads them",
+        "portal.fleet.drivers.kubernetes.own_weights:mount",
+        "fleet/test_own_weights.py::test_the_server_loads_what_was_fetched_and_cannot_write_there",
+        Cut(
+            "portal/fleet/drivers/kubernetes/own_weights.py",
+            '"mountPath": MOUNT, "readOnly": True}',
+            '"mountPath": MOUNT, "readOnly": False}',
         ),
     ),
 ]

@@ -238,10 +238,12 @@ ROWS = [
         "tenants.outside:public_address",
         SSO + "test_calls_no_private_address",
         Cut(
-            "tenants/outside.py", "return found.is_global and not found.is_multicast", "return True"
+            "portal/lib/addresses.py",
+            "return found.is_global and not found.is_multicast",
+            "return True",
         ),
         Cut(
-            "tenants/outside.py",
+            "portal/lib/addresses.py",
             "            return False  # an address inside an address: nobody's provider lives there",
             "            return True",
         ),

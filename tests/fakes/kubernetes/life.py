@@ -16,17 +16,19 @@ HOST = "10.20.1.7"
 
 class Life:
     """``crashing``: placements whose engine ends at once. ``absent``: images that do not exist.
-    ``slow``: engines load and load."""
+    ``slow``: engines load and load. ``unfetched``: placements whose weights cannot be fetched, with
+    what is said of it."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.crashing: set[str] = set()
         self.absent: set[str] = set()
         self.slow = False
+        self.unfetched: dict[str, str] = {}
         self.mute: set[str] = set()  # placements whose engine answers no longer
         self.stuck = False  # pods that were told to end do not
         self.until: dict[str, int] = {}  # pod's uid → when its back-off is over
-        self.logs: dict[str, list[list[str]]] = {}  # pod's uid → one log for each life
+        self.logs: dict[str, list[list[str]]] = {}  # uid/container → one log for each life
 
     def step(self) -> None:
         self.store.clock += 1
@@ -149,6 +151,8 @@ class Life:
         status = pod["status"]
         found = (status.get("containerStatuses") or [{"name": "engine", "restartCount": 0}])[0]
         status["hostIP"] = HOST
+        if not self._fetched(pod, name):
+            return
         try:
             environment = self._environment(pod, container)
         except Status as error:
@@ -176,7 +180,7 @@ class Life:
     def _begin(self, pod: Json, found: Json, container: Json, environment: dict[str, str]) -> None:
         pod["status"]["phase"] = "Running"
         found["state"] = {"running": {"startedAt": self.store.now()}}
-        self.logs.setdefault(pod["metadata"]["uid"], []).append([])
+        self._log_anew(pod, found["name"])
         words = [_expanded(word, environment) for word in container["command"]]
         self._say(pod, "arguments: " + " ".join(words))
 
@@ -187,8 +191,45 @@ class Life:
         found.pop("ready", None)
         found["state"] = {"waiting": _why("CrashLoopBackOff", "back-off 10s restarting")}
 
-    def _say(self, pod: Json, text: str) -> None:
-        life = self.logs[pod["metadata"]["uid"]][-1]
+    def _fetched(self, pod: Json, placement: str) -> bool:
+        """Whether what runs before the engine has ended well."""
+        for container in pod["spec"].get("initContainers", ()):
+            fresh = [{"name": container["name"], "restartCount": 0, "state": {}}]
+            (found,) = pod["status"].setdefault("initContainerStatuses", fresh)
+            if "terminated" in found["state"]:
+                continue
+            self._fetch(pod, container, found, self.unfetched.get(placement))
+            waits = {"waiting": _why("PodInitializing", "")}
+            engine = {"name": "engine", "restartCount": 0, "state": waits}
+            pod["status"]["containerStatuses"] = [engine]
+            self._condition(pod, "Ready", "False")
+            return False
+        return True
+
+    def _fetch(self, pod: Json, container: Json, found: Json, fault: str | None) -> None:
+        uid = pod["metadata"]["uid"]
+        if container["image"] in self.absent:
+            found["state"] = {"waiting": _why("ImagePullBackOff", "not found")}
+        elif self.until.get(uid, 0) > self.store.clock:
+            return
+        elif "running" not in found["state"]:
+            found["state"] = {"running": {"startedAt": self.store.now()}}
+            self._log_anew(pod, found["name"])
+            self._say(pod, "asks for the manifest", found["name"])
+        elif fault is not None:
+            self._say(pod, fault, found["name"])
+            self.until[uid] = self.store.clock + 10
+            self._crash(found)
+            found["lastState"]["terminated"]["message"] = f"asks for the manifest\n{fault}\n"
+        else:
+            began = found["state"]["running"]["startedAt"]
+            found["state"] = {"terminated": {"exitCode": 0, "startedAt": began}}
+
+    def _log_anew(self, pod: Json, container: str) -> None:
+        self.logs.setdefault(f"{pod['metadata']['uid']}/{container}", []).append([])
+
+    def _say(self, pod: Json, text: str, container: str = "engine") -> None:
+        life = self.logs[f"{pod['metadata']['uid']}/{container}"][-1]
         life.append(f"{self.store.now()[:-1]}.{len(life):09d}Z {text}")
 
     def _environment(self, pod: Json, container: Json) -> dict[str, str]:

@@ -262,7 +262,8 @@ class Cluster:
 
     def _log(self, asked: Asked) -> bytes:
         pod = self.store.get("Pod", asked.namespace, asked.name)
-        lives = self.life.logs.get(pod["metadata"]["uid"], [])
+        which = f"{pod['metadata']['uid']}/{asked.query['container']}"
+        lives = self.life.logs.get(which, [])
         before = asked.query.get("previous") == "true"
         if len(lives) < (2 if before else 1):
             raise Status(400, "BadRequest", "container is waiting to start or had no life before")
@@ -298,7 +299,8 @@ def _understood(method: str, path: str) -> Asked:
 def _fill_in(thing: Json, store: Store) -> None:
     """What an API server adds by itself."""
     if thing["kind"] == "Deployment":
-        for container in thing["spec"]["template"]["spec"]["containers"]:
+        pod = thing["spec"]["template"]["spec"]
+        for container in [*pod.get("initContainers", ()), *pod["containers"]]:
             container.setdefault("terminationMessagePolicy", "File")
     if thing["kind"] == "Service" and thing["spec"]["type"] == "NodePort":
         taken = {one["spec"]["ports"][0].get("nodePort") for one in store.of("Service")}

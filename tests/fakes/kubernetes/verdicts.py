@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portal.fleet.drivers.contract import PlacementSpec, ServerSettings
+from portal.fleet.drivers.contract import FetchSpec, PlacementSpec, ServerSettings
 from portal.fleet.drivers.kubernetes import tenancy
 from portal.fleet.drivers.kubernetes.site import SiteSettings
 from portal.fleet.drivers.kubernetes.workload import ENGINE, owned, workload_of
@@ -20,6 +20,20 @@ def spec(number: int = 1, **changes: Any) -> PlacementSpec:
     return sites.spec(number, **furiosa | changes)
 
 
+def own(number: int = 1, **changes: Any) -> PlacementSpec:
+    """A placement that runs a customer's own model."""
+    fetch: dict[str, Any] = {
+        "location": "https://10.40.0.9:8443/hanbit/claims/manifest.json",
+        "manifest": "sha256:" + "b" * 64,
+        "bytes": 98_362_432,
+        "file": "weights.gguf",
+        "image": "registry.example/fetcher@sha256:" + "f" * 64,
+    }
+    fetch |= changes.pop("fetch", {})
+    usual: dict[str, Any] = {"sdk": "llama.cpp", "model_digest": "sha256:" + "c" * 64}
+    return spec(number, fetch=FetchSpec(**fetch), **usual | changes)
+
+
 ATOM = ServerSettings(block_tokens=1024)
 # One placement for each chip, server and way of asking for it.
 KINDS: dict[str, PlacementSpec] = {
@@ -28,9 +42,26 @@ KINDS: dict[str, PlacementSpec] = {
     "atom-max": spec(3, sdk="vllm-rbln 0.12.0", chip="atom-max", settings=ATOM),
     "rebel100": spec(4, sdk="vllm-rbln 0.12.0", chip="rebel100", cards=2),
     "generic": spec(5, sdk="vllm", chip="other-1", resource="vendor.example/npu"),
+    "own model": own(7),
+    "own folder": own(
+        8,
+        sdk="vllm",
+        chip="other-1",
+        resource="vendor.example/npu",
+        fetch={
+            "location": "https://models.example.kr/hanbit/claims/manifest.json",
+            "file": "",
+            "private": True,
+        },
+    ),
     "no card": spec(6, sdk="llama.cpp", cards=0, engine="embedding", artifact="/m/e5.gguf"),
 }
-SETTINGS = SiteSettings(site="daegu-1", gateways=("10.20.0.0/24",), egress=("10.30.0.0/16",))
+SETTINGS = SiteSettings(
+    site="daegu-1",
+    gateways=("10.20.0.0/24",),
+    egress=("10.30.0.0/16",),
+    origins=("203.0.113.0/24", "2001:db8::/32"),
+)
 
 
 def manifests(one: PlacementSpec, settings: SiteSettings = SETTINGS) -> list[dict[str, Any]]:
@@ -43,6 +74,7 @@ def manifests(one: PlacementSpec, settings: SiteSettings = SETTINGS) -> list[dic
         made.deployment,
         owned(made.secret, live),
         owned(made.service, live),
+        *([owned(made.network, live)] if one.fetch else []),
     ]
 
 
@@ -50,10 +82,13 @@ def _asked(manifest: dict[str, Any]) -> str:
     """What a Deployment asks for, in a few words."""
     if manifest["kind"] != "Deployment":
         return ""
-    found = manifest["spec"]["template"]["spec"]["containers"]
+    pod = manifest["spec"]["template"]["spec"]
+    found, before = pod["containers"], [one["name"] for one in pod.get("initContainers", ())]
     engine = next(one for one in found if one["name"] == ENGINE)
     limits = {name: text for name, text in engine["resources"]["limits"].items() if "/" in name}
-    return " ".join([*engine["command"][:2], *(f"{name}={n}" for name, n in limits.items())])
+    return " ".join(
+        [*engine["command"][:2], *(f"{name}={n}" for name, n in limits.items()), *before]
+    )
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -50,10 +50,12 @@ class Live(msgspec.Struct, frozen=True):
     nodes: list[cards.NodeCards]
 
     def inventory(self) -> str:
-        """A Service whose Deployment is gone is the garbage collector's, and not counted."""
+        """What a Deployment owned that is gone is the garbage collector's, and not counted."""
         running = {labels(one).get(names.PLACEMENT) for one in self.deployments}
-        doors = [one for one in self.services if labels(one).get(names.PLACEMENT) in running]
-        return site.inventory_of([*self.deployments, *doors, *self.policies])
+        running.add(None)  # policies of whole organizations
+        owned = [*self.services, *self.policies]
+        left = [one for one in owned if labels(one).get(names.PLACEMENT) in running]
+        return site.inventory_of([*self.deployments, *left])
 
     def holder(self, state: SiteState) -> dict[str, str]:
         return cards.held(self.nodes, self.pods, state.cards)
@@ -144,7 +146,7 @@ def _lines(
     path = f"/api/v1/namespaces/{meta(pod)['namespace']}/pods/{meta(pod)['name']}/log"
     secret = marks(pod).get(names.CREDENTIAL, "")
     for one in logs.containers(pod):
-        params = {"container": workload.ENGINE, "timestamps": "true"}
+        params = {"container": one.name, "timestamps": "true"}
         params |= {"previous": "true"} if one.previous else {}
         with (
             contextlib.suppress(Refused),  # that life's log is gone already
@@ -193,7 +195,7 @@ class _Applying:
         """Of what was told, and of what still runs in a form that is no longer understood."""
         left = [
             one
-            for one in (*self.live.deployments, *self.live.services)
+            for one in (*self.live.deployments, *self.live.services, *self.live.policies)
             if labels(one).get(names.PLACEMENT) in self.refused
         ]
         return site.inventory_of([*self.told, *left])
@@ -299,24 +301,28 @@ class _Applying:
     def _tell(self, one: Workload) -> None:
         """Deployment, then what it owns. What the cluster refuses concerns this placement only."""
         live = next((d for d in self.live.deployments if _same(d, one)), None)
-        if live is not None and self._intact(one, live):
-            self.told += [one.deployment, one.service]
+        opened = any(_same(policy, one) for policy in self.live.policies)
+        networks = [one.network] if one.spec.fetch or opened else []
+        if live is not None and self._intact(one, live, networks):
+            self.told += [one.deployment, one.service, *networks]
             return
         try:
             made = self._deploy(one, live)
-            for manifest in (one.secret, one.service):
+            for manifest in (*networks, one.secret, one.service):
                 self.client.apply(workload.owned(manifest, made), force=live is not None)
-            self.told += [one.deployment, one.service]
+            self.told += [one.deployment, one.service, *networks]
         except Refused as error:
             self._refuse(one.spec, f"The cluster refused it: {error}", final=False)
 
-    def _intact(self, one: Workload, live: Object) -> bool:
+    def _intact(self, one: Workload, live: Object, networks: Sequence[Object]) -> bool:
         """Nothing to write: what is there says all that is wanted."""
         service = next((s for s in self.live.services if _same(s, one)), None)
+        policy = next((p for p in self.live.policies if _same(p, one)), None)
         pods = self.pods.get(one.spec.id, [])
         return (
             names.covers(live, one.deployment)
             and names.covers(service, one.service)
+            and all(names.covers(policy, wanted) for wanted in networks)
             and not any(replicas.loses_settings(pod) for pod in pods)
         )
 

@@ -17,6 +17,8 @@ import msgspec
 from portal.fleet.drivers.contract import LogLine, LogPage
 from portal.fleet.drivers.kubernetes import names
 from portal.fleet.drivers.kubernetes.names import Object
+from portal.fleet.drivers.kubernetes.own_weights import FETCHER
+from portal.fleet.drivers.kubernetes.workload import ENGINE
 
 BEGINNING: Final = datetime(2020, 1, 1, tzinfo=UTC)
 MOST_LINES: Final = 1_000  # of one page
@@ -28,23 +30,34 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_-]{8,200}")
 
 
 class Container(msgspec.Struct, frozen=True):
-    """One life of an engine's container. ``previous``: how the API is asked for it."""
+    """One life of a container. ``name`` and ``previous``: how the API is asked for it."""
 
+    name: str
     first: int  # number before its first line
     previous: bool
 
 
 def containers(pod: Object) -> list[Container]:
-    """The lives of which the cluster still has logs, the older first."""
+    """The lives of which the cluster still has logs, the older first: of what fetched the weights,
+    then of the engine, which begins later even if it is in the same second."""
     found: list[Container] = []
-    for status in (pod.get("status") or {}).get("containerStatuses") or ():
-        now = _began(status.get("state"))
-        before = _began(status.get("lastState"))
-        if now and before:
-            found.append(Container(before, True))
-        if now or before:
-            found.append(Container(now or before, False))
+    state = pod.get("status") or {}
+    for kind, whose in (("initContainerStatuses", FETCHER), ("containerStatuses", ENGINE)):
+        for status in state.get(kind) or ():
+            if status.get("name") != whose:
+                continue
+            after = found[-1].first + 1_000_000 if found else 0
+            found += _lives(status, after)
     return found
+
+
+def _lives(status: Object, after: int) -> Iterator[Container]:
+    name = str(status["name"])
+    now, before = _began(status.get("state")), _began(status.get("lastState"))
+    if now and before:
+        yield Container(name, max(before, after), True)
+    if now or before:
+        yield Container(name, max(now or before, after), False)
 
 
 def _began(state: Any) -> int:

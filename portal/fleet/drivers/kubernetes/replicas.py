@@ -18,6 +18,7 @@ from portal.fleet.drivers.kubernetes.names import (
     meta,
     number,
 )
+from portal.fleet.drivers.kubernetes.own_weights import FETCHER
 from portal.fleet.drivers.kubernetes.site import Refusal, SiteSettings
 
 # Reasons of a waiting container that do not pass by themselves soon, and what they mean.
@@ -28,6 +29,11 @@ STUCK = {
     "InvalidImageName": "The server's image has an impossible name.",
     "CreateContainerError": "The node cannot start the engine.",
     "RunContainerError": "The node cannot start the engine.",
+}
+NOT_FETCHED = {
+    "CrashLoopBackOff": "The weights could not be fetched; the log tells why.",
+    "ImagePullBackOff": "The image of what fetches the weights cannot be fetched.",
+    "ErrImagePull": "The image of what fetches the weights cannot be fetched.",
 }
 LOST_SETTINGS = "CreateContainerConfigError"  # its Secret is missing; told again, it comes back
 
@@ -132,12 +138,34 @@ def _of_pod(pod: Object, everyone: Iterable[Object], url: str | None) -> Seen:
         return _unplaced(placed, since, everyone)
     if (pod.get("status") or {}).get("phase") == "Failed":
         return Seen("failed", since, f"The pod failed: {(pod['status'].get('reason') or '')}")
+    if (fetching := _fetching(pod, since)) is not None:
+        return fetching
     reason, message = _waiting(pod)
     if reason in STUCK:
         return Seen("failed", since, f"{STUCK[reason]} {message}".strip())
     if 0 < _running_since(pod) < since:  # it was ready in this life, and is no longer
         return Seen("failed", since, "The engine has stopped answering.")
     return Seen("starting", since, "The engine is starting.")
+
+
+def _fetching(pod: Object, since: int) -> Seen | None:
+    """What is said of a container that runs before the engine; ``None`` when it is done."""
+    for one in _fetchers(pod):
+        state = one.get("state") or {}
+        if (state.get("terminated") or {}).get("exitCode") == 0:
+            continue
+        waiting = state.get("waiting") or {}
+        reason = str(waiting.get("reason", ""))
+        if reason not in STUCK:
+            return Seen("starting", since, "Its weights are being fetched.")
+        ended = (one.get("lastState") or {}).get("terminated") or {}
+        lines = str(ended.get("message") or "").split("\n")
+        said = [line.strip() for line in lines if line.strip()]
+        if reason == "CrashLoopBackOff" and said:
+            return Seen("failed", since, said[-1])
+        because = NOT_FETCHED.get(reason, STUCK[reason])
+        return Seen("failed", since, f"{because} {waiting.get('message', '')}".strip())
+    return None
 
 
 def _unplaced(placed: Mapping[str, Any], since: int, everyone: Iterable[Object]) -> Seen:
@@ -157,9 +185,13 @@ def _ending(pod: Object) -> bool:
     return bool(meta(pod).get("deletionTimestamp"))
 
 
-def _statuses(pod: Object) -> list[Mapping[str, Any]]:
-    found = (pod.get("status") or {}).get("containerStatuses") or []
+def _statuses(pod: Object, kind: str = "containerStatuses") -> list[Mapping[str, Any]]:
+    found = (pod.get("status") or {}).get(kind) or []
     return [one for one in found if isinstance(one, dict)]
+
+
+def _fetchers(pod: Object) -> list[Mapping[str, Any]]:
+    return [one for one in _statuses(pod, "initContainerStatuses") if one.get("name") == FETCHER]
 
 
 def _waiting(pod: Object) -> tuple[str, str]:
@@ -177,7 +209,8 @@ def _running_since(pod: Object) -> int:
 
 
 def _restarts(pod: Object) -> int:
-    return sum(number(one.get("restartCount", 0)) for one in _statuses(pod))
+    every = (*_fetchers(pod), *_statuses(pod))
+    return sum(number(one.get("restartCount", 0)) for one in every)
 
 
 def _condition(thing: Object, kind: str) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ from portal.fleet.drivers.kubernetes.names import (
 SETTINGS: Final = "dure-site"
 STATE: Final = "dure-state"
 KEPT_EPOCHS: Final = 5_000
+NETWORKS: Final = ("gateways", "egress", "origins")  # lists of CIDRs
 
 
 class SiteSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,7 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True):
     reach: Literal["node_port", "cluster"] = "node_port"
     gateways: tuple[str, ...] = ()  # CIDRs from which engines may be called; empty: in the cluster
     egress: tuple[str, ...] = ()  # CIDRs that engines may call, for weights; empty: none
+    origins: tuple[str, ...] = ()  # CIDRs that pods with an own model may call besides, for it
     cpus_per_card: int = 4
     memory_gib_per_card: int = 32
 
@@ -49,11 +51,11 @@ def read_settings(found: Object | None) -> SiteSettings:
             "The cluster has no ConfigMap dure-system/dure-site with the site's code: "
             "apply deploy/kubernetes/site.yaml first."
         )
-    fields = {name: _listed(raw[name]) for name in ("gateways", "egress") if name in raw}
+    fields = {name: _listed(raw[name]) for name in NETWORKS if name in raw}
     try:
         given = msgspec.convert({**raw, **fields}, SiteSettings, strict=False)
         label(given.site)
-        for network in (*given.gateways, *given.egress):
+        for network in (*given.gateways, *given.egress, *given.origins):
             ipaddress.ip_network(network)
     except ValueError as error:  # CannotServe and msgspec's own are among them
         raise SiteUnavailable(f"ConfigMap dure-system/dure-site makes no sense: {error}") from error

@@ -1,6 +1,6 @@
-"""The objects of one placement: Deployment, Service, Secret. Pure.
+"""The objects of one placement: Deployment, Service, Secret, NetworkPolicy. Pure.
 
-The Deployment owns the other two, so that the cluster's own garbage collection removes them.
+The Deployment owns the others, so that the cluster's own garbage collection removes them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from portal.fleet.drivers import hardware
 from portal.fleet.drivers.contract import PlacementSpec
 from portal.fleet.drivers.hardware import CHIPS, devices_of
-from portal.fleet.drivers.kubernetes import names
+from portal.fleet.drivers.kubernetes import names, own_weights
 from portal.fleet.drivers.kubernetes.site import SiteSettings
 from portal.fleet.drivers.servers import CannotServe, Command, command
 
@@ -23,7 +23,8 @@ STOP_SECONDS = 60  # streams of a stopping engine may end within it
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """What is applied for one placement."""
+    """What is applied for one placement. ``network``: only where it fetches its weights, or has
+    done so before."""
 
     spec: PlacementSpec
     namespace: str
@@ -31,6 +32,7 @@ class Workload(msgspec.Struct, frozen=True):
     deployment: dict[str, Any]
     service: dict[str, Any]
     secret: dict[str, Any]
+    network: dict[str, Any]
 
 
 def workload_of(spec: PlacementSpec, settings: SiteSettings) -> Workload:
@@ -39,7 +41,8 @@ def workload_of(spec: PlacementSpec, settings: SiteSettings) -> Workload:
     namespace = names.namespace_of(spec.organization)
     if not spec.image:
         raise CannotServe("The offering has no container image for its server.")
-    server = command(spec)
+    own_weights.check(spec)
+    server = command(_loading(spec))
     place = {"name": name, "namespace": namespace}
     labels = names.labels_of_placement(settings.site, spec)
     made = Workload(
@@ -49,11 +52,19 @@ def workload_of(spec: PlacementSpec, settings: SiteSettings) -> Workload:
         _deployment(spec, server, settings, place, labels),
         _service(spec, server, settings, place, labels),
         _secret(spec, place, labels),
+        own_weights.network(spec, settings, place, labels),
     )
     # A field that is dropped from a manifest is seen by this digest, not by looking at the object.
-    for manifest in (made.deployment, made.service):
+    for manifest in (made.deployment, made.service, made.network):
         manifest["metadata"]["annotations"][names.CONTENT] = names.content_of(manifest)
     return made
+
+
+def _loading(spec: PlacementSpec) -> PlacementSpec:
+    """With the path in the pod, where it has fetched what is loaded."""
+    if spec.fetch is None:
+        return spec
+    return msgspec.structs.replace(spec, artifact=own_weights.artifact_of(spec.fetch))
 
 
 def resource_of(spec: PlacementSpec) -> str:
@@ -74,6 +85,7 @@ def _deployment(
     labels: dict[str, str],
 ) -> dict[str, Any]:
     """One replica. ``Recreate``: the old owner of the cards ends before the new one begins."""
+    fetching = own_weights.seconds_of(spec.fetch) if spec.fetch else 0
     pod = {
         "metadata": {
             "labels": labels,
@@ -91,7 +103,7 @@ def _deployment(
         "spec": {
             "replicas": 1,
             "revisionHistoryLimit": 1,
-            "progressDeadlineSeconds": server.startup_seconds + 600,
+            "progressDeadlineSeconds": server.startup_seconds + 600 + fetching,
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": {names.PLACEMENT: spec.id}},
             "template": pod,
@@ -100,7 +112,7 @@ def _deployment(
 
 
 def _pod(spec: PlacementSpec, server: Command, settings: SiteSettings) -> dict[str, Any]:
-    return {
+    made: dict[str, Any] = {
         "automountServiceAccountToken": False,  # an engine has nothing to ask of the cluster
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": STOP_SECONDS,
@@ -112,6 +124,11 @@ def _pod(spec: PlacementSpec, server: Command, settings: SiteSettings) -> dict[s
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
         ],
     }
+    if spec.fetch is not None:
+        made["initContainers"] = [own_weights.container(spec, spec.fetch)]
+        made["containers"][0]["volumeMounts"].append(own_weights.mount())
+        made["volumes"].append(own_weights.volume(spec.fetch))
+    return made
 
 
 def _affinity(spec: PlacementSpec) -> dict[str, Any]:
