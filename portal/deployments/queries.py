@@ -10,6 +10,7 @@ from django.db.models import FilteredRelation, Prefetch, Q, QuerySet
 
 from billing.models import Commitment
 from portal.deployments.models import (
+    FREEING,
     Endpoint,
     EndpointKind,
     Order,
@@ -95,13 +96,23 @@ def moves_of(endpoint: Endpoint, *, since: int = 0, limit: int = 200) -> list[Pl
 
 def order_of(endpoint: Endpoint) -> Order | None:
     """The order behind what a dedicated endpoint is now: the newest that was carried out."""
-    done = endpoint.orders.filter(state=OrderState.FULFILLED)
-    return done.order_by("-placed_at", "-pk").first()
+    return endpoint.orders.forming().order_by("-placed_at", "-pk").first()
+
+
+def orders_of(endpoint: Endpoint, limit: int) -> list[Order]:
+    """The newest first."""
+    return list(endpoint.orders.order_by("-placed_at", "-pk")[:limit])
 
 
 def waiting_order_of(endpoint: Endpoint) -> Order | None:
     """A change that has to be signed first."""
     return endpoint.orders.filter(state=OrderState.AWAITING).first()
+
+
+def freeing_order_of(endpoint: Endpoint) -> Order | None:
+    """A pause or an end whose replicas have not all stopped, or are not counted yet; the newest."""
+    rows = endpoint.orders.filter(kind__in=FREEING, state=OrderState.PLACED)
+    return rows.order_by("-placed_at", "-pk").first()
 
 
 def set_aside_micro(endpoint: Endpoint, month: Month) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +14,27 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.deployments import explaining, queries, schedule_words, timetable
+from portal.deployments import (
+    explaining,
+    freed,
+    order_words,
+    queries,
+    schedule_words,
+    timetable,
+)
 from portal.deployments.actions import endpoints as actions
-from portal.deployments.actions import rolling
-from portal.deployments.models import CapacityWatch, Endpoint, EndpointKind, Order, OrderState
-from portal.web import doors, endpoint_changes, rollouts, states
+from portal.deployments.actions import freeing_orders, orders, rolling
+from portal.deployments.models import (
+    CapacityWatch,
+    Endpoint,
+    EndpointKind,
+    Order,
+    OrderKind,
+    OrderState,
+)
+from portal.web import doors, endpoint_changes, freeing, rollouts, states
 
+ORDERS_SHOWN = 10
 STEPS_SHOWN = 5  # of the number of replicas
 STEP_TITLES = {
     "order": gettext_lazy("Order checked"),
@@ -65,23 +81,30 @@ def _find(request: HttpRequest, public_id: str) -> Endpoint:
 def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     status = queries.status_of(endpoint, endpoint.placements.all())
     own = endpoint.organization_id == doors.actor(request).organization.pk
+    now = timezone.now()
+    going = freed.progress(endpoint, endpoint.placements.all()) if own else None
     return {
         "endpoint": endpoint,
         "own": own,
         "state": states.ENDPOINT[status.code],
         "status": status,
         "settled": status.code in {"ready", "stopped", "paused"}
+        and not going
         and not (own and rolling.open_of(endpoint)),
-        "steps": [
-            {"title": STEP_TITLES[name], "mark": mark, "note": ""}
-            for name, mark in queries.steps_of(endpoint, timezone.now())
-        ],
+        "steps": freeing.steps(going) if going else _steps(endpoint, now),
         "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
         "states_of": states.PLACEMENT,
         **(rollouts.of(endpoint) if own else {}),
         **(_sizing(endpoint) if own else {}),
     }
+
+
+def _steps(endpoint: Endpoint, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {"title": STEP_TITLES[name], "mark": mark, "note": ""}
+        for name, mark in queries.steps_of(endpoint, now)
+    ]
 
 
 def _sizing(endpoint: Endpoint) -> dict[str, Any]:
@@ -106,6 +129,9 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "order": queries.order_of(endpoint),
         "snippet": _snippet(endpoint),
     }
+    if context["own"]:
+        shown = queries.orders_of(endpoint, ORDERS_SHOWN)
+        context["orders"] = [(one, order_words.sentence(one)) for one in shown]
     if context["own"] and endpoint.kind == EndpointKind.DEDICATED:
         context |= endpoint_changes.context(endpoint)
     return render(request, "endpoints/detail.html", context)
@@ -157,8 +183,14 @@ def stop(request: HttpRequest, public_id: str) -> HttpResponse:
         messages.error(request, _("Nothing was stopped: the name typed is another one."))
         return redirect("endpoint", public_id)
     try:
-        actions.stop(endpoint=endpoint, by=doors.actor(request), now=timezone.now())
-    except actions.NotYours as error:
+        freeing_orders.ensure(
+            kind=OrderKind.DELETE,
+            endpoint=endpoint,
+            idempotency_key=doors.word(request.POST, "idempotency_key")[:80],
+            by=doors.actor(request),
+            now=timezone.now(),
+        )
+    except (actions.NotYours, orders.IdempotencyMismatch) as error:
         messages.error(request, str(error))
         return redirect("endpoint", public_id)
     messages.success(

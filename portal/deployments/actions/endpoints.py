@@ -26,8 +26,9 @@ class NotYours(Exception):
 
 
 @transaction.atomic
-def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
-    """Stop all replicas and the charging. Repeating it changes nothing."""
+def stop(*, endpoint: Endpoint, by: Actor, now: datetime, order: str = "") -> Endpoint:
+    """Stop all replicas and the charging. Repeating it changes nothing. ``order``: public id of
+    the order behind it, for the log."""
     by.require("endpoints.change")
     if endpoint.organization_id != by.organization.pk:
         raise NotYours
@@ -38,21 +39,24 @@ def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
         endpoint.save(update_fields=["stopped_at", "generation"])
         rolling.abandon(endpoint, now)
         placements.unwant(endpoint=endpoint)
-        audit.record("endpoint.stop", by=by, now=now, subject=endpoint.public_id)
+        changes = {"order": order} if order else None
+        audit.record("endpoint.stop", by=by, now=now, subject=endpoint.public_id, changes=changes)
     return endpoint
 
 
 @transaction.atomic
-def pause(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
+def pause(*, endpoint: Endpoint, by: Actor, now: datetime, order: str = "") -> Endpoint:
     """Stop all replicas and the charging; name and address stay. Its cards and quota are free, and
-    what is set aside and not used is free once all have stopped. Repeating it changes nothing."""
+    what is set aside and not used is free once all have stopped. Repeating it changes nothing.
+    ``order``: as of ``stop``."""
     by.require("endpoints.change")
     if endpoint.organization_id != by.organization.pk:
         raise NotYours
     endpoint = Endpoint.objects.select_for_update(of=["self"]).get(pk=endpoint.pk)
     if endpoint.may_run:
         rest(endpoint, now)
-        audit.record("endpoint.pause", by=by, now=now, subject=endpoint.public_id)
+        changes = {"order": order} if order else None
+        audit.record("endpoint.pause", by=by, now=now, subject=endpoint.public_id, changes=changes)
     return endpoint
 
 
