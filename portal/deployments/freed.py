@@ -9,24 +9,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from billing import estimates, tariffs
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+
+from billing import estimates
 from portal.deployments import lasting, queries
 from portal.deployments.actions import freeing
+from portal.deployments.lasting import Prices
 from portal.deployments.models import (
     FREEING,
-    Drill,
     DrillState,
     Endpoint,
     Order,
     OrderKind,
     OrderState,
     Placement,
+    PlacementState,
     Reservation,
     ReservationState,
     Revision,
 )
+from portal.deployments.schedules import Hours
 from portal.fleet.models import Site
+from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants.models import ModelAlias
 
@@ -97,18 +103,18 @@ class Progress:
     counted: bool
 
 
-def form_of(endpoint: Endpoint, now: datetime) -> Form:
+def form_of(endpoint: Endpoint, prices: Prices) -> Form:
     """Also of an endpoint that was never ordered or whose chip has no price: it may be freed."""
     rows = endpoint.revisions.select_related("offering__chip").order_by("-number")
     revision = rows.first()
     if revision is None or revision.offering is None:
         return Form(revision)
     chip = revision.offering.chip.code
-    price = tariffs.card_tariff_at(chip, now, endpoint.organization_id)
+    price = prices.tariff(chip)
     if price is None:
         return Form(revision, chip)
     cards = revision.offering.cards * revision.replicas
-    cost = estimates.endpoint(price, cards=cards, month=Month.of(now))
+    cost = estimates.endpoint(price, cards=cards, month=Month.of(prices.now))
     return Form(
         revision=revision,
         chip=chip,
@@ -121,65 +127,76 @@ def form_of(endpoint: Endpoint, now: datetime) -> Form:
 
 def of(endpoint: Endpoint, kind: str, now: datetime) -> Freed:
     """What an order of this kind (pause, delete) would do now."""
-    month = Month.of(now)
-    stopping = [one for one in _living(endpoint) if one.wanted]
-    owed = freeing.stopped_micro(endpoint, month, now)
+    month, prices = Month.of(now), Prices(endpoint, now)
+    living = [one for one in endpoint.placements.all() if one.state != PlacementState.STOPPED]
+    stopping = [one for one in living if one.wanted]
+    form, hours = form_of(endpoint, prices), lasting.hours_of(endpoint)
+    ends = kind == OrderKind.DELETE
+    beside = _beside(endpoint)
     return Freed(
         kind=kind,
-        form=form_of(endpoint, now),
+        form=form,
         replicas=len(stopping),
         cards=sum(one.cards for one in stopping),
         sites=tuple({one.site_id: one.site for one in stopping}.values()),
         set_aside_micro=queries.set_aside_micro(endpoint, month),
-        owed_micro=owed,
-        kept_micro=_kept(endpoint, kind, month, now, owed),
-        reservations=Reservation.objects.filter(
-            project=endpoint.project_id, state=ReservationState.BOOKED
-        ).count(),
-        lost=_lost(endpoint) if kind == OrderKind.DELETE else None,
+        owed_micro=freeing.stopped_micro(endpoint, living, prices, month),
+        kept_micro=0 if ends else _kept(form, hours, prices, month),
+        reservations=beside["reserved"] or 0,
+        lost=_lost(endpoint, hours, beside) if ends else None,
     )
 
 
-def _living(endpoint: Endpoint) -> Iterable[Placement]:
-    return endpoint.placements.living().select_related("site__region")
-
-
-def _kept(endpoint: Endpoint, kind: str, month: Month, now: datetime, owed: int) -> int:
-    """Opening hours open a paused endpoint again: what they need stays set aside."""
-    hours = lasting.hours_of(endpoint) if kind == OrderKind.PAUSE else None
-    if hours is None:
+def _kept(form: Form, hours: Hours | None, prices: Prices, month: Month) -> int:
+    """Opening hours open a paused endpoint again: what they need stays set aside, as
+    ``freeing.planned_micro`` counts it."""
+    revision = form.revision
+    if hours is None or revision is None or revision.offering is None:
         return 0
-    planned = freeing.planned_micro(endpoint, month, now, hours=hours, runs=False)
-    return max(0, planned - owed)
+    left = lasting.seconds_left(hours, runs=False, now=prices.now, end=month.period.end)
+    cards = revision.offering.cards * revision.replicas
+    return int(-(-prices.amount(revision.offering, cards * left) * MICRO // 1))
 
 
-def _lost(endpoint: Endpoint) -> Lost:
+def _beside(endpoint: Endpoint) -> dict[str, Any]:
+    """What belongs to it, in one query."""
+    booked = Reservation.objects.filter(project=OuterRef("project"), state=ReservationState.BOOKED)
+    drills = Q(drills__state__in=[DrillState.BOOKED, DrillState.RUNNING])
+    waiting = Order.objects.filter(endpoint=OuterRef("pk"), state=OrderState.AWAITING)
+    found = Endpoint.objects.filter(pk=endpoint.pk).values(
+        booked_drills=Count("drills", filter=drills),
+        awaiting=Exists(waiting),
+        reserved=Subquery(
+            booked.order_by().values("project").annotate(count=Count("pk")).values("count")
+        ),
+    )
+    return dict(found.get())
+
+
+def _lost(endpoint: Endpoint, hours: Hours | None, beside: dict[str, Any]) -> Lost:
     aliases = ModelAlias.objects.filter(
         organization=endpoint.organization_id, target=endpoint.name
     ).order_by("name")
-    drills = Drill.objects.filter(
-        endpoint=endpoint, state__in=[DrillState.BOOKED, DrillState.RUNNING]
-    )
     return Lost(
         aliases=tuple(aliases.values_list("name", flat=True)),
-        drills=drills.count(),
-        hours=lasting.hours_of(endpoint) is not None,
-        awaiting=endpoint.orders.filter(state=OrderState.AWAITING).exists(),
+        drills=beside["booked_drills"],
+        hours=hours is not None,
+        awaiting=beside["awaiting"],
     )
 
 
-def progress(endpoint: Endpoint, living: Iterable[Placement]) -> Progress | None:
-    """Of the pause or end that is under way, if one is. ``living``: its placements with sites."""
-    order = queries.freeing_order_of(endpoint)
-    if order is None:
-        return None
-    return Progress(order, _stops(living), counted=not freeing.is_going(endpoint))
+def progress(order: Order, living: Iterable[Placement]) -> Progress:
+    """Of a pause or end that is under way. ``living``: its endpoint's, with their sites."""
+    assert order.endpoint is not None  # of every such order
+    return Progress(order, _stops(living), counted=not freeing.is_going(order.endpoint))
 
 
 def stopping(order: Order) -> tuple[SiteStops, ...]:
     """Of one order: nothing unless it is a pause or an end that is under way."""
     under_way = order.kind in FREEING and order.state == OrderState.PLACED
-    return _stops(_living(order.endpoint)) if under_way and order.endpoint else ()
+    if not under_way or order.endpoint is None:
+        return ()
+    return _stops(order.endpoint.placements.living().select_related("site__region"))
 
 
 def _stops(living: Iterable[Placement]) -> tuple[SiteStops, ...]:

@@ -87,7 +87,6 @@ def context(endpoint: Endpoint) -> dict[str, Any]:
         "strategies": rollouts.STRATEGIES.items(),
         "chips": Chip.objects.filter(cards__isnull=False).distinct(),
         "idempotency_key": ids.mint("idem"),
-        "waiting_order": queries.waiting_order_of(endpoint),
         "set_aside": queries.set_aside_micro(endpoint, Month.of(timezone.now())),
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -78,11 +77,10 @@ def _find(request: HttpRequest, public_id: str) -> Endpoint:
     return found
 
 
-def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
+def _live(request: HttpRequest, endpoint: Endpoint, freeing_order: Order | None) -> dict[str, Any]:
     status = queries.status_of(endpoint, endpoint.placements.all())
     own = endpoint.organization_id == doors.actor(request).organization.pk
-    now = timezone.now()
-    going = freed.progress(endpoint, endpoint.placements.all()) if own else None
+    going = freed.progress(freeing_order, endpoint.placements.all()) if freeing_order else None
     return {
         "endpoint": endpoint,
         "own": own,
@@ -91,7 +89,7 @@ def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         "settled": status.code in {"ready", "stopped", "paused"}
         and not going
         and not (own and rolling.open_of(endpoint)),
-        "steps": freeing.steps(going) if going else _steps(endpoint, now),
+        "steps": freeing.steps(going) if going else _steps(endpoint),
         "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
         "states_of": states.PLACEMENT,
@@ -100,10 +98,10 @@ def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _steps(endpoint: Endpoint, now: datetime) -> list[dict[str, Any]]:
+def _steps(endpoint: Endpoint) -> list[dict[str, Any]]:
     return [
         {"title": STEP_TITLES[name], "mark": mark, "note": ""}
-        for name, mark in queries.steps_of(endpoint, now)
+        for name, mark in queries.steps_of(endpoint, timezone.now())
     ]
 
 
@@ -125,14 +123,15 @@ def _sizing(endpoint: Endpoint) -> dict[str, Any]:
 def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     """Everything about one endpoint; its status renews itself until it is settled."""
     endpoint = _find(request, public_id)
-    context = _live(request, endpoint) | {
-        "order": queries.order_of(endpoint),
+    dedicated = endpoint.kind == EndpointKind.DEDICATED
+    orders_of = queries.orders_of(endpoint, ORDERS_SHOWN) if dedicated else queries.NO_ORDERS
+    context = _live(request, endpoint, orders_of.freeing) | {
+        "order": orders_of.formed_by,
+        "waiting_order": orders_of.waiting,
+        "orders": [(one, order_words.sentence(one)) for one in orders_of.newest],
         "snippet": _snippet(endpoint),
     }
-    if context["own"]:
-        shown = queries.orders_of(endpoint, ORDERS_SHOWN)
-        context["orders"] = [(one, order_words.sentence(one)) for one in shown]
-    if context["own"] and endpoint.kind == EndpointKind.DEDICATED:
+    if context["own"] and dedicated:
         context |= endpoint_changes.context(endpoint)
     return render(request, "endpoints/detail.html", context)
 
@@ -159,9 +158,9 @@ def _snippet(endpoint: Endpoint) -> str:
 @doors.page_for("endpoints.read")
 def status(request: HttpRequest, public_id: str) -> HttpResponse:
     """The live part alone."""
-    return render(
-        request, "endpoints/detail.html#status", _live(request, _find(request, public_id))
-    )
+    endpoint = _find(request, public_id)
+    order = queries.freeing_order_of(endpoint)
+    return render(request, "endpoints/detail.html#status", _live(request, endpoint, order))
 
 
 @require_GET

@@ -8,6 +8,7 @@ charged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
 
@@ -100,12 +101,17 @@ def planned_micro(
     return used_micro(endpoint.public_id, month) + int(-(-exact * MICRO // 1))
 
 
-def stopped_micro(endpoint: Endpoint, month: Month, now: datetime) -> int:
+def stopped_micro(
+    endpoint: Endpoint, living: Iterable[Placement], prices: lasting.Prices, month: Month
+) -> int:
     """Used this month if all replicas stop now: in the ledger, and at most what is not yet."""
-    prices = lasting.Prices(endpoint, now)
-    uncounted = Fraction(0)
-    for one in endpoint.placements.living().select_related("offering__chip"):
-        uncounted += prices.amount(one.offering, one.cards * _behind(one, month, now))
+    uncounted = sum(
+        (
+            prices.amount(one.offering, one.cards * _behind(one, month, prices.now))
+            for one in living
+        ),
+        Fraction(0),
+    )
     return used_micro(endpoint.public_id, month) + int(-(-uncounted * MICRO // 1))
 
 

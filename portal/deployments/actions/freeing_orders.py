@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop
 
-from portal.deployments import freed
+from portal.deployments import freed, lasting
 from portal.deployments.actions import endpoints, freeing, orders
 from portal.deployments.models import FREEING, Endpoint, Order, OrderKind, OrderMove, OrderState
 from portal.deployments.requoting import Change, NothingChanges
@@ -24,9 +24,9 @@ from portal.lib.periods import Month
 from tenants import rls
 from tenants.actors import Actor
 
-DEEDS: dict[str, Callable[..., Endpoint]] = {
-    OrderKind.PAUSE: endpoints.pause,
-    OrderKind.DELETE: endpoints.stop,
+DEEDS: dict[str, Callable[..., None]] = {
+    OrderKind.PAUSE: endpoints.pause_now,
+    OrderKind.DELETE: endpoints.end,
 }
 PLACED = gettext_noop("Its replicas are told to stop.")
 DONE = gettext_noop("All replicas have stopped, and their time is counted.")
@@ -58,9 +58,9 @@ def ensure(
     *, kind: str, endpoint: Endpoint, idempotency_key: str = "", by: Actor, now: datetime
 ) -> Order | None:
     """As ``place``; where it is so already the order that made it so. None where none did: opening
-    hours, a hold, or a shared endpoint of the operator's own, which nobody has ordered."""
+    hours, or the end of a shared endpoint of the operator's own, which nobody has ordered."""
     if endpoint.project_id is None:
-        DEEDS[kind](endpoint=endpoint, by=by, now=now)
+        endpoints.stop(endpoint=endpoint, by=by, now=now)
         return None
     key = idempotency_key or ids.mint("idem")
     try:
@@ -86,14 +86,14 @@ def _place(kind: str, endpoint: Endpoint, key: str, digest: str, by: Actor, now:
     if locked.stopped_at is not None or (kind == OrderKind.PAUSE and not locked.may_run):
         raise NothingChanges
     order = _row(kind, locked, key, digest, by, now)
-    done = DEEDS[kind](endpoint=locked, by=by, now=now, order=order.public_id)
-    _settle(order, done, now)
+    DEEDS[kind](locked, by=by, now=now, order=order.public_id)
+    _settle(order, locked, now)
     return order
 
 
 def _row(kind: str, endpoint: Endpoint, key: str, digest: str, by: Actor, now: datetime) -> Order:
     """Nothing is left of cards and price afterwards; what it cost before stands beside."""
-    form = freed.form_of(endpoint, now)
+    form = freed.form_of(endpoint, lasting.Prices(endpoint, now))
     assert endpoint.project is not None  # shared endpoints are ended without an order
     order = Order.objects.create(
         public_id=ids.mint("ord"),
