@@ -16,7 +16,9 @@ from portal.deployments.actions import card_time, freeing, freeing_orders
 from portal.deployments.models import FREEING, Endpoint, Order, Placement
 from portal.deployments.states import move_placement
 from portal.fleet.models import Site
+from portal.lib import ids
 from tenants import rls
+from tenants.models import OperatorHold
 from tests.api.callers import caller, send
 from tests.cast import browser
 from tests.web.conftest import World
@@ -183,6 +185,30 @@ def test_who_may_not_change_endpoints_may_not_free_them(
     tried = send(caller(world, who), "POST", place, {"kind": "pause"}, Idempotency_Key="abcdefgh-1")
 
     assert tried.status_code == 403
+
+
+@KINDS
+def test_a_suspended_organization_frees_by_page_and_by_session(
+    world: World, endpoint: Endpoint, kind: str
+) -> None:
+    with rls.everyone(because="test"):
+        OperatorHold.objects.create(
+            public_id=ids.mint("hold"),
+            organization=world.cast.firm,
+            because="요금이 밀렸습니다.",
+            held_at=timezone.now(),
+            held_by="오운영",
+        )
+    name = "endpoint_pause" if kind == "pause" else "endpoint_stop"
+    place = f"endpoints/{endpoint.public_id}/changes"
+
+    browser(world.cast.bob).post(reverse(name, args=[endpoint.public_id]), {"name": endpoint.name})
+
+    with rls.tenant(world.cast.firm.pk):
+        assert Order.objects.get(kind=kind).state == "placed"
+        Endpoint.objects.filter(pk=endpoint.pk).update(paused_at=None, stopped_at=None)
+    again = send(caller(world, "bob"), "POST", place, {"kind": kind}, Idempotency_Key="abcdefgh-1")
+    assert again.status_code == 201
 
 
 def test_asks_the_database_no_more_than_fifteen_times(world: World, endpoint: Endpoint) -> None:
