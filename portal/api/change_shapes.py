@@ -12,7 +12,11 @@ from portal.api.shapes import Strict
 class ChangeIn(Strict):
     """What is wished of an endpoint of one's own."""
 
-    kind = serializers.ChoiceField(choices=["resize", "resume", "move"])
+    kind = serializers.ChoiceField(
+        choices=["resize", "resume", "move", "pause", "delete"],
+        help_text="pause and delete only free: they need neither money nor signatures, and no "
+        "other field.",
+    )
     replicas = serializers.IntegerField(
         min_value=0, max_value=64, default=0, help_text="0: as many as it had."
     )
@@ -48,6 +52,42 @@ class ChangeQuoteOut(serializers.Serializer[Any]):
     both_run_micro_won = serializers.IntegerField(
         source="surge_micro", help_text="Part of it: for the time in which both forms run."
     )
+
+
+class LostOut(serializers.Serializer[Any]):
+    aliases = serializers.ListField(
+        child=serializers.CharField(), help_text="Names that stand for it, and mean nothing then."
+    )
+    drills = serializers.IntegerField(help_text="Called off.")
+    opening_hours = serializers.BooleanField(source="hours")
+    awaiting_change = serializers.BooleanField(
+        source="awaiting", help_text="A change that waits to be signed."
+    )
+
+
+class FreedOut(serializers.Serializer[Any]):
+    """What a pause or delete would do now. Won are without VAT; micro-won are of this month."""
+
+    kind = serializers.CharField()
+    replicas = serializers.IntegerField(help_text="That stop.")
+    cards = serializers.IntegerField(help_text="That become free.")
+    sites = serializers.ListField(source="site_codes", child=serializers.CharField())
+    won_per_hour = serializers.IntegerField(
+        source="form.won_per_hour", help_text="No longer charged."
+    )
+    won_per_month = serializers.IntegerField(
+        source="form.won_per_month", help_text="At most no longer charged: 31 days, always on."
+    )
+    set_aside_micro_won = serializers.IntegerField(source="set_aside_micro")
+    owed_micro_won = serializers.IntegerField(source="owed_micro", help_text="Used until now.")
+    kept_micro_won = serializers.IntegerField(
+        source="kept_micro", help_text="Stays set aside for its opening hours."
+    )
+    free_micro_won = serializers.IntegerField(
+        source="free_micro", help_text="Once all have stopped and are counted."
+    )
+    reservations = serializers.IntegerField(help_text="Of its project: charged on, used or not.")
+    lost = LostOut(allow_null=True, help_text="Null: nothing, of a pause.")
 
 
 class RolloutStepOut(serializers.Serializer[Any]):

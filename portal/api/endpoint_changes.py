@@ -5,20 +5,28 @@ from __future__ import annotations
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing import budgets
 from billing.fiscal.refusals import Refusal
-from portal.api import change_shapes, shapes
+from portal.api import change_shapes, order_shapes, shapes
 from portal.api.authentication import actor_of
 from portal.api.problems import Refused
-from portal.api.serving import ESTIMATE, IDEMPOTENCY, idempotency_key, shown, why_not
-from portal.deployments import progress, queries, quoting, requoting
-from portal.deployments.actions import changes, endpoints, orders, rolling, steering
-from portal.deployments.models import Endpoint, OrderState
+from portal.api.serving import (
+    ESTIMATE,
+    IDEMPOTENCY,
+    IDEMPOTENCY_OPTIONAL,
+    ended,
+    idempotency_key,
+    shown,
+    why_not,
+)
+from portal.deployments import freed, progress, queries, quoting, requoting
+from portal.deployments.actions import changes, freeing_orders, orders, rolling, steering
+from portal.deployments.models import FREEING, Endpoint, OrderKind, OrderState
 from portal.deployments.requoting import Change
 from tenants import actors, rls, standing
 
@@ -33,6 +41,11 @@ CODES: tuple[tuple[type[Exception], str, int], ...] = (
     (budgets.CountersUnavailable, "counters_unavailable", 503),
     (Refusal, "budget_line", 409),
 )
+ESTIMATES = PolymorphicProxySerializer(
+    component_name="ChangeEstimate",
+    serializers=[change_shapes.ChangeQuoteOut, change_shapes.FreedOut],
+    resource_type_field_name=None,
+)
 STEER = {"hold": steering.hold, "go_on": steering.go_on}
 
 
@@ -46,21 +59,24 @@ class EndpointChangesView(APIView):
     @extend_schema(
         request=change_shapes.ChangeIn,
         parameters=[IDEMPOTENCY, ESTIMATE],
-        responses={200: change_shapes.ChangeQuoteOut, 201: shapes.OrderOut, 202: shapes.OrderOut},
+        responses={200: ESTIMATES, 201: order_shapes.OrderOut, 202: order_shapes.OrderOut},
     )
     def post(self, request: Request, public_id: str) -> Response:
-        """Order another number of replicas, another form, or that a paused endpoint runs again. The
-        same
-        Idempotency-Key again gives the same order. 202: it has to be signed first (state
-        ``awaiting``)."""
+        """Order another number of replicas, another form, that a paused endpoint runs again, a
+        pause, or its end. The same Idempotency-Key again gives the same order. 202: it has to be
+        signed first (state ``awaiting``)."""
         actor = actor_of(request)
-        actor.require("orders.create")
+        # what only frees needs no right to order
+        frees = isinstance(request.data, dict) and request.data.get("kind") in FREEING
+        actor.require("endpoints.change" if frees else "orders.create")
         with actors.scope_for(actor):  # this view opens its own transactions
             endpoint = _own(request, public_id)
         body = change_shapes.ChangeIn(data=request.data)
         body.is_valid(raise_exception=True)
         change = Change(**body.validated_data)
         try:
+            if frees:
+                return self._free(request, change.kind, endpoint)
             if request.query_params.get("estimate") == "true":
                 return self._estimate(request, change, endpoint)
             return self._order(request, change, endpoint)
@@ -72,6 +88,20 @@ class EndpointChangesView(APIView):
             raise Refused(str(error), code="strategy", field="strategy") from error
         except tuple(kind for kind, _code, _status in CODES) as error:
             raise _refused(error) from error
+
+    def _free(self, request: Request, kind: str, endpoint: Endpoint) -> Response:
+        actor, now = actor_of(request), timezone.now()
+        with actors.scope_for(actor):
+            if request.query_params.get("estimate") == "true":
+                return Response(change_shapes.FreedOut(freed.of(endpoint, kind, now)).data)
+            order = freeing_orders.place(
+                kind=kind,
+                endpoint=endpoint,
+                idempotency_key=idempotency_key(request),
+                by=actor,
+                now=now,
+            )
+            return Response(order_shapes.OrderOut(order).data, status=201)
 
     def _estimate(self, request: Request, change: Change, endpoint: Endpoint) -> Response:
         actor = actor_of(request)
@@ -92,7 +122,7 @@ class EndpointChangesView(APIView):
         )
         with actors.scope_for(actor):
             waits = order.state == OrderState.AWAITING
-            return Response(shapes.OrderOut(order).data, status=202 if waits else 201)
+            return Response(order_shapes.OrderOut(order).data, status=202 if waits else 201)
 
 
 def _refused(error: Exception) -> Refused:
@@ -104,15 +134,16 @@ changes_view = rls.own_transactions(EndpointChangesView.as_view())
 
 
 class EndpointPauseView(APIView):
-    @extend_schema(request=None, responses=shapes.EndpointOut)
+    @extend_schema(
+        request=None, parameters=[IDEMPOTENCY_OPTIONAL], responses=shapes.EndpointEndedOut
+    )
     def post(self, request: Request, public_id: str) -> Response:
         """Stop all replicas and the charging; name and address stay. Repeating it changes
-        nothing."""
-        actor = actor_of(request)
-        actor.require("endpoints.change")
-        endpoint = _own(request, public_id)
-        endpoints.pause(endpoint=endpoint, by=actor, now=timezone.now())
-        return Response(shown(_own(request, public_id)))
+        nothing. ``order``: its record, with its steps. To see first what it frees: kind ``pause``
+        of its changes."""
+        actor_of(request).require("endpoints.change")
+        order = ended(request, _own(request, public_id), OrderKind.PAUSE)
+        return Response(shown(_own(request, public_id)) | {"order": order})
 
 
 class EndpointRolloutView(APIView):

@@ -14,19 +14,20 @@ from rest_framework.views import APIView
 
 from billing import budgets
 from billing.fiscal.refusals import Refusal
-from portal.api import shapes
+from portal.api import order_shapes, shapes
 from portal.api.authentication import actor_of
 from portal.api.pages import listed
 from portal.api.problems import Refused
 from portal.api.tenancy import find_project
 from portal.catalog.models import CatalogModel
-from portal.deployments import explaining, queries, quoting, why_words
-from portal.deployments.actions import endpoints, orders
-from portal.deployments.models import Endpoint, Order, OrderState
+from portal.deployments import explaining, freed, queries, quoting, why_words
+from portal.deployments.actions import endpoints, freeing_orders, orders
+from portal.deployments.models import Endpoint, Order, OrderKind, OrderState
 from portal.fleet.models import Site
 from tenants import actors, names, rls, standing
 
 IDEMPOTENCY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
+IDEMPOTENCY_OPTIONAL = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 ESTIMATE = OpenApiParameter("estimate", bool, description="true: only the price, nothing ordered")
 
 
@@ -124,6 +125,23 @@ def idempotency_key(request: Request) -> str:
     return key
 
 
+def ended(request: Request, endpoint: Endpoint, kind: str) -> str | None:
+    """Pause or end it; the public id of the order by which it is so. ``Refused`` for a key of
+    another wish. Without a key a repeated call finds it done."""
+    key = idempotency_key(request) if "Idempotency-Key" in request.headers else ""
+    try:
+        order = freeing_orders.ensure(
+            kind=kind,
+            endpoint=endpoint,
+            idempotency_key=key,
+            by=actor_of(request),
+            now=timezone.now(),
+        )
+    except orders.IdempotencyMismatch as error:
+        raise Refused(str(error), code="idempotency_mismatch") from error
+    return order.public_id if order else None
+
+
 class EndpointsView(APIView):
     @extend_schema(responses=shapes.EndpointOut(many=True))
     def get(self, request: Request) -> Response:
@@ -138,7 +156,7 @@ class EndpointsView(APIView):
     @extend_schema(
         request=shapes.EndpointIn,
         parameters=[IDEMPOTENCY, ESTIMATE],
-        responses={200: shapes.QuoteOut, 201: shapes.OrderOut, 202: shapes.OrderOut},
+        responses={200: shapes.QuoteOut, 201: order_shapes.OrderOut, 202: order_shapes.OrderOut},
     )
     def post(self, request: Request) -> Response:
         """Order a dedicated endpoint. The same Idempotency-Key again gives the same order.
@@ -186,7 +204,7 @@ class EndpointsView(APIView):
         )
         with actors.scope_for(actor):
             waits = order.state == OrderState.AWAITING
-            return Response(shapes.OrderOut(order).data, status=202 if waits else 201)
+            return Response(order_shapes.OrderOut(order).data, status=202 if waits else 201)
 
 
 endpoints_view = rls.own_transactions(EndpointsView.as_view())
@@ -204,27 +222,40 @@ class EndpointView(APIView):
         actor_of(request).require("endpoints.read")
         return Response(shown(self._find(request, public_id)))
 
-    @extend_schema(responses=shapes.EndpointOut)
+    @extend_schema(parameters=[IDEMPOTENCY_OPTIONAL], responses=shapes.EndpointEndedOut)
     def delete(self, request: Request, public_id: str) -> Response:
-        """Stop it for good. Repeating it changes nothing."""
+        """Stop it for good. Repeating it changes nothing. ``order``: its record, with its steps.
+        To see first what it frees: kind ``delete`` of its changes."""
         actor = actor_of(request)
         actor.require("endpoints.change")
         endpoint = self._find(request, public_id)
         try:
-            endpoints.stop(endpoint=endpoint, by=actor, now=timezone.now())
+            order = ended(request, endpoint, OrderKind.DELETE)
         except endpoints.NotYours as error:
             raise Refused(str(error), code="not_yours", status=403) from error
-        return Response(shown(self._find(request, public_id)))
+        return Response(shown(self._find(request, public_id)) | {"order": order})
 
 
 class OrdersView(APIView):
-    @extend_schema(responses=shapes.OrderOut(many=True))
+    @extend_schema(responses=order_shapes.OrderOut(many=True))
     def get(self, request: Request) -> Response:
         """Orders, newest first."""
         actor = actor_of(request)
         actor.require("endpoints.read")
         rows = Order.objects.visible_to(actor).select_related("endpoint")
-        return listed(request, rows, shapes.OrderOut)
+        return listed(request, rows, order_shapes.OrderOut)
+
+
+class OrderView(APIView):
+    @extend_schema(responses=order_shapes.OrderStepsOut)
+    def get(self, request: Request, public_id: str) -> Response:
+        """One order: how it moved, and of a pause or delete the sites that still stop."""
+        actor = actor_of(request)
+        actor.require("endpoints.read")
+        rows = Order.objects.visible_to(actor).select_related("endpoint")
+        order = get_object_or_404(rows, public_id=public_id)
+        order.stopping = freed.stopping(order)  # type: ignore[attr-defined]
+        return Response(order_shapes.OrderStepsOut(order).data)
 
 
 class EndpointPlacementView(APIView):

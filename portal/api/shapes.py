@@ -283,6 +283,13 @@ class EndpointOut(serializers.Serializer[Any]):
     replicas = ReplicaOut(many=True, source="living")
 
 
+class EndpointEndedOut(EndpointOut):
+    order = serializers.CharField(
+        allow_null=True,
+        help_text="By which it is paused or was ended. Null: by none, but by its opening hours.",
+    )
+
+
 class QuoteOut(serializers.Serializer[Any]):
     chip = serializers.CharField()
     cards = serializers.IntegerField()
@@ -291,23 +298,6 @@ class QuoteOut(serializers.Serializer[Any]):
     won_per_hour = serializers.IntegerField()
     won_per_month = serializers.IntegerField()
     set_aside_micro_won = serializers.IntegerField(source="rest_of_month_micro")
-
-
-class OrderOut(serializers.Serializer[Any]):
-    id = serializers.CharField(source="public_id")
-    kind = serializers.CharField()
-    endpoint = serializers.CharField(
-        source="endpoint.public_id", allow_null=True, help_text="Null while it has to be signed."
-    )
-    state = serializers.CharField()
-    name = serializers.CharField()
-    chip = serializers.CharField()
-    cards = serializers.IntegerField()
-    won_per_hour = serializers.IntegerField()
-    won_per_hour_before = serializers.IntegerField()
-    won_per_month = serializers.IntegerField()
-    set_aside_micro_won = serializers.IntegerField(source="committed_micro")
-    placed_at = serializers.DateTimeField()
 
 
 class UsageOut(serializers.Serializer[Any]):

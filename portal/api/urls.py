@@ -352,6 +352,7 @@ urlpatterns = [
     path("reservation-offers/<slug:public_id>", reservations.OfferView.as_view(), name="api_offer"),
     path("reservation-offers/<slug:public_id>/take", reservations.take_view, name="api_offer_take"),
     path("orders", serving.OrdersView.as_view(), name="api_orders"),
+    path("orders/<slug:public_id>", serving.OrderView.as_view(), name="api_order"),
     path("usage", money.UsageView.as_view(), name="api_usage"),
     path("usage/focus", money.focus_view, name="api_usage_focus"),
     path("requests", requests.EntriesView.as_view(), name="api_entries"),

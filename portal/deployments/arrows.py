@@ -48,6 +48,11 @@ class OrderKind(models.TextChoices):
     RESIZE = "resize"
     RESUME = "resume"
     MOVE = "move"
+    PAUSE = "pause"
+    DELETE = "delete"
+
+
+FREEING = (OrderKind.PAUSE, OrderKind.DELETE)  # they only free: neither money nor signatures
 
 
 class OrderState(models.TextChoices):

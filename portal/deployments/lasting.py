@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 
 from billing import tariffs
 from billing.rating import card_amount
+from billing.resolution import Version
 from portal.catalog.models import Offering
 from portal.deployments import schedules
 from portal.deployments.models import Endpoint, Schedule
@@ -35,13 +35,15 @@ class Prices:
     def __init__(self, endpoint: Endpoint, now: datetime) -> None:
         self.organization = endpoint.organization_id
         self.now = now
-        self.known: dict[str, Decimal | None] = {}
+        self.known: dict[str, Version | None] = {}
+
+    def tariff(self, chip: str) -> Version | None:
+        """``None``: nobody set one."""
+        if chip not in self.known:
+            self.known[chip] = tariffs.card_tariff_at(chip, self.now, self.organization)
+        return self.known[chip]
 
     def amount(self, offering: Offering, card_seconds: int) -> Fraction:
         """Exact won; nothing where its chip has no price."""
-        chip = offering.chip.code
-        if chip not in self.known:
-            found = tariffs.card_tariff_at(chip, self.now, self.organization)
-            self.known[chip] = found.won_per_hour if found else None
-        price = self.known[chip]
-        return Fraction(0) if price is None else card_amount(card_seconds, price)
+        price = self.tariff(offering.chip.code)
+        return Fraction(0) if price is None else card_amount(card_seconds, price.won_per_hour)

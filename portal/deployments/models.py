@@ -10,6 +10,7 @@ from django.db.models import Q
 from portal.catalog.models import CatalogModel, Offering, OwnModel
 from portal.deployments.arrows import (
     CHANGING,
+    FREEING,
     ORDER_ARROWS,
     PLACEMENT_ARROWS,
     EndpointKind,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANGING",
+    "FREEING",
     "ORDER_ARROWS",
     "PLACEMENT_ARROWS",
     "CapacityWatch",
@@ -284,10 +286,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
             rows = rows.filter(project__public_id__in=actor.projects)
         return rows
 
+    def forming(self) -> OrderQuerySet:
+        """Carried out, and what the endpoint is since then: a pause or an end gives it no form."""
+        return self.filter(state=OrderState.FULFILLED).exclude(kind__in=FREEING)
+
 
 class Order(models.Model):
-    """A priced, idempotent request for a change that costs money. Cards and prices are those of
-    the whole endpoint after it; ``committed_micro`` is what it sets aside besides."""
+    """A priced, idempotent request for a change that costs money, or frees it. Cards and prices are
+    those of the whole endpoint after it; ``committed_micro`` is what it sets aside besides."""
 
     public_id = models.CharField(max_length=24, unique=True)
     organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")

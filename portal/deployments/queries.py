@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +10,11 @@ from django.db.models import FilteredRelation, Prefetch, Q, QuerySet
 
 from billing.models import Commitment
 from portal.deployments.models import (
+    FREEING,
     Endpoint,
     EndpointKind,
     Order,
+    OrderQuerySet,
     OrderState,
     Placement,
     PlacementMove,
@@ -70,7 +72,8 @@ def counted(living: list[Placement]) -> list[Placement]:
 
 def endpoints(actor: Actor) -> QuerySet[Endpoint]:
     """Own and shared endpoints with their living placements, newest first."""
-    living = Placement.objects.visible_to(actor).living().select_related("site__region", "offering")
+    living = Placement.objects.visible_to(actor).living()
+    living = living.select_related("site__region", "offering__chip")
     return (
         Endpoint.objects.visible_to(actor)
         .select_related("model", "own_model", "project")
@@ -93,15 +96,49 @@ def moves_of(endpoint: Endpoint, *, since: int = 0, limit: int = 200) -> list[Pl
     return list(rows)[::-1]
 
 
-def order_of(endpoint: Endpoint) -> Order | None:
-    """The order behind what a dedicated endpoint is now: the newest that was carried out."""
-    done = endpoint.orders.filter(state=OrderState.FULFILLED)
-    return done.order_by("-placed_at", "-pk").first()
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Of one endpoint. ``formed_by``: behind what it is now; ``waiting``: to be signed first;
+    ``freeing``: a pause or an end whose replicas have not all stopped, or are not counted yet."""
+
+    newest: list[Order]
+    formed_by: Order | None
+    waiting: Order | None
+    freeing: Order | None
 
 
-def waiting_order_of(endpoint: Endpoint) -> Order | None:
-    """A change that has to be signed first."""
-    return endpoint.orders.filter(state=OrderState.AWAITING).first()
+NO_ORDERS = Orders([], None, None, None)
+
+
+def orders_of(endpoint: Endpoint, limit: int) -> Orders:
+    """In one query; the newest ``limit`` of them, the newest first."""
+    newest = Q(pk__in=_newest(endpoint.orders.all())[:limit].values("pk"))
+    formed = Q(pk__in=_newest(endpoint.orders.forming())[:1].values("pk"))
+    open_ones = Q(state__in=[OrderState.AWAITING, OrderState.PLACED])
+    rows = list(_newest(endpoint.orders.filter(newest | formed | open_ones)))
+    states = OrderState
+    return Orders(
+        newest=rows[:limit],
+        formed_by=_first(
+            one for one in rows if one.state == states.FULFILLED and one.kind not in FREEING
+        ),
+        waiting=_first(one for one in rows if one.state == states.AWAITING),
+        freeing=_first(one for one in rows if one.state == states.PLACED and one.kind in FREEING),
+    )
+
+
+def _newest(rows: OrderQuerySet) -> OrderQuerySet:
+    return rows.order_by("-placed_at", "-pk")
+
+
+def _first(rows: Iterator[Order]) -> Order | None:
+    return next(rows, None)
+
+
+def freeing_order_of(endpoint: Endpoint) -> Order | None:
+    """As ``Orders.freeing``, alone."""
+    rows = endpoint.orders.filter(kind__in=FREEING, state=OrderState.PLACED)
+    return _newest(rows).first()
 
 
 def set_aside_micro(endpoint: Endpoint, month: Month) -> int:

@@ -12,6 +12,7 @@ from portal.deployments.actions import (
     commitments,
     drills,
     freeing,
+    freeing_orders,
     opening,
     reserved_time,
     watches,
@@ -28,10 +29,12 @@ def accrue() -> None:
 
 @shared_task
 def repair_commitments() -> None:
-    """Commitments of a new month, of ended endpoints, and lost calls."""
+    """Commitments of a new month, of ended endpoints, and lost calls; pauses and ends that are
+    done."""
     now = timezone.now()
     commitments.repair(now=now)
     freeing.sweep(now=now)
+    freeing_orders.sweep(now=now)
 
 
 @shared_task

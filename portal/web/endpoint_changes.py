@@ -17,9 +17,16 @@ from billing.approvals import words
 from billing.approvals.people import Members
 from billing.fiscal.refusals import Refusal
 from portal.catalog.models import Chip, Region
-from portal.deployments import queries, quoting, requoting, revising, why_words
-from portal.deployments.actions import changes, endpoints, orders, waiting_orders
-from portal.deployments.models import Endpoint, OrderKind, OrderState, Revision, Strategy
+from portal.deployments import freed, queries, quoting, requoting, revising, why_words
+from portal.deployments.actions import changes, freeing_orders, orders, waiting_orders
+from portal.deployments.models import (
+    FREEING,
+    Endpoint,
+    OrderKind,
+    OrderState,
+    Revision,
+    Strategy,
+)
 from portal.deployments.requoting import Change
 from portal.lib import ids
 from portal.lib.periods import Month
@@ -80,7 +87,6 @@ def context(endpoint: Endpoint) -> dict[str, Any]:
         "strategies": rollouts.STRATEGIES.items(),
         "chips": Chip.objects.filter(cards__isnull=False).distinct(),
         "idempotency_key": ids.mint("idem"),
-        "waiting_order": queries.waiting_order_of(endpoint),
         "set_aside": queries.set_aside_micro(endpoint, Month.of(timezone.now())),
     }
 
@@ -110,6 +116,10 @@ def _change(request: HttpRequest) -> Change:
 def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
     """The price of a change, beside that of now; or why it cannot be had."""
     endpoint, actor = own(request, public_id), doors.actor(request)
+    kind = doors.word(request.GET, "kind")
+    if kind in FREEING:
+        found_free = freed.of(endpoint, kind, timezone.now())
+        return render(request, "endpoints/freed.html", {"freed": found_free})
     shown: dict[str, Any] = {}
     try:
         found, project = changes.price(
@@ -165,7 +175,17 @@ def change(request: HttpRequest, public_id: str) -> HttpResponse:
 def pause(request: HttpRequest, public_id: str) -> HttpResponse:
     """Stop all replicas; name and address stay."""
     endpoint = own(request, public_id)
-    endpoints.pause(endpoint=endpoint, by=doors.actor(request), now=timezone.now())
+    try:
+        freeing_orders.ensure(
+            kind=OrderKind.PAUSE,
+            endpoint=endpoint,
+            idempotency_key=doors.word(request.POST, "idempotency_key")[:80],
+            by=doors.actor(request),
+            now=timezone.now(),
+        )
+    except orders.IdempotencyMismatch as error:
+        messages.error(request, str(error))
+        return redirect("endpoint", public_id)
     messages.success(
         request, _("“%(name)s” is being paused. Charging has ended.") % {"name": endpoint.name}
     )

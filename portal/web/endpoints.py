@@ -13,12 +13,27 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.deployments import explaining, queries, schedule_words, timetable
+from portal.deployments import (
+    explaining,
+    freed,
+    order_words,
+    queries,
+    schedule_words,
+    timetable,
+)
 from portal.deployments.actions import endpoints as actions
-from portal.deployments.actions import rolling
-from portal.deployments.models import CapacityWatch, Endpoint, EndpointKind, Order, OrderState
-from portal.web import doors, endpoint_changes, rollouts, states
+from portal.deployments.actions import freeing_orders, orders, rolling
+from portal.deployments.models import (
+    CapacityWatch,
+    Endpoint,
+    EndpointKind,
+    Order,
+    OrderKind,
+    OrderState,
+)
+from portal.web import doors, endpoint_changes, freeing, rollouts, states
 
+ORDERS_SHOWN = 10
 STEPS_SHOWN = 5  # of the number of replicas
 STEP_TITLES = {
     "order": gettext_lazy("Order checked"),
@@ -62,26 +77,32 @@ def _find(request: HttpRequest, public_id: str) -> Endpoint:
     return found
 
 
-def _live(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
+def _live(request: HttpRequest, endpoint: Endpoint, freeing_order: Order | None) -> dict[str, Any]:
     status = queries.status_of(endpoint, endpoint.placements.all())
     own = endpoint.organization_id == doors.actor(request).organization.pk
+    going = freed.progress(freeing_order, endpoint.placements.all()) if freeing_order else None
     return {
         "endpoint": endpoint,
         "own": own,
         "state": states.ENDPOINT[status.code],
         "status": status,
         "settled": status.code in {"ready", "stopped", "paused"}
+        and not going
         and not (own and rolling.open_of(endpoint)),
-        "steps": [
-            {"title": STEP_TITLES[name], "mark": mark, "note": ""}
-            for name, mark in queries.steps_of(endpoint, timezone.now())
-        ],
+        "steps": freeing.steps(going) if going else _steps(endpoint),
         "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
         "states_of": states.PLACEMENT,
         **(rollouts.of(endpoint) if own else {}),
         **(_sizing(endpoint) if own else {}),
     }
+
+
+def _steps(endpoint: Endpoint) -> list[dict[str, Any]]:
+    return [
+        {"title": STEP_TITLES[name], "mark": mark, "note": ""}
+        for name, mark in queries.steps_of(endpoint, timezone.now())
+    ]
 
 
 def _sizing(endpoint: Endpoint) -> dict[str, Any]:
@@ -102,11 +123,15 @@ def _sizing(endpoint: Endpoint) -> dict[str, Any]:
 def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     """Everything about one endpoint; its status renews itself until it is settled."""
     endpoint = _find(request, public_id)
-    context = _live(request, endpoint) | {
-        "order": queries.order_of(endpoint),
+    dedicated = endpoint.kind == EndpointKind.DEDICATED
+    orders_of = queries.orders_of(endpoint, ORDERS_SHOWN) if dedicated else queries.NO_ORDERS
+    context = _live(request, endpoint, orders_of.freeing) | {
+        "order": orders_of.formed_by,
+        "waiting_order": orders_of.waiting,
+        "orders": [(one, order_words.sentence(one)) for one in orders_of.newest],
         "snippet": _snippet(endpoint),
     }
-    if context["own"] and endpoint.kind == EndpointKind.DEDICATED:
+    if context["own"] and dedicated:
         context |= endpoint_changes.context(endpoint)
     return render(request, "endpoints/detail.html", context)
 
@@ -133,9 +158,9 @@ def _snippet(endpoint: Endpoint) -> str:
 @doors.page_for("endpoints.read")
 def status(request: HttpRequest, public_id: str) -> HttpResponse:
     """The live part alone."""
-    return render(
-        request, "endpoints/detail.html#status", _live(request, _find(request, public_id))
-    )
+    endpoint = _find(request, public_id)
+    order = queries.freeing_order_of(endpoint)
+    return render(request, "endpoints/detail.html#status", _live(request, endpoint, order))
 
 
 @require_GET
@@ -157,8 +182,14 @@ def stop(request: HttpRequest, public_id: str) -> HttpResponse:
         messages.error(request, _("Nothing was stopped: the name typed is another one."))
         return redirect("endpoint", public_id)
     try:
-        actions.stop(endpoint=endpoint, by=doors.actor(request), now=timezone.now())
-    except actions.NotYours as error:
+        freeing_orders.ensure(
+            kind=OrderKind.DELETE,
+            endpoint=endpoint,
+            idempotency_key=doors.word(request.POST, "idempotency_key")[:80],
+            by=doors.actor(request),
+            now=timezone.now(),
+        )
+    except (actions.NotYours, orders.IdempotencyMismatch) as error:
         messages.error(request, str(error))
         return redirect("endpoint", public_id)
     messages.success(

@@ -20,7 +20,13 @@ from billing.fiscal import orders as fiscal
 from billing.models import Commitment
 from portal.catalog.models import Offering
 from portal.deployments import moving, quoting, requoting
-from portal.deployments.actions import orders, placements, rolling, waiting_orders
+from portal.deployments.actions import (
+    freeing_orders,
+    orders,
+    placements,
+    rolling,
+    waiting_orders,
+)
 from portal.deployments.actions.orders import Wished
 from portal.deployments.models import (
     Endpoint,
@@ -204,7 +210,7 @@ def must_be_signed(endpoint: Endpoint, found: ChangeQuote, project: Project) -> 
     """Not for less than was ordered before: who resumes what was signed, or takes some of it
     away, needs nobody. The whole is looked at and not the difference, so that a large order cannot
     be cut into small ones."""
-    done = endpoint.orders.filter(state=OrderState.FULFILLED)
+    done = endpoint.orders.forming()
     most = max(done.values_list("won_per_month", flat=True), default=0)
     if found.priced.won_per_month <= most:
         return False
@@ -253,6 +259,7 @@ def fulfil(
         generation=found.generation + 1,
         overcommitted=bool(found.leaving) or endpoint.overcommitted,
     )
+    freeing_orders.overtaken(endpoint, now)
     Scaling.objects.filter(endpoint=endpoint).update(used_at=now)  # idle no sooner than from now
     offering = Offering.objects.get(pk=found.priced.offering)
     revise(endpoint, order, offering, now)

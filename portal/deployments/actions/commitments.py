@@ -59,11 +59,11 @@ def _running() -> list[_Running]:
     open again, with their orders."""
     with rls.everyone(because="sweep: commitments of all organizations"):
         rows = (
-            Order.objects.filter(
+            Order.objects.forming()
+            .filter(
                 Q(endpoint__paused_at=None) | Q(endpoint__schedule__isnull=False),
                 endpoint__kind=EndpointKind.DEDICATED,
                 endpoint__stopped_at=None,
-                state="fulfilled",
             )
             .select_related("endpoint", "organization", "project")
             .order_by("placed_at", "pk")

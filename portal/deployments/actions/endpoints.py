@@ -28,17 +28,9 @@ class NotYours(Exception):
 @transaction.atomic
 def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
     """Stop all replicas and the charging. Repeating it changes nothing."""
-    by.require("endpoints.change")
-    if endpoint.organization_id != by.organization.pk:
-        raise NotYours
-    endpoint = Endpoint.objects.select_for_update(of=["self"]).get(pk=endpoint.pk)
+    endpoint = _locked(endpoint, by)
     if endpoint.stopped_at is None:
-        endpoint.stopped_at = now
-        endpoint.generation += 1
-        endpoint.save(update_fields=["stopped_at", "generation"])
-        rolling.abandon(endpoint, now)
-        placements.unwant(endpoint=endpoint)
-        audit.record("endpoint.stop", by=by, now=now, subject=endpoint.public_id)
+        end(endpoint, by=by, now=now)
     return endpoint
 
 
@@ -46,14 +38,36 @@ def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
 def pause(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
     """Stop all replicas and the charging; name and address stay. Its cards and quota are free, and
     what is set aside and not used is free once all have stopped. Repeating it changes nothing."""
+    endpoint = _locked(endpoint, by)
+    if endpoint.may_run:
+        pause_now(endpoint, by=by, now=now)
+    return endpoint
+
+
+def _locked(endpoint: Endpoint, by: Actor) -> Endpoint:
     by.require("endpoints.change")
     if endpoint.organization_id != by.organization.pk:
         raise NotYours
-    endpoint = Endpoint.objects.select_for_update(of=["self"]).get(pk=endpoint.pk)
-    if endpoint.may_run:
-        rest(endpoint, now)
-        audit.record("endpoint.pause", by=by, now=now, subject=endpoint.public_id)
-    return endpoint
+    return Endpoint.objects.select_for_update(of=["self"]).get(pk=endpoint.pk)
+
+
+def end(endpoint: Endpoint, *, by: Actor, now: datetime, order: str = "") -> None:
+    """For good; it runs or is paused, and the caller has locked it. ``order``: public id of the
+    order behind it, for the log."""
+    endpoint.stopped_at = now
+    endpoint.generation += 1
+    endpoint.save(update_fields=["stopped_at", "generation"])
+    rolling.abandon(endpoint, now)
+    placements.unwant(endpoint=endpoint)
+    changes = {"order": order} if order else None
+    audit.record("endpoint.stop", by=by, now=now, subject=endpoint.public_id, changes=changes)
+
+
+def pause_now(endpoint: Endpoint, *, by: Actor, now: datetime, order: str = "") -> None:
+    """Until it is resumed; it may run, and the caller has locked it. ``order``: as of ``end``."""
+    rest(endpoint, now)
+    changes = {"order": order} if order else None
+    audit.record("endpoint.pause", by=by, now=now, subject=endpoint.public_id, changes=changes)
 
 
 def rest(endpoint: Endpoint, now: datetime) -> None:

@@ -8,6 +8,7 @@ charged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
 
@@ -22,7 +23,7 @@ from billing.rating import card_amount
 from portal.deployments import lasting, requoting
 from portal.deployments.actions import rolling
 from portal.deployments.actions.commitments import used_micro
-from portal.deployments.models import Endpoint, Scaling
+from portal.deployments.models import Endpoint, Placement, Scaling
 from portal.deployments.schedules import Hours
 from portal.lib.money import MICRO
 from portal.lib.periods import Month
@@ -47,7 +48,7 @@ def _free(pk: int, organization: int, now: datetime) -> bool:
     with rls.tenant(organization), transaction.atomic():
         rows = Endpoint.objects.select_related("organization", "project")
         endpoint = rows.select_for_update(of=["self"]).get(pk=pk)
-        if not endpoint.overcommitted or _is_going(endpoint) or rolling.open_of(endpoint):
+        if not endpoint.overcommitted or is_going(endpoint) or rolling.open_of(endpoint):
             return False
         lowered = _lower(endpoint, month, needed_micro(endpoint, month, now), now)
         Endpoint.objects.filter(pk=pk).update(overcommitted=False)
@@ -58,7 +59,7 @@ def _free(pk: int, organization: int, now: datetime) -> bool:
     return True
 
 
-def _is_going(endpoint: Endpoint) -> bool:
+def is_going(endpoint: Endpoint) -> bool:
     """Whether a replica is still to stop, or its last card time is still to be counted."""
     behind = Q(accrued_until=None) | Q(accrued_until__lt=F("state_since"))
     going = Q(wanted=False) & (~Q(state="stopped") | behind)
@@ -91,15 +92,33 @@ def planned_micro(
     prices = lasting.Prices(endpoint, now)
     uncounted = living = Fraction(0)
     for one in endpoint.placements.living().select_related("offering__chip"):
-        counted = max(one.accrued_until or one.created_at, month.period.start)
-        behind = max(0, int((now - counted).total_seconds()) + 1)
-        uncounted += prices.amount(one.offering, one.cards * behind)
+        uncounted += prices.amount(one.offering, one.cards * _behind(one, month, now))
         living += prices.amount(one.offering, one.cards * left) if one.wanted else 0
     form = requoting.form_of(endpoint)
     assert form.offering is not None  # form_of has looked
     whole = prices.amount(form.offering, form.replicas * form.offering.cards * left)
     exact = uncounted + max(living, whole)
     return used_micro(endpoint.public_id, month) + int(-(-exact * MICRO // 1))
+
+
+def stopped_micro(
+    endpoint: Endpoint, living: Iterable[Placement], prices: lasting.Prices, month: Month
+) -> int:
+    """Used this month if all replicas stop now: in the ledger, and at most what is not yet."""
+    uncounted = sum(
+        (
+            prices.amount(one.offering, one.cards * _behind(one, month, prices.now))
+            for one in living
+        ),
+        Fraction(0),
+    )
+    return used_micro(endpoint.public_id, month) + int(-(-uncounted * MICRO // 1))
+
+
+def _behind(one: Placement, month: Month, now: datetime) -> int:
+    """Seconds of the month until now that are not in the ledger."""
+    counted = max(one.accrued_until or one.created_at, month.period.start)
+    return max(0, int((now - counted).total_seconds()) + 1)
 
 
 def _lower(endpoint: Endpoint, month: Month, needed: int, now: datetime) -> list[Commitment]:

@@ -20,7 +20,15 @@ from django.utils.translation import gettext as _
 from billing import budgets
 from billing.fiscal.refusals import Refusal
 from portal.deployments import queries, requoting, schedules
-from portal.deployments.actions import changes, endpoints, freeing, orders, setting_aside, sizing
+from portal.deployments.actions import (
+    changes,
+    endpoints,
+    freeing,
+    freeing_orders,
+    orders,
+    setting_aside,
+    sizing,
+)
 from portal.deployments.actions.setting_aside import Need
 from portal.deployments.models import Endpoint, Scaling, Schedule
 from portal.deployments.schedules import Hours
@@ -192,6 +200,7 @@ def _resume(endpoint: Endpoint, count: int, by: Actor, now: datetime) -> None:
         funding_hold=False,
         generation=endpoint.generation + 1,
     )
+    freeing_orders.overtaken(endpoint, now)
     Scaling.objects.filter(endpoint=endpoint).update(used_at=now)
     sizing.note(endpoint, 0, count, "opened", now)
     audit.record("endpoint.resume", by=by, now=now, subject=endpoint.public_id)

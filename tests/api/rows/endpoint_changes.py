@@ -13,6 +13,15 @@ ROWS = [
         lambda world: {"kind": "resize", "replicas": 2},
     ),
     Row(
+        "api_endpoint_changes",
+        "POST",
+        at("endpoints/{endpoint}/changes?estimate=true"),
+        "200 200 403 403 404 404 200 404",
+        lambda world: {"kind": "delete"},
+    ),
+    # orders are made by their own tests: a stranger's is as one that nobody has
+    Row("api_order", "GET", at("orders/ord_unknown"), "404 404 404 404 404 404 404 404"),
+    Row(
         "api_endpoint_pause",
         "POST",
         at("endpoints/{endpoint}/pause"),
