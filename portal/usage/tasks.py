@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from celery import shared_task
 from django.utils import timezone
 
+from portal.admission.calls import AdmissionUnavailable
 from portal.usage import key_use, unserved_intake
 
 
@@ -16,8 +19,10 @@ def note_key_use() -> None:
 
 @shared_task
 def take_unserved() -> None:
-    """Each two seconds: what the gateways counted that no site took."""
-    unserved_intake.take()
+    """Each two seconds: what the gateways counted that no site took. Without Valkey it stays where
+    it is."""
+    with suppress(AdmissionUnavailable):
+        unserved_intake.take()
 
 
 @shared_task

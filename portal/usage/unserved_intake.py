@@ -71,6 +71,7 @@ def take() -> int:
             client.xtrim(keys.UNSERVED, minid=f"{ms}-{number + 1}", approximate=False)
             taken += len(found)
     except redis.RedisError as error:
+        log.warning("unserved.not_read", because=str(error))
         raise AdmissionUnavailable(str(error)) from error
     return taken
 

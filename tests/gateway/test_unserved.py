@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from portal.gateway.errors import Problem, invalid, no_eligible_site, no_room
 from portal.gateway.unserved import MOST_KINDS, MOST_ROWS, Unserved, code_of
 from portal.usage.unserved import Row, Told, decode, slot_of
 from tests.fakes.upstream import Upstream
+from tests.gateway.test_jobs import send
 from tests.gateway.world import GatewayProcess, World, free_port, target, wait_until
 
 NOW = 1_790_000_004_000
@@ -188,6 +191,41 @@ def _chat(model: str) -> bytes:
         b'{"model": "%b", "stream": true, "messages": [{"role": "user", "content": "x"}]}'
         % model.encode()
     )
+
+
+def test_counts_whom_a_full_queue_turned_away_but_no_lines_of_jobs(
+    start: Any, world: World, upstream: Upstream
+) -> None:
+    upstream.engine.think = 1.0
+    gateway = start(DURE_GATEWAY_QUEUE_MOST_EACH="1")
+    world.endpoint("busy", target("one", upstream.url, "think", slots=1))
+    settle_down(world, gateway)
+
+    with ThreadPoolExecutor(5) as pool:
+        people = [pool.submit(gateway.chat, "busy") for _ in range(5)]
+        wait_until(lambda: upstream.engine.thinking == 1)
+        line = send(gateway, world, model="busy")
+    gateway.stop()
+
+    assert line[0] == 429
+    assert Counter(one.result()[0] for one in people) == {200: 2, 429: 3}
+    assert totals(world) == {("ep_busy", "overloaded"): 3}
+
+
+def test_who_leaves_while_waiting_is_not_counted(start: Any, world: World) -> None:
+    gateway = start()
+    world.endpoint("none")
+    settle_down(world, gateway)
+    client = http.client.HTTPConnection("127.0.0.1", gateway.port)
+    client.request("POST", "/v1/chat/completions", _chat("none"), _headers(world))
+    wait_until(lambda: world.held() > 0)
+
+    client.close()
+    wait_until(lambda: world.held() == 0)
+    gateway.stop()
+
+    assert totals(world) == {}
+    assert told(world)[-1].over
 
 
 def test_two_gateways_and_one_that_is_killed_lose_what_they_had_not_told(
