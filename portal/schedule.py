@@ -34,6 +34,8 @@ SCHEDULE = {
     "sweep-own-models": _every(30, "portal.deployments.tasks.sweep_own_models"),
     "forget-logs": _every(HOUR, "portal.deployments.tasks.forget_logs"),
     "repair-commitments": _every(MINUTE, "portal.deployments.tasks.repair_commitments"),
+    "take-unserved": _every(2, "portal.usage.tasks.take_unserved"),
+    "forget-unserved": _every(HOUR, "portal.usage.tasks.forget_unserved"),
     "note-key-use": _every(MINUTE, "portal.usage.tasks.note_key_use"),
     "sweep-jobs": _every(3, "portal.jobs.tasks.sweep"),
     "sweep-job-files": _every(HOUR, "portal.jobs.tasks.sweep_files"),

@@ -42,8 +42,8 @@ GATEWAY = User(
     f"%R~{{c*}}:grant:* {_HOLDS} %W~{{c*}}:events {_FENCE} ~{{c*}} "
     "%W~{c*}:orphans ~{c*}:idem:* ~{c*}:answer:* ~{c*}:seen "
     "%R~routes:index %R~routes:parts ~demand "
-    "%R~fence:round %R~fence:rounds %R~fence:passed ~fence:answers",
-    f"{_HELLO} {_RECORDS} {_LEASES} xadd",
+    "%R~fence:round %R~fence:rounds %R~fence:passed ~fence:answers ~unserved",
+    f"{_HELLO} {_RECORDS} {_LEASES} xadd xlen",
 )
 PUBLISHER = User(
     "publisher",
@@ -66,7 +66,7 @@ PORTAL = User(  # web, worker and beat
     f"~{{c*}} {_HOLDS} %W~{{c*}}:limits {_FENCE} ~{{c*}}:grant:* "
     "~{c*}:order:* ~{c*}:reserved ~{c*}:late:* %W~{c*}:answer:* "
     "%R~{c*}:seen %R~{c*}:idem:* %R~{c*}:events %R~routes:index %R~routes:parts ~routes:ended "
-    "%R~demand",
+    "%R~demand (+xrange +xtrim ~unserved)",
     f"{_HELLO} {_RECORDS} {_LEASES} hgetall expireat sadd xlen xinfo|stream",
 )
 PROGRAMS = (GATEWAY, PUBLISHER, INTAKE, PORTAL)

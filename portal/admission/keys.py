@@ -100,6 +100,7 @@ def seen(cell: int) -> str:
 ROUTE_INDEX = "routes:index"
 ROUTE_PARTS = "routes:parts"
 DEMAND = "demand"
+UNSERVED = "unserved"  # stream of what gateways counted that no site took
 ENDED = "routes:ended"  # hashes of keys that a program has ended by itself: look at them again
 FENCE_ROUND = "fence:round"  # number of the round that asks the gateways; missing: nobody asks
 FENCE_ANSWERS = "fence:answers"  # hash: gateway → the last round that it has told everything in

@@ -116,7 +116,7 @@ class DrillView(APIView):
 class DrillReportView(APIView):
     @extend_schema(responses=DrillReportOut)
     def get(self, request: Request, public_id: str) -> Response:
-        """The signed report; 404 until it is there, half a minute after the end."""
+        """The signed report; 404 until it is there, a minute after the end."""
         actor_of(request).require("endpoints.read")
         found = get_object_or_404(_drills(request), public_id=public_id)
         if not found.jws:

@@ -17,7 +17,7 @@ import structlog
 from portal.admission import calls
 from portal.admission.calls import AdmissionUnavailable, Admitted, Command, Refused
 from portal.admission.grants import Grant, ModelGrant
-from portal.gateway import errors, fields, idempotency
+from portal.gateway import errors, fields, idempotency, unserved
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
 from portal.gateway.errors import Problem
@@ -159,15 +159,14 @@ async def admit(
         routes = gateway.table.routes(model.endpoint)
         if routes is None:
             await grant_of(gateway, key, until)  # a revoked key learns nothing
-            raise errors.no_eligible_site("no replica of this model is running yet.")
+            problem = errors.no_eligible_site("no replica of this model is running yet.")
+            raise unserved.noted(gateway, request, grant, model, problem)
         if routes.paused:
             await grant_of(gateway, key, until)
             raise _paused(routes)
         if asked.optional:
             fields.check_engines(asked.optional, routes.targets, grant.sites)
-        gateway.waiting.check(
-            model.endpoint, grant.organization, grant.sites, may_wait=request.by_pass is None
-        )
+        _check_room(gateway, request, grant, model)
         wish = _Wish(
             key=key,
             cell=cell,
@@ -187,6 +186,15 @@ async def admit(
                 gateway.seen[cell, grant.key] = f"{call.admitted.at_ms} {address}"
             return call
     raise errors.admission_unavailable("the key is being changed.")
+
+
+def _check_room(gateway: Gateway, request: Request, grant: Grant, model: ModelGrant) -> None:
+    try:
+        gateway.waiting.check(
+            model.endpoint, grant.organization, grant.sites, may_wait=request.by_pass is None
+        )
+    except Problem as problem:
+        raise unserved.noted(gateway, request, grant, model, problem) from None
 
 
 def _paused(routes: EndpointRoutes) -> Problem:

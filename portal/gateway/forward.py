@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from portal.gateway import affinity, dispatch, errors, relay
+from portal.gateway import affinity, dispatch, errors, relay, unserved
 from portal.gateway.call import Call
 from portal.gateway.client import Client, ClientLeft
 from portal.gateway.dispatch import AllBusy, Candidate, NoReplica, NoTarget
@@ -28,12 +28,18 @@ async def serve(gateway: Gateway, call: Call, client: Client) -> None:
     """Answer an admitted request. Its hold ends here, whatever happens."""
     gateway.open[call.request_id] = call
     client.watch(lambda: call.end(ClientLeft()))
+    code = unserved.CUT  # unless it is settled
     try:
         await _forward(gateway, call, client)
+    except BaseException as failure:
+        code = unserved.code_of(failure)
+        raise
     finally:
         client.close()
         del gateway.open[call.request_id]
         gateway.settler.let_go(call, client_left=client.left)
+        if call.settlement is None and not client.left:
+            unserved.note_call(gateway, call, code)
 
 
 async def _forward(gateway: Gateway, call: Call, client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 import structlog
@@ -30,6 +31,7 @@ from portal.gateway.retries import RetryBudget
 from portal.gateway.settle import Settler
 from portal.gateway.shedding import Shedding
 from portal.gateway.table_view import TableView
+from portal.gateway.unserved import Unserved
 from portal.gateway.upstream import Pool
 from portal.gateway.waiting import Waiting
 from portal.lib.ids import CELLS
@@ -51,6 +53,7 @@ class Gateway:
     pool: Pool
     traffic: Traffic
     waiting: Waiting
+    unserved: Unserved
     shedding: Shedding
     metrics: Metrics
     access_log: AccessLog
@@ -126,6 +129,7 @@ def build(config: Config) -> Gateway:
         pool=Pool(outbox),
         traffic=traffic,
         waiting=waiting,
+        unserved=Unserved(config.gateway_id, time.time_ns() // 1_000_000),
         shedding=Shedding(config.most_open),
         metrics=metrics,
         access_log=AccessLog(),

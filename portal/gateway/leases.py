@@ -12,7 +12,7 @@ import structlog
 
 from portal.admission import calls, keys
 from portal.admission.calls import AdmissionUnavailable
-from portal.gateway import forward, retelling
+from portal.gateway import forward, retelling, unserved
 from portal.gateway.errors import Problem
 from portal.lib.ids import CELLS
 from portal.routing import demand
@@ -68,13 +68,14 @@ def _ended() -> Problem:
 
 
 async def keep_beating(gateway: Gateway) -> None:
-    """Each second: demand and last uses told, leases that ran out ended, connections to what left
-    the table closed, and sites that went out of service waited for no more."""
+    """Each second: demand, last uses and what no site took told, leases that ran out ended,
+    connections to what left the table closed, and sites that went out of service waited for no
+    more."""
     while True:
         await asyncio.sleep(1.0)
         gateway.pool.forget(gateway.table.urls)
         forward.leave_sites_that_are_out(gateway)
-        for deed in (_tell_demand, _tell_seen, expire):
+        for deed in (_tell_demand, unserved.tell, _tell_seen, expire):
             with suppress(AdmissionUnavailable):  # /ready says so; the next second tries again
                 await deed(gateway)
 

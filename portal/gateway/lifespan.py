@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from portal.gateway import leases
+from portal.admission.calls import AdmissionUnavailable
+from portal.gateway import leases, unserved
 from portal.gateway.config import Config
 from portal.gateway.gateway import Gateway, build
 
@@ -81,6 +82,8 @@ async def _close(gateway: Gateway, keepers: list[asyncio.Task[None]]) -> None:
     for keeper in keepers:
         keeper.cancel()
     await asyncio.gather(*keepers, return_exceptions=True)
+    with suppress(AdmissionUnavailable):  # then nobody knows that this run ended well
+        await unserved.tell_last(gateway)
     gateway.pool.close()
     await gateway.valkey.stop()
     gateway.journal.close()

@@ -3,9 +3,11 @@ Django's admin cannot show: it has its pages (usage, invoices)."""
 
 from portal.usage.models import (
     CardTime,
+    GatewayRun,
     OrphanedEvent,
     PoisonRecord,
     StoredVolume,
+    UnservedCount,
     Watermark,
 )
 from tenants.reading_room import shows
@@ -27,3 +29,5 @@ shows(
     Watermark,
     "cell stream_id lease_owner lease_until read booked put_aside appended waiting measured_at",
 )
+shows(UnservedCount, "organization endpoint code slot_at count project run", find="endpoint")
+shows(GatewayRun, "gateway run began_at told_until lost_at over", find="gateway")

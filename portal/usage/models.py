@@ -15,7 +15,10 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
+from portal.usage.unserved_models import GatewayRun, UnservedCount
 from tenants.models import OfProject, TenantQuerySet
+
+__all__ = ["GatewayRun", "UnservedCount"]
 
 
 class TsTzRange(models.Func):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from billing import documents
@@ -35,6 +35,7 @@ def rows(claims: dict[str, Any]) -> list[tuple[str, str]]:
         (_("Answered"), f"{claims['answered']:,}"),
         (_("Failed or cut short"), f"{claims['failed']:,}"),
         (_("Answered after another attempt"), f"{claims['retried']:,}"),
+        *_unserved(claims),
         (_("Requests by site"), by_site or "–"),
         (_("Last request began there after"), _ms(claims["left_after_ms"])),
         (_("First answer elsewhere after"), _ms(claims["first_answer_elsewhere_ms"])),
@@ -60,6 +61,26 @@ def pdf(drill: Drill) -> bytes:
     }
     (done,) = documents.rendered(page, template=TEMPLATE)
     return done
+
+
+def _unserved(claims: dict[str, Any]) -> list[tuple[str, str]]:
+    """Reports of before these were counted say nothing of them."""
+    if "unserved" not in claims:
+        return []
+    found: dict[str, int] | None = claims["unserved"]
+    words = _("Refused because no site took them")
+    if found is None:
+        return [(words, _("Not known: no gateway told anything of that time."))]
+    by_code = ", ".join(f"{code} {count:,}" for code, count in found.items())
+    told = f"{sum(found.values()):,} ({by_code})" if found else "0"
+    if not claims["unserved_incomplete"]:
+        return [(words, told)]
+    missing = ngettext(
+        "%(count)d gateway ended without telling its last count, so there may be more.",
+        "%(count)d gateways ended without telling their last counts, so there may be more.",
+        claims["unserved_incomplete"],
+    ) % {"count": claims["unserved_incomplete"]}
+    return [(words, f"{told}. {missing}")]
 
 
 def _clock(text: str) -> str:

@@ -61,6 +61,10 @@ def test_the_gateway_can_do_its_work(as_user: As) -> None:
     assert client.get(keys.answer(CELL, first)) == b"sealed"
     client.hset(keys.seen(CELL), "key_one", "1 ::1")
     client.hset(keys.DEMAND, "gateway-1", b"demand")
+    client.xadd(keys.UNSERVED, {"told": b"rows"})
+    assert client.xlen(keys.UNSERVED) == 1
+    portal = as_user("portal").client
+    assert portal.xtrim(keys.UNSERVED, minid=portal.xrange(keys.UNSERVED)[0][0]) == 0
     client.get(keys.ROUTE_INDEX)
     client.hmget(keys.ROUTE_PARTS, ["ep_one"])
     client.hmget(keys.grant(ORG_CODE, SHA), ["revoked", "expires", "blob"])
@@ -87,6 +91,8 @@ FORBIDDEN: dict[str, list[tuple[Any, ...]]] = {
         ("HGET", keys.DEMAND + "s", "x"),
         ("XREAD", "STREAMS", keys.events(CELL), "0"),
         ("XRANGE", keys.events(CELL), "-", "+"),
+        ("XRANGE", keys.UNSERVED, "-", "+"),
+        ("XTRIM", keys.UNSERVED, "MAXLEN", 0),
         ("XTRIM", keys.events(CELL), "MAXLEN", 0),
         ("HGET", f"{TAG}:order:ord_1:2026-11", "state"),
         ("HSET", keys.grant(ORG_CODE, SHA), "revoked", "0"),
@@ -118,6 +124,8 @@ FORBIDDEN: dict[str, list[tuple[Any, ...]]] = {
         ("KEYS", "*"),
         ("GET", f"{TAG}:answer:x"),
         ("XRANGE", keys.events(CELL), "-", "+"),
+        ("XTRIM", keys.events(CELL), "MAXLEN", 0),
+        ("XADD", keys.UNSERVED, "*", "a", "b"),
         ("SET", keys.epoch(CELL), "9"),
         ("SET", keys.ROUTE_INDEX, "x"),
         ("FUNCTION", "LOAD", "REPLACE", library.source()),

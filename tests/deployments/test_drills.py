@@ -165,7 +165,10 @@ def test_the_report_is_signed_and_can_be_checked_offline(apart: Apart, tmp_path:
     assert (claims["requests"], claims["failed"], claims["left_after_ms"]) == (2, 0, 1000)
     assert claims["first_answer_elsewhere_ms"] == 3400
     assert claims["answered_by"] == {"busan-1": 1, "daegu-1": 1}
+    assert claims["unserved"] is None  # no gateway told anything: that is not zero
     assert drill_report.pdf(signed).startswith(b"%PDF")
+    before = {name: claims[name] for name in claims if not name.startswith("unserved")}
+    assert len(drill_report.rows(before)) == len(drill_report.rows(claims)) - 1
     text, out = tmp_path / "report.txt", StringIO()
     text.write_text(signed.jws)
     call_command("verify_drill", str(text), stdout=out)

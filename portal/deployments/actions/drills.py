@@ -33,7 +33,7 @@ from portal.deployments.models import (
 from portal.deployments.states import NoSuchMove
 from portal.fleet.models import Condition, Site
 from portal.lib import ids
-from portal.usage import receipts
+from portal.usage import receipts, unserved_intake
 from portal.usage.models import LedgerEntry
 from tenants import audit, rls
 from tenants.actors import Actor
@@ -43,7 +43,8 @@ log = structlog.get_logger()
 KIND = "dure-drill+jwt"
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(hours=4)
 AHEAD = timedelta(days=30)
-REPORT_AFTER = timedelta(seconds=30)  # answers that began in the window have ended by then, mostly
+# By then most answers that began in the window have ended, and who waited in vain was told so.
+REPORT_AFTER = timedelta(seconds=60)
 MOST_OPEN = 10  # of one organization
 
 BOOKED = gettext_noop("Booked.")
@@ -264,7 +265,21 @@ def claims_of(drill: Drill, now: datetime) -> dict[str, object]:
         "withdrawn": {"from": _moment(drill.withdrawn_at), "until": _moment(drill.returned_at)},
         "because": drill.because,
         **drilling.figures(before, list(during), drill.site.code, drill.withdrawn_at),
+        **_unserved(drill, drill.withdrawn_at, drill.returned_at),
         "cost_krw": "0",  # the replicas there ran on and are paid as ever; no other was started
+    }
+
+
+def _unserved(drill: Drill, start: datetime, until: datetime) -> dict[str, object]:
+    """What is in no ledger, because no site took it. ``None``: no gateway told anything."""
+    endpoint = drill.endpoint.public_id
+    found = unserved_intake.within(drill.organization_id, endpoint, start, until)
+    if found is None:
+        return {"unserved": None, "unserved_within": None, "unserved_incomplete": None}
+    return {
+        "unserved": found.by_code,
+        "unserved_within": {"from": _moment(found.start), "until": _moment(found.until)},
+        "unserved_incomplete": found.incomplete,
     }
 
 

@@ -280,8 +280,8 @@ ROWS = [
         ),
         Cut(
             "deploy/local/valkey_users.py",
-            '    f"{_HELLO} {_RECORDS} {_LEASES} xadd",\n',
-            '    f"{_HELLO} {_RECORDS} {_LEASES} xadd xrange",\n',
+            '    f"{_HELLO} {_RECORDS} {_LEASES} xadd xlen",\n',
+            '    f"{_HELLO} {_RECORDS} {_LEASES} xadd xlen xrange",\n',
         ),
     ),
     attempt(
