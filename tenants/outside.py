@@ -7,7 +7,6 @@ the address that was looked at, so that a second answer of the DNS changes nothi
 from __future__ import annotations
 
 import socket
-import time
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -17,6 +16,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from portal.lib.addresses import is_public
+from portal.lib.hangup import Hangup
 from portal.lib.trust import trusted
 
 TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
@@ -74,28 +74,36 @@ def fetch(method: str, url: str, **options: Any) -> bytes:
     shown = f"[{address}]" if ":" in address else address
     port = f":{parts.port}" if parts.port else ""
     headers = {"Accept": "application/json", "Host": parts.netloc, **options.pop("headers", {})}
-    extensions = {"sni_hostname": parts.hostname}
     target = parts._replace(netloc=f"{shown}{port}", fragment="").geturl()
-    try:
-        with (
-            httpx2.Client(
-                timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=trusted()
-            ) as client,
-            client.stream(
-                method, target, headers=headers, extensions=extensions, **options
-            ) as answer,
-        ):
-            return _read(answer)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise Unreachable(f"{type(error).__name__}") from error
+    with Hangup(LONGEST) as hangup:
+        extensions = {"sni_hostname": parts.hostname, "trace": hangup.trace}
+        try:
+            with (
+                httpx2.Client(
+                    timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=trusted()
+                ) as client,
+                client.stream(
+                    method, target, headers=headers, extensions=extensions, **options
+                ) as answer,
+            ):
+                raw = _read(answer)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise Unreachable(_too_slow() if hangup.done else type(error).__name__) from error
+        if hangup.done:
+            raise Unreachable(_too_slow())
+        return raw
+
+
+def _too_slow() -> str:
+    return _("It takes too long to answer.")
 
 
 def _read(answer: httpx2.Response) -> bytes:
-    began, raw = time.monotonic(), b""
+    raw = b""
     if answer.status_code != 200:
         raise Unreachable(_("It answered %(status)d.") % {"status": answer.status_code})
     for part in answer.iter_bytes():
         raw += part
-        if len(raw) > MAX_ANSWER or time.monotonic() - began > LONGEST:
+        if len(raw) > MAX_ANSWER:
             raise Unreachable(_("Its answer is too long."))
     return raw

@@ -8,18 +8,16 @@ repeated in an error.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import socket
-import threading
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 from django.conf import settings
 
 from portal.lib.addresses import is_literal, is_public
+from portal.lib.hangup import Hangup
 from portal.lib.trust import trusted
 
 WHOLE_SECONDS = 10.0
@@ -97,7 +95,7 @@ def fetch(location: str, *, most: int) -> bytes:
     # The address that was looked at is the one that is asked: a name may change in between.
     there = f"[{address}]" if ":" in address else address
     url = f"{parts.scheme}://{there}:{port}{split(location)[1]}"
-    with _Hangup(WHOLE_SECONDS) as hangup:
+    with Hangup(WHOLE_SECONDS) as hangup:
         try:
             with (
                 httpx2.Client(timeout=TIMEOUT, verify=trusted(), trust_env=False) as client,
@@ -117,35 +115,6 @@ def fetch(location: str, *, most: int) -> bytes:
         if hangup.done:  # a body without a length ends where the connection does
             raise NotFetched("too_slow", later=True)
         return raw
-
-
-class _Hangup:
-    """Ends a call after its whole time. A timeout counts from byte to byte, and who sends one every
-    few seconds, of the head of an answer too, would keep a worker for days."""
-
-    def __init__(self, seconds: float) -> None:
-        self.done = False
-        self._stream: Any = None
-        self._timer = threading.Timer(seconds, self._hang_up)
-
-    def __enter__(self) -> _Hangup:
-        self._timer.daemon = True
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def trace(self, event: str, told: dict[str, Any]) -> None:
-        """Of the HTTP library: a connection, and the same with TLS on it."""
-        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self._stream = told["return_value"]
-
-    def _hang_up(self) -> None:
-        self.done = True
-        if self._stream is not None:
-            with contextlib.suppress(OSError):
-                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 def _address(host: str, port: int, *, private: bool) -> str:

@@ -6,7 +6,6 @@ everything that goes wrong. The site itself refuses older generations and epochs
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx2
@@ -19,11 +18,15 @@ from portal.fleet.drivers.contract import (
     SiteUnavailable,
     WishRefused,
 )
+from portal.lib.hangup import Hangup
 from portal.lib.trust import trusted
 
 TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
 WHOLE_SECONDS = 8.0  # of one call, however slowly its bytes come; three fit into a lease
 MAX_ANSWER = 4 * 1_048_576
+
+
+TOO_SLOW = "The site's answer takes too long."
 
 
 class EmbeddedDriver:
@@ -34,21 +37,20 @@ class EmbeddedDriver:
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def _ask(self, method: str, path: str, **options: Any) -> bytes:
-        end = time.monotonic() + WHOLE_SECONDS
-        try:
-            with (
-                httpx2.Client(timeout=TIMEOUT, headers=self.headers, verify=trusted()) as client,
-                client.stream(method, self.url + path, **options) as answer,
-            ):
-                raw = b""
-                for part in answer.iter_bytes():
-                    raw += part
-                    if len(raw) > MAX_ANSWER:
-                        raise SiteUnavailable("The site's answer is too large.")
-                    if time.monotonic() > end:
-                        raise SiteUnavailable("The site's answer takes too long.")
-        except httpx2.HTTPError as error:
-            raise SiteUnavailable(f"{type(error).__name__}: {error}") from error
+        with Hangup(WHOLE_SECONDS) as hangup:
+            try:
+                with (
+                    httpx2.Client(timeout=TIMEOUT, headers=self.headers, verify=trusted()) as http,
+                    http.stream(
+                        method, self.url + path, extensions={"trace": hangup.trace}, **options
+                    ) as answer,
+                ):
+                    raw = _bounded(answer)
+            except httpx2.HTTPError as error:
+                said = TOO_SLOW if hangup.done else f"{type(error).__name__}: {error}"
+                raise SiteUnavailable(said) from error
+            if hangup.done:
+                raise SiteUnavailable(TOO_SLOW)
         if answer.status_code == 409:
             raise WishRefused(raw[:200].decode(errors="replace"))
         if answer.status_code != 200:
@@ -70,3 +72,12 @@ class EmbeddedDriver:
             return msgspec.json.decode(raw, type=kind)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise SiteUnavailable(f"The site's answer makes no sense: {error}") from error
+
+
+def _bounded(answer: httpx2.Response) -> bytes:
+    raw = bytearray()
+    for part in answer.iter_bytes():
+        raw += part
+        if len(raw) > MAX_ANSWER:
+            raise SiteUnavailable("The site's answer is too large.")
+    return bytes(raw)

@@ -17,10 +17,12 @@ import httpx2
 import msgspec
 
 from portal.fleet.drivers.contract import SiteUnavailable
+from portal.lib.hangup import Hangup
 from portal.lib.trust import trusted
 
 CONNECT_SECONDS = 2.0
 MAX_ANSWER = 16 * 1_048_576
+TOO_SLOW = "The site is too slow."
 NOTHING = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; loads nothing for http
 
 
@@ -35,33 +37,37 @@ class Calls:
         """The body of an answer with status 200. ``most`` is less than the whole errand's time
         for what may be missing."""
         end = min(self.end, time.monotonic() + most)
-        timeout = httpx2.Timeout(max(0.01, end - time.monotonic()), connect=CONNECT_SECONDS)
-        try:
-            with (
-                httpx2.Client(
-                    timeout=timeout,
-                    headers=self.headers,
-                    verify=trusted() if url.startswith("https://") else NOTHING,
-                    trust_env=False,  # no proxy of this machine's has business with the token
-                ) as client,
-                client.stream(method, url, **options) as answer,
-            ):
-                raw = _bounded(answer, end)
-        except httpx2.HTTPError as error:
-            raise SiteUnavailable(f"{type(error).__name__}: {error}") from error
+        left = max(0.01, end - time.monotonic())
+        with Hangup(left) as hangup:
+            try:
+                with (
+                    httpx2.Client(
+                        timeout=httpx2.Timeout(left, connect=CONNECT_SECONDS),
+                        headers=self.headers,
+                        verify=trusted() if url.startswith("https://") else NOTHING,
+                        trust_env=False,  # no proxy of this machine's has business with the token
+                    ) as client,
+                    client.stream(
+                        method, url, extensions={"trace": hangup.trace}, **options
+                    ) as answer,
+                ):
+                    raw = _bounded(answer)
+            except httpx2.HTTPError as error:
+                said = TOO_SLOW if hangup.done else f"{type(error).__name__}: {error}"
+                raise SiteUnavailable(said) from error
+            if hangup.done:
+                raise SiteUnavailable(TOO_SLOW)
         if answer.status_code != 200:
             raise SiteUnavailable(f"The site answered {answer.status_code}. {_hint(raw)}".rstrip())
         return raw
 
 
-def _bounded(answer: httpx2.Response, end: float) -> bytes:
+def _bounded(answer: httpx2.Response) -> bytes:
     raw = bytearray()
     for part in answer.iter_bytes():
         raw += part
         if len(raw) > MAX_ANSWER:
             raise SiteUnavailable("The site's answer is too large.")
-        if time.monotonic() > end:
-            raise SiteUnavailable("The site is too slow.")
     return bytes(raw)
 
 

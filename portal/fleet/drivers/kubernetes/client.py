@@ -21,6 +21,7 @@ import msgspec
 
 from portal.fleet.drivers.contract import SiteUnavailable
 from portal.fleet.drivers.kubernetes.names import MANAGER, Object
+from portal.lib.hangup import Hangup
 from portal.lib.trust import trusted
 
 TIMEOUT = httpx2.Timeout(5.0, connect=2.0)
@@ -50,6 +51,9 @@ class Access(msgspec.Struct, frozen=True):
 
     token: str
     ca: str = ""
+
+
+TOO_SLOW = "The cluster is too slow."
 
 
 class Refused(Exception):
@@ -84,6 +88,7 @@ class Client:
 
     def __init__(self, url: str, access: Access, *, seconds: float) -> None:
         self.end = time.monotonic() + seconds
+        self._hangup = Hangup(seconds)
         place = urlsplit(url)
         if place.scheme != "https" and place.hostname not in LOOPBACK:
             raise SiteUnavailable("A cluster is reached over https only.")
@@ -96,6 +101,7 @@ class Client:
         )
 
     def __enter__(self) -> Self:
+        self._hangup.__enter__()
         return self
 
     def __exit__(
@@ -104,6 +110,7 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._hangup.__exit__()
         self._http.close()
 
     @contextlib.contextmanager
@@ -114,24 +121,32 @@ class Client:
         ``SiteUnavailable``."""
         end = min(self.end, time.monotonic() + seconds)
         try:
-            with self._http.stream("GET", path, **options) as answer:
+            with self._http.stream("GET", path, extensions=self._traced, **options) as answer:
                 if answer.status_code != 200:
                     raise _refusal(answer.status_code, _bounded(_parts(answer, end)))
                 yield _parts(answer, end)
         except httpx2.HTTPError as error:
-            raise SiteUnavailable(f"{type(error).__name__}: {error}") from error
+            raise self._unavailable(error) from error
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         if time.monotonic() > self.end:
-            raise SiteUnavailable("The cluster is too slow.")
+            raise SiteUnavailable(TOO_SLOW)
         try:
-            with self._http.stream(method, path, **options) as answer:
+            with self._http.stream(method, path, extensions=self._traced, **options) as answer:
                 raw = _bounded(_parts(answer, self.end))
         except httpx2.HTTPError as error:
-            raise SiteUnavailable(f"{type(error).__name__}: {error}") from error
+            raise self._unavailable(error) from error
         if answer.status_code >= 300:
             raise _refusal(answer.status_code, raw)
         return _object(raw)
+
+    @property
+    def _traced(self) -> dict[str, Any]:
+        return {"trace": self._hangup.trace}
+
+    def _unavailable(self, error: httpx2.HTTPError) -> SiteUnavailable:
+        done = self._hangup.done
+        return SiteUnavailable(TOO_SLOW if done else f"{type(error).__name__}: {error}")
 
     def get(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
         """One object, or ``None``."""
