@@ -6,6 +6,7 @@ alone. Members are read only where something waits, and only those who sign or s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -23,6 +24,9 @@ from tenants import standing
 from tenants.actors import Actor
 from tenants.models import Membership
 
+MOST_REMEMBERED = 10_000
+# (organization, user); what stands there decides how it is asked, never the answer.
+_WAITED: dict[tuple[int, int], None] = {}
 LOOKED_AT = 500  # the most urgent ones; who has more to sign begins with these
 
 
@@ -31,7 +35,32 @@ def of(actor: Actor, *, now: datetime) -> list[int]:
     query for whom may sign nothing."""
     if not _may_sign(actor):
         return []
-    found = standing.told(actor.organization, _asked(actor, now))
+    return _among(standing.told(actor.organization, _asked(actor, now)), actor)
+
+
+def beside(actor: Actor, asked: Mapping[str, Any], *, now: datetime) -> tuple[Any, list[int]]:
+    """What ``asked`` (annotations of the actor's organization) finds, and ``of``, in one query.
+
+    Mostly nothing waits, and whose turn it is would be the dearest question of a page: so only
+    whether something waits is asked for along with the others. Where something did the last time,
+    whose turn it is is asked at once; where something does for the first time, by a second query.
+    """
+    if actor.user is None or not _may_sign(actor):
+        return standing.told(actor.organization, asked), []
+    key = actor.organization.pk, actor.user.pk
+    whole = key in _WAITED
+    more = _asked(actor, now) if whole else {"any_waits": Exists(_waiting(actor, now))}
+    found = standing.told(actor.organization, {**asked, **more})
+    waits = bool(found.get("to_sign_requests") if whole else found.get("any_waits"))
+    if not waits:
+        _WAITED.pop(key, None)
+        return found, []
+    if len(_WAITED) < MOST_REMEMBERED:
+        _WAITED[key] = None
+    return found, _among(found, actor) if whole else of(actor, now=now)
+
+
+def _among(found: Mapping[str, Any], actor: Actor) -> list[int]:
     colleagues = [Colleague(**one) for one in found.get("to_sign_members") or ()]
     away = [(one["absent"], one["deputy"]) for one in found.get("to_sign_leaves") or ()]
     roles = signing_roles(actor.organization)
@@ -46,13 +75,6 @@ def of(actor: Actor, *, now: datetime) -> list[int]:
         if pool is not None and actor.user and pool.seat_of(actor.user.public_id) is not None:
             keys.append(one["pk"])
     return keys
-
-
-def any_waits(actor: Actor, *, now: datetime) -> dict[str, Exists]:
-    """An annotation of the actor's organization: whether a request waits there that the actor may
-    see. Mostly none does, and then the frame of a page needs not ask whose turn it is, which is
-    the dearest question of a page. None for whom may sign nothing."""
-    return {"any_waits": Exists(_waiting(actor, now))} if _may_sign(actor) else {}
 
 
 def _may_sign(actor: Actor) -> bool:

@@ -79,7 +79,7 @@ class QuotaUseView(APIView):
         actor = actor_of(request)
         actor.require("endpoints.read")
         found = quota_use.of(actor.organization, now=timezone.now())
-        shown = QuotaUseOut(found, many=True).data
+        shown = QuotaUseOut(found.rows, many=True).data
         return Response({"data": shown, "next": None, "previous": None})
 
 

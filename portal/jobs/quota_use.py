@@ -32,17 +32,28 @@ class Use:
         return min(100, 100 * (self.used or 0) // max(1, self.row.most))
 
 
-def of(organization: Organization, *, now: datetime) -> list[Use]:
-    """Every quota, in the order of the table."""
-    used = _keys(organization, now) | _running(organization) | _jobs(organization)
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """``rows``: every quota, in the order of the table. ``chips``: cards on which something of the
+    organization runs or is to run, by kind of chip."""
+
+    rows: list[Use]
+    chips: list[tuple[str, int]]
+
+
+def of(organization: Organization, *, now: datetime) -> Uses:
+    chips = _by_chip(organization)
+    used = _keys(organization, now) | _jobs(organization)
+    own = Endpoint.objects.filter(organization=organization, stopped_at=None, paused_at=None)
+    used["endpoints"] = own.count()
+    used["cards"] = max((cards for _chip, cards in chips), default=0)
     used["projects"] = Project.objects.filter(organization=organization, archived_at=None).count()
     used["own_models"] = OwnModel.objects.filter(organization=organization).kept().count()
     used["reserved_cards"] = _reserved(organization, now)
-    return [Use(row, used.get(row.name)) for row in quotas.table(organization)]
+    return Uses([Use(row, used.get(row.name)) for row in quotas.table(organization)], chips)
 
 
-def by_chip(organization: Organization) -> list[tuple[str, int]]:
-    """Cards on which something of the organization runs or is to run, by kind of chip."""
+def _by_chip(organization: Organization) -> list[tuple[str, int]]:
     rows = Placement.objects.living().filter(organization=organization, wanted=True, cards__gt=0)
     sums = rows.order_by().values_list("offering__chip__code").annotate(cards=Sum("cards"))
     return sorted(sums)
@@ -56,12 +67,6 @@ def _keys(organization: Organization, now: datetime) -> dict[str, int]:
         test_keys=Count("pk", filter=Q(mode="test")), live_keys=Count("pk", filter=~Q(mode="test"))
     )
     return dict(found)
-
-
-def _running(organization: Organization) -> dict[str, int]:
-    own = Endpoint.objects.filter(organization=organization, stopped_at=None, paused_at=None)
-    cards = [count for _chip, count in by_chip(organization)]
-    return {"endpoints": own.count(), "cards": max(cards, default=0)}
 
 
 def _jobs(organization: Organization) -> dict[str, int]:

@@ -56,8 +56,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
 
 def _told(request: HttpRequest, actor: Actor | None, mine: list[int]) -> dict[str, Any]:
     """What the reader is told on each page, in one question: how many of their notices are unread,
-    why the organization orders nothing, whether requests wait; in a second one, how many of these
-    wait for them. Outside of a tenant's
+    why the organization orders nothing, how many requests wait for them. Outside of a tenant's
     transaction, as on the page of an error, nothing is found but notices."""
     person, own = request.user.pk or 0, getattr(request, "own_rows", False)
     asked: dict[str, Any] = {}
@@ -69,13 +68,11 @@ def _told(request: HttpRequest, actor: Actor | None, mine: list[int]) -> dict[st
             unread = inbox.unread(person, mine)
     if actor is None:
         return {"unread": unread}
-    now = timezone.now()
-    asked |= standing.holds() | turns.any_waits(actor, now=now)
-    found = standing.told(actor.organization, asked)
+    found, mine_to_sign = turns.beside(actor, asked | standing.holds(), now=timezone.now())
     return {
         "unread": len(found.get("unread_notices") or ()) or unread,
         "closed": standing.reasons_of(actor.organization, found),
-        "to_sign": len(turns.of(actor, now=now)) if found.get("any_waits") else 0,
+        "to_sign": len(mine_to_sign),
     }
 
 

@@ -70,8 +70,7 @@ def index(request: HttpRequest) -> HttpResponse:
     own = QuotaRaise.objects.visible_to(actor).filter(organization=actor.organization)
     asked = own[: doors.PAGE_SIZE]
     context = {
-        "rows": quota_use.of(actor.organization, now=now),
-        "chips": quota_use.by_chip(actor.organization),
+        "used": quota_use.of(actor.organization, now=now),
         "asked": [_shown(one) for one in asked],
         "form": form,
     }
