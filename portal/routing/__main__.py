@@ -1,4 +1,5 @@
-"""``python -m portal.routing``: the publisher. Looks twice a second, for ever."""
+"""``python -m portal.routing``: the publisher. Looks twice a second, for ever, and as soon as a
+route or a key has changed."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import django
 import structlog
 
 PERIOD_SECONDS = 0.4
+RESTS = 2  # times as long as a look took: where there is much to look at, it is no core's only work
+LEAST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0  # after a loss nobody is admitted before the next look
 
 log = structlog.get_logger()
@@ -26,6 +29,7 @@ def main() -> None:
 
     from portal.admission.calls import AdmissionUnavailable, Refused
     from portal.admission.sync import Admission, connect
+    from portal.routing.bell import Bell
     from portal.routing.publish import Publisher
 
     stopping = False
@@ -37,7 +41,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     publisher = Publisher(Admission(connect(settings.VALKEY_URL, timeout_seconds=2.0)))
-    pause = PERIOD_SECONDS
+    bell, pause = Bell(), PERIOD_SECONDS
     while not stopping:
         began = time.monotonic()
         try:
@@ -47,7 +51,9 @@ def main() -> None:
             log.warning("publisher.waiting", error=f"{type(error).__name__}: {error}"[:200])
             close_old_connections()
             pause = min(pause * 2, LONGEST_PAUSE)
-        time.sleep(max(0.05, pause - (time.monotonic() - began)))
+        took = time.monotonic() - began
+        time.sleep(LEAST_PAUSE)  # many changes at once are one look
+        bell.wait(max(pause - took, RESTS * took) - LEAST_PAUSE)
 
 
 if __name__ == "__main__":
