@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import threading
 from collections.abc import Callable
@@ -12,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from deploy.local import ports
 from portal.admission import keys
 from portal.gateway import tracing
 from portal.gateway.config import ConfigMissing, environment, from_environment, reloaded
 from portal.gateway.request import Request
 from portal.routing import demand
 from tests.fakes.upstream import Upstream
-from tests.gateway.world import GatewayProcess, World, free_port, target, wait_until
+from tests.gateway.world import GatewayProcess, World, target, wait_until
 
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -150,7 +152,9 @@ def heard(world: World) -> set[str]:
 
 @pytest.mark.story
 def test_runs_as_several_processes_on_one_port(start: Any, world: World) -> None:
-    admin = free_port()
+    # A port for each process, where the system gives none to connections: the next one after a port
+    # that it has chosen is soon somebody's, and then the second process can never begin.
+    admin, _last = ports.free_range(2, random.randrange(15_000, 32_000))
     gateway = start(
         DURE_GATEWAY_PROCESSES="2", DURE_GATEWAY_ID="many", DURE_GATEWAY_ADMIN_PORT=str(admin)
     )
