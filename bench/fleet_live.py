@@ -110,25 +110,7 @@ def _start(stack: ExitStack, fleet: Fleet, sites: Sites, folder: Path) -> Live:
     print(f"the gateway is ready after {time.monotonic() - began:.0f} s", flush=True)
     live = Live(fleet, sites, gateway, project, key)
     _until_seen(fleet)
-    _until_caught_up()
     return live
-
-
-def _until_caught_up() -> None:
-    """The workers are through with what a new crowd is to them: a thousand firms with overdue
-    invoices and an audit log that nobody has sealed. What they do again and again
-    lasts two seconds at most."""
-    from portal.celery import app
-
-    def caught_up() -> bool:
-        active = app.control.inspect(timeout=2.0).active() or {}
-        began = [task["time_start"] for tasks in active.values() for task in tasks]
-        return bool(active) and all(time.time() - one < 3.0 for one in began)
-
-    began = time.monotonic()
-    until(lambda: all(caught_up() for _ in range(3)), pause=1.0)
-    took = time.monotonic() - began
-    print(f"the workers have caught up after {took:.0f} s", flush=True)
 
 
 def _customer() -> tuple[Any, str]:
