@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -44,17 +45,29 @@ def _kept(share: Share, step: Step) -> str:
     return f"p-{step.name}" if share.of_programme else step.name
 
 
-def sweep(*, now: datetime) -> int:
+def sweep(*, now: datetime, after: int = 0, look: Callable[[int], None] = lambda pk: None) -> int:
     """Remind, restrict and lift what is due today; how many steps were taken. Repeating it
-    changes nothing. One organization's error stops none of the others."""
+    changes nothing. One organization's error stops none of the others.
+
+    It begins with the organization after the key ``after`` and goes around; ``look`` is told each
+    before its turn, so that one that was broken off can be gone on with.
+    """
     with rls.everyone(because="sweep: unpaid invoices of all organizations"):
-        due = Invoice.objects.filter(due_date__lte=seoul_date(now) + LONGEST_AHEAD, total_won__gt=0)
-        concerned = set(due.values_list("organization", flat=True))
-        concerned |= set(
-            PaymentHold.objects.filter(lifted_at=None).values_list("organization", flat=True)
-        )
-        rows = list(Organization.objects.filter(pk__in=concerned).order_by("pk"))
-    return sum(_organization_safely(one, now) for one in rows)
+        rows = list(Organization.objects.filter(pk__in=_concerned(now)))
+    taken = 0
+    for one in sorted(rows, key=lambda one: (one.pk <= after, one.pk)):
+        look(one.pk)
+        taken += _organization_safely(one, now)
+    return taken
+
+
+def _concerned(now: datetime) -> set[int]:
+    """Keys of organizations with an invoice that is or will soon be due, or that are held."""
+    due = Invoice.objects.filter(due_date__lte=seoul_date(now) + LONGEST_AHEAD, total_won__gt=0)
+    concerned = set(due.values_list("organization", flat=True))
+    return concerned | set(
+        PaymentHold.objects.filter(lifted_at=None).values_list("organization", flat=True)
+    )
 
 
 def _organization_safely(organization: Organization, now: datetime) -> int:

@@ -1,6 +1,9 @@
 """Doors for the workers: what use has cost, who is told about money, bank, card, tax service."""
 
+import structlog
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from django.core.cache import cache
 from django.utils import timezone
 
 from billing import accruals, alerts, price_notices, reminding
@@ -14,6 +17,10 @@ from billing.providers.chosen import card_provider
 from portal.lib.periods import day_period, seoul_date
 from tenants import rls
 from tenants.models import Organization
+
+log = structlog.get_logger()
+
+REMINDED = "billing.reminded"  # key of the firm at which the reminders were broken off
 
 
 @shared_task
@@ -117,5 +124,18 @@ def settle_reminders(organization_id: int) -> None:
 
 @shared_task
 def remind_of_invoices() -> None:
-    """Each hour: reminders, restrictions and what lifts them. Days are days in Korea."""
-    reminding.sweep(now=timezone.now())
+    """Each hour: reminders, restrictions and what lifts them. Days are days in Korea. Where there
+    are more firms than its time is enough for, the next hour goes on with the next one."""
+    last = cache.get(REMINDED, 0)
+
+    def look(pk: int) -> None:
+        nonlocal last
+        last = pk
+
+    try:
+        reminding.sweep(now=timezone.now(), after=last, look=look)
+    except SoftTimeLimitExceeded:
+        cache.set(REMINDED, last, timeout=None)
+        log.warning("dunning.goes_on_next_hour")
+    else:
+        cache.delete(REMINDED)

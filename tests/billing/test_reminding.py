@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
-from billing import credit_notes, invoices, reminding
+from billing import credit_notes, invoices, reminding, tasks
 from billing.models import Invoice, Reminder
 from portal.routing import snapshot
 from tenants import rls, standing
 from tenants.actions import payment_holds
-from tenants.models import Notice, PaymentHold
+from tenants.models import Notice, Organization, PaymentHold
 from tests import factories
 from tests.billing.payments.conftest import fund
 from tests.cast import Cast
@@ -183,3 +184,28 @@ def test_one_broken_organization_stops_no_other(
     monkeypatch.setattr(reminding, "settle", broken)
 
     assert reminding.sweep(now=DUE) == 1
+
+
+def test_goes_on_the_next_hour_where_its_time_was_over(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more firms than an hour is enough for, the last ones would never be reminded."""
+    firms = [factories.organization(f"회사 {number}", number=None) for number in range(3)]
+    looked: list[int] = []
+
+    def settle(organization: Organization, *, now: datetime) -> int:
+        looked.append(organization.pk)
+        if len(looked) == 2:
+            raise SoftTimeLimitExceeded
+        return 0
+
+    monkeypatch.setattr(reminding, "settle", settle)
+    monkeypatch.setattr(reminding, "_concerned", lambda now: {one.pk for one in firms})
+    tasks.cache.delete(tasks.REMINDED)
+
+    for _ in range(3):
+        tasks.remind_of_invoices()
+
+    first, second, third = sorted(one.pk for one in firms)
+    assert looked == [first, second, third, first, second, first, second, third]
+    assert tasks.cache.get(tasks.REMINDED) is None
