@@ -18,6 +18,13 @@ LONGEST_PAUSE = 1.0  # after a loss nobody is admitted before the next look
 log = structlog.get_logger()
 
 
+def rest(pause: float, took: float, *, failed: bool) -> float:
+    """Seconds until the next look, if nobody rings. A look that failed may have waited for a store
+    that hangs: the next one is due at once, for until then nobody is admitted."""
+    share = 0.0 if failed else min(RESTS * took, LONGEST_PAUSE)
+    return max(LEAST_PAUSE, pause - took, share)
+
+
 def main() -> None:
     """Publish until a signal; a store that is down is waited for."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -43,17 +50,18 @@ def main() -> None:
     publisher = Publisher(Admission(connect(settings.VALKEY_URL, timeout_seconds=2.0)))
     bell, pause = Bell(), PERIOD_SECONDS
     while not stopping:
-        began = time.monotonic()
+        began, failed = time.monotonic(), False
         try:
             publisher.turn(now=timezone.now())
             pause = PERIOD_SECONDS
         except (AdmissionUnavailable, Refused, DatabaseError) as error:
             log.warning("publisher.waiting", error=f"{type(error).__name__}: {error}"[:200])
             close_old_connections()
+            failed = True
             pause = min(pause * 2, LONGEST_PAUSE)
-        took = time.monotonic() - began
+        left = rest(pause, time.monotonic() - began, failed=failed)
         time.sleep(LEAST_PAUSE)  # many changes at once are one look
-        bell.wait(max(pause - took, RESTS * took) - LEAST_PAUSE)
+        bell.wait(left - LEAST_PAUSE)
 
 
 if __name__ == "__main__":

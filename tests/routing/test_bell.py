@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from portal.deployments.models import Endpoint, Placement
 from portal.fleet.models import Site
+from portal.routing.__main__ import rest
 from portal.routing.bell import Bell
 from tenants import rls
 from tenants.models import ApiKey
@@ -41,12 +42,34 @@ def placed() -> Placement:
     return factories.placement(factories.endpoint(project), factories.site())
 
 
+def quieten(bell: Bell) -> None:
+    """What was made for the test has rung: each commit by itself."""
+    while bell.wait(0.5):
+        pass
+
+
 def change(model: Any, **columns: object) -> Callable[[], None]:
     def run() -> None:
         with rls.everyone(because="test"):
             assert model.objects.update(**columns)
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("took", "failed", "seconds"),
+    [
+        (0.02, False, 0.38),  # two looks and a half a second
+        (0.45, False, 0.9),  # where a look costs much, twice as long
+        (5.0, False, 1.0),  # but a second at most
+        (2.0, True, 0.05),  # it waited for a store that hangs: at once
+        (0.01, True, 0.39),
+    ],
+)
+def test_rests_after_a_look_but_not_after_a_failure(
+    took: float, seconds: float, *, failed: bool
+) -> None:
+    assert rest(0.4, took, failed=failed) == pytest.approx(seconds)
 
 
 NOW = timezone.now()
@@ -67,7 +90,7 @@ SILENT = {
 
 @pytest.mark.parametrize("what", LOUD)
 def test_rings_at_the_commit(bell: Bell, placed: Placement, what: str) -> None:
-    bell.wait(0.2)  # of what was made
+    quieten(bell)
     with transaction.atomic():
         LOUD[what]()
         assert not bell.wait(0.1)
@@ -77,8 +100,7 @@ def test_rings_at_the_commit(bell: Bell, placed: Placement, what: str) -> None:
 
 @pytest.mark.parametrize("what", SILENT)
 def test_is_silent_otherwise(bell: Bell, placed: Placement, what: str) -> None:
-    while bell.wait(0.2):
-        pass
+    quieten(bell)
 
     SILENT[what]()
 
@@ -86,8 +108,7 @@ def test_is_silent_otherwise(bell: Bell, placed: Placement, what: str) -> None:
 
 
 def test_ends_the_wait_at_once(bell: Bell, placed: Placement) -> None:
-    while bell.wait(0.2):
-        pass
+    quieten(bell)
     found: list[bool] = []
     waiting = threading.Thread(target=lambda: found.append(bell.wait(60)))
     waiting.start()
@@ -100,8 +121,7 @@ def test_ends_the_wait_at_once(bell: Bell, placed: Placement) -> None:
 
 def test_without_a_connection_the_time_is_waited_for(bell: Bell, placed: Placement) -> None:
     """And the bell is heard again as soon as there is one."""
-    while bell.wait(0.2):
-        pass
+    quieten(bell)
     with psycopg.connect(**connection.get_connection_params(), autocommit=True) as server:
         server.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'"
