@@ -83,6 +83,18 @@ def user(user_id: int) -> Iterator[None]:
 
 
 @contextmanager
+def one_look() -> Iterator[None]:
+    """One snapshot for every query inside: open it around the other blocks. Within a transaction
+    that has begun already it changes nothing."""
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        if not nested:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+@contextmanager
 def everyone(*, because: str) -> Iterator[None]:
     """All rows, for work of the platform. ``because`` is for the reader of the code."""
     if not because:

@@ -21,6 +21,7 @@ from portal.deployments.actions import commitments
 from portal.lib.ids import cell_of
 from portal.lib.periods import Month, Year, seoul_date
 from portal.routing.snapshot import Snapshot
+from portal.routing.told import Told
 from tenants import rls
 
 log = structlog.get_logger()
@@ -66,7 +67,7 @@ def _is_new(limit: Limit, now: datetime) -> bool:
     return first <= seoul_date(limit.budget.created_at)
 
 
-def end(admission: Admission, found: Snapshot, told: dict[str, bytes], *, now: datetime) -> None:
+def end(admission: Admission, found: Snapshot, told: Told, *, now: datetime) -> None:
     """Forget the limits of budgets that count no more. A later one of the same name begins with
     what its period has spent."""
     live = {limit.name for _, limit in found.limits}
@@ -74,8 +75,8 @@ def end(admission: Admission, found: Snapshot, told: dict[str, bytes], *, now: d
     for code, budget in found.ended:
         years = [budget.year] if budget.year else [this - 1, this, this + 1]
         names = {chain.limit_name(budget.name, year) for year in years}
-        gone += [(code, name) for name in names - live if told.get(f"ended:{name}") is None]
+        gone += [(code, name) for name in names - live if name not in told.ended]
     admission.many(("HDEL", keys.limits(cell_of(code)), f"limit:{name}") for code, name in gone)
     for _, name in gone:
-        told[f"ended:{name}"] = b""
-        told.pop(name, None)
+        told.ended[name] = None
+        told.limits.pop(name, None)

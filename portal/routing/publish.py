@@ -1,4 +1,4 @@
-"""Tell the gateway: route table, grants, limits; only what changed, and at least every half minute.
+"""Tell the gateway: route table, grants, limits; what changed at once, all within half a minute.
 
 Limits go out before the grants that need them, and a cell opens after both. When Valkey was
 restarted, could not be written, or lost a cell's epoch, what it counts is not trusted: ``fence``.
@@ -6,7 +6,6 @@ restarted, could not be written, or lost a cell's epoch, what it counts is not t
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,35 +18,31 @@ from billing import budgets
 from billing.published import Limit
 from portal.admission import keys
 from portal.admission.calls import AdmissionUnavailable, Refused
-from portal.admission.grants import Grant
 from portal.admission.sync import Admission
 from portal.lib.ids import CELLS
 from portal.routing import beginning, credentials, fence, gateways, snapshot, table, telling
 from portal.routing.demand import Demand
-from portal.routing.routes import Routes
-from portal.routing.snapshot import Snapshot
+from portal.routing.snapshot import Memory, Snapshot
 from portal.routing.table import EndpointRoutes, TableIndex
+from portal.routing.told import Told
 from tenants import rls
 
 log = structlog.get_logger()
 
-ALL_AGAIN_SECONDS = 30
 PASSED_SECONDS = 2
 READ_ONLY = "read only replica"
 
 
 class Publisher:
-    """Remembers what it has told, so that an unchanged grant costs nothing."""
+    """Remembers what it has read and told, so that what did not change costs next to nothing."""
 
     def __init__(self, admission: Admission) -> None:
         self.admission = admission
         self.may_adopt = True
-        self.told: dict[str, bytes] = {}
-        self.routes = Routes()
-        self.parts: dict[str, int] = {}  # endpoint → number of the part that was told
-        self.encoded: dict[str, tuple[int, bytes]] = {}  # and with it what was told
+        self.memory = Memory()
+        self.told = Told()
+        self.encoded: dict[str, tuple[int, bytes]] = {}  # endpoint → number of its part, and bytes
         self.fences: dict[int, tuple[str, int]] = {}  # cell → (run id, epoch) it was counted for
-        self.all_again_at: datetime | None = None
         self.passed_again_at: datetime | None = None
 
     def turn(self, *, now: datetime) -> Snapshot:
@@ -69,12 +64,13 @@ class Publisher:
     def _turn(self, now: datetime) -> Snapshot:
         runs = self._runs()
         strange = self._strange(runs)
-        if strange or self.all_again_at is None or now >= self.all_again_at:
-            self._forget(now)
+        self.told.look(now)
+        if strange:
+            self.told.forget()
         for sha in self.admission.take_ended():  # before the look, which is newer then
-            self.told.pop(sha, None)
+            self.told.grants.pop(sha, None)
         demands = telling.demands(self.admission, now)
-        found = snapshot.take(now=now, demands=demands, known=self.routes)
+        found = snapshot.take(now=now, demands=demands, memory=self.memory)
         if strange:
             self.admission.load_functions()
             self._adopt(runs)
@@ -111,7 +107,7 @@ class Publisher:
     def _close(self, found: Snapshot, cells: set[int], now: datetime) -> None:
         for cell in cells:  # until this round is through, the next turn begins another
             self.fences.pop(cell, None)
-        self._forget(now)  # who lost the epochs lost limits and grants as well
+        self.told.forget()  # who lost the epochs lost limits and grants as well
         fence.close(self.admission, found.number, cells, now=now)
         fence.publish_limits(self.admission, found, cells)
 
@@ -130,11 +126,6 @@ class Publisher:
             fence.tell_passed(self.admission)
             self.passed_again_at = now + timedelta(seconds=PASSED_SECONDS)
 
-    def _forget(self, now: datetime) -> None:
-        self.told.clear()
-        self.parts.clear()
-        self.all_again_at = now + timedelta(seconds=ALL_AGAIN_SECONDS)
-
     def _adopt(self, runs: list[str]) -> None:
         """Only we were restarted: the cells stay open as they are, and nobody is refused."""
         if not self.may_adopt:
@@ -147,7 +138,7 @@ class Publisher:
             fence.end(self.admission)  # who opened them may have died before it said so
 
     def _limits(self, found: Snapshot, now: datetime) -> None:
-        fresh = [pair for pair in found.limits if self.told.get(pair[1].name) != pair[1].mark]
+        fresh = [pair for pair in found.limits if self.told.is_new(pair[1])]
         beginning.begin(self.admission, fresh, now=now)
         for code, limit in fresh:
             self._limit(code, limit)
@@ -170,36 +161,32 @@ class Publisher:
                 with rls.everyone(because="publisher: a change that was told and never kept"):
                     budgets.outnumber(limit.budget)
                 return
-        self.told[limit.name] = limit.mark
+        self.told.limits[limit.name] = limit
 
     def _more(self, code: str, subject: str, names: tuple[str, ...]) -> None:
-        mark = ",".join(names).encode()
-        if self.told.get(f"more:{subject}") != mark:
+        if self.told.more.get(subject) != names:
             self.admission.set_more(code, subject=subject, names=names)
-            self.told[f"more:{subject}"] = mark
+            self.told.more[subject] = names
 
     def _grants(self, found: Snapshot) -> None:
-        changed = []
-        for sha, (grant, revoked) in found.grants.items():
-            mark = _mark(grant, revoked)
-            if self.told.get(sha) != mark:
-                changed.append((sha, grant, revoked))
-                self.told[sha] = mark
-        if changed:
-            try:
-                self.admission.publish_grants(changed)
-            except AdmissionUnavailable:
-                self.told.clear()
-                raise
+        told = self.told.grants
+        fresh = {sha: one for sha, one in found.grants.items() if told.get(sha) is not one}
+        if fresh:
+            # All with this look's number: what a key's end was told with is older.
+            self.admission.publish_grants(
+                (sha, msgspec.structs.replace(grant, number=found.number), over)
+                for sha, (grant, over) in fresh.items()
+            )
+            told |= fresh
 
     def _table(self, found: Snapshot, now: datetime) -> None:
+        told = self.told
         numbers = {name: routes.number for name, routes in found.routes.items()}
         fresh: dict[Any, Any] = {
             name: self._encoded(found.routes[name])
             for name, number in numbers.items()
-            if self.parts.get(name) != number
+            if told.parts.get(name) != number or name in told.stale
         }
-        self.parts |= {name: numbers[name] for name in fresh}
         index = TableIndex(
             number=found.number,
             published_at_ms=int(now.astimezone(UTC).timestamp() * 1000),
@@ -208,7 +195,7 @@ class Publisher:
             fences={f"c{cell}": fence for cell, fence in self.fences.items()},
             gateways=found.gateways,
         )
-        gone = [name for name in self.parts if name not in found.routes]
+        gone = [name for name in told.parts if name not in found.routes]
         client = self.admission.client
         try:
             # On a cluster the two keys have two servers. In this order a gateway that reads in
@@ -219,10 +206,11 @@ class Publisher:
             if gone:
                 client.hdel(keys.ROUTE_PARTS, *gone)
         except redis.RedisError as error:
-            self.parts.clear()
             raise AdmissionUnavailable(str(error)) from error
+        told.note_parts({name: numbers[name] for name in fresh})
         for name in gone:
-            del self.parts[name]
+            del told.parts[name]
+        told.stale.difference_update(gone)
         if len(self.encoded) > len(found.routes):
             self.encoded = {name: self.encoded[name] for name in found.routes}
 
@@ -233,8 +221,3 @@ class Publisher:
             raw = table.encode(credentials.pack(routes, settings.DURE_SEAL_KEYS))
             self.encoded[routes.endpoint] = (routes.number, raw)
         return raw
-
-
-def _mark(grant: Grant, revoked: bool) -> bytes:
-    same = msgspec.structs.replace(grant, number=0)
-    return hashlib.sha256(msgspec.msgpack.encode([same, revoked])).digest()

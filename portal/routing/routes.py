@@ -21,12 +21,10 @@ from portal.catalog import engines
 from portal.catalog.models import CatalogModel, Offering
 from portal.deployments.models import Endpoint, Placement, Scaling, Schedule
 from portal.fleet.models import Site
-from portal.routing import health
+from portal.routing import health, remembered
 from portal.routing.demand import TargetDemand
+from portal.routing.remembered import ALL_AT_ONCE, TURNS_FOR_ALL
 from portal.routing.table import EndpointRoutes, Target, TargetState
-
-TURNS_FOR_ALL = 75  # looks in which every endpoint is read anew: half a minute
-ALL_AT_ONCE = 2_000  # changed endpoints; beyond it all are read, without naming them
 
 _MARKS = """
     SELECT e.id, e.xmin::text::bigint, coalesce(p.mark, 0) # coalesce(s.xmin::text::bigint, 0)
@@ -82,8 +80,7 @@ class Routes:
         each is now; ``samples``: what gateways saw of a placement; ``withdrawn``: by drills."""
         common, marks = _common(), _marks()
         known = self._marks if common == self._common else {}
-        due = {pk for pk, mark in marks.items() if known.get(pk) != mark}
-        due |= {pk for pk in marks if pk % TURNS_FOR_ALL == self._turn}
+        due = remembered.due(marks, known, self._turn)
         due |= {pk for pk, _site in withdrawn ^ self._withdrawn if pk in marks}
         fresh = _read(due, withdrawn)
         states = (sites, degraded(samples))

@@ -33,6 +33,8 @@ from tests.billing.agreeing import (
 from tests.factories import CHAT, NOON
 from tests.routing.conftest import Rows
 
+pytestmark = pytest.mark.usefixtures("remembered")
+
 START = midnight(TOMORROW)
 SECOND = timedelta(seconds=1)
 

@@ -327,6 +327,11 @@ def test_a_round_of_some_cells_touches_no_others(
 ) -> None:
     """On a cluster, those of one server; another publisher may have closed or opened the rest."""
     mine, neighbour = rows.firm, rows.cast.mallory.may.organization
+    with rls.everyone(because="test set-up"):  # of another cell than ours
+        neighbour.code = next(
+            code for code in ("aaaaaaaa", "bbbbbbbb") if cell_of(code) != cell_of(mine.code)
+        )
+        neighbour.save()
     factories.budget(neighbour)
     before = publisher.turn(now=NOON).number
     token = intake.new_token()

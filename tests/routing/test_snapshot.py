@@ -14,12 +14,15 @@ from portal.deployments.models import Endpoint, Placement
 from portal.fleet.models import Site
 from portal.routing import snapshot
 from portal.routing.demand import Demand, TargetDemand
+from portal.routing.snapshot import Memory
 from tenants import rls
 from tenants.actions import keys
 from tenants.models import ApiKey, ModelAlias, Organization, Project
 from tests import factories
 from tests.factories import CHAT, EMBEDDING, NOON
 from tests.routing.conftest import Rows
+
+pytestmark = pytest.mark.usefixtures("remembered")
 
 
 def grant(rows: Rows, **changes: Any) -> Grant:
@@ -391,9 +394,9 @@ def test_asks_as_often_for_many_keys_as_for_few(rows: Rows, django_assert_num_qu
     from django.test.utils import CaptureQueriesContext
 
     with CaptureQueriesContext(connection) as few:
-        snapshot.take(now=NOON, demands=[])
+        snapshot.take(now=NOON, demands=[], memory=Memory())
     for number in range(10):
         factories.api_key(rows.project, rows.cast.alice.may, f"k{number}")
 
     with django_assert_num_queries(len(few)):
-        snapshot.take(now=NOON, demands=[])
+        snapshot.take(now=NOON, demands=[], memory=Memory())
