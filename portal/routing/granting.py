@@ -67,8 +67,12 @@ class _Basis(NamedTuple):
     rest: _Shared
 
     def is_that_of(self, other: _Basis) -> bool:
-        rows = zip(self[:3], other[:3], strict=True)
-        return all(one is before for one, before in rows) and self.rest == other.rest
+        return (
+            self.key is other.key
+            and self.project is other.project
+            and self.organization is other.organization
+            and self.rest == other.rest
+        )
 
 
 class Grants:
@@ -103,17 +107,18 @@ class Grants:
                 own[endpoint.project].append(endpoint)
         of_project = {pk: tuple(found) for pk, found in own.items()}
         priced = self._look_at_prices(endpoints, now)
+        listed = priced[None]
         found = {}
         for key in self._keys.look(ApiKey.objects.all()).values():
             project = projects[key.project_id]
             organization = organizations[key.organization_id]
             rest = _Shared(
-                organization.pk in held,
+                key.organization_id in held,
                 chains.of(organization, project.public_id, key.public_id),
                 self._allowing(key, project),
-                priced.get(organization.pk, priced[None]),
-                of_project.get(project.pk, ()),
-                aliases.get(project.pk, ()),
+                priced.get(key.organization_id, listed),
+                of_project.get(key.project_id, ()),
+                aliases.get(key.project_id, ()),
             )
             found[key.sha256] = self._granted(_Basis(key, project, organization, rest), number)
         self._made = found

@@ -21,8 +21,8 @@ More = tuple[str, str, tuple[str, ...]]  # organization code, subject, its other
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """Of one organization. What is told changes with its rows, at midnight, and where a raise
-    ends."""
+    """Of one organization without raises that last. What is told changes with its rows, and at
+    midnight."""
 
     rows: list[Budget]
     code: str
@@ -54,17 +54,15 @@ class Limits:
         by_organization: dict[int, list[Budget]] = defaultdict(list)
         for one in budgets:
             by_organization[one.organization_id].append(one)
+        # Where a raise lasts it is made anew, and once more: it may have ended by then.
+        raised = {one.organization_id for of in raises.values() for one in of}
         found = {}
         for pk, rows in by_organization.items():
             before, code = self._made.get(pk), organizations[pk].code
-            raised = any(one.pk in raises for one in rows)
-            if before is None or raised or not before.holds(rows, code, day):
+            if before is None or pk in raised or not before.holds(rows, code, day):
                 before = _make(rows, organizations[pk], raises, now, day)
             found[pk] = before
-        # A raise that has ended must be seen once more than it was seen.
-        self._made = {
-            pk: made for pk, made in found.items() if not any(one.pk in raises for one in made.rows)
-        }
+        self._made = {pk: made for pk, made in found.items() if pk not in raised}
         return (
             tuple(one for made in found.values() for one in made.limits),
             tuple(one for made in found.values() for one in made.more),
