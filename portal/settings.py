@@ -366,9 +366,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "sites")]
 CELERY_TASK_ROUTES = {  # each queue has a worker of its own
     "portal.jobs.tasks.run": {"queue": "jobs"},
-    # Whatever else there is to do, sites are asked: one that nobody asks falls silent.
+    # Whatever else there is to do (a month's end takes minutes), sites are asked: one that nobody
+    # asks falls silent. So is what somebody waits for by the second.
     "portal.provisioning.tasks.*": {"queue": "sites"},
     "portal.routing.tasks.sweep_rollouts": {"queue": "sites"},
+    "portal.routing.tasks.sweep_sizes": {"queue": "sites"},
+    "portal.deployments.tasks.follow_opening_hours": {"queue": "sites"},
+    "portal.deployments.tasks.sweep_drills": {"queue": "sites"},
 }
 CELERY_TIMEZONE = "Asia/Seoul"  # portal/schedule.py says when what is done
 
