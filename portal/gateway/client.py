@@ -61,6 +61,8 @@ class Client:
         "_connection",
         "_loop",
         "_on_leave",
+        "_send",
+        "behind",
         "finished",
         "left",
         "request",
@@ -79,6 +81,8 @@ class Client:
         self._connection = connection
         self._loop = connection.loop
         self._on_leave: Callable[[], None] | None = None
+        self._send = connection.writes.add  # after it has left, it is dropped there
+        self.behind = connection.paused  # slow, or gone
 
     def start(self, status: int, headers: bytes) -> None:
         """The head of a stream; ``headers`` are whole lines. From here on nothing is repeated."""
@@ -92,11 +96,6 @@ class Client:
     def write(self, content: bytes) -> None:
         """A piece of a stream. While ``behind``, wait for ``caught_up`` before the next."""
         self._send(content if self.request.old else b"%x\r\n%b\r\n" % (len(content), content))
-
-    @property
-    def behind(self) -> bool:
-        """Whether the client is slow, or gone."""
-        return self._connection.paused or self.left
 
     async def caught_up(self) -> None:
         """Until the client has taken what was sent. ``ClientLeft`` if it is gone."""
@@ -127,6 +126,7 @@ class Client:
     def gone(self) -> None:
         """The connection was closed."""
         self.left = not self.finished
+        self.behind = self.left
         if self.left and self._on_leave is not None:
             self._on_leave()
 
@@ -145,7 +145,3 @@ class Client:
     @property
     def _stays(self) -> bool:
         return self.request.keep_alive and self._connection.stays
-
-    def _send(self, content: bytes) -> None:
-        if not self.left:
-            self._connection.send(content)

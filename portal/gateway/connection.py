@@ -51,7 +51,7 @@ class Connection(asyncio.Protocol):
         self.deadline = self.loop.time() + server.config.header_seconds
         self._server = server
         self._transport: asyncio.Transport | None = None
-        self._writes = Writes(server.outbox)
+        self.writes = Writes(server.outbox)  # to the client; kept while it is slow (``paused``)
         self._parser: Any = httptools.HttpRequestParser(self)
         self._peer = ""
         self._known: tuple[bytes, ApiKeyParts] | None = None  # clients send the same key again
@@ -85,14 +85,14 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's does not inherit from it
-        self._transport = self._writes.transport = cast(asyncio.Transport, transport)
+        self._transport = self.writes.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if peer else ""
         self._server.welcome(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
-        self._transport = self._writes.transport = None
+        self._transport = self.writes.transport = None
         self._parser = None  # it knows us, and a ring waits for the collector
         self.ending = True
         self._read.clear()
@@ -126,9 +126,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.paused = True
+        if self.client is not None:
+            self.client.behind = True
 
     def resume_writing(self) -> None:
         self.paused = False
+        if self.client is not None:
+            self.client.behind = self.client.left
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
@@ -180,11 +184,6 @@ class Connection(asyncio.Protocol):
             seconds = self.config.body_seconds if self._in_body else self.config.header_seconds
         self.deadline = self.loop.time() + seconds
         self.advance()
-
-    def send(self, content: bytes) -> None:
-        """Bytes to the client; they are kept while it is slow (``paused``)."""
-        if self._transport is not None:
-            self._writes.add(content)
 
     def end(self) -> None:
         """No further request; at once if nothing is being answered."""
@@ -347,7 +346,7 @@ class Connection(asyncio.Protocol):
         if request.problem is not None:
             self._stop(request.problem)
         if self.client is None and not self._read:
-            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.writes.add(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _stop(self, problem: Problem) -> None:
         """Out of the parser; ``_feed`` then refuses."""
@@ -373,8 +372,8 @@ class Connection(asyncio.Protocol):
         content = problem.body()
         headers = b"content-type: %b\r\ncontent-length: %d\r\n" % (JSON, len(content))
         headers += lines(problem.headers)
-        self._writes.add(head(problem.status, headers, keep_alive=False) + content)
-        self._writes.flush()
+        self.writes.add(head(problem.status, headers, keep_alive=False) + content)
+        self.writes.flush()
         self._lingering = True
         self.deadline = self.loop.time() + LINGER_SECONDS
         self._raw = 0
@@ -388,7 +387,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self.ending = self._lingering = True
             self.deadline = self.loop.time() + self.config.stuck_seconds
-            self._writes.flush()
+            self.writes.flush()
             self._transport.close()
 
     def _linger(self, size: int) -> None:

@@ -54,6 +54,7 @@ class Exchange:
         "_deadlines",
         "_enough",
         "_failure",
+        "_heard",
         "_limit",
         "_live",
         "_loop",
@@ -88,6 +89,7 @@ class Exchange:
         self._enough = False  # said by it
         self._waiter: asyncio.Future[None] | None = None
         self._wire: Wire | None = None
+        self._heard = False  # something came since the clock was looked at
         self._limit = min(loop.time() + deadlines.first_byte, deadlines.whole)
 
     async def head(self) -> int:
@@ -184,7 +186,7 @@ class Exchange:
     def came(self, piece: bytes) -> bool:
         """Whether the reader has fallen behind."""
         if self._take is not None:
-            self._limit = min(self._loop.time() + self._deadlines.between, self._deadlines.whole)
+            self._heard = True
             if not self._take(piece):
                 self._take = None
                 self._enough = True
@@ -209,6 +211,9 @@ class Exchange:
     def look_at_clock(self, now: float) -> None:
         """Called every now and then by the pool: a timer of its own would cost each exchange more
         than everything else here."""
+        if self._heard:
+            self._heard = False
+            self._limit = min(now + self._deadlines.between, self._deadlines.whole)
         if now < self._limit:
             return
         if self._size and self._limit < self._deadlines.whole:

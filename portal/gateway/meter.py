@@ -14,9 +14,12 @@ from typing import Annotated
 
 import msgspec
 
+from portal.gateway import shape
+from portal.gateway.shape import Shape
 from portal.usage.events import Counted
 
 EVENT_BYTES = 1 << 20  # more without an end of event is garbage
+PATIENCE = 4  # shapes in a row that fitted nothing; then this engine's chunks are all different
 BYTES_PER_TOKEN = 4  # of a prompt that nobody counted: fewer tokens than any real tokenizer's
 
 _ABSENT = msgspec.Raw()
@@ -93,7 +96,18 @@ def reported(usage: Usage) -> Counts:
 class StreamMeter:
     """One stream. ``feed`` returns what may leave; the rest is asked for at the end."""
 
-    __slots__ = ("_tail", "broken", "done", "held", "pieces", "usage", "usage_event")
+    __slots__ = (
+        "_patience",
+        "_shape",
+        "_shaped_at",
+        "_tail",
+        "broken",
+        "done",
+        "held",
+        "pieces",
+        "usage",
+        "usage_event",
+    )
 
     def __init__(self) -> None:
         self.pieces = 0  # chunks with content
@@ -103,6 +117,9 @@ class StreamMeter:
         self.done = False  # [DONE] was seen
         self.broken = ""  # why the rest of the stream cannot be believed
         self._tail = b""
+        self._shape: Shape | None = None  # of the last chunk of text
+        self._shaped_at = 0  # pieces when it was made
+        self._patience = PATIENCE
 
     @property
     def finished(self) -> bool:
@@ -111,6 +128,9 @@ class StreamMeter:
 
     def feed(self, piece: bytes) -> bytes:
         """Bytes that may leave now."""
+        if self._shape is not None and not self._tail and self._shape.holds(piece):
+            self.pieces += 1
+            return piece
         buffer = self._tail + piece if self._tail else piece
         start, ready = 0, []
         while not (self.done or self.broken):
@@ -136,6 +156,10 @@ class StreamMeter:
 
     def _take(self, event: bytes) -> bool:
         """Note what an event says; whether it may leave now."""
+        if self._shape is not None and self._shape.holds(event):
+            self.pieces += 1
+            return True
+        self._shape = None
         text = _text_of(event)
         if text is None:
             return not self.held
@@ -159,7 +183,18 @@ class StreamMeter:
             if len(self.held) > EVENT_BYTES:
                 self.broken = "it went on behind the end of its answer"
             return False
+        self._learn(event, chunk)
         return True
+
+    def _learn(self, event: bytes, chunk: _Chunk) -> None:
+        """The shape of a chunk that is nothing but text, as long as shapes fit what follows."""
+        if not self._patience:
+            return
+        if content := _only_content(chunk):
+            fitted = self.pieces - self._shaped_at > 1
+            self._patience = PATIENCE if fitted else self._patience - 1
+            self._shaped_at = self.pieces
+            self._shape = shape.of(event, content, _content_in)
 
     def _count(self, chunk: _Chunk) -> None:
         if _says(chunk.usage):
@@ -175,6 +210,23 @@ class StreamMeter:
                 or _says(delta.reasoning)
             ):
                 self.pieces += 1
+
+
+def _only_content(chunk: _Chunk) -> bytes:
+    """The content of a chunk that says nothing else which is counted or held; else empty."""
+    if len(chunk.choices) != 1 or _says(chunk.usage):
+        return b""
+    (choice,) = chunk.choices
+    content = choice.text if choice.delta is None else choice.delta.content
+    return bytes(content) if _says(content) and not choice.finish_reason else b""
+
+
+def _content_in(event: bytes) -> bytes:
+    text = _text_of(event)
+    try:
+        return _only_content(_decoder.decode(text)) if text else b""
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return b""
 
 
 def _says(raw: msgspec.Raw) -> bool:

@@ -72,20 +72,20 @@ class _Wire(asyncio.Protocol):
         self._writes.add(request)
 
     def data_received(self, data: bytes) -> None:
-        if self.exchange is None:
+        exchange = self.exchange
+        if exchange is None:
             self.abandon()  # nobody asked for this
             return
         self._heard = True
-        if not self.exchange.status:
-            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse("sent something that is no HTTP answer")
             return
-        in_head = self.exchange is not None and not self.exchange.status
-        if in_head and self._head_bytes > HEAD_BYTES:
-            self._refuse("sent headers without an end")
+        if not exchange.status:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES and self.exchange is exchange:
+                self._refuse("sent headers without an end")
 
     def _refuse(self, what: str) -> None:
         if self.exchange is not None:
