@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 
 import structlog
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import DatabaseError
+from django.db.models import OuterRef, QuerySet
 from django.urls import reverse
 
 from billing import shares
@@ -47,7 +49,8 @@ def _kept(share: Share, step: Step) -> str:
 
 def sweep(*, now: datetime, after: int = 0, look: Callable[[int], None] = lambda pk: None) -> int:
     """Remind, restrict and lift what is due today; how many steps were taken. Repeating it
-    changes nothing. One organization's error stops none of the others.
+    changes nothing. One organization's error stops none of the others. Who owes nothing, or for
+    whom nothing is due, is not looked at.
 
     It begins with the organization after the key ``after`` and goes around; ``look`` is told each
     before its turn, so that one that was broken off can be gone on with.
@@ -62,12 +65,33 @@ def sweep(*, now: datetime, after: int = 0, look: Callable[[int], None] = lambda
 
 
 def _concerned(now: datetime) -> set[int]:
-    """Keys of organizations with an invoice that is or will soon be due, or that are held."""
-    due = Invoice.objects.filter(due_date__lte=seoul_date(now) + LONGEST_AHEAD, total_won__gt=0)
-    concerned = set(due.values_list("organization", flat=True))
-    return concerned | set(
-        PaymentHold.objects.filter(lifted_at=None).values_list("organization", flat=True)
+    """Keys of organizations for which a step is due, or which are held and should not be, or the
+    other way round. Two queries, however many organizations have had an invoice."""
+    today, plan = seoul_date(now), schedule()
+    rows = shares.with_own(_due_soon(today)).filter(open__gt=0)
+    rows = rows.annotate(
+        kept=ArraySubquery(Reminder.objects.filter(invoice=OuterRef("pk")).values("step"))
     )
+    told, overdue = set(), set()
+    for organization, kept, *amounts in rows.values_list("organization", "kept", *shares.FIELDS):
+        for share in shares.parts(*amounts):
+            if _next_step(share, kept, today) is not None:
+                told.add(organization)
+            if plan.restricts(share.due, today):
+                overdue.add(organization)
+    holds = PaymentHold.objects.filter(lifted_at=None)
+    return told | (overdue ^ set(holds.values_list("organization", flat=True)))
+
+
+def _due_soon(today: date) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(due_date__lte=today + LONGEST_AHEAD, total_won__gt=0)
+
+
+def _next_step(share: Share, kept: Collection[str], today: date) -> Step | None:
+    """The step that is due for a share, of whose invoice these are kept as taken."""
+    plan = schedule()
+    taken = [step.name for step in plan.steps if _kept(share, step) in kept]
+    return plan.next_step(share.due, today, taken)
 
 
 def _organization_safely(organization: Organization, now: datetime) -> int:
@@ -83,9 +107,7 @@ def settle(organization: Organization, *, now: datetime) -> int:
     overdue is paid: also called at once when a payment has come in."""
     today, plan = seoul_date(now), schedule()
     with rls.tenant(organization.pk):
-        rows = Invoice.objects.filter(
-            organization=organization, due_date__lte=today + LONGEST_AHEAD, total_won__gt=0
-        )
+        rows = _due_soon(today).filter(organization=organization)
         found = list(rows.order_by("due_date", "pk"))
         left = shares.of_many(found)
         unpaid = [(one, share) for one in found for share in left[one.pk]]
@@ -107,10 +129,8 @@ def settle(organization: Organization, *, now: datetime) -> int:
 
 
 def _remind(invoice: Invoice, share: Share, today: date, now: datetime) -> int:
-    plan = schedule()
-    rows = set(Reminder.objects.filter(invoice=invoice).values_list("step", flat=True))
-    taken = [step.name for step in plan.steps if _kept(share, step) in rows]
-    step = plan.next_step(share.due, today, taken)
+    kept = set(Reminder.objects.filter(invoice=invoice).values_list("step", flat=True))
+    step = _next_step(share, kept, today)
     if step is None:
         return 0
     _row, made = Reminder.objects.get_or_create(
@@ -125,12 +145,12 @@ def _remind(invoice: Invoice, share: Share, today: date, now: datetime) -> int:
     if not made:
         return 0  # another sweep was faster
     if not step.restricts:  # the hold tells of itself
-        _tell(invoice, step, plan, share, now)
+        _tell(invoice, step, share, now)
     return 1
 
 
-def _tell(invoice: Invoice, step: Step, plan: Schedule, share: Share, now: datetime) -> None:
-    last = [day for one, day in plan.dates(share.due) if one.restricts]
+def _tell(invoice: Invoice, step: Step, share: Share, now: datetime) -> None:
+    last = [day for one, day in schedule().dates(share.due) if one.restricts]
     notices.tell(
         "invoice.due_soon" if step.days <= 0 else "invoice.overdue",
         organization=invoice.organization,

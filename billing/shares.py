@@ -22,6 +22,7 @@ from billing import receivables
 from billing.models import CreditNote, FundingDraw, FundingKind, FundingReturn, Invoice
 from billing.receivables import Owed, sum_by
 
+FIELDS = ("due_date", "open", "own", "principal")  # of ``with_own``: what ``parts`` takes
 PROGRAMMES = (FundingKind.VOUCHER, FundingKind.SUBSIDY)
 
 
@@ -57,13 +58,12 @@ def with_own(rows: QuerySet[Invoice]) -> Owed:
 def of_many(invoices: Collection[Invoice]) -> dict[int, list[Share]]:
     """What is open of many invoices, by their rows, asked at once; nothing for those paid."""
     rows = with_own(Invoice.objects.filter(pk__in=[one.pk for one in invoices]))
-    found = rows.values_list("pk", "due_date", "open", "own", "principal")
-    return {
-        pk: _shares(due, max(left, 0), own, principal) for pk, due, left, own, principal in found
-    }
+    return {pk: parts(*amounts) for pk, *amounts in rows.values_list("pk", *FIELDS)}
 
 
-def _shares(due: date, open_won: int, own: int, principal: int) -> list[Share]:
+def parts(due: date, open_won: int, own: int, principal: int) -> list[Share]:
+    """What is open of an invoice, whose own share has its day on ``due``."""
+    open_won = max(open_won, 0)
     promised = open_won - own
     later = due + timedelta(days=settings.DURE_PROGRAMME_DAYS)
     shares = [

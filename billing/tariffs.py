@@ -11,7 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from django.db.models import Q
+from django.db.models import DateTimeField, Q, Value
+from django.db.models.functions import Concat
 
 from billing import resolution
 from billing.models import AgreedTariff, CardTariff, StorageTariff, TokenTariff
@@ -85,6 +86,11 @@ class Book:
         """``own``: what is agreed, where it was asked for several kinds together."""
         self.what = what
         self.moment = moment
+        self.agreed: Mapping[int, Sequence[Version]]
+        if what == "cards" and organization is not None and own is None:
+            found, mine = _cards(moment, organization)
+            self.listed, self.agreed = _by_item(found), {organization: mine}
+            return
         self.listed = _by_item(listed(what, moment))
         self.agreed = agreed(what, moment, organization) if own is None else own
 
@@ -121,14 +127,45 @@ def card_tariff_at(chip: str, moment: datetime, organization: int | None = None)
 
     Agreed prices stand behind the wall: ask inside the tenant's transaction.
     """
-    own = agreed("cards", moment, organization) if organization is not None else {}
-    row = CardTariff.objects.filter(chip=chip, starts_at__lte=moment).order_by("-starts_at").first()
-    return resolution.resolve(
-        cards(chip),
-        agreed=own.get(organization, ()) if organization is not None else (),
-        listed=[row.version] if row else (),
-        moment=moment,
+    found, own = _cards(moment, organization, chip)
+    return resolution.resolve(cards(chip), agreed=own, listed=found, moment=moment)
+
+
+def _cards(
+    moment: datetime, organization: int | None, chip: str = ""
+) -> tuple[list[Version], list[Version]]:
+    """What holds of card-hours in the list, and what is agreed with an organization, of one chip
+    or of all: in one question, for the pages that ask many."""
+    never = Value(None, output_field=DateTimeField())
+    listed = CardTariff.objects.filter(starts_at__lte=moment).order_by("chip", "-starts_at")
+    own = AgreedTariff.objects.filter(
+        Q(term__ends_at=None) | Q(term__ends_at__gt=moment),
+        organization=organization,
+        item__startswith=cards(chip),
+        starts_at__lte=moment,
+        term__starts_at__lte=moment,
     )
+    if chip:
+        listed, own = listed.filter(chip=chip), own.filter(item=cards(chip))
+    rows = (
+        CardTariff.objects.filter(pk__in=listed.distinct("chip").values("pk"))
+        .order_by()
+        .annotate(name=Concat(Value(cards("")), "chip"), first=never, until=never, kind=Value(""))
+        .annotate(own=Value(False))
+        .values_list(
+            "public_id", "name", "starts_at", "first", "until", "kind", "won_per_hour", "own"
+        )
+    )
+    if organization is not None:
+        term = ("term__starts_at", "term__ends_at")
+        agreed = own.order_by().annotate(own=Value(True))
+        fields = ("public_id", "item", "starts_at", *term, "offering_class", "won", "own")
+        rows = rows.union(agreed.values_list(*fields), all=True).order_by()
+    found: tuple[list[Version], list[Version]] = [], []
+    for public_id, item, starts_at, first_at, ends_at, offering_class, won, is_own in rows:
+        version = Version(public_id, item, starts_at, first_at, ends_at, offering_class, won=won)
+        found[is_own].append(version)
+    return found
 
 
 def version(public_id: str) -> Version:

@@ -163,6 +163,8 @@ USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
 def _note_use(key: ApiKey, address: str, now: datetime) -> None:
+    if key.used_at is not None and key.used_at > now - USE_IS_NOTED_EVERY:
+        return
     stale = Q(used_at=None) | Q(used_at__lte=now - USE_IS_NOTED_EVERY)
     ApiKey.objects.filter(stale, pk=key.pk).update(used_at=now, used_from=address)
 

@@ -51,16 +51,19 @@ KINDS: dict[str, Kind] = {
         _("A customer asks for a larger quota"),
         _("%(customer)s asks for %(most)s: %(what)s. Grant or refuse it with a reason."),
         group=Group.ENDPOINTS,
+        translated=frozenset({"what"}),
     ),
     "quota.granted": Kind(
         _("A larger quota was granted"),
         _("%(what)s: %(most)s from now on. %(because)s"),
         group=Group.ENDPOINTS,
+        translated=frozenset({"what"}),
     ),
     "quota.refused": Kind(
         _("A larger quota was refused"),
         _("%(what)s: not more than before. %(because)s"),
         group=Group.ENDPOINTS,
+        translated=frozenset({"what"}),
     ),
     "reservation.taken": Kind(
         _("Reserved cards of “%(name)s” were taken"),
@@ -208,12 +211,15 @@ KINDS: dict[str, Kind] = {
         Severity.WARNING,
     ),
     "member.joined": Kind(
-        _("A new member"), _("%(name)s accepted the invitation and has the role %(role)s.")
+        _("A new member"),
+        _("%(name)s accepted the invitation and has the role %(role)s."),
+        translated=frozenset({"role"}),
     ),
     "member.changed": Kind(
         _("Your role was changed"),
         _("%(by)s gave you the role %(role)s in %(organization_name)s, or other projects."),
         security=True,
+        translated=frozenset({"role"}),
     ),
     "member.removed": Kind(
         _("A member was removed"),

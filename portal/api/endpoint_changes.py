@@ -21,7 +21,6 @@ from portal.api.serving import (
     IDEMPOTENCY_OPTIONAL,
     ended,
     idempotency_key,
-    shown,
     why_not,
 )
 from portal.deployments import freed, progress, queries, quoting, requoting
@@ -55,6 +54,12 @@ def _own(request: Request, public_id: str) -> Endpoint:
     return found
 
 
+def _row(request: Request, public_id: str) -> Endpoint:
+    """The same without its placements."""
+    found: Endpoint = get_object_or_404(queries.own_rows(actor_of(request)), public_id=public_id)
+    return found
+
+
 class EndpointChangesView(APIView):
     @extend_schema(
         request=change_shapes.ChangeIn,
@@ -70,7 +75,7 @@ class EndpointChangesView(APIView):
         frees = isinstance(request.data, dict) and request.data.get("kind") in FREEING
         actor.require("endpoints.change" if frees else "orders.create")
         with actors.scope_for(actor):  # this view opens its own transactions
-            endpoint = _own(request, public_id)
+            endpoint = _row(request, public_id)
         body = change_shapes.ChangeIn(data=request.data)
         body.is_valid(raise_exception=True)
         change = Change(**body.validated_data)
@@ -142,8 +147,7 @@ class EndpointPauseView(APIView):
         nothing. ``order``: its record, with its steps. To see first what it frees: kind ``pause``
         of its changes."""
         actor_of(request).require("endpoints.change")
-        order = ended(request, _own(request, public_id), OrderKind.PAUSE)
-        return Response(shown(_own(request, public_id)) | {"order": order})
+        return Response(ended(request, _row(request, public_id), OrderKind.PAUSE))
 
 
 class EndpointRolloutView(APIView):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -22,7 +23,7 @@ from portal.api.tenancy import find_project
 from portal.catalog.models import CatalogModel
 from portal.deployments import explaining, freed, queries, quoting, why_words
 from portal.deployments.actions import endpoints, freeing_orders, orders
-from portal.deployments.models import Endpoint, Order, OrderKind, OrderState
+from portal.deployments.models import Endpoint, Order, OrderKind, OrderState, Placement
 from portal.fleet.models import Site
 from tenants import actors, names, rls, standing
 
@@ -125,9 +126,9 @@ def idempotency_key(request: Request) -> str:
     return key
 
 
-def ended(request: Request, endpoint: Endpoint, kind: str) -> str | None:
-    """Pause or end it; the public id of the order by which it is so. ``Refused`` for a key of
-    another wish. Without a key a repeated call finds it done."""
+def ended(request: Request, endpoint: Endpoint, kind: str) -> dict[str, Any]:
+    """Pause or end it; as it is afterwards, with the public id of the order by which it is so.
+    ``Refused`` for a key of another wish. Without a key a repeated call finds it done."""
     key = idempotency_key(request) if "Idempotency-Key" in request.headers else ""
     try:
         order = freeing_orders.ensure(
@@ -139,7 +140,12 @@ def ended(request: Request, endpoint: Endpoint, kind: str) -> str | None:
         )
     except orders.IdempotencyMismatch as error:
         raise Refused(str(error), code="idempotency_mismatch") from error
-    return order.public_id if order else None
+    if order is None or order.endpoint is None:
+        rows = queries.endpoints(actor_of(request))
+        return shown(rows.get(pk=endpoint.pk)) | {"order": None}
+    living = queries.living(Placement.objects.visible_to(actor_of(request)))
+    prefetch_related_objects([order.endpoint], living)  # nothing where they are loaded
+    return shown(order.endpoint) | {"order": order.public_id}
 
 
 class EndpointsView(APIView):
@@ -228,12 +234,11 @@ class EndpointView(APIView):
         To see first what it frees: kind ``delete`` of its changes."""
         actor = actor_of(request)
         actor.require("endpoints.change")
-        endpoint = self._find(request, public_id)
+        endpoint = get_object_or_404(queries.endpoint_rows(actor), public_id=public_id)
         try:
-            order = ended(request, endpoint, OrderKind.DELETE)
+            return Response(ended(request, endpoint, OrderKind.DELETE))
         except endpoints.NotYours as error:
             raise Refused(str(error), code="not_yours", status=403) from error
-        return Response(shown(self._find(request, public_id)) | {"order": order})
 
 
 class OrdersView(APIView):

@@ -25,7 +25,6 @@ from portal.deployments.models import (
     OrderKind,
     OrderState,
     Placement,
-    PlacementState,
     Reservation,
     ReservationState,
     Revision,
@@ -128,7 +127,7 @@ def form_of(endpoint: Endpoint, prices: Prices) -> Form:
 def of(endpoint: Endpoint, kind: str, now: datetime) -> Freed:
     """What an order of this kind (pause, delete) would do now."""
     month, prices = Month.of(now), Prices(endpoint, now)
-    living = [one for one in endpoint.placements.all() if one.state != PlacementState.STOPPED]
+    living = list(endpoint.placements.living().select_related("site__region", "offering__chip"))
     stopping = [one for one in living if one.wanted]
     form, hours = form_of(endpoint, prices), lasting.hours_of(endpoint)
     ends = kind == OrderKind.DELETE

@@ -18,6 +18,7 @@ from portal.deployments.models import (
     OrderState,
     Placement,
     PlacementMove,
+    PlacementQuerySet,
 )
 from portal.lib.periods import Month
 from tenants.actors import Actor
@@ -70,20 +71,31 @@ def counted(living: list[Placement]) -> list[Placement]:
     return [one for one in wanted if one.instead_of not in staying]
 
 
+def endpoint_rows(actor: Actor) -> QuerySet[Endpoint]:
+    """Own and shared endpoints alone, newest first: for an action that loads what it needs."""
+    return Endpoint.objects.visible_to(actor).select_related("model", "own_model", "project")
+
+
 def endpoints(actor: Actor) -> QuerySet[Endpoint]:
     """Own and shared endpoints with their living placements, newest first."""
-    living = Placement.objects.visible_to(actor).living()
-    living = living.select_related("site__region", "offering__chip")
-    return (
-        Endpoint.objects.visible_to(actor)
-        .select_related("model", "own_model", "project")
-        .prefetch_related(Prefetch("placements", queryset=living))
-    )
+    return endpoint_rows(actor).prefetch_related(living(Placement.objects.visible_to(actor)))
+
+
+def living(placements: PlacementQuerySet) -> Prefetch[str]:
+    """Of endpoints: those of ``placements`` that have not stopped, with all that is shown."""
+    found = placements.living().select_related("site__region", "offering__chip")
+    return Prefetch("placements", queryset=found)
 
 
 def own_endpoints(actor: Actor) -> QuerySet[Endpoint]:
     """Only the organization's own, dedicated endpoints."""
     return endpoints(actor).filter(organization=actor.organization, kind=EndpointKind.DEDICATED)
+
+
+def own_rows(actor: Actor) -> QuerySet[Endpoint]:
+    """The same alone."""
+    rows = endpoint_rows(actor)
+    return rows.filter(organization=actor.organization, kind=EndpointKind.DEDICATED)
 
 
 def moves_of(endpoint: Endpoint, *, since: int = 0, limit: int = 200) -> list[PlacementMove]:

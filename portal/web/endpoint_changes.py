@@ -67,7 +67,7 @@ REVISIONS_SHOWN = 20
 
 def own(request: HttpRequest, public_id: str) -> Endpoint:
     """One of the organization's own; 404 for others."""
-    rows = queries.own_endpoints(doors.actor(request))
+    rows = queries.own_rows(doors.actor(request))
     found: Endpoint = get_object_or_404(rows, public_id=public_id)
     return found
 

@@ -177,7 +177,8 @@ def placement(request: HttpRequest, public_id: str) -> HttpResponse:
 @doors.page_for("endpoints.change")
 def stop(request: HttpRequest, public_id: str) -> HttpResponse:
     """Stop for good, after the name was typed."""
-    endpoint = _find(request, public_id)
+    rows = queries.endpoint_rows(doors.actor(request))
+    endpoint = get_object_or_404(rows, public_id=public_id)
     if request.POST.get("name", "").strip() != endpoint.name:
         messages.error(request, _("Nothing was stopped: the name typed is another one."))
         return redirect("endpoint", public_id)

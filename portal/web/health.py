@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
+
+from portal.web.migrated import MIGRATED
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -12,13 +14,13 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """PostgreSQL answers and is migrated."""
+    """PostgreSQL answers and has every migration; which apps it waits for where it has not."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM django_migrations WHERE app = 'billing'")
-            (migrated,) = cursor.fetchone()
+        behind = MIGRATED.behind()
     except DatabaseError:
         return JsonResponse({"status": "waiting", "for": "PostgreSQL"}, status=503)
-    if not migrated:
-        return JsonResponse({"status": "waiting", "for": "migrations"}, status=503)
+    if behind:
+        return JsonResponse(
+            {"status": "waiting", "for": "migrations", "behind": behind}, status=503
+        )
     return JsonResponse({"status": "ok"})

@@ -24,6 +24,7 @@ from tenants import actors, audit, mail_addresses, mails, notices, quotas, rls
 from tenants.actions import members
 from tenants.actors import Actor
 from tenants.models import Invitation, Membership, Organization, User
+from tenants.notice_shapes import source
 from tenants.roles import Role, may_give
 
 LIFE = timedelta(days=7)
@@ -265,7 +266,7 @@ def _join(invitation: Invitation, user: User, now: datetime) -> Membership:
         now=now,
         place=reverse("members"),
         name=user.label,
-        role=str(Role(membership.role).label),
+        role=source(Role(membership.role).label),
     )
     return membership
 

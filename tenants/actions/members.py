@@ -15,6 +15,7 @@ from tenants.actions import handover
 from tenants.actions.handover import Fates
 from tenants.actors import Actor, NotAllowed
 from tenants.models import ApiKey, Invitation, Membership, Organization, Project, User
+from tenants.notice_shapes import source
 from tenants.roles import WHOLE, Role, may_give
 
 
@@ -187,7 +188,7 @@ def _tell(kind: str, of: Membership, to: Sequence[User], by: Actor, now: datetim
         now=now,
         place=reverse("members"),
         name=of.user.label,
-        role=of.role_label,
+        role=source(Role(of.role).label),
         by=by.label,
         organization_name=by.organization.name,
     )

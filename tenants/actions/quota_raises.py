@@ -14,6 +14,7 @@ from tenants.actions import quotas as changing
 from tenants.actions.quotas import QuotaOutOfRange, UnknownQuota
 from tenants.actors import Actor
 from tenants.models import Organization, QuotaRaise, RaiseState
+from tenants.notice_shapes import source
 
 
 class NotMore(Exception):
@@ -111,7 +112,7 @@ def decide(
 
 
 def _label(row: QuotaRaise) -> str:
-    return str(quotas.QUOTAS[row.name].label)
+    return source(quotas.QUOTAS[row.name].label)
 
 
 def _tell_staff(row: QuotaRaise, now: datetime) -> None:

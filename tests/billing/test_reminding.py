@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing import credit_notes, invoices, reminding, tasks
 from billing.models import Invoice, Reminder
@@ -167,13 +169,66 @@ def test_says_nothing_to_other_organizations(cast: Cast, invoice: Invoice) -> No
         assert not PaymentHold.objects.exists()
 
 
-def test_one_broken_organization_stops_no_other(
-    cast: Cast, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def other_owes(cast: Cast, prices: None) -> Organization:
+    """Another organization that is billed on the same day."""
     other = cast.mallory.may.organization
     project = factories.project(other, "다른")
     factories.ledger_entry(project, tokens_in=1_000_000)
     invoices.issue_interim(organization=other, by=cast.mallory.may, now=NOON + timedelta(hours=1))
+    return other
+
+
+def test_looks_only_at_who_has_a_step_due(
+    cast: Cast, invoice: Invoice, other_owes: Organization
+) -> None:
+    """With thousands of customers, an hour is not enough to look at each of them."""
+
+    def looked(days: int) -> set[int]:
+        found: list[int] = []
+        reminding.sweep(now=DUE + timedelta(days=days), look=found.append)
+        return set(found)
+
+    nobody: set[int] = set()
+    both, other = {cast.firm.pk, other_owes.pk}, {other_owes.pk}
+    assert [looked(day) for day in (-4, -3, -3, 0)] == [nobody, both, nobody, nobody]
+    assert [looked(day) for day in (1, 1, 2)] == [both, nobody, nobody]
+
+    forgive(invoice, cast)
+
+    assert [looked(day) for day in (7, 7, 29)] == [other, nobody, other]
+    assert [looked(day) for day in (30, 30, 90)] == [other, nobody, nobody]
+
+
+def test_asks_as_much_of_many_as_of_one_while_nothing_is_due(
+    cast: Cast, invoice: Invoice, other_owes: Organization
+) -> None:
+    reminding.sweep(now=DUE + timedelta(days=1))
+
+    with CaptureQueriesContext(connection) as asked:
+        reminding.sweep(now=DUE + timedelta(days=2))
+
+    assert len([one for one in asked if "billing_" in one["sql"]]) == 1
+    assert len([one for one in asked if "tenants_" in one["sql"]]) == 1
+
+
+def test_the_sweep_lifts_and_places_what_a_lost_nudge_left(cast: Cast, invoice: Invoice) -> None:
+    late = DUE + timedelta(days=30)
+    reminding.sweep(now=late)
+    with rls.everyone(because="test"):
+        payment_holds.lift(organization=cast.firm, now=late)
+
+    reminding.sweep(now=late)
+    assert is_held(cast)
+
+    forgive(invoice, cast)
+    reminding.sweep(now=late)
+    assert not is_held(cast)
+
+
+def test_one_broken_organization_stops_no_other(
+    cast: Cast, invoice: Invoice, other_owes: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = reminding.settle
 
     def broken(organization: Any, **words: Any) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -224,10 +223,3 @@ def test_takes_no_wish_for_another_site(embedded: Site) -> None:
 def test_reads_no_other_files_as_logs(embedded: Site, path: str) -> None:
     with pytest.raises(SiteUnavailable, match="404"):
         embedded.driver.logs(path, 0)
-
-
-def test_keeps_the_state_folder_to_itself(embedded: Site) -> None:
-    folder: Path = embedded.folder
-
-    assert folder.stat().st_mode & 0o077 == 0
-    assert (folder / "site.json").stat().st_mode & 0o077 == 0

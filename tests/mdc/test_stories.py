@@ -49,6 +49,13 @@ def test_goes_on_where_it_was_after_a_kill(site: Site) -> None:
     assert any("started" in line.text for line in site.driver.logs("plc_1", 0).lines)
 
 
+def test_keeps_the_state_folder_to_itself(site: Site) -> None:
+    site.driver.apply(wish(1))
+
+    assert site.folder.stat().st_mode & 0o077 == 0
+    assert (site.folder / "site.json").stat().st_mode & 0o077 == 0
+
+
 def test_ends_its_engines_when_it_is_stopped(site: Site) -> None:
     site.driver.apply(wish(1, spec(1)))
     site.ready("plc_1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -216,20 +217,59 @@ def test_asks_the_database_no_more_than_fifteen_times(world: World, endpoint: En
     place = f"endpoints/{endpoint.public_id}"
     seen = {"kind": "delete"}
     page(bob, "endpoint", endpoint)
+    send(key, "POST", f"endpoints/{world.endpoint.public_id}/pause")  # the log knows the key
     found = {
         "free": queries(lambda: page(bob, "endpoint_change_estimate", endpoint, kind="delete")),
         "seen": queries(lambda: send(key, "POST", f"{place}/changes?estimate=true", seen)),
         "page": queries(lambda: page(bob, "endpoint", endpoint)),
-    }
-    deed = queries(lambda: send(key, "POST", f"{place}/pause"))
-    found |= {
+        "pause": queries(lambda: send(key, "POST", f"{place}/pause")),
         "pausing": queries(lambda: page(bob, "endpoint", endpoint)),
         "status": queries(lambda: page(bob, "endpoint_status", endpoint)),
         "again": queries(lambda: send(key, "POST", f"{place}/pause")),
         "orders": queries(lambda: send(key, "GET", "orders")),
+        "delete": queries(lambda: send(key, "DELETE", place)),
+        "deleted": queries(lambda: send(key, "DELETE", place)),
     }
     order = send(key, "DELETE", place).json()["order"]
     found["order"] = queries(lambda: send(key, "GET", f"orders/{order}"))
 
     assert {name: count for name, count in found.items() if count > 15} == {}, found
-    assert deed <= 24  # with the order's rows, the deed's and the log's
+
+
+@KINDS
+def test_the_button_asks_the_database_no_more_than_fifteen_times(
+    world: World, endpoint: Endpoint, kind: str
+) -> None:
+    bob = browser(world.cast.bob)
+    page(bob, "endpoint", endpoint)
+    name = "endpoint_pause" if kind == "pause" else "endpoint_stop"
+    body = {"name": endpoint.name, "idempotency_key": "key-free-1"}
+
+    count = queries(lambda: bob.post(reverse(name, args=[endpoint.public_id]), body))
+
+    with rls.tenant(world.cast.firm.pk):
+        assert Order.objects.filter(kind=kind).count() == 1
+    assert count <= 15
+
+
+@pytest.mark.parametrize(
+    ("change", "most"),
+    [
+        ({"kind": "resize", "replicas": 2}, 22),
+        ({"kind": "move", "replicas": 1, "apart": True}, 21),
+    ],
+)
+def test_a_price_asks_the_database_no_more_than_before(
+    world: World, endpoint: Endpoint, change: dict[str, Any], most: int
+) -> None:
+    """More than fifteen: it looks at every site's room by the prices and terms of one moment."""
+    bob, key = browser(world.cast.bob), caller(world, "key")
+    place = f"endpoints/{endpoint.public_id}/changes?estimate=true"
+    page(bob, "endpoint", endpoint)
+    send(key, "GET", "orders")
+    words = {name: str(value) for name, value in change.items()}
+
+    by_page = queries(lambda: page(bob, "endpoint_change_estimate", endpoint, **words))
+    by_key = queries(lambda: send(key, "POST", place, change))
+
+    assert (by_page <= most, by_key <= most - 2) == (True, True), (by_page, by_key)

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 
 from tenants import inbox, notices, preferences, rls
-from tenants.models import Membership, Notice
+from tenants.actions import members, quota_raises
+from tenants.models import Mail, Membership, Notice
 from tenants.notice_kinds import Group
 from tenants.notice_routes import Preferences, Way
+from tenants.roles import Role
 from tests.api.callers import caller, send
 from tests.cast import browser
 from tests.factories import NOON
@@ -147,3 +150,47 @@ def test_forgets_what_was_read_a_year_ago(world: World, notice: Notice) -> None:
         inbox.mark_read(notice, now=NOON)
 
     assert inbox.forget_old(now=NOON + year) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("ko", "실행 중인 전용 엔드포인트"), ("en", "Endpoints of its own that run")],
+)
+@pytest.mark.parametrize("deciders", ["ko", "en"])
+def test_says_its_words_in_the_readers_language_and_not_in_that_of_the_deed(
+    world: World, deciders: str, language: str, said: str
+) -> None:
+    preferences.change(user=world.cast.bob.user, wish=Preferences(language=language))
+    bob, here = browser(world.cast.bob), {"accept-language": language}
+    with rls.tenant(world.cast.firm.pk), translation.override(deciders):
+        asked = quota_raises.ask(
+            name="endpoints", to_most=80, because="Many schools.", by=world.cast.bob.may, now=NOON
+        )
+    with rls.everyone(because="test"), translation.override(deciders):
+        quota_raises.decide(
+            asked=asked, most=70, because="Room enough.", by=world.cast.olivia.may, now=NOON
+        )
+
+    page = bob.get(reverse("notices"), headers=here).content.decode()
+    listed = send(bob, "GET", "notices", Accept_Language=language).json()["data"]
+
+    assert said in page
+    (body,) = [one["body"] for one in listed if one["kind"] == "quota.granted"]
+    assert said in body
+    with rls.everyone(because="test"):
+        mail = Mail.objects.get(to="bob@example.com", text__contains="Room enough.")
+    assert said in mail.text
+
+
+@pytest.mark.parametrize(("language", "said"), [("ko", "감사"), ("en", "Auditor")])
+def test_says_a_new_role_in_the_readers_language(world: World, language: str, said: str) -> None:
+    with rls.tenant(world.cast.firm.pk), translation.override("en" if language == "ko" else "ko"):
+        members.change_role(
+            membership=Membership.objects.get(user=world.cast.bob.user),
+            role=Role.AUDITOR,
+            by=world.cast.alice.may,
+            now=NOON,
+        )
+
+    with rls.everyone(because="test"), translation.override(language):
+        assert said in Notice.objects.get(kind="member.changed").body

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -34,6 +35,7 @@ from portal.deployments.models import (
     OrderKind,
     OrderState,
     Revision,
+    Rollout,
     Scaling,
     Strategy,
 )
@@ -163,13 +165,12 @@ def price(
     *, change: Change, endpoint: Endpoint, by: Actor, now: datetime
 ) -> tuple[ChangeQuote, Project]:
     """What it would cost; or why it cannot be had. Changes nothing."""
-    endpoint = Endpoint.objects.select_related("project", "model", "organization").get(
-        organization=by.organization, pk=endpoint.pk
-    )
+    rows = Endpoint.objects.select_related("project__organization", "model", "own_model")
+    endpoint = rows.get(organization=by.organization, pk=endpoint.pk)
     check(endpoint, change, by)
-    requoting.form_of(endpoint)
+    found = quote(change, endpoint, now)
     assert endpoint.project is not None  # form_of has looked
-    return quote(change, endpoint, now), endpoint.project
+    return found, endpoint.project
 
 
 def quote(change: Change, endpoint: Endpoint, now: datetime) -> ChangeQuote:
@@ -198,9 +199,15 @@ def check(endpoint: Endpoint, change: Change, by: Actor, *, but: str = "") -> No
         raise Held  # a resumed one sets its money aside anew
     if change.kind != OrderKind.RESUME and endpoint.paused_at is not None:
         raise Paused
-    if rolling.open_of(endpoint) is not None:
+    waiting = Order.objects.filter(endpoint=OuterRef("pk"), state=OrderState.AWAITING)
+    open_ones = Rollout.objects.filter(endpoint=OuterRef("pk"), state__in=rolling.OPEN)
+    beside = Endpoint.objects.filter(pk=endpoint.pk).values_list(
+        Exists(open_ones), Exists(waiting.exclude(public_id=but))
+    )
+    rolls, waits = beside.get()
+    if rolls:
         raise Rolls
-    if endpoint.orders.filter(state=OrderState.AWAITING).exclude(public_id=but).exists():
+    if waits:
         raise Waits
     if change.kind == OrderKind.RESUME:
         orders.refuse_too_many(by)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.catalog.models import CatalogModel, Offering
+from portal.deployments import queries
 from portal.deployments.actions import placements, rolling
 from portal.deployments.models import Endpoint, EndpointKind, Placement
 from portal.fleet.models import Site
@@ -28,7 +29,7 @@ class NotYours(Exception):
 @transaction.atomic
 def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
     """Stop all replicas and the charging. Repeating it changes nothing."""
-    endpoint = _locked(endpoint, by)
+    endpoint = _own(endpoint, by)
     if endpoint.stopped_at is None:
         end(endpoint, by=by, now=now)
     return endpoint
@@ -38,47 +39,54 @@ def stop(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
 def pause(*, endpoint: Endpoint, by: Actor, now: datetime) -> Endpoint:
     """Stop all replicas and the charging; name and address stay. Its cards and quota are free, and
     what is set aside and not used is free once all have stopped. Repeating it changes nothing."""
-    endpoint = _locked(endpoint, by)
+    endpoint = _own(endpoint, by)
     if endpoint.may_run:
         pause_now(endpoint, by=by, now=now)
     return endpoint
 
 
-def _locked(endpoint: Endpoint, by: Actor) -> Endpoint:
+def _own(endpoint: Endpoint, by: Actor) -> Endpoint:
     by.require("endpoints.change")
     if endpoint.organization_id != by.organization.pk:
         raise NotYours
-    return Endpoint.objects.select_for_update(of=["self"]).get(pk=endpoint.pk)
+    return locked(endpoint.pk)
+
+
+def locked(pk: int) -> Endpoint:
+    """Until the end of the transaction, with its living placements."""
+    rows = Endpoint.objects.select_related("project", "model", "own_model")
+    rows = rows.prefetch_related(queries.living(Placement.objects.all()))
+    return rows.select_for_update(of=["self"]).get(pk=pk)
 
 
 def end(endpoint: Endpoint, *, by: Actor, now: datetime, order: str = "") -> None:
-    """For good; it runs or is paused, and the caller has locked it. ``order``: public id of the
-    order behind it, for the log."""
+    """For good; it runs or is paused, and is ``locked``. ``order``: public id of the order behind
+    it, for the log."""
     endpoint.stopped_at = now
     endpoint.generation += 1
     endpoint.save(update_fields=["stopped_at", "generation"])
     rolling.abandon(endpoint, now)
-    placements.unwant(endpoint=endpoint)
+    placements.unwant_all(endpoint)
     changes = {"order": order} if order else None
     audit.record("endpoint.stop", by=by, now=now, subject=endpoint.public_id, changes=changes)
 
 
 def pause_now(endpoint: Endpoint, *, by: Actor, now: datetime, order: str = "") -> None:
-    """Until it is resumed; it may run, and the caller has locked it. ``order``: as of ``end``."""
+    """Until it is resumed; it may run, and is ``locked``. ``order``: as of ``end``."""
     rest(endpoint, now)
     changes = {"order": order} if order else None
     audit.record("endpoint.pause", by=by, now=now, subject=endpoint.public_id, changes=changes)
 
 
 def rest(endpoint: Endpoint, now: datetime) -> None:
-    """Nothing of it runs any more, until it is resumed. The caller has locked it."""
+    """Nothing of it runs any more, until it is resumed. It is ``locked``."""
     endpoint.paused_at = now
     endpoint.asleep_since = None
     endpoint.generation += 1
     endpoint.overcommitted = True
     endpoint.save(update_fields=["paused_at", "asleep_since", "generation", "overcommitted"])
     rolling.abandon(endpoint, now)
-    placements.unwant(endpoint=endpoint)
+    placements.unwant_all(endpoint)
 
 
 @transaction.atomic

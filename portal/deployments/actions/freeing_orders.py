@@ -14,9 +14,17 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop
 
-from portal.deployments import freed, lasting
+from portal.deployments import freed, lasting, queries
 from portal.deployments.actions import endpoints, freeing, orders
-from portal.deployments.models import FREEING, Endpoint, Order, OrderKind, OrderMove, OrderState
+from portal.deployments.models import (
+    FREEING,
+    Endpoint,
+    Order,
+    OrderKind,
+    OrderMove,
+    OrderState,
+    Placement,
+)
 from portal.deployments.requoting import Change, NothingChanges
 from portal.deployments.states import move_order
 from portal.lib import ids
@@ -36,7 +44,8 @@ OVERTAKEN = gettext_noop("It was resumed before all replicas had stopped.")
 def place(
     *, kind: str, endpoint: Endpoint, idempotency_key: str, by: Actor, now: datetime
 ) -> Order:
-    """Pause an endpoint or end it for good. The same key again gives the same order.
+    """Pause an endpoint or end it for good. The same key again gives the same order. The order's
+    endpoint is as it is afterwards, with its living placements, unless the order was there.
 
     ``endpoints.NotYours``, ``NothingChanges`` if it is so already, ``orders.IdempotencyMismatch``.
     """
@@ -70,24 +79,25 @@ def ensure(
 
 
 def behind(endpoint: Endpoint, kind: str) -> Order | None:
-    """The order by which the endpoint is paused, or was ended."""
-    endpoint = Endpoint.objects.get(pk=endpoint.pk)
+    """The order by which the endpoint is paused, or was ended; with the endpoint as it is."""
+    rows = Endpoint.objects.select_related("project", "model", "own_model")
+    endpoint = rows.prefetch_related(queries.living(Placement.objects.all())).get(pk=endpoint.pk)
     since = endpoint.stopped_at if kind == OrderKind.DELETE else endpoint.paused_at
     return endpoint.orders.filter(kind=kind, placed_at=since).first() if since else None
 
 
 def _place(kind: str, endpoint: Endpoint, key: str, digest: str, by: Actor, now: datetime) -> Order:
     """Under the endpoint's lock: of two at once the second finds the first one's order."""
-    rows = Endpoint.objects.select_related("project", "model", "own_model")
-    locked = rows.select_for_update(of=["self"]).get(organization=by.organization, pk=endpoint.pk)
-    first = orders.before(by, key, digest)
-    if first is not None:
-        return first
+    locked = endpoints.locked(endpoint.pk)
     if locked.stopped_at is not None or (kind == OrderKind.PAUSE and not locked.may_run):
+        first = orders.before(by, key, digest)
+        if first is not None:
+            return first
         raise NothingChanges
-    order = _row(kind, locked, key, digest, by, now)
+    order = _row(kind, locked, key, digest, by, now)  # not a second one of the same key
     DEEDS[kind](locked, by=by, now=now, order=order.public_id)
-    _settle(order, locked, now)
+    if not locked.placements.all():  # else they have still to stop
+        _settle(order, locked, now)
     return order
 
 

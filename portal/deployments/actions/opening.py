@@ -164,7 +164,7 @@ def _scope(by: Actor) -> AbstractContextManager[None]:
 
 def _close(row: Schedule, hours: Hours, by: Actor, now: datetime) -> None:
     """Paid is what ran until the hours' own end, however late this is done."""
-    endpoint = Endpoint.objects.select_for_update(of=["self"]).get(pk=row.pk)
+    endpoint = endpoints.locked(row.pk)
     if endpoint.may_run:
         running = endpoint.placements.living().filter(wanted=True, leaving_at=None)
         count = len(running)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.conf import settings
@@ -140,5 +140,19 @@ def unwant(*, endpoint: Endpoint, only: Collection[Placement] | None = None) -> 
         placements = placements.filter(pk__in=[one.pk for one in only])
     sites = list(placements.living().values_list("site__code", flat=True).distinct())
     placements.update(wanted=False)
+    _tell(sites)
+
+
+def unwant_all(endpoint: Endpoint) -> None:
+    """The same of all, for who has locked it with its living placements (``endpoints.locked``);
+    they say so afterwards."""
+    endpoint.placements.filter(wanted=True).update(wanted=False)
+    living = endpoint.placements.all()
+    _tell({one.site.code for one in living if one.wanted})
+    for one in living:
+        one.wanted = False
+
+
+def _tell(sites: Iterable[str]) -> None:
     for code in sites:
         wake("portal.provisioning.tasks.reconcile", site=code)
