@@ -27,6 +27,8 @@ from portal.deployments.reservation_models import (
     ReservationOffer,
     ReservationState,
     ReservedCard,
+    Uncharged,
+    UnchargedTime,
 )
 from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep, Strategy
 from portal.deployments.scaling_models import ScaleStep, Scaling, Schedule
@@ -70,6 +72,8 @@ __all__ = [
     "Scaling",
     "Schedule",
     "Strategy",
+    "Uncharged",
+    "UnchargedTime",
 ]
 
 
