@@ -338,6 +338,13 @@ class Order(models.Model):
             ),
             models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state"),
         ]
+        indexes: ClassVar = [
+            models.Index(  # the sweep looks for the few that are under way
+                fields=["id"],
+                condition=Q(kind__in=FREEING, state="placed"),
+                name="order_freeing",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.public_id
