@@ -405,6 +405,7 @@ SPECTACULAR_SETTINGS = {
         "NewFundingKindEnum": ["own", "voucher", "subsidy"],
         "OwnModelStateEnum": "portal.catalog.own_models.OwnModelState.values",
         "PriceTermKindEnum": "billing.price_changes.LIST_TERMS",
+        "ReservationOutStateEnum": "portal.deployments.models.ReservationState.choices",
         "RequestKindEnum": "tenants.support.words.RequestKind.values",
     },
 }

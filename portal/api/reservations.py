@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,10 +22,15 @@ from portal.api.problems import Refused
 from portal.api.serving import ESTIMATE, IDEMPOTENCY, idempotency_key, why_not
 from portal.api.shapes import Strict, body_of
 from portal.api.tenancy import find_project
-from portal.deployments import capacity_calendar, quoting, reserving
+from portal.deployments import capacity_calendar, quoting, reserving, uncharged
 from portal.deployments.actions import giving_back, orders, resale, reservations
 from portal.deployments.actions.resale import Taking
-from portal.deployments.models import Reservation, ReservationOffer, ReservationState
+from portal.deployments.models import (
+    Reservation,
+    ReservationOffer,
+    ReservationState,
+    Uncharged,
+)
 from portal.deployments.reservation_models import OfferState
 from portal.deployments.reserving import ReservationQuote, ReservationWish
 from portal.lib.periods import Period, seoul_date
@@ -93,6 +98,30 @@ class ReservationOut(serializers.Serializer[Any]):
     won_per_card_hour = serializers.DecimalField(max_digits=18, decimal_places=6)
     won_in_all = serializers.IntegerField(help_text="As it was ordered, without VAT.")
     placed_at = serializers.DateTimeField()
+
+
+class NotChargedOut(serializers.Serializer[Any]):
+    because = serializers.ChoiceField(choices=Uncharged.choices)
+    card_seconds = serializers.IntegerField()
+
+
+class ReservationDetailOut(ReservationOut):
+    counted_until = serializers.DateTimeField(
+        source="accrued_until", help_text="What it was charged is known up to here; null: nothing."
+    )
+    charged_card_seconds = serializers.SerializerMethodField(
+        help_text="On which nothing ran; what ran is charged by its replicas."
+    )
+    not_charged = serializers.SerializerMethodField(
+        help_text="On which nothing ran either, by the reason why it costs nothing."
+    )
+
+    def get_charged_card_seconds(self, one: Reservation) -> int:
+        return uncharged.charged_seconds(one)
+
+    @extend_schema_field(NotChargedOut(many=True))
+    def get_not_charged(self, one: Reservation) -> Any:
+        return NotChargedOut(uncharged.of(one), many=True).data
 
 
 class ReservationQuoteOut(serializers.Serializer[Any]):
@@ -231,11 +260,14 @@ class ReservationView(APIView):
         with actors.scope_for(actor):
             return get_object_or_404(_own(actor), public_id=public_id)
 
-    @extend_schema(responses=ReservationOut)
+    @extend_schema(responses=ReservationDetailOut)
     def get(self, request: Request, public_id: str) -> Response:
-        """One of them."""
-        actor_of(request).require("endpoints.read")
-        return Response(ReservationOut(self._find(request, public_id)).data)
+        """One of them, with what was charged and what was not although nothing ran."""
+        actor = actor_of(request)
+        actor.require("endpoints.read")
+        found = self._find(request, public_id)
+        with actors.scope_for(actor):
+            return Response(ReservationDetailOut(found).data)
 
     @extend_schema(responses=ReservationOut)
     def delete(self, request: Request, public_id: str) -> Response:

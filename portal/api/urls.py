@@ -16,6 +16,7 @@ from portal.api import (
     endpoint_changes,
     endpoint_hours,
     endpoint_logs,
+    endpoint_unserved,
     etax,
     fiscal_urls,
     fleet,
@@ -282,6 +283,11 @@ urlpatterns = [
         "endpoints/<slug:public_id>/logs",
         endpoint_logs.logs_view,
         name="api_endpoint_logs",
+    ),
+    path(
+        "endpoints/<slug:public_id>/unserved",
+        endpoint_unserved.EndpointUnservedView.as_view(),
+        name="api_endpoint_unserved",
     ),
     path(
         "endpoints/<slug:public_id>/changes",

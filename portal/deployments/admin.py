@@ -13,6 +13,7 @@ from portal.deployments.models import (
     ReservationOffer,
     ReservedCard,
     Revision,
+    UnchargedTime,
 )
 from tenants.reading_room import shows
 
@@ -50,6 +51,7 @@ shows(
 )
 shows(ReservationMove, "organization reservation from_state to_state because at")
 shows(ReservedCard, "organization reservation site chip number starts_at ends_at")
+shows(UnchargedTime, "organization reservation because cards started_at ended_at")
 shows(
     ReservationOffer,
     "public_id organization reservation site chip cards offered starts_at ends_at state created_at",

@@ -27,6 +27,8 @@ from portal.deployments.reservation_models import (
     ReservationOffer,
     ReservationState,
     ReservedCard,
+    Uncharged,
+    UnchargedTime,
 )
 from portal.deployments.rollout_models import Rollout, RolloutState, RolloutStep, Strategy
 from portal.deployments.scaling_models import ScaleStep, Scaling, Schedule
@@ -70,6 +72,8 @@ __all__ = [
     "Scaling",
     "Schedule",
     "Strategy",
+    "Uncharged",
+    "UnchargedTime",
 ]
 
 
@@ -333,6 +337,13 @@ class Order(models.Model):
                 fields=["organization", "idempotency_key"], name="order_idempotency"
             ),
             models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state"),
+        ]
+        indexes: ClassVar = [
+            models.Index(  # the sweep looks for the few that are under way
+                fields=["id"],
+                condition=Q(kind__in=FREEING, state="placed"),
+                name="order_freeing",
+            )
         ]
 
     def __str__(self) -> str:

@@ -16,12 +16,13 @@ from billing import estimates, terms
 from billing.resolution import Version
 from billing.term_lines import Term
 from portal.catalog.models import Offering
-from portal.deployments import placement, rollouts, runnable
+from portal.deployments import lasting, placement, rollouts, runnable
 from portal.deployments.fixes import Fix
 from portal.deployments.models import Endpoint, Strategy
 from portal.deployments.placement import Choice, Wanted
 from portal.deployments.quoting import BadReplicas, NoRoom, NotForSale, Quote, Wish
 from portal.deployments.requoting import Change, ChangeQuote, NothingChanges, Room, form_of, won
+from portal.deployments.schedules import Hours
 from portal.fleet.models import Site
 from portal.lib.money import MICRO, ceil_won
 from portal.lib.periods import Month
@@ -39,8 +40,8 @@ class _Side:
     replicas: int
 
     def rest_won(self, seconds: int, of_month: Sequence[Term]) -> int:
-        """To the end of the month."""
-        if not self.replicas:
+        """Of the seconds that it runs this month."""
+        if not self.replicas or not seconds:
             return 0
         cards = self.cards * self.replicas
         run = estimates.run(self.tariff, cards=cards, seconds=seconds, terms=of_month)
@@ -75,7 +76,7 @@ def quote_at(sites: list[Site], change: Change, endpoint: Endpoint, now: datetim
     surge = surge_micro(old, new, rollouts.most(change.strategy, form.replicas, replicas))
     per_hour, per_month = won(room, offering, form.replicas)
     return ChangeQuote(
-        priced=_priced(room, to, old, new, choice, surge),
+        priced=_priced(room, to, old, new, choice, surge, lasting.hours_of(endpoint)),
         wish=Wish(
             name=endpoint.name,
             model=runnable.of(endpoint).name,
@@ -159,10 +160,18 @@ def surge_micro(old: _Side, new: _Side, most: int) -> int:
     return ceil_won(max(Decimal(0), above) * hours) * MICRO
 
 
-def _priced(room: Room, to: Offering, old: _Side, new: _Side, choice: Choice, surge: int) -> Quote:
+def _priced(
+    room: Room,
+    to: Offering,
+    old: _Side,
+    new: _Side,
+    choice: Choice,
+    surge: int,
+    hours: Hours | None,
+) -> Quote:
     month = Month.of(room.now)
     of_month = terms.of(room.project.organization, month)
-    seconds = int((month.period.end - room.now).total_seconds()) + 1
+    seconds = lasting.seconds_left(hours, runs=True, now=room.now, end=month.period.end)
     more = new.rest_won(seconds, of_month) - old.rest_won(seconds, of_month)
     per_hour, per_month = won(room, to, new.replicas)
     return Quote(

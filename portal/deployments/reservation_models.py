@@ -182,6 +182,47 @@ class ReservedCard(models.Model):
         return Slot(self.number, Period(self.starts_at, self.ends_at))
 
 
+class Uncharged(models.TextChoices):
+    """Why reserved cards on which nothing ran cost nothing."""
+
+    SILENT = "silent"  # the site did not answer
+    CLOSED = "closed"  # the operator let it take no new work
+    CARDS = "cards"  # cards failed, and what worked was claimed by others
+
+
+class UnchargedTime(models.Model):
+    """Reserved cards on which nothing ran and that are not charged, for a time of one hour. Beside
+    ``CardTime``, which has what is charged: together they are all that was left unused. Rows are
+    never changed: the database refuses it."""
+
+    organization = models.ForeignKey("tenants.Organization", models.PROTECT, related_name="+")
+    reservation = models.ForeignKey(
+        Reservation, models.PROTECT, related_name="uncharged", db_index=False
+    )
+    because = models.CharField(max_length=16)
+    cards = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["started_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["reservation", "started_at"], name="uncharged_time_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(because__in=Uncharged.values), name="uncharged_time_because"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__gt=F("started_at"), cards__gte=1),
+                name="uncharged_time_forward",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reservation_id} {self.started_at:%Y-%m-%d %H:%M} × {self.cards}"
+
+
 class OfferState(models.TextChoices):
     OPEN = "open"
     TAKEN = "taken"  # all of it

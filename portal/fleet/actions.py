@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.catalog.models import Chip, Region
-from portal.fleet import engine_counts, site_offerings
+from portal.fleet import engine_counts, site_offerings, working
 from portal.fleet.drivers.contract import SiteReport
 from portal.fleet.health import SILENT_AFTER
 from portal.fleet.models import Card, Site, SiteOutage
@@ -121,6 +121,8 @@ def _record_cards(site: Site, report: SiteReport, now: datetime) -> None:
     left = [ref for ref, one in known.items() if ref not in told and one[1] != "gone"]
     if left:
         _record_gone(site, left, now)
+    before = [(one[0], one[1]) for one in known.values()]
+    working.note(site, before, [(one[0], one[1]) for one in told.values()], now=now)
 
 
 def _record_gone(site: Site, left: list[str], now: datetime) -> None:

@@ -8,6 +8,7 @@ from portal.fleet.models import (
     SiteOffering,
     SiteOfferingMove,
     SiteOutage,
+    UsableCardsMove,
 )
 from tenants.reading_room import shows
 
@@ -21,6 +22,7 @@ shows(
 shows(SiteMove, "site kind from_state to_state codes because by at")
 shows(SiteOutage, "site started_at ended_at")
 shows(Card, "site ref chip state placement simulated seen_at", find="placement")
+shows(UsableCardsMove, "site chip from_cards to_cards at")
 shows(EngineDay, "site placement day tokens_in tokens_out requests starts", find="placement")
 shows(SiteOffering, "site offering state sdk since")
 shows(SiteOfferingMove, "site offering from_state to_state sdk because at")

@@ -297,6 +297,30 @@ class UsableCards(models.Model):
         return f"{self.site_id} {self.chip_id} × {self.cards}"
 
 
+class UsableCardsMove(models.Model):
+    """From when on so many cards of one chip at one site worked, by its reports. Rows are never
+    changed: the database refuses it.
+
+    Fewer counts from the last report in which they still worked, more from the first in which
+    they work: what lies between is nobody's to charge. No row: nothing changed.
+    """
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="usable_moves", db_index=False)
+    chip = models.ForeignKey(Chip, models.PROTECT, related_name="+")
+    from_cards = models.PositiveIntegerField()
+    to_cards = models.PositiveIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "chip", "at"], name="usable_cards_move_at")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.chip_id}: {self.from_cards} → {self.to_cards}"
+
+
 class AtSite(models.TextChoices):
     """Whether an offering's evidence still stands at one site."""
 

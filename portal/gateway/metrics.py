@@ -49,6 +49,7 @@ class Metrics:
         self._seconds: dict[str, _Times] = defaultdict(_Times)
         self._first_byte = _Times()
         self._tokens_in = self._tokens_out = self._repeats = 0
+        self._unserved: dict[str, int] = defaultdict(int)
         self._site_failures: dict[tuple[str, str], int] = defaultdict(int)
         self._gauges: Mapping[str, float] = {}
         self._registry = CollectorRegistry(auto_describe=False)
@@ -71,6 +72,10 @@ class Metrics:
     def site_failure(self, site: str, kind: str) -> None:
         """An attempt was failed by a site."""
         self._site_failures[site, kind] += 1
+
+    def unserved(self, code: str) -> None:
+        """A request got past its key and ended without a site's answer."""
+        self._unserved[code] += 1
 
     def repeats(self, count: int) -> None:
         """Valkey did not hear so many; they are told again."""
@@ -115,6 +120,12 @@ class Metrics:
         for (site, kind), count in self._site_failures.items():
             failures.add_metric([site, kind], count)
         yield failures
+        unserved = CounterMetricFamily(
+            "dure_unserved", "Requests that no site took, by what clients got.", labels=["code"]
+        )
+        for code, count in self._unserved.items():
+            unserved.add_metric([code], count)
+        yield unserved
         yield CounterMetricFamily(
             "dure_settle_repeats",
             "Settlements and releases that had to be told again.",

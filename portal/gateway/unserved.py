@@ -114,6 +114,7 @@ def note_call(gateway: Gateway, call: Call, code: str) -> None:
     if code and not call.batch:
         whose = (call.grant.organization, call.grant.project, call.model.endpoint)
         gateway.unserved.note(whose, code, call.admitted.at_ms, _now_ms())
+        gateway.metrics.unserved(code)
 
 
 def noted(
@@ -124,6 +125,7 @@ def noted(
         now_ms = _now_ms()
         whose = (grant.organization, grant.project, model.endpoint)
         gateway.unserved.note(whose, problem.code, now_ms, now_ms)
+        gateway.metrics.unserved(problem.code)
     return problem
 
 

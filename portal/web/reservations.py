@@ -18,7 +18,7 @@ from billing import budgets
 from billing.approvals.matrix import ORDER
 from billing.fiscal.refusals import Refusal
 from billing.models import ApprovalRequest
-from portal.deployments import capacity_calendar, reserving, why_words
+from portal.deployments import capacity_calendar, reserving, uncharged, why_words
 from portal.deployments.actions import giving_back, resale, reservations, waiting_orders
 from portal.deployments.actions.orders import IdempotencyMismatch
 from portal.deployments.actions.resale import Taking
@@ -29,7 +29,7 @@ from portal.lib import ids, spreadsheet
 from portal.lib.periods import seoul_date
 from portal.web import doors
 from portal.web.reservation_forms import OfferForm, ReservationForm, TakeForm
-from portal.web.states import RESERVATION
+from portal.web.states import RESERVATION, UNCHARGED
 from tenants import actors, names, rls, standing
 from tenants.actors import Actor
 
@@ -227,6 +227,8 @@ def _shown(request: HttpRequest, one: Reservation, form: OfferForm) -> HttpRespo
         "state": RESERVATION[phase],
         "held": held,
         "card_hours": card_hours(held),
+        "charged": uncharged.charged_seconds(one),
+        "uncharged": [(UNCHARGED[row.because], row.card_seconds) for row in uncharged.of(one)],
         "moves": list(one.moves.all()),
         "offers": list(one.offers.filter(state=OfferState.OPEN)),
         "form": form,

@@ -37,6 +37,11 @@ ENDPOINT = {
     "funding_hold": _state("warn", "pause", _("Paused: budget used up")),
     "operator_hold": _state("warn", "pause", _("Paused by the operator")),
 }
+UNCHARGED = {  # reserved cards on which nothing ran and that are not charged
+    "silent": _("The site did not answer"),
+    "closed": _("The site took no new work"),
+    "cards": _("The site could not give them: cards had failed"),
+}
 ROLLOUT = {
     "running": _state("info", "half", _("Replicas are being replaced")),
     "back": _state("warn", "half", _("Being rolled back")),

@@ -9,6 +9,7 @@ import pytest
 from tests.api.callers import caller, send
 from tests.api.rows.reservations import SPAN, a_wish
 from tests.web.conftest import World
+from tests.web.rows.reservations import counted_after_an_outage
 
 pytestmark = pytest.mark.django_db
 
@@ -44,3 +45,13 @@ def test_reserves_once_offers_and_gives_back(world: World) -> None:
     back = send(bob, "DELETE", f"reservations/{made.json()['id']}").json()
     assert back["state"] == "cancelled"
     assert send(mallory, "GET", "reservation-offers").json()["data"] == []
+
+
+def test_says_what_was_charged_and_what_not(world: World) -> None:
+    one = counted_after_an_outage(world)
+
+    found = send(caller(world, "bob"), "GET", f"reservations/{one.public_id}").json()
+
+    assert found["not_charged"] == [{"because": "silent", "card_seconds": 8 * 3600}]
+    assert found["counted_until"] == found["ends_at"]
+    assert 0 < found["charged_card_seconds"] <= 5 * 8 * 3600

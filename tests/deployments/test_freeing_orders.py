@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from portal.deployments import freed, order_words, queries, schedules
 from portal.deployments.actions import (
@@ -366,3 +367,16 @@ def test_a_silent_site_is_named_until_it_answers(shop: Shop) -> None:
         ("daegu-1", 1, True)
     ]
     assert not found.counted
+
+
+def test_the_sweep_reads_only_what_is_under_way(shop: Shop) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        freeing_orders.sweep(now=NOON)
+    (sql,) = [one["sql"] for one in asked if 'FROM "deployments_order"' in one["sql"]]
+
+    with rls.everyone(because="tests"), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # a table of a few rows needs no index
+        cursor.execute(f"EXPLAIN {sql}")
+        plan = " ".join(line for (line,) in cursor.fetchall())
+
+    assert "order_freeing" in plan

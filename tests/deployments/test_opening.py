@@ -10,9 +10,18 @@ import pytest
 
 from billing import budgets
 from portal.deployments import schedules
-from portal.deployments.actions import card_time, commitments, endpoints, freeing, opening
+from portal.deployments.actions import (
+    card_time,
+    changes,
+    commitments,
+    endpoints,
+    freeing,
+    opening,
+)
 from portal.deployments.models import Endpoint, Placement, ScaleStep, Schedule
+from portal.deployments.requoting import Change
 from portal.fleet.models import Site
+from portal.lib.money import MICRO
 from portal.lib.periods import Month
 from tenants import rls
 from tenants.models import Notice
@@ -22,6 +31,7 @@ from tests.deployments.test_changes import change, own, ready, stop_unwanted, wa
 from tests.deployments.test_commitments import committed
 from tests.deployments.test_orders import REST_WON, counted
 from tests.deployments.test_orders import place as order
+from tests.deployments.test_rolling import SURGE_WON
 from tests.deployments.test_schedules import ALWAYS, kst
 
 CLOSES, OPENS = kst("2026-11-16T18:00"), kst("2026-11-17T09:00")
@@ -156,3 +166,33 @@ def test_longer_hours_need_their_money_first(shop: Shop) -> None:
     assert abs(counted(shop)[0] - REST_WON) <= 1
     with rls.tenant(shop.firm.pk):
         assert not Schedule.objects.exists() and Endpoint.objects.get().may_run
+
+
+def test_a_larger_size_sets_aside_what_the_hours_open(shop: Shop) -> None:
+    done = change(shop, "resize", 2)
+
+    assert done.committed_micro == OFFICE_WON * MICRO
+    assert 0 <= counted(shop)[0] - 2 * OFFICE_WON <= 2
+
+
+def test_another_form_sets_aside_what_the_hours_open_and_what_both_cost(shop: Shop) -> None:
+    wish = Change("move", 2, region="busan")
+    with rls.tenant(shop.firm.pk):
+        seen, _project = changes.price(
+            change=wish, endpoint=own(shop), by=shop.alice, now=factories.NOON
+        )
+    done = change(shop, "move", 2, region="busan")
+
+    assert seen.priced.rest_of_month_micro == done.committed_micro
+    assert done.committed_micro == (OFFICE_WON + SURGE_WON) * MICRO
+    assert 0 <= counted(shop)[0] - (2 * OFFICE_WON + SURGE_WON) <= 2
+
+
+def test_another_form_sets_aside_nothing_for_closed_hours(shop: Shop) -> None:
+    friday, open_minutes = kst("2026-11-27T17:59"), 1 + 9 * 60  # of today, and on Monday
+    Site.objects.update(observed_at=friday)
+
+    done = change(shop, "move", 2, region="busan", now=friday)
+
+    one, two = (ceil(replicas * 1450 * open_minutes / 60) for replicas in (1, 2))
+    assert done.committed_micro == (two - one + SURGE_WON) * MICRO

@@ -84,12 +84,13 @@ def test_charges_what_was_held_and_not_used_once(
         held += assign(held, of=9, cards=count, period=one)
     used = [Used(Period(one.start, one.end - HOUR / 2), count) for one, count in runs]
 
-    found = joined(unused(held, used, older, period(0, DAY)))
+    left = unused(held, used, older, period(0, DAY))
+    found = joined(Used(one.period, one.charged) for one in left)
 
     for step in range(2 * DAY):
         moment = NOON + step * HOUR / 2
         ran = sum(one.cards for one in used if moment in one.period)
-        left = max(0, at(held, moment) - max(0, ran - at(older, moment)))
-        assert sum(one.cards for one in found if moment in one.period) == left
+        idle = max(0, at(held, moment) - max(0, ran - at(older, moment)))
+        assert sum(one.cards for one in found if moment in one.period) == idle
     for piece in found:
         assert any(piece.period.overlap(hour) == piece.period for hour in moments())

@@ -166,8 +166,13 @@ def test_counts_what_no_site_took_and_nothing_else(
     wait_until(lambda: gateway.chat("smollm2")[0] == 429)
     assert gateway.chat("none")[0] == 429
     wait_until(lambda: totals(world).total() >= 4)
+    scraped = gateway.send("GET", "/metrics", None, {})[2].decode()
     gateway.stop()
 
+    assert [line for line in scraped.splitlines() if line.startswith("dure_unserved_total")] == [
+        'dure_unserved_total{code="no_eligible_site"} 2.0',
+        'dure_unserved_total{code="site_failed"} 2.0',
+    ]
     assert totals(world) == {
         ("ep_none", "no_eligible_site"): 1,
         ("ep_gone", "no_eligible_site"): 1,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.cast import browser
 from tests.factories import NOON
 from tests.web.conftest import World
-from tests.web.rows.reservations import a_wish
+from tests.web.rows.reservations import a_wish, counted_after_an_outage
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +41,16 @@ def test_a_giant_or_past_wish_is_a_mistake_in_the_form(world: World) -> None:
         answer = bob.post("/reservations/new/", a_wish(world) | wrong)
 
         assert answer.status_code == 422, wrong
+
+
+def test_says_what_was_charged_and_what_not(world: World) -> None:
+    one = counted_after_an_outage(world)
+    bob = browser(world.cast.bob)
+
+    with CaptureQueriesContext(connection) as asked:
+        page = bob.get(f"/reservations/{one.public_id}/").content.decode()
+
+    assert "쓰지 않은 카드·시간" in page
+    lines = [line.strip() for line in page.splitlines()]
+    assert "<dt>과금하지 않음: 사이트가 응답하지 않음</dt><dd>8</dd>" in lines
+    assert sum('FROM "' in query["sql"] for query in asked) <= 15

@@ -2,7 +2,8 @@
 
 It waits for the replicas of the same organization at the same site: only when their time is known
 it is known what was left over. Hours in which the site did not answer, or was not open by the
-operator's will, cost nothing.
+operator's will, cost nothing, nor do cards that it could not give because cards had failed. What
+is left out is kept beside, in the same transaction, with the reason.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from billing.models import Commitment
-from portal.deployments import ready_time
+from portal.deployments import ready_time, room_then
 from portal.deployments.actions import card_time, recommitting, reservations
 from portal.deployments.models import (
     EndpointKind,
@@ -26,12 +27,14 @@ from portal.deployments.models import (
     ReservationOffer,
     ReservationState,
     ReservedCard,
+    Uncharged,
+    UnchargedTime,
 )
 from portal.deployments.reservation_models import OfferState
 from portal.deployments.slots import Slot
 from portal.deployments.states import move_reservation
-from portal.deployments.unused import Used, joined, unused
-from portal.fleet.models import Condition, SiteMove
+from portal.deployments.unused import Left, Used, joined, unused
+from portal.fleet.models import Condition, Site, SiteMove
 from portal.lib.periods import Period
 from portal.usage.models import CardTime
 from tenants import actors, rls
@@ -96,16 +99,29 @@ def tell(reservation: Reservation, commitments: list[Commitment]) -> None:
 
 def _count(one: Reservation, hour: datetime) -> int:
     start = one.accrued_until or one.starts_at
-    until = _hour(min(card_time.heard(one.site, hour), one.ends_at, _known_until(one, hour)))
+    until = _hour(min(_heard(one.site, hour), one.ends_at, _known_until(one, hour)))
     if until <= start:
         return 0
     period = Period(start, until)
-    pieces = unused(one.slots(), _used(one, period), _older(one), period)
-    rows = [_row(one, piece) for piece in joined(_charged(one, pieces))]
+    rooms = room_then.rooms_of(one, period)
+    left = unused(one.slots(), _used(one, period), _older(one), period, rooms)
+    charged, free = _divided(one, left)
+    rows = [_row(one, piece) for piece in joined(charged)]
     CardTime.objects.bulk_create(rows)
+    UnchargedTime.objects.bulk_create(
+        _uncharged(one, piece, why) for why, pieces in free.items() for piece in joined(pieces)
+    )
     Reservation.objects.filter(pk=one.pk).update(accrued_until=until)
     one.accrued_until = until
     return len(rows)
+
+
+def _heard(site: Site, hour: datetime) -> datetime:
+    """Up to the last report: a card that fails after it is known by the next one. Of a site that
+    is asked no more nothing new comes."""
+    if site.condition == Condition.RETIRED or site.observed_at is None:
+        return card_time.heard(site, hour)
+    return min(hour, site.observed_at)
 
 
 def _known_until(one: Reservation, hour: datetime) -> datetime:
@@ -145,15 +161,26 @@ def _older(one: Reservation) -> list[Slot]:
     return [row.slot for row in rows]
 
 
-def _charged(one: Reservation, pieces: list[Used]) -> list[Used]:
-    """Without the times in which the site could not have taken anything."""
+def _divided(one: Reservation, left: list[Left]) -> tuple[list[Used], dict[Uncharged, list[Used]]]:
+    """What is charged, and what is not: first the times in which the site could not have taken
+    anything."""
     outages = [Period(row.started_at, row.ended_at) for row in one.site.outages.all()]
-    away = [*outages, *_closed(one)]
-    return [
-        Used(period, piece.cards)
-        for piece in pieces
-        for period in ready_time.without([piece.period], away)
-    ]
+    closed = _closed(one)
+    charged: list[Used] = []
+    free: dict[Uncharged, list[Used]] = {why: [] for why in Uncharged}
+    for piece in left:
+        heard = ready_time.without([piece.period], outages)
+        open_ = ready_time.without(heard, closed)
+        cards = piece.charged + piece.missing
+        free[Uncharged.SILENT] += _used_in(ready_time.without([piece.period], heard), cards)
+        free[Uncharged.CLOSED] += _used_in(ready_time.without(heard, open_), cards)
+        free[Uncharged.CARDS] += _used_in(open_, piece.missing)
+        charged += _used_in(open_, piece.charged)
+    return charged, free
+
+
+def _used_in(periods: list[Period], cards: int) -> list[Used]:
+    return [Used(one, cards) for one in periods if cards]
 
 
 def _closed(one: Reservation) -> list[Period]:
@@ -182,6 +209,17 @@ def _row(one: Reservation, piece: Used) -> CardTime:
         started_at=piece.period.start,
         ended_at=piece.period.end,
         price_version=one.price_version,
+    )
+
+
+def _uncharged(one: Reservation, piece: Used, why: Uncharged) -> UnchargedTime:
+    return UnchargedTime(
+        organization_id=one.organization_id,
+        reservation=one,
+        because=why,
+        cards=piece.cards,
+        started_at=piece.period.start,
+        ended_at=piece.period.end,
     )
 
 

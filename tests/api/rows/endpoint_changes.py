@@ -33,6 +33,12 @@ ROWS = [
         at("endpoints/{endpoint}/logs"),
         "200 200 200 200 404 200 200 404",
     ),
+    Row(
+        "api_endpoint_unserved",
+        "GET",
+        at("endpoints/{endpoint}/unserved"),
+        "200 200 200 200 404 200 200 404",
+    ),
     # nothing is being replaced there: 404 for everybody who may ask
     Row(
         "api_endpoint_rollout",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from portal.deployments.actions import reservations
+from portal.deployments.actions import card_time, reservations, reserved_time
 from portal.deployments.models import Reservation, ReservationOffer
 from portal.deployments.reserving import ReservationWish
+from portal.fleet.models import Site
 from portal.lib import ids
 from portal.lib.periods import Period
 from tenants import rls
@@ -111,3 +112,14 @@ ROWS = [
     ),
     Row("offer_withdraw", "POST", DEED, own_offer_id),
 ]
+
+
+def counted_after_an_outage(world: World) -> Reservation:
+    """It is over; in one of its hours the site said nothing."""
+    one = a_reservation(world)
+    one.site.outages.create(started_at=SPAN.start, ended_at=SPAN.start + timedelta(hours=1))
+    after = SPAN.end + timedelta(hours=1)
+    Site.objects.update(observed_at=after)
+    card_time.accrue_all(now=after)
+    reserved_time.accrue_all(now=after)
+    return one
