@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from portal.jobs import room
-from portal.jobs.outcomes import DOUBT, MOST_TRIES, Again, Answer, Done, KeyEnded, Sent, of
+from portal.jobs.outcomes import (
+    DOUBT,
+    LONGEST_PAUSE,
+    MOST_TRIES,
+    Again,
+    Answer,
+    Done,
+    KeyEnded,
+    Sent,
+    of,
+)
 from portal.jobs.room import Seats
 
 NOW = datetime(2026, 11, 16, 3, 0, tzinfo=UTC)
@@ -67,6 +77,27 @@ def test_sends_again_what_is_not_ended(case: str) -> None:
 
     assert isinstance(outcome, Again)
     assert (outcome.run, outcome.free, outcome.tries) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent", "seconds"),
+    [
+        (refusal(429, "overloaded", retry_after=3), FIRST, 3),
+        (refusal(429, "overloaded", retry_after=0), FIRST, 1),
+        (refusal(429, "rate_limit_exceeded", retry_after=3600), FIRST, LONGEST_PAUSE),
+        (refusal(429, "insufficient_quota", retry_after=3), FIRST, LONGEST_PAUSE),
+        (refusal(502, "site_failed"), FIRST, 1),
+        (refusal(502, "site_failed"), Sent(1, False, 3, None), 8),
+        (refusal(502, "site_failed"), Sent(1, False, MOST_TRIES - 2, None), LONGEST_PAUSE),
+    ],
+)
+def test_waits_as_long_as_it_is_told_and_no_longer_than_a_minute(
+    answer: Answer, sent: Sent, seconds: float
+) -> None:
+    outcome = of(answer, sent, now=NOW)
+
+    assert isinstance(outcome, Again)
+    assert outcome.seconds == seconds
 
 
 def test_is_free_once_nobody_has_known_for_long() -> None:
