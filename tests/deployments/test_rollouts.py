@@ -422,7 +422,9 @@ def test_one_card_at_a_time_is_given_back() -> None:
     assert step == rollouts.Step("add_old")
 
 
-@pytest.mark.parametrize(("old", "new", "share"), [(0, 4, 100), (1, 3, 75), (3, 1, 25), (4, 1, 0)])
+@pytest.mark.parametrize(
+    ("old", "new", "share"), [(0, 4, 100), (1, 3, 75), (3, 1, 25), (4, 1, 0), (4, 0, 0)]
+)
 def test_the_old_form_gets_back_what_it_has_the_replicas_for(
     old: int, new: int, share: int
 ) -> None:
