@@ -4,6 +4,7 @@ used, given back or taken over by others."""
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -183,6 +184,24 @@ def test_another_key_is_another_reservation(shop: Shop) -> None:
 
     assert second.pk != first.pk
     assert counted(shop.firm, shop) == (20 * WON, 0)
+
+
+@pytest.mark.parametrize("name", ["야간 학습", "낮 추론"])
+def test_a_key_that_another_project_has_used_is_taken(shop: Shop, name: str) -> None:
+    reserve(shop, cards=1)
+    second = factories.project(shop.firm, "연구")
+    sees_one = replace(shop.alice, projects=(second.public_id,))
+
+    with pytest.raises(orders.IdempotencyMismatch):
+        reservations.place(
+            wish=wish(cards=1, name=name),
+            project=second,
+            idempotency_key="key-00001",
+            by=sees_one,
+            now=NOON,
+        )
+
+    assert counted(shop.firm, shop) == (10 * WON, 0)
 
 
 def test_moves_along_its_arrows_and_no_other(shop: Shop, subtests: pytest.Subtests) -> None:

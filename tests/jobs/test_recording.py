@@ -11,6 +11,7 @@ from portal.jobs import batches, files, recording, running, states
 from portal.jobs.models import Job, JobLine, JobState
 from portal.jobs.outcomes import Again, Done, KeyEnded
 from tenants import rls
+from tenants.models import ApiKey
 from tests import factories
 from tests.cast import Cast
 from tests.factories import NOON
@@ -22,10 +23,15 @@ LATER = Again(5, run=2, free=True, tries=1, request_id="req_2")
 
 @pytest.fixture
 def job(cast: Cast, valkey_url: str) -> Job:
-    """Two lines that wait."""
+    """Two lines that wait, as those of another job of the same firm do."""
     factories.catalogue()
+    key, _secret = factories.api_key(cast.project, cast.alice.may)
+    a_job(cast, key)
+    return a_job(cast, key)
+
+
+def a_job(cast: Cast, key: ApiKey) -> Job:
     by, project = cast.alice.may, cast.project
-    key, _secret = factories.api_key(project, by)
     lines = a_file(a_line(1), a_line(2))
     file = files.upload([lines], name="in", project=project, by=by, now=NOON)
     made = batches.create(wish=batches.Wish(input_file=file, key=key), by=by, now=NOON)
@@ -54,6 +60,13 @@ def seen(job: Job) -> Job:
         return Job.objects.get(pk=job.pk)
 
 
+def counts_of_the_other(job: Job) -> tuple[int, int, int, set[str]]:
+    with rls.tenant(job.organization_id):
+        other = Job.objects.exclude(pk=job.pk).get()
+        lines = {one.state for one in other.rows.all()}
+    return other.done, other.failed, other.spent_micro, lines
+
+
 def test_a_line_that_two_workers_bring_counts_once(job: Job) -> None:
     first, second = row(job), row(job)
 
@@ -66,6 +79,7 @@ def test_a_line_that_two_workers_bring_counts_once(job: Job) -> None:
     assert line.request_ids == ["req_1"]
     assert recording.opened(line) == b"{}"
     assert row(job, 2).state == "waiting"
+    assert counts_of_the_other(job) == (0, 0, 0, {"waiting"})
 
 
 def test_a_line_that_failed_counts_as_failed_and_keeps_why(job: Job) -> None:
@@ -125,6 +139,8 @@ def test_who_was_thought_dead_takes_no_lease_from_its_heir(job: Job) -> None:
         with running.leased(job.organization_id, job.pk, now=NOON) as mine:
             assert mine is not None
             assert heir.enter_context(running.leased(job.organization_id, job.pk, now=later))
+            with rls.tenant(job.organization_id):
+                assert Job.objects.exclude(pk=job.pk).get().lease_until is None
 
         assert seen(job).lease_until == later + running.LEASE  # mine ended, and it is not mine
         with running.leased(job.organization_id, job.pk, now=later) as third:
@@ -152,3 +168,4 @@ def test_a_second_mover_moves_nothing_and_no_arrow_is_no_move(job: Job) -> None:
     assert (found.state, found.because) == ("in_progress", "first")
     with rls.tenant(job.organization_id):
         assert [one.to_state for one in found.moves.all()][1:] == ["in_progress"]
+        assert Job.objects.exclude(pk=job.pk).get().state == "validating"
