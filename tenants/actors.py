@@ -19,7 +19,7 @@ from portal.lib import ids
 from portal.lib.periods import SEOUL
 from tenants import origins, policies, rls, scopes
 from tenants.addresses import covers
-from tenants.models import ApiKey, Membership, Organization, StaffView, User
+from tenants.models import ApiKey, Membership, Organization, Project, StaffView, User
 from tenants.origins import NOWHERE, Origin
 
 SESSION_ORGANIZATION = "organization"
@@ -82,6 +82,10 @@ class Actor:
 
     def can(self, verb: str) -> bool:
         return verb in self.verbs
+
+    def sees(self, project: Project) -> bool:
+        """Whether a project of its organization is among those that it sees."""
+        return self.projects is None or project.public_id in self.projects
 
     def require(self, verb: str) -> None:
         """``NotAllowed`` unless the actor has the verb."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from portal.jobs import grants, states, words
 from portal.jobs.models import JOB_ARROWS, Job, JobFile, JobMove, JobState, Purpose
@@ -55,15 +55,24 @@ def create(*, wish: Wish, by: Actor, now: datetime) -> Job:
         standing.require_ordering(by.organization)
         _check(wish, now)
     _check_models(wish, by)
-    with actors.scope_for(by), transaction.atomic():
-        _require_room(by)
-        return _row(wish, by, now)
+    try:
+        with actors.scope_for(by), transaction.atomic():
+            _require_room(by)
+            return _row(wish, by, now)
+    except IntegrityError:
+        with actors.scope_for(by):
+            twin = _before(wish, by)
+        if twin is None:
+            raise
+        return twin
 
 
 def _before(wish: Wish, by: Actor) -> Job | None:
     if not wish.idempotency_key:
         return None
-    rows = Job.objects.visible_to(by).select_related("input_file", "output_file", "error_file")
+    # A key is the organization's: the job may be in a project that the actor does not see.
+    rows = Job.objects.filter(organization=by.organization)
+    rows = rows.select_related("input_file", "output_file", "error_file")
     found = rows.filter(idempotency_key=wish.idempotency_key).first()
     if found is not None and (found.input_file, found.key_id) != (wish.input_file, wish.key.pk):
         raise OtherRequest

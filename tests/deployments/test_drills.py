@@ -13,8 +13,10 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from portal.deployments import drilling
 from portal.deployments.actions import drills
 from portal.deployments.actions.drills import Window
+from portal.deployments.drilling import Answer
 from portal.deployments.models import Drill, DrillMove, Endpoint, Placement
 from portal.deployments.states import NoSuchMove
 from portal.fleet.models import Site
@@ -22,6 +24,7 @@ from portal.lib import jws
 from portal.routing import snapshot
 from portal.web import drill_report
 from tenants import rls
+from tenants.models import AuditEvent
 from tests import factories
 from tests.cast import Cast
 from tests.factories import NOON
@@ -132,6 +135,108 @@ def test_ends_at_once_when_the_other_site_fails_or_by_hand(apart: Apart) -> None
     with rls.tenant(apart.cast.firm.pk):
         again = drills.end(drill=found, by=apart.cast.bob.may, now=START)
     assert again.because == drills.NOTHING_LEFT  # nothing more to end
+
+
+def test_is_ended_by_hand_and_the_site_answers_again_at_once(apart: Apart) -> None:
+    book(apart)
+    running, then = swept(START), START + timedelta(minutes=3)
+
+    with rls.tenant(apart.cast.firm.pk):
+        ended = drills.end(drill=running, by=apart.cast.bob.may, now=then)
+        twice = drills.end(drill=running, by=apart.cast.bob.may, now=END)
+
+    assert (ended.state, ended.because, ended.returned_at) == ("ended", drills.BY_HAND, then)
+    assert twice.returned_at == then
+    assert routed(apart, then) == ["busan-1", "daegu-1"]
+    with rls.tenant(apart.cast.firm.pk):
+        assert AuditEvent.objects.filter(verb="drill.end").count() == 1
+
+
+def test_a_window_that_is_over_is_not_made_longer_by_who_ends_it_late(apart: Apart) -> None:
+    book(apart)
+    running = swept(START)
+
+    with rls.tenant(apart.cast.firm.pk):
+        ended = drills.end(drill=running, by=apart.cast.bob.may, now=END + timedelta(hours=1))
+
+    assert ended.returned_at == END
+
+
+def test_is_cancelled_before_it_begins_and_never_begins(apart: Apart) -> None:
+    drill = book(apart)
+
+    with rls.tenant(apart.cast.firm.pk):
+        drills.end(drill=drill, by=apart.cast.bob.may, now=NOON)
+
+    found = swept(START)
+    assert (found.state, found.because, found.withdrawn_at) == ("cancelled", drills.CANCELLED, None)
+    assert routed(apart, START) == ["busan-1", "daegu-1"]
+    book(apart)  # its time is free again
+
+
+def test_a_window_that_passed_unseen_is_called_off(apart: Apart) -> None:
+    book(apart)
+
+    found = swept(END)
+
+    assert (found.state, found.because) == ("called_off", drills.PASSED)
+
+
+def test_is_ended_by_one_of_two_sweeps(apart: Apart) -> None:
+    book(apart)
+    mine, other = swept(START), swept(START)
+    with rls.tenant(apart.cast.firm.pk):
+        assert drills._move(other, "ended", drills.OVER, END, returned_at=END)
+        assert not drills._move(mine, "ended", drills.NOTHING_LEFT, NOON, returned_at=NOON)
+
+    assert (swept(END).because, swept(END).returned_at) == (drills.OVER, END)
+
+
+def test_lasts_five_minutes_to_four_hours_and_begins_within_thirty_days(apart: Apart) -> None:
+    far, second = NOON + drills.AHEAD, timedelta(seconds=1)
+    for start, length in ((NOON, drills.SHORTEST), (far, drills.LONGEST)):
+        book(apart, start=start, end=start + length)
+    for start, length in (
+        (START, drills.SHORTEST - second),
+        (START, drills.LONGEST + second),
+        (far + second, drills.SHORTEST),
+    ):
+        with pytest.raises(drills.BadWindow):
+            book(apart, start=start, end=start + length)
+
+
+def test_so_many_may_be_booked_and_no_more(apart: Apart) -> None:
+    for day in range(drills.MOST_OPEN):
+        late = timedelta(days=day)
+        drill = book(apart, start=START + late, end=END + late)
+
+    with pytest.raises(drills.TooManyDrills):
+        book(apart, start=START + timedelta(days=20), end=END + timedelta(days=20))
+    with rls.tenant(apart.cast.firm.pk):
+        drills.end(drill=drill, by=apart.cast.bob.may, now=NOON)
+    book(apart, start=START + timedelta(days=20), end=END + timedelta(days=20))
+
+
+@pytest.mark.parametrize(
+    ("usual", "seen", "slow"),
+    [
+        ([], [900], None),  # nothing to compare with
+        ([100, 100, 100], [300, 301, None], 1),  # twice as much is little here: 200 ms more
+        ([400, 400], [800, 801, 600], 1),  # and 200 ms more is little here: twice as much
+        ([100], [], 0),
+    ],
+)
+def test_counts_first_tokens_that_were_much_slower_than_before(
+    usual: list[int], seen: list[int | None], slow: int | None
+) -> None:
+    def answers(values: list[Any]) -> list[Answer]:
+        first = [None if one is None else START + timedelta(milliseconds=one) for one in values]
+        return [Answer("busan-1", "answered", START, one, 1) for one in first]
+
+    found = drilling.figures(answers(usual), answers(seen), "daegu-1", START)
+
+    assert found["slow_first_tokens"] == slow
+    assert found["first_token_ms"]["during"]["count"] == len(seen) - seen.count(None)
 
 
 def test_refuses_what_makes_no_sense(apart: Apart) -> None:

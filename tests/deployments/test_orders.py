@@ -344,3 +344,22 @@ def test_refuses_more_cards_of_one_kind_than_the_organization_may_run(
 
     with pytest.raises(quoting.TooManyCards):
         place(shop, "key-00002", name="다른-상담")
+
+
+def test_a_key_that_another_project_has_used_is_taken(shop: Shop) -> None:
+    first = place(shop, name="eins")
+    second = factories.project(shop.firm, "연구")
+    sees_one = replace(shop.alice, projects=(second.public_id,))
+
+    for name in ("eins", "zwei"):
+        with pytest.raises(orders.IdempotencyMismatch):
+            orders.place(
+                wish=quoting.Wish(name, CHAT, "daegu", 1),
+                project=second,
+                idempotency_key="key-00001",
+                by=sees_one,
+                now=NOON,
+            )
+
+    with rls.tenant(shop.firm.pk):
+        assert Order.objects.get() == first

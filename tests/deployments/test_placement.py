@@ -69,6 +69,19 @@ def test_takes_a_site_that_fits_every_wish() -> None:
     assert found == Choice(("daegu-1",), (against,), "rngd")
 
 
+def test_takes_a_site_whose_supply_gives_exactly_what_a_replica_draws() -> None:
+    assert chosen(replace(DAEGU, watts_free=180, watts_per_card=180)).sites == ("daegu-1",)
+
+
+def test_names_a_site_whose_free_cards_stand_in_different_nodes_beside_the_chosen_one() -> None:
+    split = replace(DAEGU, cards_per_replica=2, cards_free=2, nodes=(1, 1))
+
+    found = chosen(split, replace(BUSAN, cards_per_replica=2))
+
+    assert found.sites == ("busan-1",)
+    assert [(one.site, one.why) for one in found.rejected] == [("daegu-1", "no_card_free")]
+
+
 def test_takes_any_region_when_none_is_named() -> None:
     assert chosen(BUSAN).sites == ("busan-1",)
 
@@ -79,6 +92,7 @@ def test_takes_any_region_when_none_is_named() -> None:
         ((4, 4), 2, ("busan-1", "daegu-1")),  # spread first
         ((4, 1), 1, ("daegu-1",)),  # the emptiest first
         ((4, 1), 3, ("daegu-1", "busan-1", "daegu-1")),
+        ((4, 1), 4, ("daegu-1", "busan-1", "daegu-1", "daegu-1")),  # the full one gets no more
         ((1, 1), 2, ("busan-1", "daegu-1")),
         ((1, 1), 3, ()),  # all or none
         ((0, 0), 1, ()),

@@ -132,3 +132,16 @@ def test_a_reservation_covers_what_its_owner_runs(shop: Shop) -> None:
         assert mine.reservable(2, *kind, Period(tomorrow, tomorrow + HOUR)) == ours
         assert others.reservable(2, *kind, Period(tomorrow, tomorrow + HOUR)) == 1
         factories.placement(endpoint, shop.daegu)
+
+
+def test_what_runs_on_another_kind_of_card_counts_for_its_own_kind_only(shop: Shop) -> None:
+    factories.site("daegu-2", chip="atom-max", cards=4)
+    endpoint = factories.endpoint(shop.project)
+    factories.placement(endpoint, shop.daegu)
+    factories.placement(endpoint, shop.busan)
+    rngd, atom = (Chip.objects.get(code=code).pk for code in ("rngd", "atom-max"))
+
+    with rls.everyone(because="tests"):
+        claims = Claims(NOON, shop.firm.pk)
+
+    assert (claims.running(rngd), claims.running(atom)) == (2, 0)

@@ -3,6 +3,8 @@ used, given back or taken over by others."""
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.db import IntegrityError, transaction
 
 from billing import budgets
 from billing.models import Commitment
+from portal.catalog.models import Chip, Offering
 from portal.deployments import quoting, reserving
 from portal.deployments.actions import (
     card_time,
@@ -22,14 +25,19 @@ from portal.deployments.actions import (
 )
 from portal.deployments.actions.resale import Taking
 from portal.deployments.models import (
+    Endpoint,
+    Placement,
     Reservation,
     ReservationMove,
     ReservationOffer,
+    ReservationState,
     ReservedCard,
 )
+from portal.deployments.reservation_models import RESERVATION_ARROWS
 from portal.deployments.reserving import ReservationWish
-from portal.deployments.states import move_placement
+from portal.deployments.states import NoSuchMove, move_placement, move_reservation
 from portal.fleet.models import Site
+from portal.lib import ids
 from portal.lib.money import MICRO
 from portal.lib.periods import Period
 from portal.usage.models import CardTime
@@ -125,8 +133,13 @@ def test_sets_each_month_aside_by_itself(shop: Shop) -> None:
             {"period": Period(NOON + timedelta(days=91), NOON + timedelta(days=92))},
             reserving.BadTimes,
         ),
+        (
+            {"period": Period(TOMORROW, TOMORROW + (reserving.LONGEST_HOURS + 1) * HOUR)},
+            reserving.BadTimes,
+        ),
         ({"cards": 0}, reserving.BadCards),
-        ({"cards": 10**6}, reserving.BadCards),
+        ({"cards": reserving.MOST_CARDS + 1}, reserving.BadCards),
+        ({"cards": reserving.MOST_CARDS}, reserving.TooManyCards),
         ({"cards": 17}, reserving.TooManyCards),
         ({"chip": "nvidia"}, reserving.UnknownChip),
         ({"cards": 3}, reserving.NoCards),
@@ -137,6 +150,84 @@ def test_refuses_what_makes_no_sense(shop: Shop, changes: Any, error: type[Excep
         reserve(shop, **changes)
 
     assert counted(shop.firm, shop) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        Period(NOON, NOON + HOUR),
+        Period(NOON + reserving.AHEAD, NOON + reserving.AHEAD + reserving.LONGEST_HOURS * HOUR),
+    ],
+)
+def test_may_begin_now_or_in_ninety_days_and_last_an_hour_or_a_month(period: Period) -> None:
+    reserving.check(wish(period=period, cards=1), NOON)
+
+
+@pytest.mark.parametrize(("chip", "most"), [("rngd", 2), ("atom-max", 4)])
+def test_cards_of_another_kind_at_the_site_are_no_room(shop: Shop, chip: str, most: int) -> None:
+    other = Chip.objects.get(code="atom-max")
+    for number in range(4):
+        shop.daegu.cards.create(
+            ref=f"atom-{number}", chip=other, state="free", simulated=True, seen_at=NOON
+        )
+
+    with pytest.raises(reserving.NoCards):
+        reserve(shop, chip=chip, cards=most + 1)
+
+    assert reserve(shop, chip=chip, cards=most).cards == most
+
+
+def test_another_key_is_another_reservation(shop: Shop) -> None:
+    first = reserve(shop, cards=1)
+
+    second = reserve(shop, "key-00002", cards=1, name="낮 추론")
+
+    assert second.pk != first.pk
+    assert counted(shop.firm, shop) == (20 * WON, 0)
+
+
+@pytest.mark.parametrize("name", ["야간 학습", "낮 추론"])
+def test_a_key_that_another_project_has_used_is_taken(shop: Shop, name: str) -> None:
+    reserve(shop, cards=1)
+    second = factories.project(shop.firm, "연구")
+    sees_one = replace(shop.alice, projects=(second.public_id,))
+
+    with pytest.raises(orders.IdempotencyMismatch):
+        reservations.place(
+            wish=wish(cards=1, name=name),
+            project=second,
+            idempotency_key="key-00001",
+            by=sees_one,
+            now=NOON,
+        )
+
+    assert counted(shop.firm, shop) == (10 * WON, 0)
+
+
+def test_moves_along_its_arrows_and_no_other(shop: Shop, subtests: pytest.Subtests) -> None:
+    found = reserve(shop)
+    for before, after in itertools.product(ReservationState.values, ReservationState.values):
+        with subtests.test(f"{before} → {after}"), rls.tenant(shop.firm.pk):
+            Reservation.objects.update(state=before)
+            found.refresh_from_db()
+            if (before, after) in RESERVATION_ARROWS:
+                assert move_reservation(found, after, because="Weil.", now=NOON)
+                assert ReservationMove.objects.last().to_state == after
+            else:
+                with pytest.raises(NoSuchMove):
+                    move_reservation(found, after, because="Weil.", now=NOON)
+
+
+def test_lets_the_second_mover_change_nothing(shop: Shop) -> None:
+    reserve(shop)
+    with rls.tenant(shop.firm.pk):
+        mine, other = Reservation.objects.get(), Reservation.objects.get()
+        assert move_reservation(other, "cancelled", because="First.", now=NOON)
+
+        assert not move_reservation(mine, "ended", because="Second.", now=NOON)
+
+        assert Reservation.objects.get().state == "cancelled"
+        assert [one.to_state for one in ReservationMove.objects.all()] == ["booked", "cancelled"]
 
 
 def test_nobody_else_gets_reserved_cards_and_their_owner_does(
@@ -221,6 +312,118 @@ def test_a_site_that_is_closed_or_silent_costs_nothing(shop: Shop) -> None:
     reserved_time.accrue_all(now=found.ends_at)
 
     assert charged() == {found.public_id: 2 * 7 * 3600}
+
+
+def test_a_site_that_stays_closed_costs_nothing_to_the_end(shop: Shop) -> None:
+    found = reserve(shop)
+    shop.daegu.moves.create(
+        kind="condition", from_state="", to_state="draining", at=TOMORROW + 2 * HOUR
+    )
+
+    seen(found.ends_at)
+    reserved_time.accrue_all(now=found.ends_at)
+
+    assert charged() == {found.public_id: 2 * 2 * 3600}
+
+
+def ran(of: Project, **changes: Any) -> None:
+    """One card for the first two hours of the reservation, in the ledger."""
+    fields: dict[str, Any] = {"site": "daegu-1", "chip": "rngd", "cards": 1}
+    with rls.everyone(because="tests"):
+        for hour in range(2):
+            fields |= {
+                "started_at": TOMORROW + hour * HOUR,
+                "ended_at": TOMORROW + (hour + 1) * HOUR,
+            }
+            CardTime.objects.create(
+                organization=of.organization,
+                project=of.public_id,
+                endpoint="ep_1",
+                endpoint_name="상담",
+                placement=ids.mint("plc"),
+                price_version="tar_1",
+                **fields | changes,
+            )
+
+
+def test_only_what_the_same_organization_ran_on_the_same_cards_is_use_of_it(
+    shop: Shop, other: tuple[Organization, Project, Actor]
+) -> None:
+    found = reserve(shop)
+    ran(other[1])
+    ran(shop.project, chip="atom-max")
+    ran(shop.project, site="busan-1")
+
+    seen(found.ends_at)
+    reserved_time.accrue_all(now=found.ends_at)
+    assert charged() == {found.public_id: 20 * 3600}
+
+
+def test_what_ran_is_taken_off_once(shop: Shop) -> None:
+    found = reserve(shop)
+    ran(shop.project)
+
+    seen(found.ends_at)
+    reserved_time.accrue_all(now=found.ends_at)
+
+    assert charged() == {found.public_id: 18 * 3600}
+
+
+def test_waits_for_no_replica_but_its_own_organizations_on_its_cards(
+    shop: Shop, other: tuple[Organization, Project, Actor]
+) -> None:
+    found = reserve(shop)
+    mine, shared = factories.endpoint(shop.project), factories.shared_endpoint(shop.firm)
+    with rls.everyone(because="tests"):
+        atom = Offering.objects.get(version__model__slug=CHAT, chip__code="atom-max")
+    uncounted: list[tuple[Endpoint, Site, dict[str, Any]]] = [
+        (factories.endpoint(other[1]), shop.daegu, {}),
+        (mine, shop.busan, {}),
+        (mine, shop.daegu, {"cards": 0}),
+        (mine, shop.daegu, {"offering": atom}),
+        (shared, shop.daegu, {}),
+    ]
+    for endpoint, site, changes in uncounted:
+        one = factories.placement(endpoint, site, created_at=TOMORROW, state="ready")
+        with rls.everyone(because="tests"):
+            Placement.objects.filter(pk=one.pk).update(cards=changes.pop("cards", 1), **changes)
+
+    seen(found.ends_at)
+    reserved_time.accrue_all(now=found.ends_at)
+
+    assert charged() == {found.public_id: 20 * 3600}
+
+
+def test_the_older_of_two_reservations_is_used_first_and_nobody_elses(
+    shop: Shop, other: tuple[Organization, Project, Actor]
+) -> None:
+    _firm, project, mallory = other
+    theirs = reservations.place(
+        wish=wish(cards=1), project=project, idempotency_key="key-00009", by=mallory, now=NOON
+    )
+    mine = reserve(shop, cards=1)
+    ran(shop.project)
+
+    seen(mine.ends_at)
+    reserved_time.accrue_all(now=mine.ends_at)
+    assert charged() == {theirs.public_id: 10 * 3600, mine.public_id: 8 * 3600}
+
+
+def test_what_ran_on_the_older_one_leaves_the_newer_one_unused(shop: Shop) -> None:
+    elsewhere = reserve(shop, cards=1, region="busan")
+    older = reserve(shop, "key-00002", cards=1)
+    newer = reserve(shop, "key-00003", cards=1)
+    ran(shop.project)
+
+    seen(newer.ends_at)
+    reserved_time.accrue_all(now=newer.ends_at)
+
+    whole = 10 * 3600
+    assert charged() == {
+        elsewhere.public_id: whole,
+        older.public_id: 8 * 3600,
+        newer.public_id: whole,
+    }
 
 
 def test_waits_until_the_replicas_time_is_known(shop: Shop) -> None:

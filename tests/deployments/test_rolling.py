@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from billing import budgets
+from portal.deployments import rollouts
 from portal.deployments.actions import card_time, changes, endpoints, freeing, rolling
 from portal.deployments.models import (
     Endpoint,
@@ -20,6 +21,7 @@ from portal.deployments.requoting import NothingChanges
 from portal.deployments.rollouts import Sample
 from portal.deployments.states import move_placement
 from tenants import rls
+from tests import factories
 from tests.deployments.conftest import Shop
 from tests.deployments.test_changes import change, own
 from tests.deployments.test_orders import REST_WON, counted
@@ -122,6 +124,34 @@ def test_goes_back_by_itself_when_the_new_one_fails(shop: Shop) -> None:
         newest = Revision.objects.order_by("-number")[0]
         assert (newest.number, newest.regions) == (3, ["daegu"])
         assert Endpoint.objects.get().overcommitted
+
+
+def test_looks_for_room_for_ten_minutes_and_then_goes_back(shop: Shop) -> None:
+    other = factories.placement(factories.endpoint(shop.project, "ep_other"), shop.busan)
+    go_on(shop, 0)
+    go_on(shop, 100)
+
+    assert kinds(shop) == ["begin", "no_room"]  # noted once, since when
+    go_on(shop, 599)
+    assert (where(shop), states(shop)[0]) == (["busan-1", "daegu-1"], "running")
+    go_on(shop, 600)
+    assert states(shop) == ("rolled_back", "failed")
+    with rls.tenant(shop.firm.pk):
+        assert Rollout.objects.get().because == rollouts.NO_ROOM
+        assert Placement.objects.filter(wanted=True, site=shop.busan).get() == other
+
+
+def test_room_that_comes_in_time_is_taken_and_the_wait_forgotten(shop: Shop) -> None:
+    other = factories.placement(factories.endpoint(shop.project, "ep_other"), shop.busan)
+    go_on(shop, 0)
+    with rls.tenant(shop.firm.pk):
+        Placement.objects.filter(pk=other.pk).update(wanted=False, state="stopped")
+
+    go_on(shop, 300)
+    go_on(shop, 899)
+
+    assert kinds(shop) == ["begin", "no_room", "add_new"]
+    assert (where(shop), states(shop)[0]) == (["busan-1", "daegu-1"], "running")
 
 
 def test_goes_back_when_the_gateways_see_errors(shop: Shop) -> None:

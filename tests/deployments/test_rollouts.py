@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.deployments import rollouts, sides
-from portal.deployments.rollouts import Look, Replica, Sample, next_step, upcoming
+from portal.deployments.rollouts import Look, Replica, Sample, Upcoming, next_step, upcoming
 from portal.deployments.sides import Strategy
 from tests.factories import NOON
 
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 any_strategy = st.sampled_from(["rolling", "blue_green", "canary"])
 
 
@@ -192,6 +193,33 @@ def test_rolls_back_for(changes: dict[str, object], because: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "patience", "because"),
+    [
+        ("failed", rollouts.FAILED_FOR, rollouts.FAILED),
+        ("wanted", rollouts.READY_WITHIN, rollouts.NOT_READY),
+        ("starting", rollouts.READY_WITHIN, rollouts.NOT_READY),
+    ],
+)
+def test_gives_a_new_replica_its_time(state: str, patience: timedelta, because: str) -> None:
+    look = replace(World(1, 1).look(), replicas=(Replica("n1", True, state, NOON),))
+
+    assert rollouts.trouble(look, NOON + patience - SECOND) == ""
+    assert rollouts.trouble(look, NOON + patience) == because
+    old = replace(look, replicas=(Replica("o1", False, state, NOON),))
+    assert rollouts.trouble(old, NOON + patience) == ""  # no reason to go back to it
+
+
+def test_looks_for_room_and_goes_on_as_long_as_it_may() -> None:
+    look = World(1, 1).look()
+
+    full = replace(look, no_room_since=NOON)
+    assert rollouts.trouble(full, NOON + rollouts.READY_WITHIN - SECOND) == ""
+    assert rollouts.trouble(full, NOON + rollouts.READY_WITHIN) == rollouts.NO_ROOM
+    assert rollouts.trouble(look, NOON + rollouts.LONGEST - SECOND) == ""
+    assert rollouts.trouble(look, NOON + rollouts.LONGEST) == rollouts.TOO_LONG
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         (Sample(), Sample(19, 9, [])),  # too few to say
@@ -204,8 +232,9 @@ def test_goes_on_in_spite_of(old: Sample, new: Sample) -> None:
     assert World(2, 2, old=old, new=new).run().ended == "done"
 
 
-def test_no_old_replica_leaves_while_most_answers_of_the_new_ones_fail() -> None:
-    world = World(2, 2, new=Sample(4, 2, []))
+@pytest.mark.parametrize("new", [Sample(4, 2, []), Sample(1, 1, [])])
+def test_no_old_replica_leaves_while_most_answers_of_the_new_ones_fail(new: Sample) -> None:
+    world = World(2, 2, new=new)
 
     world.run(until=timedelta(minutes=5))
 
@@ -290,6 +319,40 @@ def test_says_what_comes_next_and_when() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("answers", "minutes"), [(sides.MIN_SAMPLE, 5), (sides.MIN_SAMPLE - 1, 10)]
+)
+def test_a_share_lasts_until_there_was_enough_to_judge_by(answers: int, minutes: int) -> None:
+    ready = Replica("n1", True, "ready", NOON)
+    look = World(1, 1, strategy="canary", stage=1, stage_since=NOON).look()
+    look = replace(look, replicas=(*look.replicas, ready), new=Sample(answers))
+
+    assert upcoming(look, NOON + HOUR).at == NOON + timedelta(minutes=minutes)
+
+
+def test_says_that_it_goes_back_or_that_it_replaces_one_by_one() -> None:
+    look = World(1, 1).look()
+
+    assert upcoming(look, NOON) == Upcoming("replace")
+    assert upcoming(replace(look, back=True), NOON) == Upcoming("back")
+
+
+@pytest.mark.parametrize(
+    ("changes", "may"),
+    [
+        ({"stage": 1}, True),
+        ({"stage": 0}, False),  # the new ones are not there
+        ({"stage": 1, "hurried": True}, False),  # it was told before
+        ({"stage": 1, "back": True}, False),
+        ({"stage": 0, "held": True}, True),
+    ],
+)
+def test_may_be_told_to_go_on(changes: dict[str, object], may: bool) -> None:
+    look = replace(World(1, 1, strategy="canary").look(), **changes)
+
+    assert rollouts.can_go_on(look) == may
+
+
 def test_an_old_replica_that_was_leaving_stays_when_it_goes_back() -> None:
     leaving = Replica("001", False, "ready", NOON, NOON)
     look = replace(World(1, 1).look(), back=True, replicas=(leaving,))
@@ -328,6 +391,27 @@ def test_one_that_goes_back_in_a_full_fleet_gives_its_own_card(
     assert step.kind == goes
 
 
+@pytest.mark.parametrize(
+    ("other", "goes"),
+    [
+        (Replica("o2", False, "starting", WAITED + SECOND), None),
+        (Replica("o2", False, "wanted", WAITED + SECOND), None),
+        (Replica("o2", False, "starting", WAITED), "leave"),  # it has had its time
+        (Replica("o2", False, "failed", NOON), "leave"),
+        (Replica("n2", True, "ready", NOON, leaving_at=NOON), None),  # an old one follows it
+    ],
+)
+def test_a_new_one_answers_on_while_an_old_one_may_come_and_no_longer(
+    other: Replica, goes: str | None
+) -> None:
+    answer = (Replica("n1", True, "ready", NOON), Replica("o1", False, "ready", NOON))
+    look = replace(World(2, 2).look(), back=True, replicas=(*answer, other))
+
+    step = next_step(look, NOON)
+
+    assert (step.kind if step else None) == goes
+
+
 def test_one_card_at_a_time_is_given_back() -> None:
     leaving = Replica("n1", True, "ready", NOON, leaving_at=NOON)
     stays = Replica("n2", True, "ready", NOON)
@@ -336,6 +420,19 @@ def test_one_card_at_a_time_is_given_back() -> None:
     step = next_step(replace(look, replicas=(leaving, stays)), NOON)
 
     assert step == rollouts.Step("add_old")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "share"), [(0, 4, 100), (1, 3, 75), (3, 1, 25), (4, 1, 0), (4, 0, 0)]
+)
+def test_the_old_form_gets_back_what_it_has_the_replicas_for(
+    old: int, new: int, share: int
+) -> None:
+    replicas = [Replica(f"o{one}", False, "ready", NOON) for one in range(old)]
+    replicas += [Replica(f"n{one}", True, "ready", NOON) for one in range(new)]
+    look = World(4, 4, strategy="canary", stage=3).look()
+
+    assert sides.share(replace(look, back=True, replicas=tuple(replicas))) == share
 
 
 @pytest.mark.parametrize("state", ["stopping", "stopped"])

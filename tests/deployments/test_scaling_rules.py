@@ -73,6 +73,34 @@ def test_steps_up_keep_their_distance() -> None:
     assert decide(BOUNDS, Look(2, 9), first.memory, NOON + 10 * SECOND).replicas == 3
 
 
+def test_is_woken_at_once_also_where_it_went_up_a_moment_ago() -> None:
+    first = decide(SLEEPY, Look(0, sleepers=1), MEMORY, NOON)
+
+    again = decide(SLEEPY, Look(0, sleepers=1), first.memory, NOON + SECOND)
+
+    assert (again.replicas, again.because) == (1, "woken")
+
+
+@pytest.mark.parametrize(
+    ("look", "count"), [(Look(1, 4), 4), (Look(1, 4, 2), 2), (Look(1, 4, 2, sleepers=3), 3)]
+)
+def test_says_how_many_requests_it_goes_up_for(look: Look, count: int) -> None:
+    assert decide(BOUNDS, look, MEMORY, NOON).count == count
+
+
+def test_a_cool_down_takes_no_last_replica_before_it_was_idle_for_long_enough() -> None:
+    memory = MEMORY
+    for second in range(0, 900, 50):
+        found = decide(SLEEPY, Look(1), memory, NOON + second * SECOND)
+        assert found.replicas == 1
+        memory = found.memory
+
+
+@pytest.mark.parametrize(("parallel", "most"), [(0, 2), (1, 1), (4, 2), (16, 11)])
+def test_leaves_a_replica_some_of_its_slots(parallel: int, most: int) -> None:
+    assert scaling.per_replica(parallel) == most
+
+
 def test_sleeps_after_the_whole_idle_time_and_never_while_asked() -> None:
     used = decide(SLEEPY, Look(1, 1), MEMORY, NOON + 100 * SECOND).memory
 

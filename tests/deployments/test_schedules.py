@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -126,6 +126,46 @@ def test_what_it_writes_reads_the_same() -> None:
 
     assert schedules.read(hours.written()) == hours
     assert isinstance(hours, Hours) and hours.written()["hours"]["tue"] == ["22:00-06:00"]
+    assert hours.written()["hours"]["wed"] == ["06:00-09:00", "20:00-24:00"]
+
+
+def test_takes_as_many_spans_and_dates_as_it_says() -> None:
+    spans = [f"{hour:02}:00-{hour:02}:30" for hour in range(schedules.MOST_SPANS)]
+    day = date(2026, 12, 1)
+    dates: dict[str, list[str]] = {
+        (day + timedelta(days=one)).isoformat(): [] for one in range(schedules.MOST_DATES)
+    }
+
+    hours = schedules.read({"hours": {"mon": spans}, "dates": dates})
+
+    assert (len(hours.week[0]), len(hours.dates)) == (len(spans), len(dates))
+    with pytest.raises(BadSchedule) as found:
+        schedules.read({"hours": {"mon": spans}, "dates": dates | {"2030-01-01": []}})
+    assert found.value.fault == "dates"
+
+
+def test_estimates_no_second_too_few() -> None:
+    hours = schedules.read(schedules.OFFICE)
+    opens, half = kst("2026-11-16T09:00"), timedelta(seconds=0.5)
+
+    assert schedules.open_seconds(hours, opens + half, opens + 7 * half) == 3
+    assert schedules.open_seconds(hours, opens + half, opens + 4 * half) == 2
+    end = opens + 4 * half
+    assert schedules.seconds_left(hours, runs=True, now=opens + half, end=end) == 2
+
+
+@pytest.mark.parametrize(
+    ("moment", "holidays", "known"),
+    [
+        ("2026-12-31T23:59", True, True),
+        ("2199-01-01T00:00", True, False),
+        ("2199-01-01T00:00", False, True),  # it is open on them like on any other day
+    ],
+)
+def test_says_whether_it_knows_the_holidays(moment: str, *, holidays: bool, known: bool) -> None:
+    hours = schedules.read({**schedules.OFFICE, "holidays": holidays})
+
+    assert schedules.covers(hours, kst(moment)) is known
 
 
 @pytest.mark.parametrize(
@@ -138,6 +178,8 @@ def test_what_it_writes_reads_the_same() -> None:
         ({"hours": {"someday": ["09:00-18:00"]}}, "weekday", "someday"),
         ({"hours": {"mon": ["09:00-25:00"]}}, "span", "mon"),
         ({"hours": {"mon": ["9-18"]}}, "span", "mon"),
+        ({"hours": {"mon": ["09:00"]}}, "span", "mon"),
+        ({"hours": {"mon": ["０９:００-18:00"]}}, "span", "mon"),
         ({"hours": {"mon": ["09:60-18:00"]}}, "span", "mon"),
         ({"hours": {"mon": ["09:00-09:00"]}}, "length", "mon"),
         ({"hours": {"mon": ["09:00-12:00", "11:59-13:00"]}}, "overlap", "mon"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,27 @@ def test_finds_slots_for_whatever_fits_by_the_count_and_holds_none_twice(
         assert len(set(numbers)) == len(numbers) and all(number < 4 for number in numbers)
 
 
+def test_takes_one_card_after_the_other_where_none_is_free_throughout() -> None:
+    taken = [Slot(0, period(0, 1)), Slot(1, period(1, 2))]
+
+    found = assign(taken, of=2, cards=1, period=period(0, 2))
+
+    assert found == [Slot(0, period(1, 2)), Slot(1, period(0, 1))]
+
+
+def test_holds_nothing_for_no_time_where_another_one_begins_and_ends_with_it() -> None:
+    found = assign([Slot(0, period(0, 2))], of=2, cards=1, period=period(0, 2))
+
+    assert found == [Slot(1, period(0, 2))]
+
+
+def test_carves_out_all_that_is_held() -> None:
+    held = [Slot(0, period(2, 4)), Slot(1, period(2, 4))]
+
+    assert carve(held, cards=2, period=period(2, 4)) == ([], held)
+    assert carve(held, cards=3, period=period(2, 4)) == (held, [])
+
+
 @settings(max_examples=60, deadline=None)
 @given(wishes, periods, st.integers(1, 3))
 def test_what_is_carved_out_and_what_stays_are_what_was_held(
@@ -62,6 +84,7 @@ def test_what_is_carved_out_and_what_stays_are_what_was_held(
 
     stays, taken = carve(held, cards=cards, period=span)
 
+    assert all(one.period.start < one.period.end for one in [*stays, *taken])
     for hour in moments():
         assert at(stays, hour.start) + at(taken, hour.start) == at(held, hour.start)
         if taken:
@@ -94,3 +117,14 @@ def test_charges_what_was_held_and_not_used_once(
         assert sum(one.cards for one in found if moment in one.period) == idle
     for piece in found:
         assert any(piece.period.overlap(hour) == piece.period for hour in moments())
+
+
+@pytest.mark.parametrize("inside", [HOUR / 2, timedelta(seconds=30)])
+def test_what_was_not_used_is_one_piece_an_hour(inside: timedelta) -> None:
+    first = Used(Period(NOON, NOON + inside), 2)
+    second = Used(Period(NOON + inside, NOON + HOUR), 2)
+    fewer, next_hour = Used(period(1, 2), 1), Used(period(2, 3), 1)
+
+    found = joined([first, second, fewer, next_hour])
+
+    assert found == [Used(period(0, 1), 2), fewer, next_hour]

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from portal.fleet.drivers.contract import CardReport, PowerReport, ReplicaReport, SiteReport
-from portal.fleet.health import HEALTH_ARROWS, Seen, ailments, calm_pause, is_due, move_of
+from portal.fleet.health import (
+    HEALTH_ARROWS,
+    Seen,
+    ailments,
+    at,
+    calm_pause,
+    for_work,
+    is_due,
+    move_of,
+)
 from tests.factories import NOON
 
 LOST_AFTER = timedelta(minutes=5)
@@ -59,6 +68,55 @@ def test_goes_where_the_table_says(
     assert goes_to(seen(before, report=HOT)) == ill
     assert goes_to(seen(before, silent=15.1, failing=13)) == silent
     assert goes_to(seen(before, silent=400, failing=300.1)) == long
+
+
+@pytest.mark.parametrize(
+    ("one", "codes"),
+    [
+        (seen("waiting"), ("answers",)),
+        (seen("unreachable"), ("answers",)),
+        (seen("degraded"), ("well",)),
+        (seen("returned", compared=True), ("compared",)),
+        (seen("returned", compared=True, report=HOT), ("inlet",)),
+        (seen("ready", report=HOT, gone=1), ("card_gone", "inlet")),
+        (seen("lost"), ("back",)),
+        (seen("ready", silent=16, failing=13), ("silent",)),
+        (seen("unreachable", silent=400, failing=301), ("long_silent",)),
+    ],
+)
+def test_says_why_it_goes(one: Seen, codes: tuple[str, ...]) -> None:
+    move = move_of(one, now=NOON, lost_after=LOST_AFTER)
+
+    assert move is not None
+    assert move.codes == codes
+
+
+@pytest.mark.parametrize(
+    ("condition", "health", "work"),
+    [
+        ("open", "ready", "healthy"),
+        ("open", "degraded", "healthy"),
+        ("open", "unreachable", "silent"),
+        ("open", "waiting", "waiting"),
+        ("open", "lost", "lost"),
+        ("open", "returned", "returned"),
+        ("draining", "ready", "drained"),
+        ("draining", "lost", "drained"),
+    ],
+)
+def test_says_whether_it_takes_work(condition: str, health: str, work: str) -> None:
+    assert for_work(condition, health) == work
+
+
+def test_shows_silence_before_anybody_has_moved_it() -> None:
+    then, asked = NOON - timedelta(seconds=16), NOON - timedelta(seconds=10)
+
+    assert at("ready", None, asked, NOON) == "waiting"
+    assert at("waiting", NOON, None, NOON) == "ready"
+    assert at("ready", then, None, NOON) == "ready"  # nobody has asked it
+    assert at("ready", then, asked, NOON) == "unreachable"
+    assert at("returned", then, asked, NOON) == "unreachable"
+    assert at("lost", then, asked, NOON) == "lost"
 
 
 def test_takes_only_arrows() -> None:

@@ -48,8 +48,29 @@ def test_says_nothing_of_what_can_be_true() -> None:
     assert said(cards=(card(chip="tpu"),), replicas=()) == ""  # shown, and not used
 
 
+def test_says_nothing_of_what_stands_at_its_bounds() -> None:
+    long = card("x" * 64, chip="c" * 64, node="n" * 64, placement="p" * 24)
+    most = ServedReport(since_ms=0, tokens_in=2**53 - 1, tokens_out=0, requests=2**53 - 1)
+    widest = replica(
+        placement="p" * 24,
+        cards=("x" * 64,),
+        epoch=2**31 - 1,
+        restarts=2**31 - 1,
+        url="http://" + "x" * 193,
+        model_digest="d" * 71,
+        served=most,
+    )
+
+    assert said(cards=(long,), replicas=(widest,), generation=2**62) == ""
+    assert said(power=power(it_watts=0.0, facility_watts=1e8, inlet_celsius=120.0)) == ""
+    assert said(power=power(it_watts=1e8, facility_watts=0.0, inlet_celsius=-60.0)) == ""
+    assert said(replicas=(replica(url=None, served=None),)) == ""
+
+
 AHEAD = NOW_MS + int(timedelta(minutes=6).total_seconds() * 1000)
 SERVED = ServedReport(since_ms=0, tokens_in=-1, tokens_out=0)
+TOO_MANY = ServedReport(since_ms=0, tokens_in=0, tokens_out=2**53)
+ASKED = ServedReport(since_ms=0, tokens_in=0, tokens_out=0, requests=-1)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +97,14 @@ SERVED = ServedReport(since_ms=0, tokens_in=-1, tokens_out=0)
         ({"replicas": (replica(url="http://" + "x" * 200),)}, "address"),
         ({"replicas": (replica(model_digest="d" * 72),)}, "digest"),
         ({"replicas": (replica(placement=""),)}, "empty"),
+        ({"replicas": (replica(placement="p" * 25),)}, "too long"),
+        ({"replicas": (replica(epoch=2**31),)}, "epoch"),
+        ({"replicas": (replica(restarts=-1),)}, "starts"),
         ({"replicas": (replica(served=SERVED),)}, "impossible"),
+        ({"replicas": (replica(served=TOO_MANY),)}, "impossible"),
+        ({"replicas": (replica(served=ASKED),)}, "impossible"),
+        ({"generation": 2**62 + 1}, "generation"),
+        ({"cards": (card(chip="c" * 65),)}, "too long"),
         ({"power": power(it_watts=-1.0)}, "W for its machines"),
         ({"power": power(facility_watts=float("nan"))}, "W for its site"),
         ({"power": power(inlet_celsius=999.0)}, "inlet"),

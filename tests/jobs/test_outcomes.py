@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from portal.jobs import room
-from portal.jobs.outcomes import DOUBT, MOST_TRIES, Again, Answer, Done, KeyEnded, Sent, of
+from portal.jobs.outcomes import (
+    DOUBT,
+    LONGEST_PAUSE,
+    MOST_TRIES,
+    Again,
+    Answer,
+    Done,
+    KeyEnded,
+    Sent,
+    of,
+)
 from portal.jobs.room import Seats
 
 NOW = datetime(2026, 11, 16, 3, 0, tzinfo=UTC)
@@ -69,6 +79,47 @@ def test_sends_again_what_is_not_ended(case: str) -> None:
     assert (outcome.run, outcome.free, outcome.tries) == expected
 
 
+@pytest.mark.parametrize(
+    ("answer", "sent", "seconds"),
+    [
+        (Answer(0), FIRST, 2),
+        (refusal(429, "overloaded", retry_after=3), FIRST, 3),
+        (refusal(429, "overloaded", retry_after=0), FIRST, 1),
+        (refusal(429, "rate_limit_exceeded", retry_after=3600), FIRST, LONGEST_PAUSE),
+        (refusal(429, "insufficient_quota", retry_after=3), FIRST, LONGEST_PAUSE),
+        (refusal(502, "site_failed"), FIRST, 1),
+        (refusal(502, "site_failed"), Sent(1, False, 3, None), 8),
+        (refusal(502, "site_failed"), Sent(1, False, MOST_TRIES - 2, None), LONGEST_PAUSE),
+    ],
+)
+def test_waits_as_long_as_it_is_told_and_no_longer_than_a_minute(
+    answer: Answer, sent: Sent, seconds: float
+) -> None:
+    outcome = of(answer, sent, now=NOW)
+
+    assert isinstance(outcome, Again)
+    assert outcome.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("answer", "everybody"),
+    [
+        (Answer(0), True),
+        (refusal(429, "insufficient_quota"), True),
+        (refusal(503, "no_eligible_site"), True),
+        (refusal(502, "site_failed"), False),  # it may be this line's own fault
+        (refusal(409, "idempotency_key_in_use"), False),
+    ],
+)
+def test_the_other_lines_wait_where_the_fault_is_not_the_lines_own(
+    answer: Answer, *, everybody: bool
+) -> None:
+    outcome = of(answer, FIRST, now=NOW)
+
+    assert isinstance(outcome, Again)
+    assert outcome.everybody is everybody
+
+
 def test_is_free_once_nobody_has_known_for_long() -> None:
     first = of(used("unknown"), FIRST, now=NOW)
     assert isinstance(first, Again)
@@ -104,6 +155,7 @@ def test_knows_that_a_key_is_over() -> None:
         (Seats(4, 3, 0), 1, 1),
         (Seats(4, 4, 0), 0, 0),
         (Seats(4, 1, 1), 0, 0),  # somebody waits
+        (Seats(2, 0, 0), 0, 1),
         (Seats(1, 0, 0), 0, 1),
         (Seats(1, 1, 0), 0, 0),
         (Seats(0, 0, 0), 0, 1),  # nobody knows how many there are

@@ -65,6 +65,10 @@ WANTED = [
     ("failed", "ready", "ready"),
     ("failed", "failed", "-"),
     ("failed", "stopping", "-"),
+    ("stopping", None, "-"),  # it ends, whatever is wanted now: another one comes in its stead
+    ("stopping", "starting", "-"),
+    ("stopping", "ready", "-"),
+    ("stopping", "failed", "-"),
 ]
 UNWANTED = [
     ("wanted", None, "stopped"),

@@ -146,14 +146,11 @@ def _normal(wish: Wish) -> Wish:
 
 
 def before(by: Actor, idempotency_key: str, digest: str) -> Order | None:
-    """The order that this key has made already. ``IdempotencyMismatch`` if of another wish."""
-    found = (
-        Order.objects.visible_to(by)
-        .filter(idempotency_key=idempotency_key)
-        .select_related("endpoint")
-        .first()
-    )
-    if found is not None and found.request_digest != digest:
+    """The order that this key has made already. ``IdempotencyMismatch`` if of another wish. A key
+    is the organization's: also if in a project that the actor does not see."""
+    rows = Order.objects.filter(organization=by.organization, idempotency_key=idempotency_key)
+    found = rows.select_related("endpoint", "project").first()
+    if found is not None and (found.request_digest != digest or not by.sees(found.project)):
         raise IdempotencyMismatch
     return found
 

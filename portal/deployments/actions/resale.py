@@ -195,9 +195,11 @@ def take(
     if taking.offered.organization_id == by.organization.pk:
         raise OwnOffer
     with actors.scope_for(by):
-        known = Reservation.objects.visible_to(by).filter(idempotency_key=idempotency_key).first()
+        rows = Reservation.objects.filter(organization=by.organization)
+        rows = rows.filter(idempotency_key=idempotency_key).select_related("project")
+        known = rows.first()
         if known is not None:
-            if known.taken_from != taking.offered.public_id:
+            if known.taken_from != taking.offered.public_id or not by.sees(known.project):
                 raise IdempotencyMismatch
             return known
         standing.require_ordering(by.organization)

@@ -104,10 +104,11 @@ def place(
 
 
 def before(by: Actor, idempotency_key: str, digest: str) -> Reservation | None:
-    """What this key has reserved already. ``IdempotencyMismatch`` if of another wish."""
-    rows = Reservation.objects.visible_to(by).select_related("site", "chip", "project")
-    found = rows.filter(idempotency_key=idempotency_key).first()
-    if found is not None and found.request_digest != digest:
+    """What this key has reserved already. ``IdempotencyMismatch`` if of another wish. A key is the
+    organization's: also if in a project that the actor does not see."""
+    rows = Reservation.objects.filter(organization=by.organization, idempotency_key=idempotency_key)
+    found = rows.select_related("site", "chip", "project").first()
+    if found is not None and (found.request_digest != digest or not by.sees(found.project)):
         raise IdempotencyMismatch
     return found
 
