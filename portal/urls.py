@@ -24,6 +24,7 @@ from portal.web import (
     endpoint_hours,
     endpoint_logs,
     endpoint_orders,
+    endpoint_traffic,
     endpoints,
     etax,
     fiscal,
@@ -159,6 +160,7 @@ urlpatterns = [
     path("endpoints/<slug:public_id>/", endpoints.detail, name="endpoint"),
     path("endpoints/<slug:public_id>/status/", endpoints.status, name="endpoint_status"),
     path("endpoints/<slug:public_id>/placement/", endpoints.placement, name="endpoint_placement"),
+    path("endpoints/<slug:public_id>/traffic/", endpoint_traffic.show, name="endpoint_traffic"),
     path("endpoints/<slug:public_id>/logs/", endpoint_logs.logs, name="endpoint_logs"),
     path("endpoints/<slug:public_id>/logs.txt", endpoint_logs.download, name="endpoint_logs_file"),
     path(

@@ -16,6 +16,7 @@ from portal.api import (
     endpoint_changes,
     endpoint_hours,
     endpoint_logs,
+    endpoint_traffic,
     etax,
     fiscal_urls,
     fleet,
@@ -277,6 +278,11 @@ urlpatterns = [
         "endpoints/<slug:public_id>/placement",
         serving.EndpointPlacementView.as_view(),
         name="api_endpoint_placement",
+    ),
+    path(
+        "endpoints/<slug:public_id>/traffic",
+        endpoint_traffic.EndpointTrafficView.as_view(),
+        name="api_endpoint_traffic",
     ),
     path(
         "endpoints/<slug:public_id>/logs",
