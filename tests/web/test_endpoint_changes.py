@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -13,6 +14,7 @@ from portal.deployments.actions import orders, placements, rolling
 from portal.deployments.models import Endpoint, Order, Placement
 from portal.deployments.quoting import Wish
 from portal.fleet.models import Site
+from portal.web import site_reasons
 from tenants import rls
 from tests.api.callers import bearer, send
 from tests.cast import browser
@@ -90,6 +92,27 @@ def test_shows_both_forms_while_a_canary_is_watched_and_may_hold_it(world: World
     assert told["progress"]["next"]["share"] == 50
     gone_on = send(program, "PATCH", operation, {"action": "go_on"}).json()
     assert gone_on["progress"]["next"] == {"what": "shift", "at": None, "share": 50}
+
+
+@pytest.mark.parametrize(
+    ("because", "korean"),
+    [
+        (
+            "The engine ended with signal SIGKILL. Started again in 4 s.",
+            "엔진이 끝났습니다(신호 SIGKILL). 4초 뒤에 다시 시작합니다.",
+        ),
+        (
+            "The engine did not answer within 120 s. Started again in 1 s.",
+            "엔진이 120초 안에 응답하지 않았습니다. 1초 뒤에 다시 시작합니다.",
+        ),
+        ("The engine answers.", "엔진이 응답합니다."),
+        ("CUDA out of memory.", "CUDA out of memory."),
+        ("", ""),
+    ],
+)
+def test_tells_a_sites_reason_in_the_readers_language(because: str, korean: str) -> None:
+    with translation.override("ko"):
+        assert site_reasons.words(because) == korean
 
 
 def test_shows_a_replica_going_until_its_site_has_stopped_it(world: World) -> None:

@@ -15,6 +15,7 @@ from django.utils.translation import get_language_info
 
 from billing.rating import MB_SECONDS_PER_GB_DAY
 from portal.lib.periods import SEOUL
+from portal.web import site_reasons
 from tenants import numbers
 
 register = template.Library()
@@ -94,6 +95,12 @@ def gb_days(value: int | None) -> str:
 def business_number(value: str | None) -> str:
     """``123-45-67891``; nothing where there is none."""
     return numbers.shown(value) or UNKNOWN
+
+
+@register.filter
+def reason(because: str) -> str:
+    """Why a replica is in its state, as its site or a worker told it."""
+    return site_reasons.words(because)
 
 
 @register.filter
