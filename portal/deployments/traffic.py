@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from portal.deployments import freed
 from portal.deployments.models import Endpoint, EndpointKind
+from portal.lib.money import MICRO
 from portal.lib.periods import Period
 from portal.usage import queries
 from portal.usage.queries import HourRow
@@ -32,6 +33,11 @@ class Traffic:
     @property
     def failed(self) -> int:
         return sum(row.failed for row in self.hours)
+
+    @property
+    def used_won(self) -> int | None:
+        """Begun won, as a page shows it."""
+        return None if self.used_micro is None else -(-self.used_micro // MICRO)
 
     def by_site(self) -> Counter[str]:
         """Code → requests."""
