@@ -25,6 +25,7 @@ from portal.web import (
     endpoint_logs,
     endpoint_orders,
     endpoint_unserved,
+    endpoint_traffic,
     endpoints,
     etax,
     fiscal,
@@ -165,6 +166,7 @@ urlpatterns = [
         endpoint_unserved.unserved,
         name="endpoint_unserved",
     ),
+    path("endpoints/<slug:public_id>/traffic/", endpoint_traffic.show, name="endpoint_traffic"),
     path("endpoints/<slug:public_id>/logs/", endpoint_logs.logs, name="endpoint_logs"),
     path("endpoints/<slug:public_id>/logs.txt", endpoint_logs.download, name="endpoint_logs_file"),
     path(

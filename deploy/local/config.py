@@ -15,9 +15,10 @@ from deploy.local.postgres import StackError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+# One chip stands at two sites, so that replicas can be kept apart and a drill can be booked.
 SITES = [
     ("daegu-1", "daegu", "대구-1", "Daegu 1", {"rngd": 2}),
-    ("gwangju-1", "gwangju", "광주-1", "Gwangju 1", {"atom-max": 4}),
+    ("gwangju-1", "gwangju", "광주-1", "Gwangju 1", {"atom-max": 4, "rngd": 2}),
     ("daejeon-1", "daejeon", "대전-1", "Daejeon 1", {"atom-plus": 2}),
 ]
 ENGINES_PER_SITE = 12

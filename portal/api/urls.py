@@ -17,6 +17,7 @@ from portal.api import (
     endpoint_hours,
     endpoint_logs,
     endpoint_unserved,
+    endpoint_traffic,
     etax,
     fiscal_urls,
     fleet,
@@ -278,6 +279,11 @@ urlpatterns = [
         "endpoints/<slug:public_id>/placement",
         serving.EndpointPlacementView.as_view(),
         name="api_endpoint_placement",
+    ),
+    path(
+        "endpoints/<slug:public_id>/traffic",
+        endpoint_traffic.EndpointTrafficView.as_view(),
+        name="api_endpoint_traffic",
     ),
     path(
         "endpoints/<slug:public_id>/logs",

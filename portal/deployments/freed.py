@@ -146,6 +146,12 @@ def of(endpoint: Endpoint, kind: str, now: datetime) -> Freed:
     )
 
 
+def used_micro(endpoint: Endpoint, now: datetime) -> int:
+    """Used this month until now, without VAT: in the ledger, and at most what is not yet."""
+    living = [one for one in endpoint.placements.all() if one.state != PlacementState.STOPPED]
+    return freeing.stopped_micro(endpoint, living, Prices(endpoint, now), Month.of(now))
+
+
 def _kept(form: Form, hours: Hours | None, prices: Prices, month: Month) -> int:
     """Opening hours open a paused endpoint again: what they need stays set aside, as
     ``freeing.planned_micro`` counts it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from portal.deployments.models import Order, OrderKind, OrderState
 
@@ -29,19 +29,40 @@ STATES = {
 }
 
 
-def sentence(order: Order) -> str:
-    """In the reader's language."""
+def sentence(order: Order, chip: str = "") -> str:
+    """In the reader's language. ``chip``: the name of its chip, else its code is said."""
     state = OrderState(order.state)
     found = FREEING_WORDS.get((OrderKind(order.kind), state))
-    return str(found) if found is not None else f"{_asked(order)} {STATES[state]}"
+    return str(found) if found is not None else f"{_asked(order, chip)} {STATES[state]}"
 
 
-def _asked(order: Order) -> str:
-    wished = {"replicas": order.replicas, "chip": order.chip}
+def _asked(order: Order, chip: str) -> str:
+    wished = {"replicas": order.replicas, "chip": chip or order.chip}
     if order.kind == OrderKind.CREATE:
-        return _("A new endpoint with %(replicas)d replicas on %(chip)s.") % wished
+        return (
+            ngettext(
+                "A new endpoint with %(replicas)d replica on %(chip)s.",
+                "A new endpoint with %(replicas)d replicas on %(chip)s.",
+                order.replicas,
+            )
+            % wished
+        )
     if order.kind == OrderKind.RESIZE:
         return _("Another number of replicas: %(replicas)d.") % wished
     if order.kind == OrderKind.RESUME:
-        return _("To run again with %(replicas)d replicas.") % wished
-    return _("Another form: %(replicas)d replicas on %(chip)s.") % wished
+        return (
+            ngettext(
+                "To run again with %(replicas)d replica.",
+                "To run again with %(replicas)d replicas.",
+                order.replicas,
+            )
+            % wished
+        )
+    return (
+        ngettext(
+            "Another form: %(replicas)d replica on %(chip)s.",
+            "Another form: %(replicas)d replicas on %(chip)s.",
+            order.replicas,
+        )
+        % wished
+    )

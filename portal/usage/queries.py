@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, QuerySet, Sum
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncDate, TruncHour
 
 from portal.lib.periods import SEOUL, Period
 from portal.usage.models import CardTime, LedgerEntry
@@ -42,6 +42,16 @@ class DayRow:
     requests: int
     tokens: int
     settled_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourRow:
+    """Requests admitted within one hour and answered by one site. ``failed``: or cut short."""
+
+    start: datetime
+    site: str
+    requests: int
+    failed: int
 
 
 def entries(actor: Actor, period: Period) -> QuerySet[LedgerEntry]:
@@ -103,6 +113,20 @@ def by_day(actor: Actor, period: Period) -> list[DayRow]:
         .order_by("on")
     )
     return [DayRow(row["on"], row["requests"], row["tokens"], row["settled"]) for row in rows]
+
+
+def by_hour(actor: Actor, period: Period, endpoint: str) -> list[HourRow]:
+    """Requests to one endpoint by hour and site; hours without any are left out."""
+    failed = Q(outcome__in=("site_failed", "cut_short"))
+    rows = (
+        entries(actor, period)
+        .filter(endpoint=endpoint)
+        .annotate(start=TruncHour("admitted_at", tzinfo=SEOUL))
+        .values("start", "site")
+        .annotate(requests=Count("request_id"), failed=Count("request_id", filter=failed))
+        .order_by("start", "site")
+    )
+    return [HourRow(**row) for row in rows]
 
 
 def card_time(actor: Actor, period: Period) -> QuerySet[CardTime]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from billing.budgets import Standing
-from portal.lib.periods import Month
+from portal.lib.periods import SEOUL, Month
 from portal.usage.queries import DayRow
 
 TOP, FLOOR = 10.0, 88.0  # percent of the height between the highest bar and the axis
 LEFT = 9.0  # percent of the width for the labels of the grid lines
+MICRO_WON = Decimal("0.000001")
 WIDE_LEFT = 26.0  # the same in a narrow column, for amounts of many millions
 
 
@@ -42,8 +45,15 @@ def nice_top(largest: Decimal) -> Decimal:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= largest)
 
 
-def bars(values: list[tuple[str, Decimal]], *, every: int = 1) -> dict[str, Any]:
-    """Bars over the whole width with two grid lines; every nth label is drawn."""
+def _won(value: Decimal) -> str:
+    return f"₩{value.normalize():,f}"
+
+
+def bars(
+    values: list[tuple[str, Decimal]], *, every: int = 1, words: Callable[[Decimal], str] = _won
+) -> dict[str, Any]:
+    """Bars over the whole width with two grid lines; every nth label is drawn. ``words``: an
+    amount as it is shown."""
     top = nice_top(max((value for _, value in values), default=Decimal(0)))
     slot = (100.0 - LEFT) / max(1, len(values))
     drawn = []
@@ -56,14 +66,14 @@ def bars(values: list[tuple[str, Decimal]], *, every: int = 1) -> dict[str, Any]
                 "y": f"{FLOOR - height:.2f}",
                 "height": f"{height:.2f}",
                 "label": label,
-                "value": f"₩{value:,.6f}".rstrip("0").rstrip("."),
+                "value": words(value.quantize(MICRO_WON)),
                 "shown": number % every == 0,
             }
         )
     lines = [
         {
             "y": f"{FLOOR - (FLOOR - TOP) * share:.2f}",
-            "label": f"₩{(top * Decimal(share)).normalize():,f}",
+            "label": words(top * Decimal(share)),
         }
         for share in (0.5, 1.0)
     ]
@@ -75,6 +85,17 @@ def days(rows: list[DayRow], month: Month) -> dict[str, Any]:
     by_day = {row.day.day: Decimal(row.settled_micro) / 1_000_000 for row in rows}
     values = [(str(day), by_day.get(day, Decimal(0))) for day in range(1, month.days + 1)]
     return bars(values, every=5) | {"empty": not rows}
+
+
+def hours(rows: list[tuple[datetime, int]]) -> dict[str, Any]:
+    """Requests per hour of Korea."""
+    values = [(f"{start.astimezone(SEOUL):%H}", Decimal(count)) for start, count in rows]
+    return bars(values, every=6, words=_count)
+
+
+def _count(value: Decimal) -> str:
+    """Nothing at a grid line that lies between two whole numbers."""
+    return f"{value:,.0f}" if value == int(value) else ""
 
 
 def pairs(labels: list[str], values: list[tuple[int, int]]) -> dict[str, Any]:

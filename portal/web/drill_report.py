@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from billing import documents
-from portal.deployments.models import Drill
+from portal.deployments.models import Drill, DrillState
 from portal.lib import jws
+from portal.web import names
 
 TEMPLATE = Path("templates/drills/report.typ")
+UNSERVED = {  # what clients got, by its code
+    "no_eligible_site": gettext_lazy("no site that may answer"),
+    "endpoint_asleep": gettext_lazy("the endpoint was asleep"),
+    "overloaded": gettext_lazy("the queue was full"),
+    "site_failed": gettext_lazy("the site failed"),
+    "site_timeout": gettext_lazy("the site did not answer in time"),
+    "site_unavailable": gettext_lazy("the site could not be reached"),
+    "stream_interrupted": gettext_lazy("the answer broke off"),
+    "settlement_unavailable": gettext_lazy("the cost could not be booked"),
+    "admission_unavailable": gettext_lazy("budgets could not be asked"),
+    "internal_error": gettext_lazy("a fault of the gateway"),
+}
 PIECE = 12  # characters of the signed text between which a line may break
 
 
@@ -26,7 +39,11 @@ def claims_of(drill: Drill) -> dict[str, Any]:
 def rows(claims: dict[str, Any]) -> list[tuple[str, str]]:
     """Each figure with its words, in order."""
     tokens = claims["first_token_ms"]
-    by_site = ", ".join(f"{site} {count:,}" for site, count in claims["answered_by"].items())
+    answered_by = claims["answered_by"]
+    by_site = ", ".join(
+        f"{title} {count:,}"
+        for title, count in zip(names.sites(answered_by), answered_by.values(), strict=True)
+    )
     return [
         (_("Withdrawn from"), _clock(claims["withdrawn"]["from"])),
         (_("Withdrawn until"), _clock(claims["withdrawn"]["until"])),
@@ -46,6 +63,58 @@ def rows(claims: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def verdict(claims: dict[str, Any]) -> dict[str, str]:
+    """What users noticed, in one sentence with its tone."""
+    unserved = sum((claims.get("unserved") or {}).values())
+    missed = claims["failed"] + unserved
+    if missed:
+        text = ngettext(
+            "%(count)d request got no whole answer. The figures below say why.",
+            "%(count)d requests got no whole answer. The figures below say why.",
+            missed,
+        ) % {"count": missed}
+        return {"tone": "warn", "text": text}
+    if not claims["requests"]:
+        return {"tone": "info", "text": _("There was no request, so nothing was tried.")}
+    if claims.get("unserved") is None or claims["unserved_incomplete"]:
+        text = _("Every request in the ledger was answered; how many no site took is not known.")
+        return {"tone": "info", "text": text}
+    return {"tone": "ok", "text": _("Every request was answered while the site was withdrawn.")}
+
+
+def steps(drill: Drill) -> list[dict[str, Any]]:
+    """For ``components/steps.html``."""
+    over = drill.state in (DrillState.CALLED_OFF, DrillState.CANCELLED)
+    began = drill.state in (DrillState.RUNNING, DrillState.ENDED)
+    ended = drill.state == DrillState.ENDED
+    marks = (
+        "done",
+        "bad" if over else "done" if ended else "current" if began else "waiting",
+        "done" if ended else "waiting",
+        "done" if drill.jws else "current" if ended else "waiting",
+    )
+    titles = (
+        pgettext("drill", "Booked"),
+        pgettext("drill", "The site is withdrawn"),
+        _("It answers again"),
+        _("Report signed"),
+    )
+    return [{"title": t, "mark": m, "note": ""} for t, m in zip(titles, marks, strict=True)]
+
+
+def next_words(drill: Drill) -> str:
+    """What comes next, or what to do; empty once there is a report."""
+    if drill.state == DrillState.BOOKED:
+        return _("It begins and ends by itself. Until then nothing changes.")
+    if drill.state == DrillState.RUNNING:
+        return _("Other sites answer. The site comes back at the end of the window.")
+    if drill.state == DrillState.CALLED_OFF:
+        return _("It did not take place, for the reason below. Book another one.")
+    if drill.state == DrillState.ENDED and not drill.jws:
+        return _("The report is signed about a minute after the end. Look at this page again then.")
+    return ""
+
+
 def pdf(drill: Drill) -> bytes:
     """Of a signed report, with the signed text itself."""
     claims = claims_of(drill)
@@ -53,7 +122,7 @@ def pdf(drill: Drill) -> bytes:
     page = {
         "title": _("Report of a drill"),
         "lead": _("%(site)s was withdrawn from the endpoint %(endpoint)s.")
-        % {"site": claims["site"], "endpoint": claims["endpoint"]},
+        % {"site": drill.site.title, "endpoint": drill.endpoint.name},
         "language": (get_language() or "ko")[:2],
         "rows": rows(claims),
         "how": _("Signed text; check it with: manage.py verify_drill report.txt --keys keys.json"),
@@ -71,7 +140,7 @@ def _unserved(claims: dict[str, Any]) -> list[tuple[str, str]]:
     words = _("Refused because no site took them")
     if found is None:
         return [(words, _("Not known: no gateway told anything of that time."))]
-    by_code = ", ".join(f"{code} {count:,}" for code, count in found.items())
+    by_code = ", ".join(f"{UNSERVED.get(code, code)}: {count:,}" for code, count in found.items())
     told = f"{sum(found.values()):,} ({by_code})" if found else "0"
     if not claims["unserved_incomplete"]:
         return [(words, told)]

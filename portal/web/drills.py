@@ -22,6 +22,7 @@ from portal.fleet.models import Site
 from portal.lib.periods import SEOUL
 from portal.web import doors, drill_report
 from portal.web.digits import WholeField
+from portal.web.endpoint_orders import TitledChoice
 from portal.web.states import DRILL
 
 REFUSALS = (drills.BadWindow, drills.NoSecondSite, drills.DrillThen, drills.TooManyDrills)
@@ -31,7 +32,7 @@ LONGEST_MINUTES = int(drills.LONGEST / timedelta(minutes=1))
 class DrillForm(forms.Form):
     """Times are those of Korea."""
 
-    site = forms.ModelChoiceField(
+    site = TitledChoice(
         label=gettext_lazy("Site that is withdrawn"),
         queryset=Site.objects.none(),
         to_field_name="code",
@@ -119,7 +120,10 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "one": one,
         "state": DRILL[one.state],
         "moves": list(one.moves.all()),
+        "steps": drill_report.steps(one),
+        "next_words": drill_report.next_words(one),
         "report": drill_report.rows(claims) if claims else [],
+        "verdict": drill_report.verdict(claims) if claims else None,
         "open": one.state in ("booked", "running"),
     }
     return render(request, "drills/detail.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -30,7 +31,7 @@ from portal.deployments.models import (
 from portal.deployments.requoting import Change
 from portal.lib import ids
 from portal.lib.periods import Month
-from portal.web import doors, rollouts
+from portal.web import doors, names, rollouts
 from tenants import actors, rls, standing
 
 FIELD_TITLES = {
@@ -73,21 +74,48 @@ def own(request: HttpRequest, public_id: str) -> Endpoint:
 
 
 def context(endpoint: Endpoint) -> dict[str, Any]:
-    """What the endpoint's page needs for its forms and revisions."""
+    """What the endpoint's page needs for its forms and revisions. ``chip_names``: code → name."""
     rows = endpoint.revisions.select_related("offering__chip", "offering__version")
     revisions = list(rows.order_by("-number")[:REVISIONS_SHOWN])
+    newest = revisions[0] if revisions else None
+    regions = list(Region.objects.filter(sites__isnull=False).distinct())
+    chips = list(Chip.objects.filter(cards__isnull=False).distinct())
+    had = [one.offering.chip for one in revisions if one.offering]
+    chip_names = {one.code: one.title for one in [*chips, *had]}
+    names_of = {"chip": chip_names, "region": {one.code: one.title for one in regions}}
     return {
-        "form_now": revisions[0] if revisions else None,
-        "region_now": "".join(revisions[0].regions[:1]) if revisions else "",
+        "form_now": newest,
+        "region_now": "".join(newest.regions[:1]) if newest else "",
         "revisions": [
-            (one, [(FIELD_TITLES[row.field], row) for row in changed], _way(one, revisions[0]))
+            (
+                one,
+                [_named(row, names_of) for row in changed],
+                _way(one, revisions[0]),
+            )
             for one, changed in revising.history(revisions)
         ],
-        "regions": Region.objects.filter(sites__isnull=False).distinct(),
+        "regions": regions,
         "strategies": rollouts.STRATEGIES.items(),
-        "chips": Chip.objects.filter(cards__isnull=False).distinct(),
+        "chips": chips,
+        "chip_names": chip_names,
         "idempotency_key": ids.mint("idem"),
         "set_aside": queries.set_aside_micro(endpoint, Month.of(timezone.now())),
+    }
+
+
+def _named(row: revising.Difference, names_of: Mapping[str, dict[str, str]]) -> dict[str, Any]:
+    """One field that a revision changed, with names for its codes."""
+    known = names_of.get(row.field, {})
+
+    def shown(words: str) -> str:
+        if row.field == "region" and not words:
+            return _("Any that the project allows")
+        return ", ".join(known.get(code, code) for code in words.split(", "))
+
+    return {
+        "title": FIELD_TITLES[row.field],
+        "before": shown(row.before),
+        "after": shown(row.after),
     }
 
 
@@ -125,16 +153,21 @@ def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
         found, project = changes.price(
             change=_change(request), endpoint=endpoint, by=actor, now=timezone.now()
         )
-        shown["found"] = found
+        shown |= {
+            "found": found,
+            "chip_names": names.chips(),
+            "site_names": names.sites(found.priced.choice.sites),
+        }
         if changes.must_be_signed(endpoint, found, project):
             steps = waiting_orders.steps_for(project, found.priced.won_per_month)
-            names = Members(actor.organization, now=timezone.now()).names()
-            shown["signs"] = words.steps(steps, names)
+            people = Members(actor.organization, now=timezone.now()).names()
+            shown["signs"] = words.steps(steps, people)
     except quoting.NoRoom as error:
         shown |= {
             "refused": str(error),
             "why_not": why_words.reasons(error.rejected),
             "advice": why_words.advice(error.fixes),
+            "chip_names": names.chips(),
         }
     except REFUSALS as error:
         shown["refused"] = str(error)

@@ -24,7 +24,7 @@ from portal.deployments import quoting, runnable, why_words
 from portal.deployments.actions import orders, waiting_orders, watches
 from portal.deployments.models import CapacityWatch, Order, OrderState
 from portal.lib import ids
-from portal.web import doors
+from portal.web import doors, names
 from portal.web.digits import WholeField
 from tenants import actors, quotas, rls, standing
 from tenants.forms import clean_name
@@ -180,6 +180,7 @@ def _why_not(error: quoting.NoRoom, chosen: dict[str, str]) -> dict[str, Any]:
         "why_not": why_words.reasons(error.rejected),
         "advice": advice,
         "chosen": chosen,
+        "chip_names": names.chips(),
     }
 
 
@@ -223,6 +224,8 @@ def _priced(quote: quoting.Quote, actor: actors.Actor) -> dict[str, Any]:
         "quote": quote,
         "estimate": found,
         "rest": estimates.of_micro(quote.rest_of_month_micro),
+        "chip_names": names.chips(),
+        "site_names": names.sites(quote.choice.sites),
     }
 
 

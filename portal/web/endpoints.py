@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.deployments import (
@@ -30,10 +30,13 @@ from portal.deployments.models import (
     Order,
     OrderKind,
     OrderState,
+    Placement,
+    PlacementState,
 )
-from portal.web import doors, endpoint_changes, freeing, rollouts, states
+from portal.web import doors, endpoint_changes, freeing, names, rollouts, states
 
 ORDERS_SHOWN = 10
+NO_LONGER_WANTED = gettext_noop("No longer wanted; the site is stopping it.")
 STEPS_SHOWN = 5  # of the number of replicas
 STEP_TITLES = {
     "order": gettext_lazy("Order checked"),
@@ -87,15 +90,24 @@ def _live(request: HttpRequest, endpoint: Endpoint, freeing_order: Order | None)
         "state": states.ENDPOINT[status.code],
         "status": status,
         "settled": status.code in {"ready", "stopped", "paused"}
+        and all(one.wanted for one in endpoint.placements.all())
         and not going
         and not (own and rolling.open_of(endpoint)),
         "steps": freeing.steps(going) if going else _steps(endpoint),
-        "placements": [(one, states.PLACEMENT[one.state]) for one in endpoint.placements.all()],
+        "placements": [_replica(one) for one in endpoint.placements.all()],
         "moves": queries.moves_of(endpoint, limit=40) if own else [],
         "states_of": states.PLACEMENT,
         **(rollouts.of(endpoint) if own else {}),
         **(_sizing(endpoint) if own else {}),
     }
+
+
+def _replica(one: Placement) -> tuple[Placement, states.State, str]:
+    """With its state and the reason. A site that has not been told yet still reports what it was
+    told before: that is not what becomes of the replica."""
+    if one.wanted or one.state == PlacementState.STOPPING:
+        return one, states.PLACEMENT[one.state], one.because
+    return one, states.PLACEMENT[PlacementState.STOPPING], NO_LONGER_WANTED
 
 
 def _steps(endpoint: Endpoint) -> list[dict[str, Any]]:
@@ -128,11 +140,14 @@ def detail(request: HttpRequest, public_id: str) -> HttpResponse:
     context = _live(request, endpoint, orders_of.freeing) | {
         "order": orders_of.formed_by,
         "waiting_order": orders_of.waiting,
-        "orders": [(one, order_words.sentence(one)) for one in orders_of.newest],
         "snippet": _snippet(endpoint),
     }
     if context["own"] and dedicated:
         context |= endpoint_changes.context(endpoint)
+        chips = context["chip_names"]
+        context["orders"] = [
+            (one, order_words.sentence(one, chips.get(one.chip, ""))) for one in orders_of.newest
+        ]
     return render(request, "endpoints/detail.html", context)
 
 
@@ -159,8 +174,11 @@ def _snippet(endpoint: Endpoint) -> str:
 def status(request: HttpRequest, public_id: str) -> HttpResponse:
     """The live part alone."""
     endpoint = _find(request, public_id)
-    order = queries.freeing_order_of(endpoint)
-    return render(request, "endpoints/detail.html#status", _live(request, endpoint, order))
+    context = _live(request, endpoint, queries.freeing_order_of(endpoint))
+    answer = render(request, "endpoints/detail.html#status", context)
+    if context["settled"]:  # its forms, orders and logs have something new to say as well
+        answer["HX-Refresh"] = "true"
+    return answer
 
 
 @require_GET
@@ -170,7 +188,11 @@ def placement(request: HttpRequest, public_id: str) -> HttpResponse:
     rows = queries.own_endpoints(doors.actor(request))
     endpoint = get_object_or_404(rows, public_id=public_id)
     found = explaining.explain(endpoint, now=timezone.now())
-    return render(request, "endpoints/detail.html#placement", {"explained": found})
+    return render(
+        request,
+        "endpoints/detail.html#placement",
+        {"explained": found, "chip_names": names.chips()},
+    )
 
 
 @require_POST

@@ -21,7 +21,7 @@ from portal.deployments.actions import site_conditions
 from portal.deployments.models import Placement
 from portal.fleet import moves, queries, words
 from portal.fleet.models import LOST_AFTER, Condition, Health, Site
-from portal.web import doors, sites, states
+from portal.web import doors, names, sites, states
 from portal.web.digits import WholeField
 from portal.web.sites import SiteRow, all_sites, events_of, nodes_of, row_of, with_cards
 from tenants import reasons
@@ -136,6 +136,7 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
         "nodes": nodes_of(site.cards.all()),
         "unknown": queries.unknown_cards(site, known),
         "history": events_of(site, reasons=True),
+        "chip_names": names.chips(),
         "lost_after_minutes": int(moves.lost_after(site).total_seconds() // 60),
         "bounds": [seconds // 60 for seconds in LOST_AFTER],
         "deeds": [(to, *DEEDS[to]) for to in site_conditions.ways_from(site.condition)],

@@ -61,7 +61,9 @@ class RegistrationForm(forms.Form):
             (one.model.slug, one.model.title) for one in found
         ]
         places = ", ".join(one.base for one in origins.allowed())
-        self.fields["location"].help_text = _("At one of: %(places)s") % {"places": places or "–"}
+        if places:
+            words = _("At one of: %(places)s") % {"places": places}
+            self.fields["location"].help_text = words
 
     def wish(self) -> Registration:
         """Of a valid form."""

@@ -235,6 +235,15 @@ def test_has_nothing_that_the_content_policy_forbids(what: str) -> None:
     assert [one for one in found if one not in ALLOWED] == []
 
 
+def test_says_from_where_a_trigger_comes_in_a_way_that_is_understood() -> None:
+    """``from:closest details`` is read as ``from:closest``, and the request is never made."""
+    unquoted = re.compile(r"from:(closest|find|findAll|next|previous)\s")
+
+    assert [
+        str(path) for path in TEMPLATES.rglob("*.html") if unquoted.search(path.read_text())
+    ] == []
+
+
 def test_loads_nothing_from_elsewhere() -> None:
     for name in PAGES:
         if name.endswith(".html"):

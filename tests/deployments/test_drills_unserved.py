@@ -121,7 +121,9 @@ def test_the_report_counts_what_no_site_took(
         assert "받아 준 사이트가 없어 거절된 요청" in dict(drill_report.rows(claims))
     with translation.override("en"):
         told = dict(drill_report.rows(claims))["Refused because no site took them"]
-    assert told.startswith("4 (no_eligible_site 4). 1 gateway ended")
+        verdict = drill_report.verdict(claims)
+    assert told.startswith("4 (no site that may answer: 4). 1 gateway ended")
+    assert verdict["tone"] == "warn" and verdict["text"].startswith("4 requests got no whole")
 
 
 def _taken(cast: Cast) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing import budgets
 from billing.fiscal import orders as fiscal
@@ -25,6 +25,8 @@ from tenants.actors import Actor
 
 if TYPE_CHECKING:
     from portal.deployments.quoting import Quote
+
+ORDERED = gettext_noop("Ordered.")  # kept in the row: whoever reads it has it in their language
 
 
 def fulfil(order: Order, priced: Quote, sites: list[Site], by: Actor, now: datetime) -> Commitment:
@@ -82,7 +84,7 @@ def _place_replicas(
         replicas=order.replicas,
         regions=[order.region] if order.region else [],
         apart=order.apart,
-        because=_("Ordered."),
+        because=ORDERED,
         created_at=now,
         created_by=order.placed_by,
     )

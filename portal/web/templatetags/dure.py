@@ -11,9 +11,11 @@ from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language_info
 
 from billing.rating import MB_SECONDS_PER_GB_DAY
 from portal.lib.periods import SEOUL
+from portal.web import site_reasons
 from tenants import numbers
 
 register = template.Library()
@@ -93,6 +95,25 @@ def gb_days(value: int | None) -> str:
 def business_number(value: str | None) -> str:
     """``123-45-67891``; nothing where there is none."""
     return numbers.shown(value) or UNKNOWN
+
+
+@register.filter
+def reason(because: str) -> str:
+    """Why a replica is in its state, as its site or a worker told it."""
+    return site_reasons.words(because)
+
+
+@register.filter
+def languages(codes: list[str]) -> str:
+    """ISO 639 codes as names in the reader's language; a code that nobody has named stays."""
+    return ", ".join(_language(code) for code in codes)
+
+
+def _language(code: str) -> str:
+    try:
+        return str(get_language_info(code)["name_translated"])
+    except KeyError:
+        return code
 
 
 @register.filter

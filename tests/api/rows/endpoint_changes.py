@@ -28,6 +28,12 @@ ROWS = [
         "200 200 403 403 404 404 200 404",
     ),
     Row(
+        "api_endpoint_traffic",
+        "GET",
+        at("endpoints/{endpoint}/traffic"),
+        "200 200 200 200 404 200 200 404",
+    ),
+    Row(
         "api_endpoint_logs",
         "GET",
         at("endpoints/{endpoint}/logs"),

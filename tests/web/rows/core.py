@@ -49,6 +49,8 @@ ROWS = [
     Row("endpoint_placement", "GET", "sign-in found-one 200 200 200 200 404 404", endpoint_id),
     Row("endpoint_unserved", "GET", "sign-in found-one 200 200 200 200 404 200", endpoint_id),
     Row("endpoint_unserved", "GET", MEMBERS, shared_id),
+    Row("endpoint_traffic", "GET", "sign-in found-one 200 200 200 200 404 200", endpoint_id),
+    Row("endpoint_traffic", "GET", MEMBERS, shared_id),
     Row("endpoint_logs", "GET", "sign-in found-one 200 200 200 200 404 200", endpoint_id),
     Row("endpoint_logs_file", "GET", "sign-in found-one 200 200 200 200 404 200", endpoint_id),
     Row("endpoint_stop", "POST", "sign-in found-one away away 403 403 404 away", endpoint_id),
