@@ -25,6 +25,7 @@ from portal.deployments.models import (
     OrderKind,
     OrderState,
     Placement,
+    PlacementState,
     Reservation,
     ReservationState,
     Revision,
