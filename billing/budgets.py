@@ -112,14 +112,11 @@ def ensure_default(*, organization: Organization, now: datetime) -> Budget:
     )
 
 
-def raises_of(rows: Iterable[Budget] | None, *, now: datetime) -> dict[int, list[BudgetRaise]]:
-    """By budget, of these or (``None``) of all: the approved raises that end by themselves and
-    have not yet."""
+def raises_of(rows: Iterable[Budget], *, now: datetime) -> dict[int, list[BudgetRaise]]:
+    """By budget: the approved raises that end by themselves and have not yet."""
     found: dict[int, list[BudgetRaise]] = defaultdict(list)
     wanted = BudgetRaise.objects.filter(decision="approved", until_at__gt=now)
-    if rows is not None:
-        wanted = wanted.filter(budget__in=[row.pk for row in rows])
-    for one in wanted:
+    for one in wanted.filter(budget__in=[row.pk for row in rows]):
         found[one.budget_id].append(one)
     return found
 

@@ -7,7 +7,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from billing import budgets as budgets_of
 from billing import published
 from billing.chains import Chains
 from billing.models import Budget, BudgetRaise
@@ -49,7 +48,7 @@ class Limits:
     ) -> tuple[tuple[Told, ...], tuple[More, ...]]:
         """Limits, and of each subject the budgets that count it besides the one of its own name.
         ``budgets``: those that are current, the same object where nothing has changed."""
-        raises = budgets_of.raises_of(None, now=now)
+        raises = _lasting(now)
         day = seoul_date(now)
         by_organization: dict[int, list[Budget]] = defaultdict(list)
         for one in budgets:
@@ -67,6 +66,15 @@ class Limits:
             tuple(one for made in found.values() for one in made.limits),
             tuple(one for made in found.values() for one in made.more),
         )
+
+
+def _lasting(now: datetime) -> dict[int, list[BudgetRaise]]:
+    """By budget, as ``billing.budgets.raises_of`` of all: naming thousands costs more than those
+    few that there are."""
+    found: dict[int, list[BudgetRaise]] = defaultdict(list)
+    for one in BudgetRaise.objects.filter(decision="approved", until_at__gt=now):
+        found[one.budget_id].append(one)
+    return found
 
 
 def _make(

@@ -49,3 +49,12 @@ def opened(limit_won: int = 2_000_000) -> Shop:
         busan=factories.site("busan-1", region="busan", cards=1, seen_at=NOON),
         budget=budget,
     )
+
+
+@pytest.fixture
+def other(shop: Shop) -> tuple[Organization, Project, Actor]:
+    """Another firm, with a budget and a project."""
+    firm = factories.organization("이웃상사", number="2208162517")
+    budgets.publish(factories.budget(firm, 2_000_000), firm)
+    person = factories.member(factories.user("mallory@example.com", "남궁훈"), firm)
+    return firm, factories.project(firm), person
