@@ -16,8 +16,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from bench.gateway_programs import LOAD, UNDER_TEST, Place, Program
-from bench.servers import family, pin
+from bench.gateway_programs import LOAD, UNDER_TEST, Place, Program, alone
+from bench.servers import family
 from deploy.local import valkey
 from tests.gateway.world import free_port
 
@@ -101,7 +101,7 @@ def start(place: Place) -> Program:
     )
     _wait(port)
     for one in family(pid):
-        pin(one, UNDER_TEST)
+        alone(one)
     return Program("litellm", port, lambda: family(pid), KEY)
 
 

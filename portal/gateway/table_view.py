@@ -6,6 +6,8 @@ Older numbers are refused. With Valkey or the publisher away, the last table sta
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any
 
 import msgspec
 import structlog
@@ -19,7 +21,7 @@ from portal.routing.table import EndpointRoutes, RouteTable, SiteInfo, TableInde
 
 POLL_SECONDS = 0.25
 SLICE = 200  # parts that are fetched, or looked at, in one turn of the loop
-OPENED = 20  # that are decoded and opened in one
+TURN_SECONDS = 0.0003  # in which parts are decoded and opened before requests have a turn
 
 _log = structlog.get_logger()
 
@@ -77,20 +79,19 @@ class TableView:
             return False
         old = before.endpoints if before is not None else {}
         fetched = await self._fetch(await _changed(index, old))
-        gone = [name for name in old if name not in index.parts]
-        await asyncio.sleep(0)
-        endpoints = old | fetched
-        for name in gone:
-            del endpoints[name]
+        endpoints = old
+        if fetched or len(old) != len(index.parts):
+            endpoints = await _joined(index, old, fetched)
         if len(endpoints) != len(index.parts):
             return False  # the publisher is in the middle of it; the next poll has it whole
         self.sites = {site.site: site for site in index.sites}
         self.table = RouteTable(index=index, endpoints=endpoints)
         self._raw_index = raw
-        replaced = [old[name] for name in (*fetched, *gone) if name in old]
-        del old, before
-        if replaced or fetched:
-            await self._tidy(endpoints, replaced)
+        del before
+        if endpoints is not old:
+            del fetched
+            await _empty(old)
+            await self._tidy(endpoints)
         return True
 
     async def _fetch(self, names: list[str]) -> dict[str, EndpointRoutes]:
@@ -99,12 +100,14 @@ class TableView:
         for start in range(0, len(names), SLICE):
             some = names[start : start + SLICE]
             found = await self._valkey.ask(("HMGET", keys.ROUTE_PARTS, *some), 1.0)
-            for number, raw in enumerate(found):
+            end = time.perf_counter() + TURN_SECONDS
+            for raw in found:
+                if time.perf_counter() > end:
+                    await asyncio.sleep(0)
+                    end = time.perf_counter() + TURN_SECONDS
                 if raw is not None:
                     part = self._opened(table.decode_routes(raw))
                     fetched[part.endpoint] = part
-                if number % OPENED == 0:
-                    await asyncio.sleep(0)
         return fetched
 
     def _opened(self, part: EndpointRoutes) -> EndpointRoutes:
@@ -119,10 +122,8 @@ class TableView:
             self.credentials[target.id] = line
         return msgspec.structs.replace(part, secrets=b"")
 
-    async def _tidy(
-        self, endpoints: dict[str, EndpointRoutes], replaced: list[EndpointRoutes]
-    ) -> None:
-        """What nobody uses any more is forgotten, bit by bit: to free much takes its time, too."""
+    async def _tidy(self, endpoints: dict[str, EndpointRoutes]) -> None:
+        """Credentials and addresses that nobody uses any more are forgotten."""
         used: dict[str, bytes] = {}
         urls: set[str] = set()
         for number, part in enumerate(endpoints.values()):
@@ -131,10 +132,31 @@ class TableView:
                 urls.add(target.url)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
+        before = self.credentials
         self.credentials, self.urls = used, urls
-        while replaced:
-            del replaced[-SLICE:]
+        await _empty(before)
+
+
+async def _joined(
+    index: TableIndex, old: dict[str, EndpointRoutes], fetched: dict[str, EndpointRoutes]
+) -> dict[str, EndpointRoutes]:
+    """The parts that the index names, as far as they are here."""
+    found = {}
+    for turn, name in enumerate(index.parts):
+        part = fetched.get(name) or old.get(name)
+        if part is not None:
+            found[name] = part
+        if turn % (5 * SLICE) == 0:
             await asyncio.sleep(0)
+    return found
+
+
+async def _empty(kept: dict[str, Any]) -> None:
+    """Bit by bit: to free much takes its time, too."""
+    while kept:
+        for _ in range(min(SLICE, len(kept))):
+            kept.popitem()
+        await asyncio.sleep(0)
 
 
 async def _changed(index: TableIndex, before: dict[str, EndpointRoutes]) -> list[str]:
