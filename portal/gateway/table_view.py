@@ -6,6 +6,7 @@ Older numbers are refused. With Valkey or the publisher away, the last table sta
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from typing import Any
 
@@ -108,6 +109,7 @@ class TableView:
                 if raw is not None:
                     part = self._opened(table.decode_routes(raw))
                     fetched[part.endpoint] = part
+            gc.collect(0)  # now a few hundred objects; when it is due by itself, ten thousand
         return fetched
 
     def _opened(self, part: EndpointRoutes) -> EndpointRoutes:
