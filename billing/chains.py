@@ -24,6 +24,7 @@ class Chains:
         self._year = today.year
         self._own: dict[str, list[str]] = defaultdict(list)
         self._lines: dict[int, list[Budget]] = defaultdict(list)
+        self._of_project: dict[tuple[int, str], tuple[str, ...]] = {}
         for one in sorted(budgets, key=lambda one: (_ORDER[one.kind], one.pk)):
             if one.starts_on is not None and one.starts_on > today:
                 continue  # begins by the publisher's next look at that day
@@ -35,13 +36,16 @@ class Chains:
     def of(self, organization: Organization, project: str = "", key: str = "") -> tuple[str, ...]:
         """Names for a grant or an order, widest first and each once. The organization is never
         without: where it has no budget, its name is unknown to admission, which refuses."""
-        names = [
-            *(self._own.get(organization.public_id) or [organization.public_id]),
-            *self._of_lines(organization.pk, project),
-            *self._own.get(project, ()),
-            *self._own.get(key, ()),
-        ]
-        return tuple(dict.fromkeys(names))
+        names = self._of_project.get((organization.pk, project))
+        if names is None:
+            found = [
+                *(self._own.get(organization.public_id) or [organization.public_id]),
+                *self._of_lines(organization.pk, project),
+                *self._own.get(project, ()),
+            ]
+            names = self._of_project[organization.pk, project] = tuple(dict.fromkeys(found))
+        own = self._own.get(key)
+        return tuple(dict.fromkeys((*names, *own))) if own else names
 
     def known(self, organization: Organization, project: str = "") -> tuple[str, ...]:
         """The same for an order, without the name that admission does not know."""

@@ -20,7 +20,7 @@ from portal.lib.sealing import SealBroken
 from portal.routing import credentials, table
 from portal.routing.table import EndpointRoutes, RouteTable, SiteInfo, TableIndex
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.15
 SLICE = 200  # parts that are fetched, or looked at, in one turn of the loop
 TURN_SECONDS = 0.0003  # in which parts are decoded and opened before requests have a turn
 

@@ -95,11 +95,12 @@ class Grants:
         endpoints: list[Named],
         organizations: dict[int, Organization],
         chains: Chains,
+        turn: int | None,
     ) -> dict[str, Granted]:
         """sha256 → grant. One that says what it said is the same object as before, with the number
         of the look that found it changed."""
         self._look_at_sites(sites)
-        projects = self._projects.look(Project.objects.all())
+        projects = self._projects.look(Project.objects.all(), turn)
         held, aliases = _held(), _aliases()
         own: dict[int, list[Named]] = defaultdict(list)
         for endpoint in endpoints:
@@ -109,7 +110,7 @@ class Grants:
         priced = self._look_at_prices(endpoints, now)
         listed = priced[None]
         found = {}
-        for key in self._keys.look(ApiKey.objects.all()).values():
+        for key in self._keys.look(ApiKey.objects.all(), turn).values():
             project = projects[key.project_id]
             organization = organizations[key.organization_id]
             rest = _Shared(

@@ -66,7 +66,6 @@ class Routes:
         self._common: object = None
         self._states: object = None
         self._withdrawn: Withdrawn = frozenset()
-        self._turn = 0
 
     def look(
         self,
@@ -75,12 +74,14 @@ class Routes:
         sites: dict[str, TargetState],
         samples: dict[str, list[TargetDemand]],
         withdrawn: Withdrawn = frozenset(),
+        turn: int | None = None,
     ) -> dict[str, EndpointRoutes]:
         """By endpoint. A part has the ``number`` of the look that found it changed. ``sites``: how
-        each is now; ``samples``: what gateways saw of a placement; ``withdrawn``: by drills."""
+        each is now; ``samples``: what gateways saw of a placement; ``withdrawn``: by drills;
+        ``turn``: whose endpoints are read anew (``remembered.Turns``)."""
         common, marks = _common(), _marks()
         known = self._marks if common == self._common else {}
-        due = remembered.due(marks, known, self._turn)
+        due = remembered.due(marks, known, turn)
         due |= {pk for pk, _site in withdrawn ^ self._withdrawn if pk in marks}
         fresh = _read(due, withdrawn)
         states = (sites, degraded(samples))
@@ -98,7 +99,6 @@ class Routes:
             self._named = {pk: self._named[pk] for pk in parts}
         self._parts, self._common, self._states = parts, common, states
         self._withdrawn = withdrawn
-        self._turn = (self._turn + 1) % TURNS_FOR_ALL
         return {part.endpoint: part for part in parts.values()}
 
     def named(self) -> list[Named]:

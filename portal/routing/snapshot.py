@@ -20,7 +20,7 @@ from portal.fleet.models import Site
 from portal.routing.demand import Demand, TargetDemand
 from portal.routing.granting import Granted, Grants
 from portal.routing.limiting import Limits
-from portal.routing.remembered import Rows
+from portal.routing.remembered import Rows, Turns
 from portal.routing.routes import Routes
 from portal.routing.table import EndpointRoutes, SiteInfo, TargetState
 from tenants import rls
@@ -33,6 +33,7 @@ ENDED_LATELY = timedelta(days=1)
 class Memory:
     """Of one publisher: what its looks have found."""
 
+    turns: Turns = field(default_factory=Turns)
     routes: Routes = field(default_factory=Routes)
     grants: Grants = field(default_factory=Grants)
     limits: Limits = field(default_factory=Limits)
@@ -59,6 +60,7 @@ def take(*, now: datetime, demands: list[Demand], memory: Memory | None = None) 
     """Read everything that is not in ``memory`` from the look before. The number comes first,
     before anything is seen: what changes meanwhile gets a later one."""
     memory, number = memory or Memory(), _next_number()
+    turn = memory.turns.next(now)
     with rls.one_look(), rls.everyone(because="publisher: the gateway serves all organizations"):
         sites = list(Site.objects.defer("report").select_related("region"))
         states = {one.code: _site_state(one, now) for one in sites}
@@ -67,9 +69,10 @@ def take(*, now: datetime, demands: list[Demand], memory: Memory | None = None) 
             sites=states,
             samples=_samples(demands),
             withdrawn=frozenset(Drill.objects.at(now).values_list("endpoint", "site")),
+            turn=turn,
         )
-        organizations = memory.organizations.look(Organization.objects.all())
-        budgets = list(memory.budgets.look(Budget.objects.current()).values())
+        organizations = memory.organizations.look(Organization.objects.all(), turn)
+        budgets = list(memory.budgets.look(Budget.objects.current(), turn).values())
         limits, more = memory.limits.look(budgets, organizations, now=now)
         return Snapshot(
             number=number,
@@ -85,6 +88,7 @@ def take(*, now: datetime, demands: list[Demand], memory: Memory | None = None) 
                 endpoints=memory.routes.named(),
                 organizations=organizations,
                 chains=Chains(budgets, now=now),
+                turn=turn,
             ),
             budgets=tuple((organizations[one.organization_id].code, one) for one in budgets),
             gateways=max(1, len(demands)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from billing.models import Budget, BudgetRaise
 from portal.fleet.models import Site
 from portal.lib.periods import day_period, seoul_date
 from portal.routing import snapshot
-from portal.routing.remembered import TURNS_FOR_ALL
+from portal.routing.remembered import TURNS_FOR_ALL, Turns
 from portal.routing.remembered import Rows as Remembered
 from portal.routing.snapshot import Memory
 from tenants import rls
@@ -23,12 +24,13 @@ from tests.routing.conftest import Rows
 
 @pytest.fixture
 def keys() -> Callable[[], dict[str, ApiKey]]:
-    memory = Remembered[ApiKey]()
+    memory, looks = Remembered[ApiKey](), itertools.count()
 
     def look() -> dict[str, ApiKey]:
         with rls.everyone(because="test"):
             live = ApiKey.objects.filter(revoked_at=None)
-            return {one.name: one for one in memory.look(live).values()}
+            turn = next(looks) % TURNS_FOR_ALL
+            return {one.name: one for one in memory.look(live, turn).values()}
 
     return look
 
@@ -69,6 +71,23 @@ def test_reads_all_again_within_its_turns(
     seen = [keys()["erp-연동"] for _ in range(TURNS_FOR_ALL)]
 
     assert sum(one is not before for before, one in zip([first, *seen], seen, strict=False)) == 1
+
+
+def test_a_look_right_after_another_has_no_turn() -> None:
+    """It was rung for: what was written is all that it is for."""
+    turns = Turns()
+    moments = (0.0, 0.1, 0.34, 0.4, 0.5, 0.8)
+
+    found = [turns.next(NOON + timedelta(seconds=one)) for one in moments]
+
+    assert found == [1, None, None, 2, None, 3]
+
+
+def test_turns_go_on_with_a_clock_that_went_back() -> None:
+    turns = Turns()
+
+    assert turns.next(NOON) == 1
+    assert turns.next(NOON - timedelta(hours=1)) == 2
 
 
 def hold(rows: Rows) -> None:

@@ -10,7 +10,8 @@ import pytest
 from portal.catalog.models import CatalogModel
 from portal.deployments.models import Endpoint, Placement, Schedule
 from portal.routing.demand import TargetDemand
-from portal.routing.routes import TURNS_FOR_ALL, Routes
+from portal.routing.remembered import TURNS_FOR_ALL
+from portal.routing.routes import Routes
 from portal.routing.table import EndpointRoutes
 from tenants import rls
 from tests.factories import NOON
@@ -27,6 +28,7 @@ class Looks:
     def __call__(self, **how: Any) -> dict[str, EndpointRoutes]:
         self.number += 1
         given: dict[str, Any] = {"sites": {"daegu-1": "healthy", "busan-1": "healthy"}}
+        given["turn"] = self.number % TURNS_FOR_ALL
         with rls.everyone(because="test"):
             return self.routes.look(number=self.number, **given | {"samples": {}} | how)
 
