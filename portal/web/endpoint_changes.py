@@ -153,11 +153,8 @@ def estimate(request: HttpRequest, public_id: str) -> HttpResponse:
         found, project = changes.price(
             change=_change(request), endpoint=endpoint, by=actor, now=timezone.now()
         )
-        shown |= {
-            "found": found,
-            "chip_names": names.chips(),
-            "site_names": names.sites(found.priced.choice.sites),
-        }
+        shown["found"] = found
+        shown["chip_names"], shown["site_names"] = names.chips_and_sites(found.priced.choice.sites)
         if changes.must_be_signed(endpoint, found, project):
             steps = waiting_orders.steps_for(project, found.priced.won_per_month)
             people = Members(actor.organization, now=timezone.now()).names()

@@ -220,12 +220,13 @@ def _priced(quote: quoting.Quote, actor: actors.Actor) -> dict[str, Any]:
     month_terms = terms.of(actor.organization, quote.month)
     price = tariffs.version(quote.price_version)
     found = estimates.endpoint(price, cards=quote.cards, month=quote.month, terms=month_terms)
+    chip_names, site_names = names.chips_and_sites(quote.choice.sites)
     return {
         "quote": quote,
         "estimate": found,
         "rest": estimates.of_micro(quote.rest_of_month_micro),
-        "chip_names": names.chips(),
-        "site_names": names.sites(quote.choice.sites),
+        "chip_names": chip_names,
+        "site_names": site_names,
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from portal.catalog.models import Chip
+from django.db.models import Value
+
+from portal.catalog.models import Chip, local_name
 from portal.fleet.models import Site
 
 
@@ -19,3 +21,15 @@ def sites(codes: Iterable[str]) -> list[str]:
     rows = Site.objects.filter(code__in=wanted).only("code", "name_ko", "name_en")
     known = {one.code: one.title for one in rows}
     return [known.get(code, code) for code in wanted]
+
+
+def chips_and_sites(codes: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Both, in one question."""
+    wanted = list(dict.fromkeys(codes))
+    names = ("code", "name_ko", "name_en")
+    of_chips = Chip.objects.order_by().values_list(Value("chip"), *names)
+    of_sites = Site.objects.order_by().filter(code__in=wanted).values_list(Value("site"), *names)
+    known: dict[str, dict[str, str]] = {"chip": {}, "site": {}}
+    for kind, code, name_ko, name_en in of_chips.union(of_sites, all=True).order_by():
+        known[kind][code] = local_name(name_ko, name_en)
+    return known["chip"], [known["site"].get(code, code) for code in wanted]

@@ -164,9 +164,12 @@ def place(
 def price(
     *, change: Change, endpoint: Endpoint, by: Actor, now: datetime
 ) -> tuple[ChangeQuote, Project]:
-    """What it would cost; or why it cannot be had. Changes nothing."""
-    rows = Endpoint.objects.select_related("project__organization", "model", "own_model")
-    endpoint = rows.get(organization=by.organization, pk=endpoint.pk)
+    """What it would cost; or why it cannot be had. Changes nothing. ``endpoint``: as a door has
+    just found it; ``Endpoint.DoesNotExist`` if it is another organization's."""
+    if endpoint.organization_id != by.organization.pk:
+        raise Endpoint.DoesNotExist
+    if endpoint.project is not None:
+        endpoint.project.organization = by.organization  # known, and not asked for again
     check(endpoint, change, by)
     found = quote(change, endpoint, now)
     assert endpoint.project is not None  # form_of has looked
