@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import msgspec
@@ -34,7 +35,7 @@ from portal.gateway import (
 from portal.gateway.accesslog import Line
 from portal.gateway.bodies import Asked
 from portal.gateway.call import Call
-from portal.gateway.client import Client, ClientLeft, lines
+from portal.gateway.client import Client, ClientLeft, lines, whole
 from portal.gateway.errors import Problem, retry_after
 from portal.gateway.gateway import Gateway
 from portal.gateway.request import Request
@@ -103,7 +104,7 @@ def look(gateway: Gateway, request: Request) -> Problem | None:
 
 
 def _look(gateway: Gateway, request: Request) -> Problem | None:
-    if passing.concerns(request.path):
+    if request.path not in ROUTES and passing.concerns(request.path):
         return _look_at_passed(gateway, request)
     method, route = _find(request)
     if request.method != method and (request.method, method) != ("HEAD", "GET"):
@@ -152,9 +153,18 @@ def refuse(gateway: Gateway, client: Client) -> None:
 def _shed(gateway: Gateway, client: Client, problem: Problem) -> None:
     """Where too many come, this is what is done most, and it takes from those who are served: no
     id, no line of its own in the log."""
-    gateway.metrics.request(client.request.path, problem.status, 0.0)
+    gateway.metrics.shed(client.request.path, problem.status)
     gateway.access_log.shed += 1
-    client.answer(problem.status, problem.body(), _SHED)
+    if client.stays and client.request.method != "HEAD":
+        client.repeat(_shed_answer(problem, int(time.time())))
+    else:
+        client.answer(problem.status, problem.body(), _SHED)
+
+
+@lru_cache(maxsize=4)
+def _shed_answer(problem: Problem, _second: int) -> bytes:
+    """The same bytes for a second, as its date is: made once, and sent ten thousand times."""
+    return whole(problem.status, problem.body(), _SHED, keep_alive=True)
 
 
 async def visit(gateway: Gateway, client: Client) -> None:

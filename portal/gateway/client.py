@@ -54,6 +54,14 @@ def head(status: int, headers: bytes, *, keep_alive: bool) -> bytes:
     return b"%b%b%b%b" % (STATUS_LINES[status], _date.now(), headers, end)
 
 
+def whole(
+    status: int, content: bytes, headers: bytes, *, keep_alive: bool, kind: bytes = JSON
+) -> bytes:
+    """A whole answer; ``headers`` are whole lines."""
+    headers = b"content-type: %b\r\ncontent-length: %d\r\n%b" % (kind, len(content), headers)
+    return head(status, headers, keep_alive=keep_alive) + content
+
+
 class Client:
     """``started`` decides whether an attempt may be repeated."""
 
@@ -91,7 +99,7 @@ class Client:
             self.request.keep_alive = False
         else:
             headers += b"transfer-encoding: chunked\r\n"
-        self._send(head(status, headers, keep_alive=self._stays))
+        self._send(head(status, headers, keep_alive=self.stays))
 
     def write(self, content: bytes) -> None:
         """A piece of a stream. While ``behind``, wait for ``caught_up`` before the next."""
@@ -114,10 +122,13 @@ class Client:
 
     def answer(self, status: int, content: bytes, headers: bytes, kind: bytes = JSON) -> None:
         """A whole answer; ``headers`` are whole lines."""
+        found = whole(status, content, headers, keep_alive=self.stays, kind=kind)
+        self.repeat(found[: -len(content)] if content and self.request.method == "HEAD" else found)
+
+    def repeat(self, answer: bytes) -> None:
+        """A whole answer as it was made for others, who stay as this client does."""
         self.started = self.finished = True
-        headers = b"content-type: %b\r\ncontent-length: %d\r\n%b" % (kind, len(content), headers)
-        begin = head(status, headers, keep_alive=self._stays)
-        self._send(begin if self.request.method == "HEAD" else begin + content)
+        self._send(answer)
 
     def watch(self, on_leave: Callable[[], None]) -> None:
         """Call ``on_leave`` when the client closes its connection before the end."""
@@ -143,5 +154,6 @@ class Client:
         self._connection.answered(self)
 
     @property
-    def _stays(self) -> bool:
+    def stays(self) -> bool:
+        """Whether its connection is kept after this answer."""
         return self.request.keep_alive and self._connection.stays

@@ -60,6 +60,10 @@ class Metrics:
         self._requests[route, status] += 1
         self._seconds[route].add(seconds)
 
+    def shed(self, route: str, status: int) -> None:
+        """A request was refused before anything of it was read; its time says nothing."""
+        self._requests[route, status] += 1
+
     def tokens(self, tokens_in: int, tokens_out: int) -> None:
         """A settlement was journalled."""
         self._tokens_in += tokens_in
