@@ -74,7 +74,7 @@ crowd: ## 1,000 organizations, 20,000 members, 1,000,000 audit events into the r
 manifests: ## each Kubernetes object that is sent or shipped, with the strict schema's verdict
 	@$(SETUP) dev && $(PY) -m tests.fakes.kubernetes.verdicts
 test-ray: ## a real Ray cluster, in a network of its own: deploy, update, kill, lose nodes and head
-	@$(SETUP) dev && $(SETUP) ray && unshare -rnpf --kill-child --mount-proc sh -c 'ip link set lo up; exec "$$@"' sh env DURE_RAY_VENV=$(VENV)-ray $(PY) -m pytest -c tests/ray/pytest.ini --rootdir . --noconftest tests/ray
+	@$(SETUP) dev && $(SETUP) ray && unshare -rnpf --kill-child --mount-proc sh -c 'ip link set lo up; exec "$$@"' sh env DURE_RAY_VENV=$(abspath $(VENV)-ray) $(PY) -m pytest -c tests/ray/pytest.ini --rootdir . --noconftest tests/ray
 pins: ## hashed pins out of pyproject.toml
 	@$(SETUP) dev && $(PY) -m deploy.local.pins
 messages: ## collect the texts to translate and compile them
