@@ -26,7 +26,7 @@ _ASKED = Q(
     endpoint__paused_at=None,
     endpoint__funding_hold=False,
     endpoint__operator_hold=False,
-)
+) & ~Q(state="stopping")  # also where the hold is over: its card is for the one in its stead
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Seat:
     name: str  # public id
     epoch: int
     state: str
-    asked: bool  # it is wanted, and its endpoint neither paused nor held
+    asked: bool  # it is wanted, its endpoint neither paused nor held, and nothing has stopped it
     cards: int
     form: Mapping[str, Any]
     credential: str  # sealed
