@@ -104,9 +104,10 @@ def look(gateway: Gateway, request: Request) -> Problem | None:
 
 
 def _look(gateway: Gateway, request: Request) -> Problem | None:
-    if request.path not in ROUTES and passing.concerns(request.path):
+    found = ROUTES.get(request.path)
+    if found is None and passing.concerns(request.path):
         return _look_at_passed(gateway, request)
-    method, route = _find(request)
+    method, route = found or _find(request)
     if request.method != method and (request.method, method) != ("HEAD", "GET"):
         raise Problem(
             405,
@@ -142,29 +143,30 @@ def refuse(gateway: Gateway, client: Client) -> None:
     """Say what was found while it was read."""
     problem = client.request.problem
     assert problem is not None
-    if problem.code == "overloaded":
-        _shed(gateway, client, problem)
+    answer = shed(gateway, client.request, keep_alive=client.stays)
+    if answer is not None:
+        client.repeat(answer)
     else:
         seen = _Visit.of(client)
         _note(gateway, seen, _refuse(seen, problem))
     client.done()
 
 
-def _shed(gateway: Gateway, client: Client, problem: Problem) -> None:
-    """Where too many come, this is what is done most, and it takes from those who are served: no
-    id, no line of its own in the log."""
-    gateway.metrics.shed(client.request.path, problem.status)
+def shed(gateway: Gateway, request: Request, *, keep_alive: bool) -> bytes | None:
+    """The whole answer to one of too many. Where too many come, this is what is done most, and it
+    takes from those who are served: no id, no line of its own in the log, and the same bytes for a
+    second, as its date is."""
+    problem = request.problem
+    if problem is None or problem.code != "overloaded":
+        return None
+    gateway.metrics.shed(request.path, problem.status)
     gateway.access_log.shed += 1
-    if client.stays and client.request.method != "HEAD":
-        client.repeat(_shed_answer(problem, int(time.time())))
-    else:
-        client.answer(problem.status, problem.body(), _SHED)
+    return _shed_answer(problem, int(time.time()), keep_alive)
 
 
 @lru_cache(maxsize=4)
-def _shed_answer(problem: Problem, _second: int) -> bytes:
-    """The same bytes for a second, as its date is: made once, and sent ten thousand times."""
-    return whole(problem.status, problem.body(), _SHED, keep_alive=True)
+def _shed_answer(problem: Problem, _second: int, keep_alive: bool) -> bytes:
+    return whole(problem.status, problem.body(), _SHED, keep_alive=keep_alive)
 
 
 async def visit(gateway: Gateway, client: Client) -> None:

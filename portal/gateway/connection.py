@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
-from portal.gateway import malformed
+from portal.gateway import framing, malformed
 from portal.gateway.client import JSON, Client, head, lines
 from portal.gateway.config import Config
 from portal.gateway.errors import Problem
@@ -28,7 +28,6 @@ from portal.lib.ids import ApiKeyParts
 if TYPE_CHECKING:
     from portal.gateway.server import Server
 
-HEADER_COUNT = 100
 CHUNK_OVERHEAD = 49152  # chunk sizes and extensions, beside eight times the body
 SLICE_BYTES = 16384  # fed to the parser at once, so that what it keeps to itself is bounded
 MOST_PIECES = 16384  # of one body; real clients' have kilobytes each
@@ -61,9 +60,11 @@ class Connection(asyncio.Protocol):
         self._lingering = False  # nothing that comes is looked at
         self._drained: asyncio.Future[None] | None = None
         self._advancing = self._in_body = self._held_back = self._used = False
+        self._timed = True  # the deadline is that of what is being read: head or body
         self._url = self._aside = b""
+        self._head: list[tuple[bytes, bytes]] = []  # its lines; ``_feed`` bounds them
         self._parts: list[bytes] = []
-        self._raw = self._body = self._taken = self._count = 0
+        self._raw = self._body = 0
 
     @property
     def config(self) -> Config:
@@ -179,10 +180,9 @@ class Connection(asyncio.Protocol):
             self._read.clear()
             self._refusal = None  # it would stand where the answer ends
         if self._reading is None:
-            seconds = KEEP_ALIVE_SECONDS
+            self.deadline = self.loop.time() + KEEP_ALIVE_SECONDS
         else:
-            seconds = self.config.body_seconds if self._in_body else self.config.header_seconds
-        self.deadline = self.loop.time() + seconds
+            self._time()
         self.advance()
 
     def end(self) -> None:
@@ -214,8 +214,8 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._reading = Request(self._peer, self._known)
         self._url = b""
-        self._taken = self._count = self._raw = self._body = 0
-        self.deadline = self.loop.time() + self.config.header_seconds
+        self._raw = self._body = 0
+        self._timed = False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -223,40 +223,33 @@ class Connection(asyncio.Protocol):
             self._stop(malformed.URL)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_body or self._reading is None:
-            return  # a trailer: never authority for anything
-        self._taken += len(name) + len(value)
-        self._count += 1
-        if self._taken > HEADER_BYTES or self._count > HEADER_COUNT:
-            self._stop(malformed.HEADERS)
-        if b"_" in name:
-            return  # some proxies read X_Y as X-Y
-        name = name.lower()
-        found = self._reading.headers
-        if name in found:
-            self._reading.repeated |= {name}
-            value = b"%b, %b" % (found[name], value)
-        found[name] = value
+        if not self._in_body:  # a trailer is never authority for anything
+            self._head.append((name, value))
 
     def on_headers_complete(self) -> None:
         request = self._reading
         assert request is not None
+        sent, self._head = self._head, []
+        self._stop_at(framing.name_lines(request, sent))
         request.method = self._parser.get_method().decode("ascii")
         version = self._parser.get_http_version()
         request.old = version == "1.0"
         if version not in ("1.0", "1.1"):
             self._stop(malformed.VERSION)
-        length = self._check_framing(request)
+        upgrade = self._parser.should_upgrade()
+        self._stop_at(framing.doubt(request, self._url, upgrade=upgrade))
+        length = int(request.headers.get(b"content-length", b"0"))
         path, _, request.query = self._url.partition(b"?")
         request.path = path.decode("ascii", "replace")
         self._in_body = True
         self._raw = 0
-        self.deadline = self.loop.time() + self.config.body_seconds
+        self._timed = False
         request.problem = self._server.look(request)
         self._known = request.known
-        most = self.config.file_bytes if request.passes_on else self.config.body_bytes
-        if request.problem is None and length > most:
-            request.problem = malformed.too_large(most)
+        if request.problem is None:
+            most = self.config.file_bytes if request.passes_on else self.config.body_bytes
+            if length > most:
+                request.problem = malformed.too_large(most)
         if request.problem is not None and length > READ_ON_BYTES:
             self._stop(request.problem)
         self._expect(request)
@@ -295,8 +288,20 @@ class Connection(asyncio.Protocol):
         self._used = True
         if request.feed is not None:
             request.feed.end()
-        else:
+        elif not self._shed(request):
             self._read.append(request)
+
+    def _shed(self, request: Request) -> bool:
+        """Whether it was answered already: where too many come, this is what is done most, and it
+        takes from those who are served."""
+        if request.problem is None or self.client is not None or self._read or self.ending:
+            return False
+        answer = self._server.shed(request)
+        if answer is None:
+            return False
+        self.writes.add(answer)
+        self.deadline = self.loop.time() + KEEP_ALIVE_SECONDS
+        return True
 
     # What is not beyond doubt.
 
@@ -312,30 +317,14 @@ class Connection(asyncio.Protocol):
             return
         if self._reading is None:
             return
+        if not self._timed:
+            self._time()
         self._raw += len(data)
         if self._in_body:
             if self._raw > CHUNK_OVERHEAD + 8 * self._body:
                 self._refuse(malformed.FRAMING)  # endless chunk extensions
         elif self._raw > HEADER_BYTES + URL_BYTES:
             self._refuse(malformed.HEADERS)
-
-    def _check_framing(self, request: Request) -> int:
-        """The length of the body as far as it is told."""
-        headers, repeated = request.headers, request.repeated
-        length, encoding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
-        if encoding is not None and (
-            length is not None or request.old or encoding.strip().lower() != b"chunked"
-        ):
-            self._stop(malformed.FRAMING)
-        if b"content-length" in repeated or (length is not None and not length.isdigit()):
-            self._stop(malformed.FRAMING)
-        if b"host" in repeated or (b"host" not in headers and not request.old):
-            self._stop(malformed.HOST)
-        if not self._url.startswith(b"/") or b"#" in self._url:
-            self._stop(malformed.TARGET)
-        if self._parser.should_upgrade() and (request.method != "GET" or length or encoding):
-            self._stop(malformed.UPGRADE)  # the parser would not read its body
-        return int(length) if length is not None else 0
 
     def _expect(self, request: Request) -> None:
         expectation = request.headers.get(b"expect")
@@ -347,6 +336,16 @@ class Connection(asyncio.Protocol):
             self._stop(request.problem)
         if self.client is None and not self._read:
             self.writes.add(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _time(self) -> None:
+        """Head and body have a time each, from here on."""
+        self._timed = True
+        seconds = self.config.body_seconds if self._in_body else self.config.header_seconds
+        self.deadline = self.loop.time() + seconds
+
+    def _stop_at(self, problem: Problem | None) -> None:
+        if problem is not None:
+            self._stop(problem)
 
     def _stop(self, problem: Problem) -> None:
         """Out of the parser; ``_feed`` then refuses."""

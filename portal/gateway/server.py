@@ -65,6 +65,12 @@ class Server:
         """At the head of a request: whether it is worth to read its body."""
         return app.look(self.gateway, request)
 
+    def shed(self, request: Request) -> bytes | None:
+        """The whole answer to a request that is one too many, and whose connection is kept."""
+        if self.gateway.draining:
+            return None
+        return app.shed(self.gateway, request, keep_alive=True)
+
     def begin(self, client: Client) -> None:
         """Answer a request; ``answered`` follows, whatever happens."""
         if client.request.problem is not None:

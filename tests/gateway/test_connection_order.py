@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from portal.gateway import app
 from portal.gateway import connection as limits
 from portal.gateway.connection import Connection
+from portal.gateway.server import Server
 from tests.gateway.desk import (
     END,
     GET,
+    POST,
     Desk,
     Wire,
     connection,
@@ -230,3 +233,72 @@ async def test_counts_what_never_became_a_request(desk: Desk, connection: Connec
     connection.data_received(b"nonsense\r\n\r\n")
 
     assert b'route="malformed"' in desk.gateway.metrics.text({})
+
+
+# ─── one too many ──────────────────────────────────────────────────────────────────────────────
+
+ASKED = POST + b"content-length: 2\r\n"
+
+
+async def test_what_is_one_too_many_is_refused_and_its_connection_kept(
+    desk: Desk, connection: Connection, wire: Wire
+) -> None:
+    desk.gateway.shedding.most_open = 0
+
+    connection.data_received((ASKED + END + b"{}") * 2)
+    later(desk, limits.KEEP_ALIVE_SECONDS - 1)
+
+    assert (wire.statuses, wire.code) == ([429, 429], "overloaded")
+    assert b"retry-after: 1\r\n" in wire.sent and not desk.waiting
+    assert not wire.closed and connection.idle
+    later(desk, limits.KEEP_ALIVE_SECONDS + 1)
+    assert wire.closed and len(wire.statuses) == 2
+
+
+@pytest.mark.parametrize(
+    "pieces", [(GET + END + ASKED + END + b"{}",), (GET + END, ASKED + END + b"{}")]
+)
+async def test_what_is_one_too_many_is_refused_in_its_turn(
+    desk: Desk, connection: Connection, wire: Wire, pieces: tuple[bytes, ...]
+) -> None:
+    desk.gateway.shedding.most_open = 0
+
+    for piece in pieces:
+        connection.data_received(piece)
+    assert not wire.sent
+    desk.answer()
+
+    assert wire.statuses == [200]
+    app.refuse(desk.gateway, desk.waiting.pop())
+    assert wire.statuses == [200, 429]
+
+
+async def test_what_is_one_too_many_and_leaves_costs_no_line_in_the_log(
+    desk: Desk, wire: Wire
+) -> None:
+    server = Server(desk.gateway)
+    connection = Connection(server)
+    connection.connection_made(wire)
+    server.gateway.shedding.most_open = 0
+
+    connection.data_received(ASKED + b"connection: close\r\n" + END + b"{}")
+
+    assert (wire.statuses, wire.code) == ([429], "overloaded")
+    assert b"connection: close\r\n" in wire.sent and wire.closed
+    assert server.gateway.access_log.shed == 1
+    assert b'dure_requests_total{route="/v1/chat/completions",status="429"} 1.0' in (
+        server.gateway.metrics.text({})
+    )
+
+
+async def test_while_draining_nobody_is_told_to_come_back_to_this_connection(
+    desk: Desk, connection: Connection, wire: Wire
+) -> None:
+    desk.gateway.shedding.most_open = 0
+    connection.data_received(ASKED + END + b"{")
+    desk.gateway.draining = True
+    connection.data_received(b"}")
+
+    app.refuse(desk.gateway, desk.waiting.pop())
+
+    assert wire.statuses == [429] and b"connection: close\r\n" in wire.sent and wire.closed
