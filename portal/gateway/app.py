@@ -248,11 +248,14 @@ async def _infer(gateway: Gateway, seen: _Visit, route: Inference) -> None:
     asked = route.read(request.body)
     again = idempotency.read(request, request.key.sha256)
     request.body = b""
+    gateway.shedding.entering += 1
     try:
         seen.call = await admit.admit(gateway, request, request.key, asked, seen.request_id, again)
     except idempotency.Repeated as repeated:
         await idempotency.replay(gateway, request.key, again, repeated, seen.client)
         return
+    finally:
+        gateway.shedding.entering -= 1
     if b"traceparent" in request.headers:
         seen.call.trace = tracing.lines(request)
     await forward.serve(gateway, seen.call, seen.client)

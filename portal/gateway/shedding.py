@@ -1,8 +1,11 @@
 """Refusing early, before latency collapses: what this process itself can take.
 
-A timer measures how late it fires: that is how long everything waits that is ready to run. While
-even the least late of the last few is late, a growing share of new requests is refused, before
-anything of them is read; what runs goes on. Pure but for ``keep_watching``; times in seconds.
+A timer measures how late it fires: that is how long everything waits that is ready to run. Once
+even the least late of the last few is late, requests are let in a few at a time: so many may be
+between their key and their hold at once, which takes a turn of the loop or two, and no site. A turn
+stays short then, whatever is offered, and the next come in as soon as those are through. (A share
+of what is offered, lowered and raised by the lateness that it causes, swings: docs/adr/0019.) Pure
+but for ``keep_watching``; times in seconds.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ LOOK_BACK = 4  # ticks; streams in step are late now and then, an overloaded loo
 LATE_SECONDS = 0.05  # what may wait so long, waits for a reason
 FEW_OPEN = 32  # admitted whatever the clock says: so few are not why the loop is late
 TOO_LATE_SECONDS = 0.2  # once is enough
-LEAST_SHARE = 0.02
-LEAST_STEP, MOST_STEP = 0.9, 0.3  # times which the share is lowered at a tick
-BACK_STEP = 0.04  # added at each tick in time
+MOST_ENTERING, LEAST_ENTERING = 64, 2
+LESS, MORE = 0.8, 1.1  # times as many at a tick that is late all the same, and at one in time
+CALM_TICKS = 20  # without a refusal, and in time: it was enough
 
 
 class Shedding:
@@ -24,26 +27,24 @@ class Shedding:
 
     def __init__(self, most_open: int) -> None:
         self._open_of: dict[str, int] = {}  # by organization
-        self.share = 1.0  # of new requests that are admitted
+        self.crowded = False
+        self.entering = 0  # between their key and their hold; counted by who lets them in
+        self.most_entering = float(MOST_ENTERING)  # while it is crowded
         self.refused = 0
         self.most_open = most_open
         self._late = [0.0] * LOOK_BACK
         self._turn = 0
-        self._credit = 0.0
+        self._calm = 0
 
     def admits(self, open_now: int) -> bool:
         """Asked for each request before its body is read, and cheap."""
-        if open_now >= self.most_open:
-            self.refused += 1
-            return False
-        if self.share >= 1.0 or open_now < FEW_OPEN:
+        if open_now < self.most_open and (
+            not self.crowded or open_now < FEW_OPEN or self.entering < self.most_entering
+        ):
             return True
-        self._credit += self.share
-        if self._credit < 1.0:
-            self.refused += 1
-            return False
-        self._credit -= 1.0
-        return True
+        self.refused += 1
+        self._calm = 0
+        return False
 
     @property
     def most_each(self) -> int:
@@ -71,11 +72,18 @@ class Shedding:
         """A timer fired so much later than it should."""
         self._late[self._turn] = late
         self._turn = (self._turn + 1) % LOOK_BACK
-        if min(self._late) > LATE_SECONDS or late > TOO_LATE_SECONDS:
-            step = max(MOST_STEP, min(LEAST_STEP, LATE_SECONDS / late))
-            self.share = max(LEAST_SHARE, self.share * step)
-        elif self.share < 1.0 and late <= LATE_SECONDS:
-            self.share = min(1.0, self.share + BACK_STEP)
+        too_late = self.late > LATE_SECONDS or late > TOO_LATE_SECONDS
+        if not self.crowded:
+            if too_late:
+                self.crowded, self.most_entering, self._calm = True, float(MOST_ENTERING), 0
+                self._late = [0.0] * LOOK_BACK  # by which this was not decided yet
+            return
+        if too_late:
+            self.most_entering = max(float(LEAST_ENTERING), self.most_entering * LESS)
+        elif late <= LATE_SECONDS:
+            self.most_entering = min(float(MOST_ENTERING), self.most_entering * MORE)
+        self._calm = 0 if too_late else self._calm + 1
+        self.crowded = self._calm < CALM_TICKS
 
     @property
     def late(self) -> float:
