@@ -65,6 +65,7 @@ class FleetMachine(RuleBasedStateMachine):
         finally:
             transaction.set_rollback(True)
             self.block.__exit__(None, None, None)
+            self.fleet.close()
 
     # The workers. Rounds of one site and looks at all of them fall in any order.
 

@@ -61,6 +61,10 @@ class Fleet:
     losses: int = 0
     names: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
+    def close(self) -> None:
+        """Its kind of site is known to nobody else."""
+        del registry.DRIVERS["wild"]
+
     # Time and workers.
 
     def work(self, code: str, seconds: float = 2) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from portal.deployments.models import Endpoint, Placement, Rollout
@@ -16,9 +18,11 @@ TWO, ONE = 0, 1  # of the endpoints that are there: replicas
 
 
 @pytest.fixture
-def fleet(db: None, valkey_url: str) -> Fleet:
+def fleet(db: None, valkey_url: str) -> Iterator[Fleet]:
     factories.catalogue()
-    return fleet_world.opened(Tally())
+    found = fleet_world.opened(Tally())
+    yield found
+    found.close()
 
 
 def drain(fleet: Fleet, which: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.breakins.table.attempt import Cut, attempt, setting
 
 REQUESTS, ANSWERS = "breakins/test_requests.py::", "breakins/test_answers.py::"
-UPLOADS, FRAMING = "tenants/uploads.py", "portal/gateway/connection.py"
+UPLOADS, FRAMING = "tenants/uploads.py", "portal/gateway/framing.py"
 
 ROWS = [
     attempt(
@@ -196,12 +196,12 @@ ROWS = [
     ),
     attempt(
         "smuggle a second request past the gateway (two lengths)",
-        "portal.gateway.connection:Connection._check_framing",
+        "portal.gateway.framing:doubt",
         "gateway/test_http.py::test_refuses_what_is_not_beyond_doubt",
         Cut(
             FRAMING,
-            '            length is not None or request.old or encoding.strip().lower() != b"chunked"\n',
-            "            False\n",
+            '        length is not None or request.old or encoding.strip().lower() != b"chunked"\n',
+            "        False\n",
         ),
     ),
     attempt(
