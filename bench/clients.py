@@ -39,8 +39,13 @@ class Client:
     because: str = ""
 
 
+def _run_by(python: str, script: str) -> tuple[str, ...]:
+    """Without its own folder on the path: modules of ours are called as theirs are (requests)."""
+    return (python, "-P", str(HERE / script))
+
+
 def python() -> Client:
-    return Client("openai-python", (sys.executable, str(HERE / "clients_openai.py")))
+    return Client("openai-python", _run_by(sys.executable, "clients_openai.py"))
 
 
 def node() -> Client:
@@ -66,11 +71,11 @@ def langchain() -> Client:
         made = _ran(sys.executable, "-m", "venv", str(place))
         if not made or not _ran(str(program), "-m", "pip", "install", "-q", LANGCHAIN_PACKAGE):
             return Client(name, None, f"{LANGCHAIN_PACKAGE} could not be installed")
-    return Client(name, (str(program), str(HERE / "clients_langchain.py")))
+    return Client(name, _run_by(str(program), "clients_langchain.py"))
 
 
 def plain() -> Client:
-    return Client("plain-http", (sys.executable, str(HERE / "clients_plain.py")))
+    return Client("plain-http", _run_by(sys.executable, "clients_plain.py"))
 
 
 CLIENTS = {"python": python, "node": node, "langchain": langchain, "plain": plain}
