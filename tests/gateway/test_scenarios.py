@@ -8,7 +8,7 @@ Each test has the number of its scenario. What a scenario is shown by where it s
 | 11 spend pipeline crash | ``tests.usage.test_intake``: ``test_books_once_when_a_batch_is_repeated``, ``test_charges_a_late_event_once_when_it_dies_before_the_insert``; with ``kill -9`` ``tests.journeys.test_whole.test_keeps_the_books_right_when_killed`` |
 | 12 dedup order | ``tests.usage.test_intake.test_writes_nothing_after_its_lease_was_lost`` (nothing is claimed before it is written), ``test_books_once_when_a_batch_is_repeated`` |
 | 13 dedup is stable | ``tests.usage.test_intake.test_books_once_when_an_event_came_twice_in_one_batch``; ids are minted here, never by a client (``test_scenario_13_…``) |
-| 15 period rollover | ``tests.admission.test_midnight`` |
+| 15 period rollover, a request across it | ``tests.admission.test_midnight`` |
 | 19, 20 invoices, webhooks | not the gateway's |
 """  # noqa: E501
 
@@ -23,12 +23,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from portal.admission import keys
 from portal.gateway.app import ROUTES, Inference
 from portal.lib import ids
 from portal.lib.ids import request_id_ms
+from tests.admission import counters
 from tests.fakes.upstream import Upstream
 from tests.gateway.bad_input.site import ScriptedSite, whole
 from tests.gateway.world import (
+    CELL,
     ORG_CODE,
     GatewayProcess,
     World,
@@ -213,6 +216,29 @@ def test_scenario_14_no_price_no_service(
     assert gateway.post("/v1/embeddings", BODIES["/v1/embeddings"][0])[0] == 200
     [event] = world.settled(1)
     assert (event.cost_micro, event.tokens_in) == (0, 3)
+
+
+def test_scenario_15_period_rollover(start: Start, world: World, upstream: Upstream) -> None:
+    """Used up by two gateways' clients, who ask again and again; the month turns, and the first
+    request of each is admitted: nobody remembers that there was nothing left."""
+    world.endpoint("m", target("one", upstream.url, "ok"))
+    dear(world, "m", 100, 10)
+    world.limit("prj_gate", 250 * MICRO)
+    world.publish()
+    gateways = [start(f"g{number}") for number in range(2)]
+    counters.add(world.client, CELL, "prj_gate", month(), spent=250 * MICRO)
+    for one in gateways * 3:
+        status, _, answer = one.chat("m", max_tokens=10)
+        assert (status, answer["error"]["budget"]) == (429, "prj_gate")
+
+    world.client.rename(keys.used(CELL, month()), keys.used(CELL, "2001-01"))
+    world.client.hset(f"{keys.tag(CELL)}:months", "2001-01", "1")
+
+    assert [one.chat("m", max_tokens=10)[0] for one in gateways] == [200, 200]
+    charged = sum(event.cost_micro for event in world.settled(2))
+    assert world.standing("prj_gate").spent == charged > 0
+    before = world.admission.standing(ORG_CODE, subject="prj_gate", month="2001-01")
+    assert before is not None and (before.spent, before.held) == (250 * MICRO, 0)
 
 
 def test_scenario_16_attribution_comes_from_the_key(
