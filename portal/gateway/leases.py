@@ -25,6 +25,7 @@ _log = structlog.get_logger()
 
 RENEW_AT_ONCE = 100  # 0.7 ms of Valkey, in which every admit waits
 EXPIRE_AT_ONCE = 8  # cells: all of them are 2 ms of the loop, in which every stream waits
+EXPIRE_SECONDS, LEAST_SECONDS = 1.0, 0.05  # for all cells; for those after a server that hangs
 
 
 async def keep_renewing(gateway: Gateway) -> None:
@@ -100,10 +101,13 @@ async def _tell_seen(gateway: Gateway) -> None:
 
 async def expire(gateway: Gateway) -> None:
     """At most 100 of each cell; whoever comes first does it."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + EXPIRE_SECONDS
     for first in range(0, CELLS, EXPIRE_AT_ONCE):
         cells = range(first, min(first + EXPIRE_AT_ONCE, CELLS))
+        seconds = max(LEAST_SECONDS, until - loop.time())
         await asyncio.gather(
-            *(gateway.valkey.ask(calls.expire(cell), 1.0) for cell in cells),
+            *(gateway.valkey.ask(calls.expire(cell), seconds) for cell in cells),
             return_exceptions=True,
         )
 

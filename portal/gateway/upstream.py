@@ -195,7 +195,8 @@ class Pool:
             await asyncio.sleep(LOOK_SECONDS)
             now = asyncio.get_running_loop().time()
             for number, exchange in enumerate(list(self._live), 1):
-                exchange.look_at_clock(now)
+                if exchange in self._live:  # it may have ended in a turn between
+                    exchange.look_at_clock(now)
                 if not number % LOOK_AT_ONCE:  # a thousand are 2 ms, in which every stream waits
                     await asyncio.sleep(0)
 

@@ -48,6 +48,46 @@ async def test_leases_of_every_cell_are_ended_a_few_cells_at_a_time(fails: bool)
     assert valkey.most == EXPIRE_AT_ONCE
 
 
+async def test_a_server_that_hangs_holds_up_the_second_s_work_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Demand is told by the same loop: it may not wait a second for each few cells."""
+    monkeypatch.setattr(leases, "EXPIRE_SECONDS", 0.02)
+    monkeypatch.setattr(leases, "LEAST_SECONDS", 0.001)
+    given: list[float] = []
+
+    async def hang(command: Any, seconds: float) -> None:
+        given.append(seconds)
+        await asyncio.sleep(seconds)
+        raise AdmissionUnavailable("hangs")
+
+    await leases.expire(cast(Gateway, SimpleNamespace(valkey=SimpleNamespace(ask=hang))))
+
+    assert len(given) == CELLS
+    assert max(given[:EXPIRE_AT_ONCE]) > 0.001
+    assert set(given[2 * EXPIRE_AT_ONCE :]) == {0.001}
+
+
+async def test_what_ended_in_a_turn_between_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "LOOK_SECONDS", 0)
+    loop = asyncio.get_running_loop()
+    pool = Pool(Outbox())
+    past = Deadlines(1, 1, 1, loop.time() - 1)
+    looked_at = [Exchange(loop, past, pool._live) for _ in range(2 * LOOK_AT_ONCE)]
+    keeping = asyncio.create_task(pool.keep_time())
+    while len(pool._live) > LOOK_AT_ONCE:  # noqa: ASYNC110 - turn by turn
+        await asyncio.sleep(0)
+    left = [one for one in looked_at if one in pool._live]
+
+    for one in left:
+        one.close()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    keeping.cancel()
+
+    assert len(left) == LOOK_AT_ONCE and all(one._failure is None for one in left)
+
+
 async def test_every_hold_is_renewed_a_few_at_a_time() -> None:
     valkey = Asked()
     count = 2 * RENEW_AT_ONCE + 1
